@@ -1,0 +1,150 @@
+//! What is known of the cluster: an immutable snapshot, and how user threads get at it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::error::BrokerTrouble;
+use crate::protocol::{ErrorCode, Uuid};
+use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
+use crate::time::{Clock, Deadline};
+
+/// A broker, by the cluster's number for it, or one of `bootstrap_servers`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum NodeId {
+    /// By its place in the list.
+    Bootstrap(u32),
+    Broker(i32),
+}
+
+/// One answer of the cluster's, merged with what was known before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ClusterMetadata {
+    pub(crate) version: u64,
+    pub(crate) brokers: BTreeMap<i32, Broker>,
+    pub(crate) topics: BTreeMap<Arc<str>, TopicMetadata>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Broker {
+    pub(crate) host: Arc<str>,
+    pub(crate) port: u16,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TopicMetadata {
+    /// Zero if the cluster tells none.
+    pub(crate) id: Uuid,
+    /// What the last answer said, if not "fine". The partitions are then those of the answer before.
+    pub(crate) error: Option<ErrorCode>,
+    pub(crate) partitions: Vec<PartitionMetadata>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PartitionMetadata {
+    pub(crate) leader: Option<i32>,
+    /// -1 if the cluster tells none.
+    pub(crate) leader_epoch: i32,
+}
+
+impl ClusterMetadata {
+    /// Grows with every answer.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// A topic that has partitions.
+    pub(crate) fn topic(&self, topic: &str) -> Option<(&Arc<str>, &[PartitionMetadata])> {
+        let (name, metadata) = self.topics.get_key_value(topic)?;
+        (!metadata.partitions.is_empty()).then_some((name, &metadata.partitions))
+    }
+
+    pub(crate) fn leader(&self, topic: &str, partition: i32) -> Option<NodeId> {
+        let index = usize::try_from(partition).ok()?;
+        let leader = self.topics.get(topic)?.partitions.get(index)?.leader?;
+        self.brokers.contains_key(&leader).then_some(NodeId::Broker(leader))
+    }
+}
+
+/// The snapshot as threads share it.
+pub(crate) struct SharedMetadata {
+    /// Of the snapshot in `state`: read by every `send`, written only when the cluster answers.
+    version: AtomicU64,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    snapshot: Arc<ClusterMetadata>,
+    troubles: Vec<BrokerTrouble>,
+    closed: bool,
+}
+
+/// What a wait for metadata ended with.
+pub(crate) enum Awaited<R> {
+    Found(R),
+    TimedOut(Vec<BrokerTrouble>),
+    Closed,
+}
+
+impl SharedMetadata {
+    pub(crate) fn new() -> Arc<Self> {
+        let state = State { snapshot: Arc::default(), troubles: Vec::new(), closed: false };
+        Arc::new(Self { version: AtomicU64::new(0), state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    /// 0 before the first answer.
+    #[inline]
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<ClusterMetadata> {
+        Arc::clone(&self.state.lock().snapshot)
+    }
+
+    /// Waits until `check` finds what it wants in a snapshot, the first of which is today's.
+    pub(crate) fn wait<R>(
+        &self,
+        clock: &Clock,
+        deadline: Deadline,
+        mut check: impl FnMut(&Arc<ClusterMetadata>) -> Option<R>,
+    ) -> Awaited<R> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(found) = check(&state.snapshot) {
+                return Awaited::Found(found);
+            }
+            if state.closed {
+                return Awaited::Closed;
+            }
+            if deadline.has_passed(clock.now()) {
+                return Awaited::TimedOut(state.troubles.clone());
+            }
+            state = clock.wait(&self.changed, state, deadline);
+        }
+    }
+
+    /// Sender: the cluster has answered.
+    pub(crate) fn publish(&self, snapshot: Arc<ClusterMetadata>) {
+        let mut state = self.state.lock();
+        self.version.store(snapshot.version, Ordering::Release);
+        state.snapshot = snapshot;
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Sender: what keeps it from reaching brokers, for those whose wait ends in vain.
+    pub(crate) fn set_troubles(&self, troubles: Vec<BrokerTrouble>) {
+        self.state.lock().troubles = troubles;
+    }
+
+    pub(crate) fn troubles(&self) -> Vec<BrokerTrouble> {
+        self.state.lock().troubles.clone()
+    }
+
+    /// Ends every wait.
+    pub(crate) fn close(&self) {
+        self.state.lock().closed = true;
+        self.changed.notify_all();
+    }
+}

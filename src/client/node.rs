@@ -1,0 +1,130 @@
+//! One broker as we try to reach it.
+//!
+//! ```text
+//!           want                 addresses              connected              ApiVersions
+//!   Idle ─────────▶ Resolving ─────────────▶ Connecting ──────────▶ Handshaking ──────────▶ Ready
+//!    ▲                  │                      │    ▲ next address     │                      │
+//!    │   time           ▼                      ▼    └──────────────────┤                      │ lost
+//!    └───────────── BackingOff ◀───────────────┴───────────────────────┴──────────────────────┘
+//! ```
+//!
+//! A connection that was lost at rest goes back to Idle: a broker may close what is not used, and the next request
+//! should not pay for it. Failures are forgotten only by a connection that got Ready: one that is merely accepted
+//! proves nothing (KAFKA-13879).
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::client::connection::Connection;
+use crate::client::transport::ConnectionId;
+use crate::error::{BrokerTrouble, Origin, Stage};
+use crate::time::{Deadline, Instant};
+
+pub(crate) struct Node {
+    pub(crate) host: Arc<str>,
+    pub(crate) port: u16,
+    pub(crate) origin: Origin,
+    pub(crate) state: State,
+    /// Of the last look-up, not tried yet in this round.
+    pub(crate) addresses: VecDeque<SocketAddr>,
+    /// Rounds through all addresses that failed, since the last connection that got ready.
+    pub(crate) failures: u32,
+    pub(crate) trouble: Option<BrokerTrouble>,
+    /// The broker asked for quiet until then (KIP-219).
+    pub(crate) throttled: Option<Instant>,
+    /// Something waits for it to be ready.
+    pub(crate) wanted: bool,
+    /// The cluster advertises it elsewhere by now: this connection is finished, not used again.
+    pub(crate) moved: bool,
+}
+
+pub(crate) enum State {
+    Idle,
+    BackingOff(Instant),
+    Resolving { ticket: u64, deadline: Deadline },
+    Connecting { connection: ConnectionId, deadline: Deadline },
+    Handshaking { connection: Connection, deadline: Deadline },
+    Ready(Connection),
+}
+
+impl Node {
+    pub(crate) fn new(host: Arc<str>, port: u16, origin: Origin) -> Self {
+        Self {
+            host,
+            port,
+            origin,
+            state: State::Idle,
+            addresses: VecDeque::new(),
+            failures: 0,
+            trouble: None,
+            throttled: None,
+            wanted: false,
+            moved: false,
+        }
+    }
+
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        match &self.state {
+            State::Handshaking { connection, .. } | State::Ready(connection) => Some(connection),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn connection_mut(&mut self) -> Option<&mut Connection> {
+        match &mut self.state {
+            State::Handshaking { connection, .. } | State::Ready(connection) => Some(connection),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn connection_id(&self) -> Option<ConnectionId> {
+        match &self.state {
+            State::Connecting { connection, .. } => Some(*connection),
+            _ => self.connection().map(Connection::id),
+        }
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(self.state, State::Ready(_)) && !self.moved
+    }
+
+    /// On the way to being ready.
+    pub(crate) fn is_coming(&self) -> bool {
+        matches!(self.state, State::Resolving { .. } | State::Connecting { .. } | State::Handshaking { .. })
+    }
+
+    /// May be dialled now.
+    pub(crate) fn is_dialable(&self, now: Instant) -> bool {
+        match self.state {
+            State::Idle => true,
+            State::BackingOff(until) => until <= now,
+            _ => false,
+        }
+    }
+
+    /// When something has to happen by itself.
+    pub(crate) fn deadline(&self, max_idle: Deadline) -> Deadline {
+        let state = match &self.state {
+            State::BackingOff(until) if self.wanted => Deadline::at(*until),
+            State::Idle | State::BackingOff(_) => Deadline::NEVER,
+            State::Resolving { deadline, .. } | State::Connecting { deadline, .. } => *deadline,
+            State::Handshaking { deadline, .. } => *deadline,
+            State::Ready(connection) if connection.load() == 0 => max_idle,
+            State::Ready(connection) => connection.deadline(),
+        };
+        self.throttled.map_or(state, |until| state.min(Deadline::at(until)))
+    }
+
+    pub(crate) fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    pub(crate) fn trouble_at(&self, stage: Stage, cause: String) -> BrokerTrouble {
+        BrokerTrouble { address: self.address(), origin: self.origin, stage, cause }
+    }
+}

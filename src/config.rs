@@ -1,0 +1,397 @@
+//! `ProducerConfig`: every setting typed, checked once, with all that is wrong in one error.
+
+mod keys;
+mod servers;
+mod settings;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{ConfigProblem, Error, ErrorKind};
+use crate::producer::{DefaultPartitioner, Partitioner};
+
+pub(crate) use settings::Settings;
+
+/// How many replicas must have a record before it counts as stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "Kafka has these three (KIP-1)")]
+pub enum Acks {
+    /// None: the broker does not answer, a lost record goes unnoticed, offsets are -1.
+    None,
+    /// The leader: a record is lost if the leader dies before a follower has it.
+    Leader,
+    /// All in-sync replicas: a record survives as long as one of them does.
+    All,
+}
+
+/// The configuration of a [`KafkaProducer`](crate::KafkaProducer).
+///
+/// Setters take any value; [`build`](Self::build) checks them all at once. Each setting has kafka-python's name, by
+/// which [`from_pairs`](Self::from_pairs) knows it, or the Java client's.
+#[derive(Clone)]
+pub struct ProducerConfig {
+    bootstrap_servers: Vec<String>,
+    client_id: Option<String>,
+    acks: Acks,
+    retries: u32,
+    batch_size: usize,
+    batch_max_bytes: Option<usize>,
+    linger: Duration,
+    buffer_memory: usize,
+    max_block: Duration,
+    max_request_size: usize,
+    max_in_flight_requests_per_connection: usize,
+    request_timeout: Duration,
+    delivery_timeout: Option<Duration>,
+    retry_backoff: Duration,
+    retry_backoff_max: Duration,
+    reconnect_backoff: Duration,
+    reconnect_backoff_max: Duration,
+    socket_connection_setup_timeout: Duration,
+    connections_max_idle: Duration,
+    metadata_max_age: Duration,
+    metadata_max_idle: Duration,
+    allow_auto_create_topics: bool,
+    receive_message_max_bytes: usize,
+    send_buffer_bytes: Option<usize>,
+    receive_buffer_bytes: Option<usize>,
+    partitioner: Arc<dyn Partitioner>,
+}
+
+impl Default for ProducerConfig {
+    /// Durable and in order: `acks=all`, retried until `delivery_timeout` is over.
+    fn default() -> Self {
+        Self {
+            bootstrap_servers: vec!["localhost:9092".to_owned()],
+            client_id: None,
+            acks: Acks::All,
+            retries: i32::MAX as u32,
+            batch_size: 16_384,
+            batch_max_bytes: None,
+            linger: Duration::ZERO,
+            buffer_memory: 32 << 20,
+            max_block: Duration::from_secs(60),
+            max_request_size: 1 << 20,
+            max_in_flight_requests_per_connection: 5,
+            request_timeout: Duration::from_secs(30),
+            delivery_timeout: Some(Duration::from_secs(120)),
+            retry_backoff: Duration::from_millis(100),
+            retry_backoff_max: Duration::from_secs(1),
+            reconnect_backoff: Duration::from_millis(50),
+            reconnect_backoff_max: Duration::from_secs(30),
+            socket_connection_setup_timeout: Duration::from_secs(10),
+            connections_max_idle: Duration::from_secs(540),
+            metadata_max_age: Duration::from_secs(300),
+            metadata_max_idle: Duration::from_secs(300),
+            allow_auto_create_topics: true,
+            receive_message_max_bytes: 100_000_000,
+            send_buffer_bytes: None,
+            receive_buffer_bytes: None,
+            partitioner: Arc::new(DefaultPartitioner),
+        }
+    }
+}
+
+impl ProducerConfig {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads settings from texts: kafka-python's names (`linger_ms`) or the Java client's (`linger.ms`), durations in
+    /// milliseconds, sizes in bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] listing every key that is unknown and every value that can't be read.
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
+        let mut config = Self::default();
+        let problems: Vec<_> = pairs.into_iter().filter_map(|(key, value)| keys::set(&mut config, key, value)).collect();
+        if problems.is_empty() { Ok(config) } else { Err(Error::new(ErrorKind::Config { problems })) }
+    }
+
+    /// `host:port` of the brokers to begin with; the rest of the cluster is learnt from the first that answers.
+    /// Default `localhost:9092`. The port may be left out (9092), `[::1]:9092` and `PLAINTEXT://host:9092` are read.
+    pub fn bootstrap_servers<S: Into<String>>(mut self, servers: impl IntoIterator<Item = S>) -> Self {
+        self.bootstrap_servers = servers.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The name by which brokers' logs and quotas know this client. Default `kafka-producer-N`, counted per process.
+    pub fn client_id(mut self, id: impl Into<String>) -> Self {
+        self.client_id = Some(id.into());
+        self
+    }
+
+    /// When a record counts as stored. Default [`Acks::All`].
+    pub fn acks(mut self, acks: Acks) -> Self {
+        self.acks = acks;
+        self
+    }
+
+    /// How often a batch is sent again after an error that may pass; `delivery_timeout` ends it all the same. Default
+    /// 2147483647.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Bytes at which a batch need not wait for `linger` any more; it grows beyond while it can't be sent. 0 is a
+    /// batch for each record. Default 16,384.
+    pub fn batch_size(mut self, bytes: usize) -> Self {
+        self.batch_size = bytes;
+        self
+    }
+
+    /// Bytes up to which a batch grows while it can't be sent. Default: `max_request_size` less a request's overhead.
+    pub fn batch_max_bytes(mut self, bytes: usize) -> Self {
+        self.batch_max_bytes = Some(bytes);
+        self
+    }
+
+    /// How long a record waits for company before its batch is sent. Default 0: not at all.
+    #[doc(alias = "linger_ms")]
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.linger = linger;
+        self
+    }
+
+    /// Bytes of records that may wait to be sent; then `send` blocks. Default 33,554,432 (32 MiB).
+    pub fn buffer_memory(mut self, bytes: usize) -> Self {
+        self.buffer_memory = bytes;
+        self
+    }
+
+    /// How long `send` may block, for metadata and memory together. Default 60 s.
+    #[doc(alias = "max_block_ms")]
+    pub fn max_block(mut self, timeout: Duration) -> Self {
+        self.max_block = timeout;
+        self
+    }
+
+    /// The largest record and the largest batch, in bytes; brokers have a limit of their own (`message.max.bytes`).
+    /// Default 1,048,576 (1 MiB).
+    pub fn max_request_size(mut self, bytes: usize) -> Self {
+        self.max_request_size = bytes;
+        self
+    }
+
+    /// Requests to one broker that may be without an answer. Default 5.
+    pub fn max_in_flight_requests_per_connection(mut self, requests: usize) -> Self {
+        self.max_in_flight_requests_per_connection = requests;
+        self
+    }
+
+    /// How long a broker may take to answer before its connection is given up. Default 30 s.
+    #[doc(alias = "request_timeout_ms")]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// How long a record may take from `send` to its result; `None` is for ever. A batch counts from its first record,
+    /// and takes records for at most a twentieth of this (and at most 1 s). Default 120 s.
+    #[doc(alias = "delivery_timeout_ms")]
+    pub fn delivery_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.delivery_timeout = timeout.into();
+        self
+    }
+
+    /// Between two attempts at the same batch: the first wait, and the most it doubles to. Default 100 ms and 1 s.
+    #[doc(alias = "retry_backoff_ms")]
+    #[doc(alias = "retry_backoff_max_ms")]
+    pub fn retry_backoff(mut self, first: Duration, most: Duration) -> Self {
+        self.retry_backoff = first;
+        self.retry_backoff_max = most;
+        self
+    }
+
+    /// Between two attempts to reach a broker: the first wait, and the most it doubles to. Default 50 ms and 30 s.
+    #[doc(alias = "reconnect_backoff_ms")]
+    #[doc(alias = "reconnect_backoff_max_ms")]
+    pub fn reconnect_backoff(mut self, first: Duration, most: Duration) -> Self {
+        self.reconnect_backoff = first;
+        self.reconnect_backoff_max = most;
+        self
+    }
+
+    /// How long a connection may take to get ready. Default 10 s.
+    #[doc(alias = "socket_connection_setup_timeout_ms")]
+    pub fn socket_connection_setup_timeout(mut self, timeout: Duration) -> Self {
+        self.socket_connection_setup_timeout = timeout;
+        self
+    }
+
+    /// A connection that was not used for so long is closed. Default 540 s.
+    #[doc(alias = "connections_max_idle_ms")]
+    pub fn connections_max_idle(mut self, time: Duration) -> Self {
+        self.connections_max_idle = time;
+        self
+    }
+
+    /// How old metadata may get before the cluster is asked again, if nothing happens. Default 300 s.
+    #[doc(alias = "metadata_max_age_ms")]
+    pub fn metadata_max_age(mut self, age: Duration) -> Self {
+        self.metadata_max_age = age;
+        self
+    }
+
+    /// A topic to which nothing was sent for so long is not asked about any more. Default 300 s.
+    #[doc(alias = "metadata_max_idle_ms")]
+    pub fn metadata_max_idle(mut self, time: Duration) -> Self {
+        self.metadata_max_idle = time;
+        self
+    }
+
+    /// Whether the cluster may create a topic that is missing, if it is set up to. Default true.
+    pub fn allow_auto_create_topics(mut self, allow: bool) -> Self {
+        self.allow_auto_create_topics = allow;
+        self
+    }
+
+    /// The largest answer that is read, in bytes. Default 100,000,000.
+    pub fn receive_message_max_bytes(mut self, bytes: usize) -> Self {
+        self.receive_message_max_bytes = bytes;
+        self
+    }
+
+    /// The socket's send buffer (`SO_SNDBUF`). Default: the system's.
+    pub fn send_buffer_bytes(mut self, bytes: usize) -> Self {
+        self.send_buffer_bytes = Some(bytes);
+        self
+    }
+
+    /// The socket's receive buffer (`SO_RCVBUF`). Default: the system's.
+    pub fn receive_buffer_bytes(mut self, bytes: usize) -> Self {
+        self.receive_buffer_bytes = Some(bytes);
+        self
+    }
+
+    /// Chooses the partition of records that name none. Default [`DefaultPartitioner`].
+    pub fn partitioner(mut self, partitioner: impl Partitioner + 'static) -> Self {
+        self.partitioner = Arc::new(partitioner);
+        self
+    }
+
+    /// What is wrong with it, setting by setting.
+    fn problems(&self) -> Vec<ConfigProblem> {
+        let mut problems = servers::problems(&self.bootstrap_servers);
+        let mut at_least_one = |key: &str, value: usize| {
+            if value == 0 {
+                problems.push(problem(key, value, "it must be at least 1"));
+            }
+        };
+        at_least_one("buffer_memory", self.buffer_memory);
+        at_least_one("max_request_size", self.max_request_size);
+        at_least_one("max_in_flight_requests_per_connection", self.max_in_flight_requests_per_connection);
+        at_least_one("receive_message_max_bytes", self.receive_message_max_bytes);
+        let most = i32::MAX as usize;
+        for (key, value) in [("max_request_size", self.max_request_size), ("batch_size", self.batch_size)] {
+            if value > most {
+                problems.push(problem(key, value, "the protocol can't carry more than 2147483647"));
+            }
+        }
+        if let Some(limit) = self.delivery_timeout
+            && limit < self.linger.saturating_add(self.request_timeout)
+        {
+            let why = format!(
+                "a record would expire before its first request can time out; it must be at least linger_ms ({}) \
+                 and request_timeout_ms ({}) together",
+                self.linger.as_millis(),
+                self.request_timeout.as_millis()
+            );
+            problems.push(problem("delivery_timeout_ms", limit.as_millis(), why));
+        }
+        for (first, most, key) in [
+            (self.retry_backoff, self.retry_backoff_max, "retry_backoff_ms"),
+            (self.reconnect_backoff, self.reconnect_backoff_max, "reconnect_backoff_ms"),
+        ] {
+            if first > most {
+                let why = format!("it is more than its own maximum of {}", most.as_millis());
+                problems.push(problem(key, first.as_millis(), why));
+            }
+        }
+        problems
+    }
+
+    /// What each layer needs of it.
+    pub(crate) fn settings(&self) -> Result<Settings, Error> {
+        let problems = self.problems();
+        if problems.is_empty() { Ok(Settings::of(self)) } else { Err(Error::new(ErrorKind::Config { problems })) }
+    }
+}
+
+impl fmt::Debug for ProducerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("ProducerConfig");
+        for key in keys::KEYS {
+            debug.field(key.name, &format_args!("{}", (key.show)(self)));
+        }
+        debug.finish()
+    }
+}
+
+fn problem(key: &str, value: impl fmt::Display, why: impl Into<String>) -> ConfigProblem {
+    ConfigProblem { key: key.to_owned(), value: Some(value.to_string()), why: why.into() }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    fn text(config: ProducerConfig) -> String {
+        config.settings().map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let config = ProducerConfig::new().bootstrap_servers(["a:notaport", "b"]).buffer_memory(0);
+        assert_eq!(
+            text(config),
+            "the configuration can't be used: bootstrap_servers = 'a:notaport': 'notaport' is not a port; write \
+             host:port with a port from 1 to 65535; buffer_memory = '0': it must be at least 1"
+        );
+        let none: [&str; 0] = [];
+        assert_eq!(
+            text(ProducerConfig::new().bootstrap_servers(none)),
+            "the configuration can't be used: bootstrap_servers: there is none; name at least one broker as host:port"
+        );
+    }
+
+    #[test]
+    fn an_expiry_before_the_first_answer_is_refused() {
+        let config = ProducerConfig::new().delivery_timeout(Duration::from_secs(1));
+        assert_eq!(
+            text(config),
+            "the configuration can't be used: delivery_timeout_ms = '1000': a record would expire before its first \
+             request can time out; it must be at least linger_ms (0) and request_timeout_ms (30000) together"
+        );
+    }
+
+    #[test]
+    fn texts_are_read_by_either_name_and_unknown_ones_refused() {
+        let config = ProducerConfig::from_pairs([("linger_ms", "5"), ("batch.size", "99"), ("acks", "all")]).unwrap();
+        assert_eq!((config.linger, config.batch_size, config.acks), (Duration::from_millis(5), 99, Acks::All));
+        let error = ProducerConfig::from_pairs([("linger", "5"), ("acks", "2"), ("retries", "-1")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the configuration can't be used: linger = '5': there is no such setting; did you mean linger_ms?; \
+             acks = '2': it is one of 0, 1, all; retries = '-1': it is a whole number from 0 to 2147483647"
+        );
+    }
+
+    #[test]
+    fn what_a_configuration_shows_it_reads_back() {
+        let config = ProducerConfig::new().client_id("me").retries(3).delivery_timeout(None);
+        let shown: Vec<_> = keys::KEYS.iter().map(|key| (key.name, (key.show)(&config))).collect();
+        let again = ProducerConfig::from_pairs(shown.iter().map(|(key, value)| (*key, value.as_str()))).unwrap();
+        assert_eq!(format!("{config:?}"), format!("{again:?}"));
+        assert!(format!("{config:?}").contains("client_id: me"));
+    }
+
+    #[test]
+    fn the_largest_durations_are_taken() {
+        let config = ProducerConfig::new().linger(Duration::MAX).delivery_timeout(None).max_block(Duration::MAX);
+        assert!(config.request_timeout(Duration::MAX).settings().is_ok());
+    }
+}

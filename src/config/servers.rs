@@ -1,0 +1,73 @@
+//! `bootstrap_servers`: what people write for "that broker".
+
+use std::sync::Arc;
+
+use crate::error::ConfigProblem;
+
+/// The port of a server that names none.
+const DEFAULT_PORT: u16 = 9092;
+
+/// Reads `host`, `host:port`, `[v6]:port`, each perhaps behind `PROTOCOL://`.
+pub(crate) fn parse(server: &str) -> Result<(Arc<str>, u16), String> {
+    let server = server.trim();
+    let address = server.split_once("://").map_or(server, |(_, address)| address);
+    let (host, port) = match address.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']').ok_or("the bracket is not closed; write [address]:port")?;
+            match port {
+                "" => (host, None),
+                port => (host, Some(port.strip_prefix(':').ok_or("after the bracket comes :port")?)),
+            }
+        }
+        // An address of IPv6 without brackets can't have a port.
+        None if address.matches(':').count() > 1 => (address, None),
+        None => address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port))),
+    };
+    if host.is_empty() {
+        return Err("there is no host; write host:port".to_owned());
+    }
+    let port = match port {
+        None => DEFAULT_PORT,
+        Some(port) => match port.parse() {
+            Ok(port @ 1..) => port,
+            _ => return Err(format!("'{port}' is not a port; write host:port with a port from 1 to 65535")),
+        },
+    };
+    Ok((Arc::from(host), port))
+}
+
+pub(crate) fn problems(servers: &[String]) -> Vec<ConfigProblem> {
+    let key = "bootstrap_servers".to_owned();
+    if servers.is_empty() {
+        let why = "there is none; name at least one broker as host:port".to_owned();
+        return vec![ConfigProblem { key, value: None, why }];
+    }
+    let problem = |server: &String| {
+        let why = parse(server).err()?;
+        Some(ConfigProblem { key: key.clone(), value: Some(server.clone()), why })
+    };
+    servers.iter().filter_map(problem).collect()
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ways_people_write_a_server() {
+        for (text, host, port) in [
+            ("localhost", "localhost", 9092),
+            (" broker:1234 ", "broker", 1234),
+            ("[::1]:9093", "::1", 9093),
+            ("[::1]", "::1", 9092),
+            ("::1", "::1", 9092),
+            ("PLAINTEXT://host:9094", "host", 9094),
+            ("1.2.3.4:1", "1.2.3.4", 1),
+        ] {
+            assert_eq!(parse(text), Ok((Arc::from(host), port)), "{text}");
+        }
+        for text in ["", ":9092", "host:", "host:0", "host:65536", "host:notaport", "[::1", "[::1]9092"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}

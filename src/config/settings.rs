@@ -1,0 +1,90 @@
+//! The configuration, cut into what each layer needs of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Acks, ProducerConfig, servers};
+use crate::client::{ClientSettings, MetadataSettings};
+use crate::net::SocketSettings;
+use crate::producer::{AccumulatorSettings, Partitioner, Patience, SenderSettings};
+use crate::sync::{AtomicU64, Ordering};
+use crate::time::Backoff;
+
+pub(crate) struct Settings {
+    pub(crate) accumulator: AccumulatorSettings,
+    pub(crate) sender: SenderSettings,
+    pub(crate) client: ClientSettings,
+    pub(crate) socket: SocketSettings,
+    pub(crate) partitioner: Arc<dyn Partitioner>,
+    pub(crate) buffer_memory: usize,
+    /// Of the pool's buffers.
+    pub(crate) buffer_size: usize,
+    pub(crate) max_request_size: usize,
+    pub(crate) max_block: Duration,
+}
+
+impl Settings {
+    /// Of a configuration without problems.
+    pub(super) fn of(config: &ProducerConfig) -> Self {
+        let in_flight = config.max_in_flight_requests_per_connection;
+        let retry = Backoff { initial: config.retry_backoff, max: config.retry_backoff_max };
+        let batch_max_bytes = config.batch_max_bytes.unwrap_or(config.max_request_size.saturating_sub(REQUEST_OVERHEAD));
+        let twentieth = config.delivery_timeout.map_or(Duration::MAX, |timeout| timeout / 20);
+        Self {
+            accumulator: AccumulatorSettings {
+                batch_size: config.batch_size,
+                batch_max_bytes: batch_max_bytes.max(config.batch_size.min(config.max_request_size)),
+                max_age: twentieth.min(Duration::from_secs(1)),
+                max_block: config.max_block,
+            },
+            sender: SenderSettings {
+                acks: match config.acks {
+                    Acks::None => 0,
+                    Acks::Leader => 1,
+                    Acks::All => -1,
+                },
+                linger: config.linger,
+                patience: Patience { retries: config.retries, delivery_timeout: config.delivery_timeout },
+                retry,
+                request_timeout: config.request_timeout,
+                request_max_bytes: (config.buffer_memory / (in_flight + 1)).max(config.max_request_size),
+            },
+            client: ClientSettings {
+                bootstrap: config.bootstrap_servers.iter().filter_map(|server| servers::parse(server).ok()).collect(),
+                client_id: config.client_id.clone().unwrap_or_else(next_client_id),
+                max_in_flight: in_flight,
+                request_timeout: config.request_timeout,
+                setup_timeout: config.socket_connection_setup_timeout,
+                max_idle: config.connections_max_idle,
+                reconnect: Backoff { initial: config.reconnect_backoff, max: config.reconnect_backoff_max },
+                receive_message_max_bytes: config.receive_message_max_bytes,
+                metadata: MetadataSettings {
+                    max_age: config.metadata_max_age,
+                    max_idle: config.metadata_max_idle,
+                    retry,
+                    allow_auto_create_topics: config.allow_auto_create_topics,
+                },
+            },
+            socket: SocketSettings {
+                send_buffer_bytes: config.send_buffer_bytes,
+                receive_buffer_bytes: config.receive_buffer_bytes,
+                ..SocketSettings::default()
+            },
+            partitioner: Arc::clone(&config.partitioner),
+            buffer_memory: config.buffer_memory,
+            buffer_size: config.batch_size.clamp(SMALLEST_BUFFER, LARGEST_BUFFER).min(config.buffer_memory),
+            max_request_size: config.max_request_size,
+            max_block: config.max_block,
+        }
+    }
+}
+
+fn next_client_id() -> String {
+    static NEXT: std::sync::LazyLock<AtomicU64> = std::sync::LazyLock::new(|| AtomicU64::new(1));
+    format!("kafka-producer-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// What a request takes beside its batches, for a batch that is to fill one.
+const REQUEST_OVERHEAD: usize = 512;
+const SMALLEST_BUFFER: usize = 4096;
+const LARGEST_BUFFER: usize = 1 << 20;

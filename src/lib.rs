@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod client;
+mod config;
+mod error;
+mod kafka_producer;
+mod net;
+mod producer;
+mod producer_record;
+mod protocol;
+mod record;
+mod sync;
+mod thread;
+mod time;
+
+#[cfg(feature = "mock")]
+pub mod mock;
+
+// The public interface, all of it.
+pub use config::{Acks, ProducerConfig};
+pub use error::{
+    BrokerTrouble, Certainty, ConfigProblem, DeliveryReport, Error, ErrorKind, Limit, Origin, SizeLimit, Stage,
+};
+pub use kafka_producer::KafkaProducer;
+pub use producer::{DefaultPartitioner, FutureRecordMetadata, Partitioner, RecordMetadata};
+pub use producer_record::ProducerRecord;
+pub use protocol::ErrorCode;
+pub use record::Header;

@@ -1,0 +1,432 @@
+//! `RecordAccumulator`: the batches of every partition, filled by user threads and emptied by the sender.
+//!
+//! It comes as two halves. [`RecordAccumulator`] appends; [`Drain`] looks, pops and puts back, and there is one of it,
+//! in the sender's thread.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Limit};
+use crate::producer::batch::{Birth, Completion, Growth, OpenBatch, SealedBatch};
+use crate::producer::callback;
+use crate::producer::buffer::{PooledBuffer, ReserveError, SimpleBufferPool};
+use crate::producer::future::{FutureRecordMetadata, ResultSlot, TopicPartition};
+use crate::producer::inbox::Inbox;
+use crate::producer::unfinished::Unfinished;
+use crate::record::{RecordParts, RecordSize};
+use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::time::{Clock, Deadline, Instant};
+
+/// What the sender is told.
+pub(crate) enum Notice {
+    /// The partition has something to send, or more than the sender knew.
+    Partition(Arc<PartitionQueue>),
+    /// A topic that is not known yet is waited for.
+    Topic(Arc<str>),
+    /// Somebody waits for memory: what lingers should go.
+    MemoryWanted,
+    /// What lingers should go: `flush`, or somebody waits for a result.
+    Flush,
+    /// Send what is there until the deadline, then fail the rest and end.
+    Close(Deadline),
+}
+
+/// What the accumulator needs of the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct AccumulatorSettings {
+    /// Bytes at which a batch need not wait for company any more; 0 is a batch per record.
+    pub(crate) batch_size: usize,
+    /// Bytes up to which a batch that can't go yet grows.
+    pub(crate) batch_max_bytes: usize,
+    /// How long a batch takes records.
+    pub(crate) max_age: Duration,
+    pub(crate) max_block: Duration,
+}
+
+/// The user threads' half.
+#[derive(Clone)]
+pub(crate) struct RecordAccumulator {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: AccumulatorSettings,
+    pool: Arc<SimpleBufferPool>,
+    unfinished: Arc<Unfinished>,
+    inbox: Arc<Inbox<Notice>>,
+    /// Batches of an older epoch take no more records. Written by `flush` only.
+    flush_epoch: AtomicU64,
+    clock: Clock,
+}
+
+/// The two halves.
+pub(crate) fn record_accumulator(
+    settings: AccumulatorSettings,
+    pool: Arc<SimpleBufferPool>,
+    inbox: Arc<Inbox<Notice>>,
+    clock: Clock,
+) -> (RecordAccumulator, Drain) {
+    let unfinished = Arc::default();
+    let shared = Arc::new(Shared { settings, pool, unfinished, inbox, flush_epoch: AtomicU64::new(0), clock });
+    (RecordAccumulator { shared: Arc::clone(&shared) }, Drain { shared })
+}
+
+/// The batches of one partition, oldest first. Records are pushed at the back, batches popped at the front.
+pub(crate) struct PartitionQueue {
+    /// Its number among all partitions that this producer has met.
+    index: u32,
+    place: Arc<TopicPartition>,
+    state: Mutex<QueueState>,
+}
+
+struct QueueState {
+    batches: VecDeque<Batch>,
+    attention: Attention,
+    /// The size that the next batch's first buffer should have: what the last one needed.
+    first_buffer: usize,
+    closed: bool,
+}
+
+enum Batch {
+    Open(OpenBatch),
+    Sealed(SealedBatch),
+}
+
+/// What the sender knows of a partition, and so what it must be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attention {
+    /// Nothing: tell it of the first record.
+    Idle,
+    /// It waits for company or for the end of `linger`: tell it when the batch is full.
+    Lingering,
+    /// It will look by itself.
+    Attended,
+}
+
+impl PartitionQueue {
+    pub(crate) fn new(index: u32, place: TopicPartition) -> Self {
+        let state = QueueState {
+            batches: VecDeque::new(),
+            attention: Attention::Idle,
+            first_buffer: SMALLEST_BUFFER,
+            closed: false,
+        };
+        Self { index, place: Arc::new(place), state: Mutex::new(state) }
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    pub(crate) fn place(&self) -> &Arc<TopicPartition> {
+        &self.place
+    }
+
+    /// Refuses records from here on.
+    pub(crate) fn close(&self) {
+        self.state.lock().closed = true;
+    }
+}
+
+/// Why a record could not be appended with what was at hand.
+enum Refused {
+    Closed,
+    /// A buffer of so many bytes is needed.
+    NeedsBuffer(usize),
+}
+
+impl RecordAccumulator {
+    /// Appends a record, waiting for memory until `deadline`, or for `max_block` from now.
+    ///
+    /// `wall` is the time in milliseconds since 1970 that the caller has read.
+    pub(crate) fn append(
+        &self,
+        queue: &Arc<PartitionQueue>,
+        parts: &RecordParts<'_>,
+        size: RecordSize,
+        timestamp: i64,
+        wall: i64,
+        deadline: Option<Deadline>,
+    ) -> Result<FutureRecordMetadata, Error> {
+        let mut state = queue.state.lock();
+        let needed = match self.shared.append_fast(&mut state, parts, size, timestamp, wall) {
+            Ok((future, tell)) => {
+                drop(state);
+                if tell {
+                    self.shared.inbox.post(Notice::Partition(Arc::clone(queue)));
+                }
+                return Ok(future);
+            }
+            Err(Refused::Closed) => return Err(Error::new(ErrorKind::Closed)),
+            Err(Refused::NeedsBuffer(needed)) => needed,
+        };
+        drop(state);
+        self.append_slow(queue, parts, size, timestamp, wall, needed, deadline)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the other half of `append`, apart to keep that one small")]
+    fn append_slow(
+        &self,
+        queue: &Arc<PartitionQueue>,
+        parts: &RecordParts<'_>,
+        size: RecordSize,
+        timestamp: i64,
+        wall: i64,
+        needed: usize,
+        deadline: Option<Deadline>,
+    ) -> Result<FutureRecordMetadata, Error> {
+        let shared = &*self.shared;
+        let buffer = shared.reserve(needed, deadline, &queue.place)?;
+        let now = shared.clock.now();
+        let mut state = queue.state.lock();
+        // While there was no lock another thread may have made room: then this buffer is for nothing.
+        let (result, unused) = match shared.append_fast(&mut state, parts, size, timestamp, wall) {
+            Ok(appended) => (Ok(appended), Some(buffer)),
+            Err(Refused::Closed) => (Err(Error::new(ErrorKind::Closed)), Some(buffer)),
+            Err(Refused::NeedsBuffer(_)) => {
+                let grow = shared.growth(wall);
+                let limit = size.at_most();
+                match state.batches.back_mut() {
+                    Some(Batch::Open(batch)) if !shared.is_one_record_a_batch() && batch.accepts(limit, &grow) => {
+                        batch.add_buffer(buffer);
+                    }
+                    _ => {
+                        let batch = shared.open_batch(queue, buffer, now, wall);
+                        state.batches.push_back(Batch::Open(batch));
+                    }
+                }
+                let appended = match state.batches.back_mut() {
+                    Some(Batch::Open(batch)) => batch.try_append(size, timestamp, parts),
+                    _ => None,
+                };
+                let appended = appended.ok_or_else(|| bug("a fresh buffer had no room for its record"));
+                (appended.map(|future| (future, shared.attract(&mut state))), None)
+            }
+        };
+        drop(state);
+        drop(unused);
+        let (future, tell) = result?;
+        if tell {
+            shared.inbox.post(Notice::Partition(Arc::clone(queue)));
+        }
+        Ok(future)
+    }
+
+    pub(crate) fn pool(&self) -> &Arc<SimpleBufferPool> {
+        &self.shared.pool
+    }
+
+    /// Closes what is open to appends, sends it, and waits until all of it has a result.
+    pub(crate) fn flush(&self, deadline: Deadline, timeout: Option<Duration>) -> Result<(), Error> {
+        self.shared.flush_epoch.fetch_add(1, Ordering::Relaxed);
+        if !self.shared.unfinished.is_empty() {
+            self.shared.inbox.post(Notice::Flush);
+        }
+        let waited = self.shared.unfinished.wait(&self.shared.clock, deadline, timeout);
+        waited.map_err(|report| Error::new(ErrorKind::Undelivered { report }))
+    }
+
+    /// What failed since the last flush and nobody has looked at, when nothing is under way any more.
+    pub(crate) fn report(&self) -> Result<(), Error> {
+        let waited = self.shared.unfinished.wait(&self.shared.clock, Deadline::NEVER, None);
+        waited.map_err(|report| Error::new(ErrorKind::Undelivered { report }))
+    }
+}
+
+impl Shared {
+    /// Appends if that needs no memory. Returns whether the sender must be told.
+    #[inline]
+    fn append_fast(
+        &self,
+        state: &mut QueueState,
+        parts: &RecordParts<'_>,
+        size: RecordSize,
+        timestamp: i64,
+        wall: i64,
+    ) -> Result<(FutureRecordMetadata, bool), Refused> {
+        if state.closed {
+            return Err(Refused::Closed);
+        }
+        let most = size.at_most();
+        match state.batches.back_mut() {
+            Some(Batch::Open(batch)) if !self.is_one_record_a_batch() && batch.accepts(most, &self.growth(wall)) => {
+                match batch.try_append(size, timestamp, parts) {
+                    Some(future) => {
+                        let tell = state.attention == Attention::Lingering && batch.len() >= self.settings.batch_size;
+                        if tell {
+                            state.attention = Attention::Attended;
+                        }
+                        Ok((future, tell))
+                    }
+                    None => Err(Refused::NeedsBuffer(batch.next_buffer(self.pool.buffer_size()).max(most))),
+                }
+            }
+            _ => Err(Refused::NeedsBuffer(state.first_buffer.min(self.pool.buffer_size()).max(most))),
+        }
+    }
+
+    /// After a batch was opened or grew: must the sender be told?
+    fn attract(&self, state: &mut QueueState) -> bool {
+        let full = state.batches.len() > 1
+            || matches!(state.batches.front(), Some(Batch::Open(batch)) if batch.len() >= self.settings.batch_size);
+        let tell = match state.attention {
+            Attention::Idle => true,
+            Attention::Lingering => full,
+            Attention::Attended => false,
+        };
+        if tell {
+            state.attention = Attention::Attended;
+        }
+        tell
+    }
+
+    fn growth(&self, wall: i64) -> Growth {
+        Growth {
+            limit: self.settings.batch_max_bytes,
+            max_age_millis: self.settings.max_age.as_millis() as i64,
+            wall,
+            flush_epoch: self.flush_epoch.load(Ordering::Relaxed),
+        }
+    }
+
+    fn is_one_record_a_batch(&self) -> bool {
+        self.settings.batch_size == 0
+    }
+
+    fn open_batch(&self, queue: &PartitionQueue, first: PooledBuffer, now: Instant, wall: i64) -> OpenBatch {
+        let (slot, completer) = ResultSlot::new(Arc::clone(&queue.place), self.clock.clone());
+        let completion = Completion::new(completer, Arc::clone(&slot), Arc::clone(&self.unfinished));
+        let flush_epoch = self.flush_epoch.load(Ordering::Relaxed);
+        OpenBatch::new(Birth { now, wall, flush_epoch, slot, completion }, first)
+    }
+
+    fn reserve(&self, size: usize, deadline: Option<Deadline>, place: &TopicPartition) -> Result<PooledBuffer, Error> {
+        let error = match self.pool.try_reserve(size) {
+            Ok(buffer) => return Ok(buffer),
+            Err(error) => error,
+        };
+        if error == ReserveError::Exhausted {
+            let deadline = deadline.unwrap_or_else(|| {
+                // Inside a callback it would wait for the thread it runs on.
+                let most = if callback::is_inside() { Duration::ZERO } else { self.settings.max_block };
+                Deadline::after(self.clock.now(), most)
+            });
+            self.inbox.post(Notice::MemoryWanted);
+            match self.pool.reserve(size, &self.clock, deadline) {
+                Ok(buffer) => return Ok(buffer),
+                Err(ReserveError::Closed) => {}
+                Err(_) => {
+                    return Err(Error::new(ErrorKind::Timeout {
+                        limit: Limit::MaxBlock,
+                        value: self.settings.max_block,
+                        waited_for: format!(
+                            "waiting for {size} bytes of buffer_memory for {place}: {} of {} are in use; \
+                             the brokers do not take the records as fast as they are sent",
+                            self.pool.used(),
+                            self.pool.total()
+                        ),
+                        brokers: Vec::new(),
+                    }));
+                }
+            }
+        }
+        Err(Error::new(ErrorKind::Closed))
+    }
+}
+
+/// The sender's half.
+pub(crate) struct Drain {
+    shared: Arc<Shared>,
+}
+
+/// The batch at the front of a queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Front {
+    pub(crate) created: Instant,
+    pub(crate) bytes: usize,
+    /// It need not wait for company: full, cut off by a flush, sealed before, or not the only one.
+    pub(crate) full: bool,
+}
+
+impl Drain {
+    /// Moves the user threads' notices to the end of `into`.
+    pub(crate) fn notices(&self, into: &mut Vec<Notice>) {
+        self.shared.inbox.take(into);
+    }
+
+    /// The front of `queue`. From here on its user threads tell nothing, but if it is empty: then, of a new record.
+    pub(crate) fn look(&self, queue: &PartitionQueue) -> Option<Front> {
+        let mut state = queue.state.lock();
+        let several = state.batches.len() > 1;
+        let front = match state.batches.front() {
+            None => None,
+            Some(Batch::Sealed(batch)) => Some(Front { created: batch.created(), bytes: batch.len(), full: true }),
+            Some(Batch::Open(batch)) => {
+                let cut_off = batch.is_cut_off(self.shared.flush_epoch.load(Ordering::Relaxed));
+                let full = several || cut_off || batch.len() >= self.shared.settings.batch_size;
+                Some(Front { created: batch.created(), bytes: batch.len(), full })
+            }
+        };
+        state.attention = if front.is_some() { Attention::Attended } else { Attention::Idle };
+        front
+    }
+
+    /// Leaves `queue` to its user threads until its batch is full. False if it is already.
+    pub(crate) fn linger(&self, queue: &PartitionQueue) -> bool {
+        let mut state = queue.state.lock();
+        let full = state.batches.len() > 1
+            || match state.batches.front() {
+                Some(Batch::Open(batch)) => batch.len() >= self.shared.settings.batch_size,
+                _ => true,
+            };
+        if !full {
+            state.attention = Attention::Lingering;
+        }
+        !full
+    }
+
+    /// Takes the front away, sealed.
+    pub(crate) fn pop(&self, queue: &PartitionQueue) -> Option<SealedBatch> {
+        let mut state = queue.state.lock();
+        let batch = state.batches.pop_front()?;
+        if let Batch::Open(batch) = &batch {
+            let buffer_size = self.shared.pool.buffer_size();
+            state.first_buffer = batch.len().next_power_of_two().clamp(SMALLEST_BUFFER.min(buffer_size), buffer_size);
+        }
+        drop(state);
+        Some(match batch {
+            Batch::Open(batch) => batch.seal(),
+            Batch::Sealed(batch) => batch,
+        })
+    }
+
+    /// Puts a batch back to the front, to be sent again.
+    pub(crate) fn put_back(&self, queue: &PartitionQueue, batch: SealedBatch) {
+        queue.state.lock().batches.push_front(Batch::Sealed(batch));
+    }
+
+    pub(crate) fn is_memory_wanted(&self) -> bool {
+        self.shared.pool.is_wanted()
+    }
+
+    pub(crate) fn has_unfinished(&self) -> bool {
+        !self.shared.unfinished.is_empty()
+    }
+
+    /// Fails who waits for memory, now and later.
+    pub(crate) fn close_pool(&self) {
+        self.shared.pool.close();
+    }
+
+    pub(crate) fn inbox(&self) -> &Inbox<Notice> {
+        &self.shared.inbox
+    }
+}
+
+fn bug(what: &str) -> Error {
+    Error::new(ErrorKind::Bug { what: what.to_owned() })
+}
+
+/// What a partition's very first batch begins with.
+const SMALLEST_BUFFER: usize = 1024;

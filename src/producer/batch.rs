@@ -1,0 +1,264 @@
+//! A batch of records of one partition, and its states.
+//!
+//! ```text
+//!             append                 seal (sender)            drain              answer
+//!   OpenBatch ───────▶ OpenBatch ─────────────────▶ SealedBatch ─────▶ in flight ───────▶ done
+//!    grows while it can't go        payload immutable     ▲      ▲         │
+//!                                                         │      └─────────┘ retry: the same bytes again
+//! ```
+//!
+//! A type for each state: what may be appended to has no checksum yet, and what has one can't be changed any more.
+
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::producer::buffer::PooledBuffer;
+use crate::producer::future::{BatchResult, Completer, FutureRecordMetadata, ResultSlot, Sizes};
+use crate::producer::unfinished::Unfinished;
+use crate::protocol::{Chunks, Segments};
+use crate::record::{BATCH_HEADER_LEN, BatchHead, RecordParts, RecordSize, checksum, encode_record};
+use crate::time::Instant;
+
+/// A batch that takes records: a chain of pool buffers, so that growing copies nothing and a small batch is small.
+pub(crate) struct OpenBatch {
+    buffers: Vec<PooledBuffer>,
+    bytes: usize,
+    records: u32,
+    base_timestamp: i64,
+    max_timestamp: i64,
+    created: Instant,
+    /// By the wall clock, which every `send` has read anyway: only to stop growing after a while.
+    created_wall: i64,
+    flush_epoch: u64,
+    slot: Arc<ResultSlot>,
+    completion: Completion,
+}
+
+/// What a batch is born with.
+pub(crate) struct Birth {
+    pub(crate) now: Instant,
+    pub(crate) wall: i64,
+    pub(crate) flush_epoch: u64,
+    pub(crate) slot: Arc<ResultSlot>,
+    pub(crate) completion: Completion,
+}
+
+impl OpenBatch {
+    pub(crate) fn new(birth: Birth, first: PooledBuffer) -> Self {
+        let Birth { now, wall, flush_epoch, slot, completion } = birth;
+        Self {
+            buffers: vec![first],
+            bytes: 0,
+            records: 0,
+            base_timestamp: 0,
+            max_timestamp: 0,
+            created: now,
+            created_wall: wall,
+            flush_epoch,
+            slot,
+            completion,
+        }
+    }
+
+    /// Appends if the last buffer has room; a record never spans two.
+    #[inline]
+    pub(crate) fn try_append(
+        &mut self,
+        size: RecordSize,
+        timestamp: i64,
+        parts: &RecordParts<'_>,
+    ) -> Option<FutureRecordMetadata> {
+        let index = self.records;
+        if index == 0 {
+            self.base_timestamp = timestamp;
+            self.max_timestamp = timestamp;
+        }
+        let delta = timestamp.wrapping_sub(self.base_timestamp);
+        let needed = size.exactly(delta, index as i32);
+        let last = self.buffers.last_mut()?;
+        if last.room() < needed {
+            return None;
+        }
+        encode_record(last.bytes_mut(), size, delta, index as i32, parts);
+        self.bytes += needed;
+        self.records += 1;
+        self.max_timestamp = self.max_timestamp.max(timestamp);
+        let len = |bytes: Option<&[u8]>| bytes.map_or(-1, |bytes| bytes.len() as i32);
+        let sizes = Sizes { key: len(parts.key), value: len(parts.value) };
+        Some(FutureRecordMetadata::new(Arc::clone(&self.slot), index, timestamp, sizes))
+    }
+
+    pub(crate) fn add_buffer(&mut self, buffer: PooledBuffer) {
+        self.buffers.push(buffer);
+    }
+
+    /// Whether it may grow by `bytes` at this time: below the limit, young, and not cut off by a `flush`.
+    #[inline]
+    pub(crate) fn accepts(&self, bytes: usize, growth: &Growth) -> bool {
+        self.len() + bytes <= growth.limit
+            && self.flush_epoch == growth.flush_epoch
+            && (0..=growth.max_age_millis).contains(&(growth.wall - self.created_wall))
+    }
+
+    /// Bytes as they will be sent, header included.
+    pub(crate) fn len(&self) -> usize {
+        BATCH_HEADER_LEN + self.bytes
+    }
+
+    /// The size the next buffer should have: doubling, so that quiet partitions stay small.
+    pub(crate) fn next_buffer(&self, most: usize) -> usize {
+        self.buffers.last().map_or(most, |last| (2 * (last.bytes().len() + last.room())).min(most))
+    }
+
+    pub(crate) fn created(&self) -> Instant {
+        self.created
+    }
+
+    pub(crate) fn is_cut_off(&self, flush_epoch: u64) -> bool {
+        self.flush_epoch != flush_epoch
+    }
+
+    /// Ends growth. Takes a checksum of all records: not to be done under a lock.
+    pub(crate) fn seal(self) -> SealedBatch {
+        let payload = Payload { buffers: self.buffers, len: self.bytes };
+        let crc = checksum(&payload);
+        SealedBatch {
+            payload: Arc::new(payload),
+            crc,
+            head: BatchHead {
+                attributes: 0,
+                records: self.records,
+                base_timestamp: self.base_timestamp,
+                max_timestamp: self.max_timestamp,
+                producer_id: -1,
+                producer_epoch: -1,
+                base_sequence: -1,
+            },
+            created: self.created,
+            attempts: 0,
+            maybe_written: false,
+            last_error: None,
+            completion: self.completion,
+        }
+    }
+}
+
+/// What decides whether an open batch takes one more record.
+pub(crate) struct Growth {
+    /// Bytes of a batch, header included.
+    pub(crate) limit: usize,
+    pub(crate) max_age_millis: i64,
+    pub(crate) wall: i64,
+    pub(crate) flush_epoch: u64,
+}
+
+/// A batch as it is sent, any number of times.
+pub(crate) struct SealedBatch {
+    payload: Arc<Payload>,
+    crc: u32,
+    head: BatchHead,
+    created: Instant,
+    attempts: u32,
+    maybe_written: bool,
+    last_error: Option<Error>,
+    completion: Completion,
+}
+
+impl SealedBatch {
+    /// The header for this attempt and the shared records behind it.
+    pub(crate) fn segments(&self) -> Segments {
+        let mut segments = Segments::default();
+        segments.push_bytes(&self.head.encode(self.payload.len, self.crc));
+        segments.push_shared(Arc::clone(&self.payload) as Arc<dyn Chunks>);
+        segments
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        BATCH_HEADER_LEN + self.payload.len
+    }
+
+    pub(crate) fn created(&self) -> Instant {
+        self.created
+    }
+
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    pub(crate) fn begin_attempt(&mut self) {
+        self.attempts += 1;
+    }
+
+    /// Remembers why an attempt failed, for the case that it was the last.
+    pub(crate) fn attempt_failed(&mut self, error: Error, maybe_written: bool) {
+        self.maybe_written |= maybe_written;
+        self.last_error = Some(error);
+    }
+
+    pub(crate) fn last_error(&self) -> Option<&Error> {
+        self.last_error.as_ref()
+    }
+
+    /// The end: every future of the batch learns it, callbacks run, `flush` counts it.
+    pub(crate) fn complete(self, result: BatchResult) {
+        let result = match result {
+            BatchResult::Failed(error) if self.maybe_written => BatchResult::Failed(error.maybe_written()),
+            result => result,
+        };
+        // Memory first: who waits for it should not wait for callbacks.
+        drop(self.payload);
+        self.completion.complete(result, self.head.records);
+    }
+}
+
+/// The completer of a batch's slot, and its entry among the unfinished, in the order in which they must end.
+pub(crate) struct Completion {
+    completer: Option<Completer>,
+    slot: Arc<ResultSlot>,
+    unfinished: Arc<Unfinished>,
+    ticket: u64,
+}
+
+impl Completion {
+    pub(crate) fn new(completer: Completer, slot: Arc<ResultSlot>, unfinished: Arc<Unfinished>) -> Self {
+        let ticket = unfinished.enter(Arc::clone(&slot));
+        Self { completer: Some(completer), slot, unfinished, ticket }
+    }
+
+    fn complete(mut self, result: BatchResult, records: u32) {
+        let failed = matches!(result, BatchResult::Failed(_));
+        if let Some(completer) = self.completer.take() {
+            completer.complete(result, records);
+        }
+        self.unfinished.leave(self.ticket, failed.then_some(&self.slot));
+    }
+}
+
+impl Drop for Completion {
+    fn drop(&mut self) {
+        if let Some(completer) = self.completer.take() {
+            drop(completer);
+            self.unfinished.leave(self.ticket, Some(&self.slot));
+        }
+    }
+}
+
+/// The encoded records of a sealed batch. The memory goes back with its last holder: the retry queue or the socket.
+struct Payload {
+    buffers: Vec<PooledBuffer>,
+    len: usize,
+}
+
+impl Chunks for Payload {
+    fn chunk_count(&self) -> usize {
+        self.buffers.len()
+    }
+
+    fn chunk(&self, index: usize) -> &[u8] {
+        self.buffers[index].bytes()
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+}

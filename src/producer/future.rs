@@ -1,0 +1,489 @@
+//! `FutureRecordMetadata`, and the slot behind it that all records of a batch share.
+//!
+//! ```text
+//!   Pending ──complete──▶ Stored │ Failed          once, by the owner of the Completer; its Drop is a completion too
+//! ```
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Limit};
+use crate::producer::callback;
+use crate::sync::{Condvar, Mutex};
+use crate::time::{Clock, Deadline};
+
+/// Where a batch goes: the part of a result that is known from the start.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TopicPartition {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+/// What the broker said of a batch.
+#[derive(Clone, Debug)]
+pub(crate) enum BatchResult {
+    Stored {
+        /// The offset of the first record; -1 where none is told (acks=0).
+        base_offset: i64,
+        /// The broker's own time, if the topic uses it (`message.timestamp.type=LogAppendTime`).
+        log_append_time: Option<i64>,
+    },
+    Failed(Error),
+}
+
+/// The result of one batch, shared by the futures of its records.
+pub(crate) struct ResultSlot {
+    place: Arc<TopicPartition>,
+    clock: Clock,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    result: Option<BatchResult>,
+    callbacks: Vec<Callback>,
+    waiting: u32,
+    records: u32,
+    /// The records whose failure somebody has looked at.
+    looked_at: BTreeSet<u32>,
+}
+
+type Callback = Box<dyn FnOnce(&BatchResult) + Send>;
+
+impl ResultSlot {
+    /// The slot, and the one right to complete it.
+    pub(crate) fn new(place: Arc<TopicPartition>, clock: Clock) -> (Arc<Self>, Completer) {
+        let state = State {
+            result: None,
+            callbacks: Vec::new(),
+            waiting: 0,
+            records: 0,
+            looked_at: BTreeSet::new(),
+        };
+        let slot = Arc::new(Self { place, clock, state: Mutex::new(state), changed: Condvar::new() });
+        (Arc::clone(&slot), Completer { slot: Some(slot) })
+    }
+
+    pub(crate) fn place(&self) -> &Arc<TopicPartition> {
+        &self.place
+    }
+
+    /// How many of its records failed without anybody having looked, and why.
+    pub(crate) fn overlooked_failures(&self) -> Option<(u64, Error)> {
+        let state = self.state.lock();
+        match &state.result {
+            Some(BatchResult::Failed(error)) => {
+                let overlooked = u64::from(state.records).saturating_sub(state.looked_at.len() as u64);
+                (overlooked > 0).then(|| (overlooked, error.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    fn wait(&self, index: u32, deadline: Deadline) -> Option<BatchResult> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(result) = state.result.clone() {
+                if matches!(result, BatchResult::Failed(_)) {
+                    state.looked_at.insert(index);
+                }
+                return Some(result);
+            }
+            if deadline.has_passed(self.clock.now()) {
+                return None;
+            }
+            state.waiting += 1;
+            state = self.clock.wait(&self.changed, state, deadline);
+            state.waiting -= 1;
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.state.lock().result.is_some()
+    }
+
+    /// Runs `callback` on completion, or now, on this thread, if that has been.
+    fn on_completion(&self, index: u32, callback: Callback) {
+        let mut state = self.state.lock();
+        state.looked_at.insert(index);
+        match state.result.clone() {
+            None => state.callbacks.push(callback),
+            Some(result) => {
+                drop(state);
+                run(callback, &result, &self.place);
+            }
+        }
+    }
+
+    /// Lets every waiter look at the time again, for models in which time does not pass by itself.
+    #[cfg(any(test, loom, shuttle))]
+    pub(crate) fn nudge(&self) {
+        drop(self.state.lock());
+        self.changed.notify_all();
+    }
+}
+
+/// The right, and the duty, to complete a [`ResultSlot`]. Dropped without a result, on whatever way out of whatever
+/// function, it fails the slot: no future waits for ever for a batch that has been lost.
+pub(crate) struct Completer {
+    slot: Option<Arc<ResultSlot>>,
+}
+
+impl Completer {
+    /// Sets the result, releases who waits, then runs the callbacks.
+    pub(crate) fn complete(mut self, result: BatchResult, records: u32) {
+        self.settle(result, records);
+    }
+
+    fn settle(&mut self, result: BatchResult, records: u32) {
+        let Some(slot) = self.slot.take() else { return };
+        let mut state = slot.state.lock();
+        state.result = Some(result.clone());
+        state.records = records;
+        let callbacks = std::mem::take(&mut state.callbacks);
+        let somebody_waits = state.waiting > 0;
+        drop(state);
+        if somebody_waits {
+            slot.changed.notify_all();
+        }
+        for callback in callbacks {
+            run(callback, &result, &slot.place);
+        }
+    }
+}
+
+impl Drop for Completer {
+    fn drop(&mut self) {
+        let what = "a batch was dropped without a result".to_owned();
+        self.settle(BatchResult::Failed(Error::new(ErrorKind::Bug { what }).maybe_written()), 1);
+    }
+}
+
+/// User code: it may panic, and it must not wait for the thread it runs on.
+fn run(callback: Callback, result: &BatchResult, place: &TopicPartition) {
+    let _inside = callback::enter();
+    if catch_unwind(AssertUnwindSafe(|| callback(result))).is_err() {
+        log::error!("a callback for {place} panicked; the producer goes on");
+    }
+}
+
+/// The result of one [`send`](crate::KafkaProducer::send): pending until the broker has answered, then for ever the
+/// same.
+///
+/// Cheap to clone. Dropping it loses nothing: the record is sent all the same, and a failure that nobody looked at is
+/// reported by the next [`flush`](crate::KafkaProducer::flush).
+#[derive(Clone)]
+pub struct FutureRecordMetadata {
+    slot: Arc<ResultSlot>,
+    index: u32,
+    timestamp: i64,
+    sizes: Sizes,
+}
+
+/// Bytes of key, value and headers as sent; -1 for null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    pub(crate) key: i32,
+    pub(crate) value: i32,
+}
+
+impl FutureRecordMetadata {
+    pub(crate) fn new(slot: Arc<ResultSlot>, index: u32, timestamp: i64, sizes: Sizes) -> Self {
+        Self { slot, index, timestamp, sizes }
+    }
+
+    /// Blocks until the broker has answered, at most `timeout`; `None` is for ever.
+    ///
+    /// # Errors
+    /// The record's own failure, every time it is asked for; [`ErrorKind::Timeout`] if there is no answer yet (a later
+    /// call may still get one); [`ErrorKind::CalledFromCallback`] inside a callback, if there is no answer yet.
+    pub fn get(&self, timeout: impl Into<Option<Duration>>) -> Result<RecordMetadata, Error> {
+        let timeout = timeout.into();
+        let now = self.slot.clock.now();
+        let inside = callback::is_inside();
+        let deadline = if inside { Deadline::at(now) } else { Deadline::after(now, timeout) };
+        match self.slot.wait(self.index, deadline) {
+            Some(result) => self.resolve(&result),
+            None if inside => Err(Error::new(ErrorKind::CalledFromCallback { call: "get on an unfinished future" })),
+            None => Err(Error::new(ErrorKind::Timeout {
+                limit: Limit::Call,
+                value: timeout.unwrap_or_default(),
+                waited_for: format!("waiting for the answer to a record for {}", self.slot.place),
+                brokers: Vec::new(),
+            })),
+        }
+    }
+
+    /// Whether there is a result, good or bad.
+    pub fn is_done(&self) -> bool {
+        self.slot.is_done()
+    }
+
+    /// Whether the record is stored.
+    pub fn succeeded(&self) -> bool {
+        self.peek().is_some_and(|result| result.is_ok())
+    }
+
+    /// Whether the record failed.
+    pub fn failed(&self) -> bool {
+        self.peek().is_some_and(|result| result.is_err())
+    }
+
+    /// The record's place, if it is stored.
+    pub fn value(&self) -> Option<RecordMetadata> {
+        self.peek()?.ok()
+    }
+
+    /// Why the record failed, if it did.
+    pub fn exception(&self) -> Option<Error> {
+        self.peek()?.err()
+    }
+
+    /// Calls `callback` with the record's place once it is stored: on the sender's thread, so it should be quick, or
+    /// at once, on this thread, if it is stored already. Returns the future, to add more.
+    ///
+    /// Inside, `send` works, [`get`](Self::get) on an unfinished future, `flush` and `close` do not wait. A panic is
+    /// caught and logged.
+    pub fn add_callback(&self, callback: impl FnOnce(&RecordMetadata) + Send + 'static) -> &Self {
+        self.on_completion(move |result| {
+            if let Ok(metadata) = result {
+                callback(metadata);
+            }
+        })
+    }
+
+    /// Calls `callback` with the error if the record fails; otherwise as [`add_callback`](Self::add_callback).
+    pub fn add_errback(&self, callback: impl FnOnce(&Error) + Send + 'static) -> &Self {
+        self.on_completion(move |result| {
+            if let Err(error) = result {
+                callback(error);
+            }
+        })
+    }
+
+    fn on_completion(&self, callback: impl FnOnce(Result<&RecordMetadata, &Error>) + Send + 'static) -> &Self {
+        let Self { slot, index, timestamp, sizes } = self;
+        let (place, index, timestamp, sizes) = (Arc::clone(&slot.place), *index, *timestamp, *sizes);
+        slot.on_completion(
+            index,
+            Box::new(move |result| match metadata(place, index, timestamp, sizes, result) {
+                Ok(metadata) => callback(Ok(&metadata)),
+                Err(error) => callback(Err(&error)),
+            }),
+        );
+        self
+    }
+
+    fn peek(&self) -> Option<Result<RecordMetadata, Error>> {
+        let result = self.slot.wait(self.index, Deadline::at(crate::time::Instant::ZERO))?;
+        Some(self.resolve(&result))
+    }
+
+    fn resolve(&self, result: &BatchResult) -> Result<RecordMetadata, Error> {
+        metadata(Arc::clone(&self.slot.place), self.index, self.timestamp, self.sizes, result)
+    }
+}
+
+fn metadata(
+    place: Arc<TopicPartition>,
+    index: u32,
+    timestamp: i64,
+    sizes: Sizes,
+    result: &BatchResult,
+) -> Result<RecordMetadata, Error> {
+    match result {
+        BatchResult::Failed(error) => Err(error.clone()),
+        BatchResult::Stored { base_offset, log_append_time } => Ok(RecordMetadata {
+            place,
+            offset: if *base_offset < 0 { -1 } else { base_offset + i64::from(index) },
+            timestamp: log_append_time.unwrap_or(timestamp),
+            sizes,
+        }),
+    }
+}
+
+impl fmt::Debug for FutureRecordMetadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FutureRecordMetadata")
+            .field("topic", &self.slot.place.topic)
+            .field("partition", &self.slot.place.partition)
+            .field("is_done", &self.is_done())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a record stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordMetadata {
+    place: Arc<TopicPartition>,
+    offset: i64,
+    timestamp: i64,
+    sizes: Sizes,
+}
+
+impl RecordMetadata {
+    /// The topic.
+    pub fn topic(&self) -> &str {
+        &self.place.topic
+    }
+
+    /// The partition.
+    pub fn partition(&self) -> i32 {
+        self.place.partition
+    }
+
+    /// The offset in the partition; -1 with `acks=0`, where the broker tells none.
+    pub fn offset(&self) -> i64 {
+        self.offset
+    }
+
+    /// Milliseconds since 1970: the broker's own where the topic wants it (`LogAppendTime`), else the record's.
+    pub fn timestamp(&self) -> i64 {
+        self.timestamp
+    }
+
+    /// Bytes of the key as sent; `None` if it is null.
+    pub fn serialized_key_size(&self) -> Option<usize> {
+        usize::try_from(self.sizes.key).ok()
+    }
+
+    /// Bytes of the value as sent; `None` if it is null.
+    pub fn serialized_value_size(&self) -> Option<usize> {
+        usize::try_from(self.sizes.value).ok()
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn pending(clock: Clock) -> (FutureRecordMetadata, Completer) {
+        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 3 });
+        let (slot, completer) = ResultSlot::new(place, clock);
+        (FutureRecordMetadata::new(slot, 2, 77, Sizes { key: -1, value: 5 }), completer)
+    }
+
+    const STORED: BatchResult = BatchResult::Stored { base_offset: 40, log_append_time: None };
+
+    #[test]
+    fn a_future_is_small() {
+        assert!(size_of::<FutureRecordMetadata>() <= 32);
+    }
+
+    #[test]
+    fn the_offset_counts_from_the_batch() {
+        let (future, completer) = pending(Clock::System);
+        assert!(!future.is_done() && !future.succeeded() && !future.failed());
+        completer.complete(STORED, 3);
+        let metadata = future.get(None).unwrap();
+        assert_eq!((metadata.topic(), metadata.partition(), metadata.offset()), ("t", 3, 42));
+        assert_eq!((metadata.timestamp(), metadata.serialized_key_size(), metadata.serialized_value_size()), (77, None, Some(5)));
+        assert_eq!(future.value(), Some(metadata));
+    }
+
+    #[test]
+    fn without_an_offset_every_record_has_minus_one_and_the_brokers_time_wins() {
+        let (future, completer) = pending(Clock::System);
+        completer.complete(BatchResult::Stored { base_offset: -1, log_append_time: Some(99) }, 3);
+        let metadata = future.get(None).unwrap();
+        assert_eq!((metadata.offset(), metadata.timestamp()), (-1, 99));
+    }
+
+    /// B23: timeouts of every size are timeouts, and the value can still be had later.
+    #[test]
+    fn a_get_that_timed_out_can_be_repeated() {
+        let (future, completer) = pending(Clock::System);
+        for timeout in [Duration::ZERO, Duration::from_nanos(1), Duration::from_millis(1)] {
+            let error = future.get(timeout).unwrap_err();
+            assert!(error.is_timeout(), "{error}");
+        }
+        let error = future.get(Duration::ZERO).unwrap_err().to_string();
+        assert_eq!(error, "the time of 0ns ran out waiting for the answer to a record for t-3");
+        completer.complete(STORED, 3);
+        assert_eq!(future.get(Duration::MAX).unwrap().offset(), 42);
+        assert_eq!(future.get(Duration::ZERO).unwrap().offset(), 42);
+    }
+
+    #[test]
+    fn every_waiter_gets_the_answer() {
+        let (future, completer) = pending(Clock::System);
+        std::thread::scope(|scope| {
+            let waiters: Vec<_> = (0..8).map(|_| scope.spawn(|| future.get(None).unwrap().offset())).collect();
+            while future.slot.state.lock().waiting < 8 {
+                std::thread::yield_now();
+            }
+            completer.complete(STORED, 3);
+            assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap() == 42));
+        });
+    }
+
+    #[test]
+    fn a_batch_that_is_lost_fails_its_futures() {
+        let (future, completer) = pending(Clock::System);
+        drop(completer);
+        assert!(matches!(future.get(None).unwrap_err().kind(), ErrorKind::Bug { .. }));
+    }
+
+    #[test]
+    fn callbacks_run_once_in_order_and_at_once_when_it_is_over() {
+        let (future, completer) = pending(Clock::System);
+        let (tell, told) = mpsc::channel();
+        for name in ["first", "second"] {
+            let tell = tell.clone();
+            future.add_callback(move |metadata| tell.send((name, metadata.offset())).unwrap());
+        }
+        future.add_errback(|_| panic!("it did not fail"));
+        completer.complete(STORED, 3);
+        future.add_callback(move |metadata| tell.send(("third", metadata.offset())).unwrap());
+        assert_eq!(told.iter().collect::<Vec<_>>(), [("first", 42), ("second", 42), ("third", 42)]);
+    }
+
+    #[test]
+    fn a_panicking_callback_stops_neither_the_next_nor_the_thread() {
+        let (future, completer) = pending(Clock::System);
+        let (tell, told) = mpsc::channel();
+        future.add_callback(|_| panic!("on purpose"));
+        future.add_callback(move |_| tell.send(()).unwrap());
+        completer.complete(STORED, 3);
+        assert_eq!(told.recv(), Ok(()));
+        assert!(!callback::is_inside());
+    }
+
+    #[test]
+    fn inside_a_callback_get_never_waits() {
+        let (done, completer) = pending(Clock::System);
+        let (open, _completer) = pending(Clock::System);
+        let (tell, told) = mpsc::channel();
+        let finished = done.clone();
+        done.add_callback(move |_| {
+            tell.send((finished.get(None).map(|m| m.offset()), open.get(None).unwrap_err())).unwrap();
+        });
+        completer.complete(STORED, 3);
+        let (finished, unfinished) = told.recv().unwrap();
+        assert_eq!(finished.unwrap(), 42);
+        assert!(matches!(unfinished.kind(), ErrorKind::CalledFromCallback { .. }));
+    }
+
+    #[test]
+    fn a_failure_is_overlooked_until_a_future_or_a_callback_has_seen_it() {
+        let (future, completer) = pending(Clock::System);
+        let slot = Arc::clone(&future.slot);
+        completer.complete(BatchResult::Failed(Error::new(ErrorKind::Closed)), 3);
+        assert_eq!(slot.overlooked_failures().unwrap().0, 3);
+        assert!(future.failed() && future.exception().is_some());
+        assert_eq!(slot.overlooked_failures().unwrap().0, 2);
+        future.add_errback(|_| ());
+        assert_eq!(slot.overlooked_failures().unwrap().0, 2, "the same record");
+    }
+}

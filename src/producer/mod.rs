@@ -1,0 +1,27 @@
+//! LOGIC: from a record to its result. Sans-IO but for the user threads' waiting; the sender is stepped by `thread.rs`.
+
+mod accumulator;
+mod batch;
+mod buffer;
+mod callback;
+mod future;
+mod inbox;
+mod outcome;
+mod partitioner;
+mod readiness;
+mod sender;
+mod topics;
+mod unfinished;
+
+#[cfg(all(test, any(loom, shuttle)))]
+mod models;
+
+pub(crate) use accumulator::{AccumulatorSettings, Notice, RecordAccumulator, record_accumulator};
+pub(crate) use buffer::SimpleBufferPool;
+pub(crate) use callback::is_inside;
+pub use future::{FutureRecordMetadata, RecordMetadata};
+pub(crate) use inbox::Inbox;
+pub(crate) use outcome::Patience;
+pub use partitioner::{DefaultPartitioner, Partitioner};
+pub(crate) use sender::{Sender, SenderSettings};
+pub(crate) use topics::{TopicHandle, TopicTable};

@@ -1,0 +1,231 @@
+//! Models of what threads share, run by loom (every interleaving) or shuttle (very many) on the production code.
+//!
+//! ```sh
+//! RUSTFLAGS="--cfg loom" cargo test --release --lib models
+//! RUSTFLAGS="--cfg shuttle" cargo test --release --lib models
+//! ```
+//!
+//! Time passes only where a model moves its clock: so the checker decides what comes first, the answer or the time-out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::producer::buffer::{ReserveError, SimpleBufferPool};
+use crate::producer::future::{BatchResult, FutureRecordMetadata, ResultSlot, Sizes, TopicPartition};
+use crate::producer::inbox::Inbox;
+use crate::sync::{Condvar, Mutex, Wake};
+use crate::time::{Clock, Deadline, ManualClock};
+
+#[cfg(loom)]
+use loom::thread;
+#[cfg(shuttle)]
+use shuttle::thread;
+
+#[cfg(loom)]
+fn check(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(model);
+}
+
+#[cfg(shuttle)]
+fn check(model: impl Fn() + Send + Sync + 'static) {
+    const RUNS: usize = 20_000;
+    let model = Arc::new(model);
+    let again = Arc::clone(&model);
+    shuttle::check_random(move || again(), RUNS);
+    shuttle::check_pct(move || model(), RUNS, 3);
+}
+
+/// The poll and its socketpair: a byte that is written ends the next wait, or the one that goes on.
+struct Socket {
+    byte: Mutex<bool>,
+    written: Condvar,
+    /// Bytes that get lost on the way: none in earnest.
+    lost: Mutex<u32>,
+}
+
+impl Socket {
+    fn new(lost: u32) -> Arc<Self> {
+        Arc::new(Self { byte: Mutex::new(false), written: Condvar::new(), lost: Mutex::new(lost) })
+    }
+
+    fn poll(&self) {
+        let mut byte = self.byte.lock();
+        while !*byte {
+            byte = self.written.wait(byte);
+        }
+        *byte = false;
+    }
+}
+
+struct Waker(Arc<Socket>);
+
+impl Wake for Waker {
+    fn wake(&self) {
+        let mut lost = self.0.lost.lock();
+        if *lost > 0 {
+            *lost -= 1;
+            return;
+        }
+        drop(lost);
+        *self.0.byte.lock() = true;
+        self.0.written.notify_one();
+    }
+}
+
+/// Two users leave notices, the sender sleeps whenever it may: it must end up with all of them.
+fn wake_flag(lost: u32) {
+    check(move || {
+        let socket = Socket::new(lost);
+        let inbox = Arc::new(Inbox::new(Box::new(Waker(Arc::clone(&socket)))));
+        let users: Vec<_> = (0..2)
+            .map(|user| {
+                let inbox = Arc::clone(&inbox);
+                thread::spawn(move || inbox.post(user))
+            })
+            .collect();
+        let mut heard = Vec::new();
+        while heard.len() < 2 {
+            if inbox.fall_asleep() {
+                socket.poll();
+            }
+            inbox.take(&mut heard);
+        }
+        users.into_iter().for_each(|user| user.join().unwrap());
+        heard.sort_unstable();
+        assert_eq!(heard, [0, 1]);
+    });
+}
+
+#[test]
+fn no_wake_up_is_lost() {
+    wake_flag(0);
+}
+
+/// The checker's own test: with a wake-up that really gets lost, it must find the sender asleep for ever.
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_planted_lost_wake_up_is_found() {
+    wake_flag(1);
+}
+
+/// Two threads want all of the memory that a third gives back; the clock may run out for one of them at any time.
+/// Whoever fails, fails because of the time; memory is never handed out twice, nor lost.
+#[test]
+fn the_pool_hands_memory_to_who_waits_or_tells_that_time_is_over() {
+    check(|| {
+        let pool = SimpleBufferPool::new(2, 2);
+        let clock = ManualClock::default();
+        let held = pool.try_reserve(2).unwrap();
+        let deadline = Deadline::after(Clock::Manual(clock.clone()).now(), Duration::from_secs(1));
+        let patient = {
+            let (pool, clock) = (Arc::clone(&pool), Clock::Manual(clock.clone()));
+            thread::spawn(move || drop(pool.reserve(2, &clock, Deadline::NEVER).unwrap()))
+        };
+        let hurried = {
+            let (pool, clock) = (Arc::clone(&pool), Clock::Manual(clock.clone()));
+            thread::spawn(move || match pool.reserve(2, &clock, deadline) {
+                Ok(buffer) => drop(buffer),
+                Err(error) => {
+                    assert_eq!(error, ReserveError::TimedOut);
+                    assert!(deadline.has_passed(clock.now()), "too early");
+                }
+            })
+        };
+        clock.advance(Duration::from_secs(2));
+        pool.nudge();
+        drop(held);
+        patient.join().unwrap();
+        hurried.join().unwrap();
+        assert_eq!((pool.used(), pool.is_wanted()), (0, false));
+    });
+}
+
+#[test]
+fn closing_the_pool_ends_every_wait() {
+    check(|| {
+        let pool = SimpleBufferPool::new(1, 1);
+        let held = pool.try_reserve(1).unwrap();
+        let waiter = {
+            let pool = Arc::clone(&pool);
+            let clock = Clock::Manual(ManualClock::default());
+            thread::spawn(move || drop(pool.reserve(1, &clock, Deadline::NEVER)))
+        };
+        let closer = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.close())
+        };
+        closer.join().unwrap();
+        waiter.join().unwrap();
+        drop(held);
+        assert_eq!(pool.used(), 0);
+    });
+}
+
+/// One waits for ever, one until a deadline, while the sender completes or dies: both come back, and a time-out is
+/// one only if the time was over.
+fn future(dies: bool) {
+    check(move || {
+        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
+        let clock = ManualClock::default();
+        let (slot, completer) = ResultSlot::new(place, Clock::Manual(clock.clone()));
+        let future = FutureRecordMetadata::new(Arc::clone(&slot), 0, 0, Sizes { key: -1, value: 0 });
+        let waiter = {
+            let future = future.clone();
+            thread::spawn(move || future.get(None).is_ok())
+        };
+        let sender = thread::spawn(move || {
+            if dies {
+                drop(completer);
+            } else {
+                completer.complete(BatchResult::Stored { base_offset: 7, log_append_time: None }, 1);
+            }
+        });
+        clock.advance(Duration::from_secs(2));
+        slot.nudge();
+        sender.join().unwrap();
+        assert_eq!(waiter.join().unwrap(), !dies);
+        assert_eq!(future.get(Duration::ZERO).map(|metadata| metadata.offset()).ok(), (!dies).then_some(7));
+    });
+}
+
+#[test]
+fn every_future_resolves() {
+    future(false);
+}
+
+#[test]
+fn every_future_resolves_when_its_batch_is_lost() {
+    future(true);
+}
+
+#[test]
+fn a_get_with_a_deadline_ends_by_the_answer_or_by_the_clock() {
+    check(|| {
+        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
+        let clock = ManualClock::default();
+        let (slot, completer) = ResultSlot::new(place, Clock::Manual(clock.clone()));
+        let future = FutureRecordMetadata::new(Arc::clone(&slot), 0, 0, Sizes { key: -1, value: 0 });
+        let waiter = {
+            let (future, clock) = (future.clone(), clock.clone());
+            thread::spawn(move || match future.get(Duration::from_secs(1)) {
+                Ok(metadata) => assert_eq!(metadata.offset(), 7),
+                Err(error) => {
+                    assert!(error.is_timeout());
+                    assert!(Clock::Manual(clock).now() >= crate::time::Instant::ZERO + Duration::from_secs(1));
+                }
+            })
+        };
+        let time = {
+            let slot = Arc::clone(&slot);
+            thread::spawn(move || {
+                clock.advance(Duration::from_secs(1));
+                slot.nudge();
+            })
+        };
+        completer.complete(BatchResult::Stored { base_offset: 7, log_append_time: None }, 1);
+        time.join().unwrap();
+        waiter.join().unwrap();
+    });
+}

@@ -1,0 +1,149 @@
+//! From a topic's name to its partition queues, at the price of one string comparison.
+//!
+//! Every `send` asks this, and nothing that threads share may be written for it: no lock, no reference count. So each
+//! thread keeps what it has looked up, and believes it as long as the metadata's version stays.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::client::{ClusterMetadata, PartitionMetadata};
+use crate::producer::accumulator::PartitionQueue;
+use crate::producer::future::TopicPartition;
+use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
+
+/// A topic as `send` needs it.
+pub(crate) struct TopicHandle {
+    pub(crate) name: Arc<str>,
+    pub(crate) queues: Box<[Arc<PartitionQueue>]>,
+    /// The partitions that have a leader.
+    pub(crate) available: Box<[i32]>,
+}
+
+/// The queues of every topic this producer has sent to.
+pub(crate) struct TopicTable {
+    /// Distinguishes the producers of a process in their threads' caches.
+    id: u64,
+    closed: crate::sync::AtomicBool,
+    partitions: AtomicU32,
+    topics: Mutex<HashMap<Arc<str>, Entry>>,
+}
+
+struct Entry {
+    version: u64,
+    handle: Arc<TopicHandle>,
+}
+
+struct Cached {
+    table: Arc<TopicTable>,
+    version: u64,
+    handle: Arc<TopicHandle>,
+}
+
+thread_local! {
+    /// The topics this thread sent to last, the very last first.
+    static CACHE: RefCell<Vec<Cached>> = const { RefCell::new(Vec::new()) };
+}
+
+impl TopicTable {
+    pub(crate) fn new() -> Arc<Self> {
+        static NEXT: std::sync::LazyLock<AtomicU64> = std::sync::LazyLock::new(|| AtomicU64::new(0));
+        Arc::new(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            closed: crate::sync::AtomicBool::new(false),
+            partitions: AtomicU32::new(0),
+            topics: Mutex::default(),
+        })
+    }
+
+    /// Runs `with` on the topic's handle if this thread knows it as of metadata `version`.
+    #[inline]
+    pub(crate) fn cached<R>(&self, topic: &str, version: u64, with: impl FnOnce(&TopicHandle) -> R) -> Option<R> {
+        CACHE.with(|cache| {
+            // Borrowed already: a partitioner that sends. It takes the long way.
+            let mut cache = cache.try_borrow_mut().ok()?;
+            let fits = |cached: &Cached| {
+                cached.version == version && cached.table.id == self.id && *cached.handle.name == *topic
+            };
+            let at = cache.iter().position(fits)?;
+            if at > 0 {
+                // Half way to the front each time: what is used often gets there, what is used once does not push
+                // everything else back.
+                cache.swap(at, at / 2);
+            }
+            Some(with(&cache[at / 2].handle))
+        })
+    }
+
+    /// The topic's handle by `snapshot`, with queues for all its partitions; `None` if the snapshot lacks it.
+    /// This thread remembers it.
+    pub(crate) fn handle(self: &Arc<Self>, topic: &str, snapshot: &ClusterMetadata) -> Option<Arc<TopicHandle>> {
+        let (name, partitions) = snapshot.topic(topic)?;
+        let mut topics = self.topics.lock();
+        let old = topics.get(topic).filter(|entry| entry.version >= snapshot.version());
+        let handle = match old {
+            Some(entry) => Arc::clone(&entry.handle),
+            None => {
+                let handle = Arc::new(self.build(name, partitions, topics.get(topic).map(|entry| &*entry.handle)));
+                let entry = Entry { version: snapshot.version(), handle: Arc::clone(&handle) };
+                topics.insert(Arc::clone(&handle.name), entry);
+                handle
+            }
+        };
+        drop(topics);
+        self.remember(snapshot.version(), &handle);
+        Some(handle)
+    }
+
+    /// Closes every queue, those to come as well.
+    pub(crate) fn close(&self) {
+        let topics = self.topics.lock();
+        self.closed.store(true, Ordering::SeqCst);
+        for entry in topics.values() {
+            entry.handle.queues.iter().for_each(|queue| queue.close());
+        }
+    }
+
+    /// Every queue there is.
+    pub(crate) fn queues(&self) -> Vec<Arc<PartitionQueue>> {
+        let topics = self.topics.lock();
+        topics.values().flat_map(|entry| entry.handle.queues.iter().map(Arc::clone)).collect()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    fn build(&self, name: &Arc<str>, partitions: &[PartitionMetadata], old: Option<&TopicHandle>) -> TopicHandle {
+        let name = old.map_or_else(|| Arc::clone(name), |old| Arc::clone(&old.name));
+        let queue = |index: usize| match old.and_then(|old| old.queues.get(index)) {
+            Some(queue) => Arc::clone(queue),
+            None => {
+                let place = TopicPartition { topic: Arc::clone(&name), partition: index as i32 };
+                let queue = PartitionQueue::new(self.partitions.fetch_add(1, Ordering::Relaxed), place);
+                if self.is_closed() {
+                    queue.close();
+                }
+                Arc::new(queue)
+            }
+        };
+        let with_leader = |index: &usize| partitions[*index].leader.is_some();
+        TopicHandle {
+            queues: (0..partitions.len()).map(queue).collect(),
+            available: (0..partitions.len()).filter(with_leader).map(|index| index as i32).collect(),
+            name,
+        }
+    }
+
+    fn remember(self: &Arc<Self>, version: u64, handle: &Arc<TopicHandle>) {
+        const MOST: usize = 64;
+        CACHE.with(|cache| {
+            let Ok(mut cache) = cache.try_borrow_mut() else { return };
+            cache.retain(|cached| {
+                !cached.table.is_closed() && !(cached.table.id == self.id && cached.handle.name == handle.name)
+            });
+            cache.truncate(MOST - 1);
+            cache.insert(0, Cached { table: Arc::clone(self), version, handle: Arc::clone(handle) });
+        });
+    }
+}

@@ -1,0 +1,115 @@
+//! `ProducerRecord`: what to send, borrowed from its owner.
+
+use std::fmt;
+
+use crate::record::Header;
+
+/// A record to be sent: topic, and what else there is. Everything is borrowed, so a record costs no allocation (but
+/// for [`header`](Self::header), which collects; [`headers`](Self::headers) borrows).
+///
+/// ```
+/// use kafka_producer::ProducerRecord;
+///
+/// let record = ProducerRecord::to("events").key("user-1").value("hello").header("trace", "abc");
+/// # let _ = record;
+/// ```
+#[derive(Clone)]
+pub struct ProducerRecord<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) partition: Option<i32>,
+    pub(crate) timestamp: Option<i64>,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+    headers: Headers<'a>,
+}
+
+#[derive(Clone)]
+enum Headers<'a> {
+    Borrowed(&'a [Header<'a>]),
+    Collected(Vec<Header<'a>>),
+}
+
+impl<'a> ProducerRecord<'a> {
+    /// A record for `topic`, with nothing in it yet: it needs a key or a value.
+    #[inline]
+    pub fn to(topic: &'a str) -> Self {
+        Self { topic, partition: None, timestamp: None, key: None, value: None, headers: Headers::Borrowed(&[]) }
+    }
+
+    /// The key: records with equal keys go to the same partition. Without one it is null.
+    #[inline]
+    pub fn key<B: AsRef<[u8]> + ?Sized>(mut self, key: &'a B) -> Self {
+        self.key = Some(key.as_ref());
+        self
+    }
+
+    /// The value. Without one it is null, which on a compacted topic deletes the key; empty is not null.
+    #[inline]
+    pub fn value<B: AsRef<[u8]> + ?Sized>(mut self, value: &'a B) -> Self {
+        self.value = Some(value.as_ref());
+        self
+    }
+
+    /// The partition; without it the producer's [`Partitioner`](crate::Partitioner) chooses.
+    #[inline]
+    pub fn partition(mut self, partition: i32) -> Self {
+        self.partition = Some(partition);
+        self
+    }
+
+    /// The timestamp in milliseconds since 1970; without it, now.
+    #[doc(alias = "timestamp_ms")]
+    #[inline]
+    pub fn timestamp(mut self, millis: i64) -> Self {
+        self.timestamp = Some(millis);
+        self
+    }
+
+    /// One more header. Order and repeated names are kept.
+    pub fn header<B: AsRef<[u8]> + ?Sized>(self, key: &'a str, value: &'a B) -> Self {
+        self.push(Header::new(key, value.as_ref()))
+    }
+
+    /// One more header, with null for a value.
+    pub fn null_header(self, key: &'a str) -> Self {
+        self.push(Header::new(key, None))
+    }
+
+    /// All headers at once, in the place of those before.
+    #[inline]
+    pub fn headers(mut self, headers: &'a [Header<'a>]) -> Self {
+        self.headers = Headers::Borrowed(headers);
+        self
+    }
+
+    pub(crate) fn all_headers(&self) -> &[Header<'a>] {
+        match &self.headers {
+            Headers::Borrowed(headers) => headers,
+            Headers::Collected(headers) => headers,
+        }
+    }
+
+    fn push(mut self, header: Header<'a>) -> Self {
+        let mut all = match self.headers {
+            Headers::Borrowed(headers) => headers.to_vec(),
+            Headers::Collected(headers) => headers,
+        };
+        all.push(header);
+        self.headers = Headers::Collected(all);
+        self
+    }
+}
+
+/// Without payload: sizes, not bytes.
+impl fmt::Debug for ProducerRecord<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProducerRecord")
+            .field("topic", &self.topic)
+            .field("partition", &self.partition)
+            .field("timestamp", &self.timestamp)
+            .field("key_size", &self.key.map(<[u8]>::len))
+            .field("value_size", &self.value.map(<[u8]>::len))
+            .field("headers", &self.all_headers().len())
+            .finish()
+    }
+}

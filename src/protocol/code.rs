@@ -1,0 +1,322 @@
+//! The brokers' error codes, and what each means to a producer: one table.
+
+use std::fmt;
+
+/// An error code as brokers send it.
+///
+/// Open: a code that is newer than this crate is kept, printed as a number, and treated as neither retriable nor
+/// certain to have left the record unwritten.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ErrorCode(i16);
+
+/// What a code means to a producer. Bits of [`Row::traits`].
+mod traits {
+    /// The same request may succeed if it is sent again.
+    pub(super) const RETRY: u8 = 1;
+    /// What we know of the cluster is out of date.
+    pub(super) const REFRESH: u8 = 1 << 1;
+    /// The batch would be accepted in smaller parts.
+    pub(super) const SPLIT: u8 = 1 << 2;
+    /// No later request of this producer can succeed either.
+    pub(super) const FATAL: u8 = 1 << 3;
+    /// The broker may have appended the batch in spite of this answer, or because of an earlier attempt.
+    pub(super) const WRITTEN: u8 = 1 << 4;
+}
+
+struct Row {
+    code: i16,
+    name: &'static str,
+    sentence: &'static str,
+    traits: u8,
+}
+
+macro_rules! codes {
+    ($($code:literal $name:ident [$($trait:ident)*] $sentence:literal)*) => {
+        impl ErrorCode {
+            $(
+                #[doc = $sentence]
+                pub const $name: Self = Self($code);
+            )*
+        }
+
+        /// By code, from [`FIRST`] on without gaps.
+        const TABLE: &[Row] = &[$( Row {
+            code: $code,
+            name: stringify!($name),
+            sentence: $sentence,
+            traits: 0 $(| traits::$trait)*,
+        }, )*];
+    };
+}
+
+const FIRST: i16 = -1;
+
+// WRITTEN is given to every code that an answer to Produce can carry after the leader has appended: it does so and then
+// waits for its replicas, and what it finds when that wait ends badly is told with the codes for a partition that is
+// not there, not led here, or on a broken disk. A refusal before the append (corrupt, too large, too few replicas to
+// begin with, not authorized, wrong sequence) never has it.
+codes! {
+    -1 UNKNOWN_SERVER_ERROR [WRITTEN] "The broker failed in a way that it has no code for."
+    0 NONE [] "No error."
+    1 OFFSET_OUT_OF_RANGE [] "The offset is not one that the partition holds."
+    2 CORRUPT_MESSAGE [RETRY] "The batch did not arrive as it was sent, or breaks a rule of the topic (such as a null key where compaction needs one)."
+    3 UNKNOWN_TOPIC_OR_PARTITION [RETRY REFRESH WRITTEN] "The broker does not know this topic or partition."
+    4 INVALID_FETCH_SIZE [] "The fetch size is not valid."
+    5 LEADER_NOT_AVAILABLE [RETRY REFRESH] "The partition has no leader at the moment."
+    6 NOT_LEADER_OR_FOLLOWER [RETRY REFRESH WRITTEN] "The broker does not lead this partition (any more)."
+    7 REQUEST_TIMED_OUT [RETRY WRITTEN] "The replicas did not acknowledge within the time that the request allowed."
+    8 BROKER_NOT_AVAILABLE [] "The broker is not available."
+    9 REPLICA_NOT_AVAILABLE [RETRY REFRESH] "The broker has no replica of this partition yet."
+    10 MESSAGE_TOO_LARGE [SPLIT] "The batch is larger than the topic or the broker allows (max.message.bytes)."
+    11 STALE_CONTROLLER_EPOCH [] "The controller has changed."
+    12 OFFSET_METADATA_TOO_LARGE [] "The text stored with an offset is too long."
+    13 NETWORK_EXCEPTION [RETRY REFRESH WRITTEN] "The connection ended before the answer came."
+    14 COORDINATOR_LOAD_IN_PROGRESS [RETRY] "The coordinator is still loading its state."
+    15 COORDINATOR_NOT_AVAILABLE [RETRY] "There is no coordinator at the moment."
+    16 NOT_COORDINATOR [RETRY] "The broker is not the coordinator (any more)."
+    17 INVALID_TOPIC_EXCEPTION [] "The name is not one that a topic may have, or the topic may not be written to."
+    18 RECORD_LIST_TOO_LARGE [SPLIT] "The batch is larger than a segment of the partition's log (segment.bytes)."
+    19 NOT_ENOUGH_REPLICAS [RETRY] "Fewer replicas are in sync than min.insync.replicas, so nothing was appended."
+    20 NOT_ENOUGH_REPLICAS_AFTER_APPEND [RETRY WRITTEN] "The batch was appended, but fewer replicas are in sync than min.insync.replicas."
+    21 INVALID_REQUIRED_ACKS [] "The setting acks has a value that the broker does not accept."
+    22 ILLEGAL_GENERATION [] "The generation of the consumer group is not the current one."
+    23 INCONSISTENT_GROUP_PROTOCOL [] "The group's members have no protocol in common."
+    24 INVALID_GROUP_ID [] "The group id is not valid."
+    25 UNKNOWN_MEMBER_ID [] "The coordinator does not know this member of the group."
+    26 INVALID_SESSION_TIMEOUT [] "The session timeout is outside of what the broker allows."
+    27 REBALANCE_IN_PROGRESS [] "The group is rebalancing."
+    28 INVALID_COMMIT_OFFSET_SIZE [] "The offsets to commit are too large."
+    29 TOPIC_AUTHORIZATION_FAILED [] "The client may not do this to the topic."
+    30 GROUP_AUTHORIZATION_FAILED [] "The client may not do this to the group."
+    31 CLUSTER_AUTHORIZATION_FAILED [FATAL] "The client may not do this to the cluster (idempotent writes to old brokers need the right IdempotentWrite)."
+    32 INVALID_TIMESTAMP [] "A record's timestamp is further from the broker's time than the topic allows."
+    33 UNSUPPORTED_SASL_MECHANISM [FATAL] "The broker does not offer this SASL mechanism."
+    34 ILLEGAL_SASL_STATE [FATAL] "The request does not fit the state of the SASL exchange."
+    35 UNSUPPORTED_VERSION [FATAL] "The broker does not know this version of the API."
+    36 TOPIC_ALREADY_EXISTS [] "There is a topic with this name already."
+    37 INVALID_PARTITIONS [] "The number of partitions is not valid."
+    38 INVALID_REPLICATION_FACTOR [] "The replication factor is not valid, or higher than there are brokers."
+    39 INVALID_REPLICA_ASSIGNMENT [] "The assignment of replicas is not valid."
+    40 INVALID_CONFIG [] "The configuration is not valid."
+    41 NOT_CONTROLLER [RETRY] "The broker is not the controller (any more)."
+    42 INVALID_REQUEST [] "The broker could not make sense of the request."
+    43 UNSUPPORTED_FOR_MESSAGE_FORMAT [] "The topic's message format is too old for the request."
+    44 POLICY_VIOLATION [] "A policy of the broker forbids it."
+    45 OUT_OF_ORDER_SEQUENCE_NUMBER [] "The batch does not follow the last one that the broker has from this producer."
+    46 DUPLICATE_SEQUENCE_NUMBER [WRITTEN] "The broker has a batch with this sequence number already."
+    47 INVALID_PRODUCER_EPOCH [] "The broker has seen a newer epoch of this producer."
+    48 INVALID_TXN_STATE [] "The transaction is not in a state that allows this."
+    49 INVALID_PRODUCER_ID_MAPPING [] "The producer id does not belong to the transactional id (any more)."
+    50 INVALID_TRANSACTION_TIMEOUT [] "The transaction timeout is longer than the broker allows (transaction.max.timeout.ms)."
+    51 CONCURRENT_TRANSACTIONS [RETRY] "The transaction's last step is not finished yet."
+    52 TRANSACTION_COORDINATOR_FENCED [] "The transaction coordinator is no longer the current one."
+    53 TRANSACTIONAL_ID_AUTHORIZATION_FAILED [FATAL] "The client may not use this transactional id."
+    54 SECURITY_DISABLED [] "The broker has no authorizer."
+    55 OPERATION_NOT_ATTEMPTED [] "The broker did not try this part of the request because another failed."
+    56 KAFKA_STORAGE_ERROR [RETRY REFRESH WRITTEN] "The broker's disk failed."
+    57 LOG_DIR_NOT_FOUND [] "The broker has no such log directory."
+    58 SASL_AUTHENTICATION_FAILED [FATAL] "The broker does not accept the credentials."
+    59 UNKNOWN_PRODUCER_ID [] "The broker has forgotten this producer, since all it wrote to the partition has expired."
+    60 REASSIGNMENT_IN_PROGRESS [] "The partition is being reassigned."
+    61 DELEGATION_TOKEN_AUTH_DISABLED [] "The broker does not use delegation tokens."
+    62 DELEGATION_TOKEN_NOT_FOUND [] "The broker does not know this delegation token."
+    63 DELEGATION_TOKEN_OWNER_MISMATCH [] "The delegation token belongs to somebody else."
+    64 DELEGATION_TOKEN_REQUEST_NOT_ALLOWED [] "Delegation tokens can't be asked for on this kind of connection."
+    65 DELEGATION_TOKEN_AUTHORIZATION_FAILED [] "The client may not do this to the delegation token."
+    66 DELEGATION_TOKEN_EXPIRED [] "The delegation token has expired."
+    67 INVALID_PRINCIPAL_TYPE [] "The type of principal is not one that the broker knows."
+    68 NON_EMPTY_GROUP [] "The group has members."
+    69 GROUP_ID_NOT_FOUND [] "There is no such group."
+    70 FETCH_SESSION_ID_NOT_FOUND [RETRY] "The broker does not know this fetch session."
+    71 INVALID_FETCH_SESSION_EPOCH [RETRY] "The epoch of the fetch session is not the current one."
+    72 LISTENER_NOT_FOUND [RETRY REFRESH] "The partition's leader has no listener of the kind that the client came through."
+    73 TOPIC_DELETION_DISABLED [] "The broker does not delete topics."
+    74 FENCED_LEADER_EPOCH [RETRY REFRESH] "The client's leader epoch is older than the broker's."
+    75 UNKNOWN_LEADER_EPOCH [RETRY] "The client's leader epoch is newer than the broker's."
+    76 UNSUPPORTED_COMPRESSION_TYPE [] "The codec is not one that this version of the request may carry."
+    77 STALE_BROKER_EPOCH [] "The broker has been restarted meanwhile."
+    78 OFFSET_NOT_AVAILABLE [RETRY] "The leader is new and can't tell its offsets yet."
+    79 MEMBER_ID_REQUIRED [] "The group wants its members to have an id first."
+    80 PREFERRED_LEADER_NOT_AVAILABLE [RETRY REFRESH] "The preferred leader is not available."
+    81 GROUP_MAX_SIZE_REACHED [] "The group is full."
+    82 FENCED_INSTANCE_ID [] "Another member has taken this group instance id."
+    83 ELIGIBLE_LEADERS_NOT_AVAILABLE [RETRY REFRESH] "No replica may become the leader."
+    84 ELECTION_NOT_NEEDED [RETRY REFRESH] "The partition needs no election."
+    85 NO_REASSIGNMENT_IN_PROGRESS [] "The partition is not being reassigned."
+    86 GROUP_SUBSCRIBED_TO_TOPIC [] "The group is subscribed to the topic."
+    87 INVALID_RECORD [] "A record, or the batch as a whole, breaks a rule of the broker or of the topic."
+    88 UNSTABLE_OFFSET_COMMIT [RETRY] "Offsets of an open transaction stand in the way."
+    89 THROTTLING_QUOTA_EXCEEDED [RETRY] "The client is over its quota."
+    90 PRODUCER_FENCED [FATAL] "A newer producer has taken over this transactional id."
+    91 RESOURCE_NOT_FOUND [] "The request names something that does not exist."
+    92 DUPLICATE_RESOURCE [] "The request names the same thing twice."
+    93 UNACCEPTABLE_CREDENTIAL [] "The new credentials do not meet the broker's rules."
+    94 INCONSISTENT_VOTER_SET [] "One side of the request is not among the voters."
+    95 INVALID_UPDATE_VERSION [] "The version of the update is not the expected one."
+    96 FEATURE_UPDATE_FAILED [] "The cluster's features could not be changed."
+    97 PRINCIPAL_DESERIALIZATION_FAILURE [] "The controller could not read who made a forwarded request."
+    98 SNAPSHOT_NOT_FOUND [] "There is no such snapshot."
+    99 POSITION_OUT_OF_RANGE [] "The position is outside of the snapshot."
+    100 UNKNOWN_TOPIC_ID [RETRY REFRESH WRITTEN] "The broker does not know this topic id; the topic may have been deleted or created again."
+    101 DUPLICATE_BROKER_REGISTRATION [] "The broker id is taken."
+    102 BROKER_ID_NOT_REGISTERED [] "No broker has registered with this id."
+    103 INCONSISTENT_TOPIC_ID [RETRY REFRESH WRITTEN] "The partition's log belongs to a topic with another id."
+    104 INCONSISTENT_CLUSTER_ID [] "The broker belongs to another cluster."
+    105 TRANSACTIONAL_ID_NOT_FOUND [] "The coordinator does not know this transactional id."
+    106 FETCH_SESSION_TOPIC_ID_ERROR [RETRY] "The fetch session mixes topic ids and names."
+    107 INELIGIBLE_REPLICA [] "A replica may not join those in sync."
+    108 NEW_LEADER_ELECTED [] "The partition has a new leader."
+    109 OFFSET_MOVED_TO_TIERED_STORAGE [] "The offset has moved to tiered storage."
+    110 FENCED_MEMBER_EPOCH [] "The group has fenced this epoch of the member."
+    111 UNRELEASED_INSTANCE_ID [] "The group instance id is still in use."
+    112 UNSUPPORTED_ASSIGNOR [] "The group does not support this assignor."
+    113 STALE_MEMBER_EPOCH [] "The member's epoch is out of date."
+    114 MISMATCHED_ENDPOINT_TYPE [] "The request came to the wrong kind of endpoint."
+    115 UNSUPPORTED_ENDPOINT_TYPE [] "The kind of endpoint is not supported."
+    116 UNKNOWN_CONTROLLER_ID [] "There is no controller with this id."
+    117 UNKNOWN_SUBSCRIPTION_ID [] "The telemetry subscription is out of date."
+    118 TELEMETRY_TOO_LARGE [] "The telemetry is larger than the broker accepts."
+    119 INVALID_REGISTRATION [] "The controller does not accept the broker's registration."
+    120 TRANSACTION_ABORTABLE [] "The transaction failed and must be aborted; the producer can go on afterwards."
+    121 INVALID_RECORD_STATE [] "The record's delivery state does not allow the acknowledgement."
+    122 SHARE_SESSION_NOT_FOUND [RETRY] "The broker does not know this share session."
+    123 INVALID_SHARE_SESSION_EPOCH [RETRY] "The epoch of the share session is not the current one."
+    124 FENCED_STATE_EPOCH [] "The epoch of the share group's state is out of date."
+    125 INVALID_VOTER_KEY [] "The voter's key is not the receiver's."
+    126 DUPLICATE_VOTER [] "The voter is one already."
+    127 VOTER_NOT_FOUND [] "There is no such voter."
+    128 INVALID_REGULAR_EXPRESSION [] "The regular expression is not valid."
+    129 REBOOTSTRAP_REQUIRED [] "What the client knows of the cluster is so old that it must begin again with its bootstrap servers."
+    130 STREAMS_INVALID_TOPOLOGY [] "The topology is not valid."
+    131 STREAMS_INVALID_TOPOLOGY_EPOCH [] "The topology's epoch is not valid."
+    132 STREAMS_TOPOLOGY_FENCED [] "The topology's epoch is out of date."
+    133 SHARE_SESSION_LIMIT_REACHED [RETRY] "The broker has as many share sessions as it allows."
+}
+
+impl ErrorCode {
+    /// The code that a broker sends as this number.
+    #[must_use]
+    pub const fn new(code: i16) -> Self {
+        Self(code)
+    }
+
+    /// The number on the wire.
+    #[must_use]
+    pub const fn code(self) -> i16 {
+        self.0
+    }
+
+    /// Whether this is an error at all.
+    #[must_use]
+    pub fn is_error(self) -> bool {
+        self != Self::NONE
+    }
+
+    /// Kafka's name for it, such as `NOT_LEADER_OR_FOLLOWER`; `None` for a code newer than this crate.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        self.row().map(|row| row.name)
+    }
+
+    /// One sentence that says what it means, without the full stop.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        let sentence =
+            self.row().map_or("The broker sent a code that is newer than this client.", |row| row.sentence);
+        sentence.trim_end_matches('.')
+    }
+
+    /// Whether the same request may succeed if it is sent again.
+    #[must_use]
+    pub fn is_retriable(self) -> bool {
+        self.has(traits::RETRY)
+    }
+
+    /// Whether the client must learn anew where partitions are before it tries again.
+    pub(crate) fn needs_metadata_refresh(self) -> bool {
+        self.has(traits::REFRESH)
+    }
+
+    /// Whether the batch may be accepted in smaller parts.
+    pub(crate) fn asks_for_split(self) -> bool {
+        self.has(traits::SPLIT)
+    }
+
+    /// Whether no later request of the same producer can succeed either.
+    #[must_use]
+    pub fn is_fatal(self) -> bool {
+        self.has(traits::FATAL)
+    }
+
+    /// Whether the broker may have appended the batch although, or before, it answered so.
+    #[must_use]
+    pub fn may_have_been_written(self) -> bool {
+        self.row().is_none() || self.has(traits::WRITTEN)
+    }
+
+    fn has(self, attribute: u8) -> bool {
+        self.row().is_some_and(|row| row.traits & attribute != 0)
+    }
+
+    fn row(self) -> Option<&'static Row> {
+        let index = usize::try_from(self.0.checked_sub(FIRST)?).ok()?;
+        TABLE.get(index)
+    }
+}
+
+/// `NOT_LEADER_OR_FOLLOWER (6)`.
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name().unwrap_or("UNKNOWN_CODE"), self.0)
+    }
+}
+
+impl fmt::Debug for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes_with(predicate: impl Fn(ErrorCode) -> bool) -> Vec<i16> {
+        TABLE.iter().map(|row| row.code).filter(|&code| predicate(ErrorCode::new(code))).collect()
+    }
+
+    #[test]
+    fn the_table_has_no_gaps() {
+        assert!(TABLE.iter().map(|row| row.code).eq(FIRST..=133));
+    }
+
+    #[test]
+    fn what_producers_do_about_each_code() {
+        let retriable = [
+            2, 3, 5, 6, 7, 9, 13, 14, 15, 16, 19, 20, 41, 51, 56, 70, 71, 72, 74, 75, 78, 80, 83, 84, 88, 89,
+            100, 103, 106, 122, 123, 133,
+        ];
+        assert_eq!(codes_with(ErrorCode::is_retriable), retriable);
+        let refresh = [3, 5, 6, 9, 13, 56, 72, 74, 80, 83, 84, 100, 103];
+        assert_eq!(codes_with(ErrorCode::needs_metadata_refresh), refresh);
+        assert_eq!(codes_with(ErrorCode::asks_for_split), [10, 18]);
+        assert_eq!(codes_with(ErrorCode::is_fatal), [31, 33, 34, 35, 53, 58, 90]);
+        let written = [-1, 3, 6, 7, 13, 20, 46, 56, 100, 103];
+        assert_eq!(codes_with(ErrorCode::may_have_been_written), written);
+    }
+
+    #[test]
+    fn a_code_is_never_both_retriable_and_fatal() {
+        assert_eq!(codes_with(|code| code.is_fatal() && code.is_retriable()), []);
+    }
+
+    #[test]
+    fn unknown_codes_are_kept_and_feared() {
+        let code = ErrorCode::new(999);
+        assert_eq!(code.to_string(), "UNKNOWN_CODE (999)");
+        assert_eq!(code.code(), 999);
+        assert!(!code.is_retriable() && !code.is_fatal() && code.may_have_been_written());
+        assert_eq!(ErrorCode::new(i16::MIN).name(), None);
+        assert_eq!(ErrorCode::NOT_LEADER_OR_FOLLOWER.to_string(), "NOT_LEADER_OR_FOLLOWER (6)");
+    }
+}

@@ -1,0 +1,138 @@
+//! Frames: a length, a header, a body. How they are made and taken apart.
+
+use super::api::ApiKey;
+use super::message::{Message, Request};
+use super::segments::Frame;
+use super::wire::{DecodeError, DecodeErrorKind, Reader};
+use super::writer::Writer;
+
+/// A correlation id and the answer that came with it.
+pub(crate) type DecodedResponse<R> = (i32, R);
+
+/// A request, ready to be written. `version` is one that was negotiated, so one of `R::VERSIONS`.
+pub(crate) fn encode_request<R: Request>(
+    correlation_id: i32,
+    version: i16,
+    client_id: Option<&str>,
+    request: &R,
+) -> Frame {
+    debug_assert!(R::VERSIONS.contains(&version), "{} version {version}", R::KEY);
+    let mut out = Writer::for_frame();
+    out.i16(R::KEY.0);
+    out.i16(version);
+    out.i32(correlation_id);
+    // An old-style string in every header version, so that a broker can read it before it knows the API.
+    out.nullable_string(client_id, false);
+    if R::KEY.has_flexible_request_header(version) {
+        out.tagged_fields(Vec::new());
+    }
+    request.encode(&mut out, version);
+    out.into_frame()
+}
+
+/// The answer in `frame` (which is without its length) to a request of `version`.
+pub(crate) fn decode_response<R: Request>(
+    version: i16,
+    frame: &[u8],
+) -> Result<DecodedResponse<R::Response>, DecodeError> {
+    let mut input = Reader::new(frame);
+    let correlation_id = input.i32()?;
+    if R::KEY.has_flexible_response_header(version) {
+        input.skip_tagged_fields()?;
+    }
+    let response = R::Response::decode(&mut input, version)?;
+    input.finish()?;
+    Ok((correlation_id, response))
+}
+
+/// Whose answer `frame` (which is without its length) is.
+pub(crate) fn correlation_id(frame: &[u8]) -> Result<i32, DecodeError> {
+    Reader::new(frame).i32()
+}
+
+/// What stands before the body of every request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RequestHeader<'a> {
+    pub(crate) api_key: ApiKey,
+    pub(crate) version: i16,
+    pub(crate) correlation_id: i32,
+    pub(crate) client_id: Option<&'a str>,
+}
+
+/// Splits a request (without its length) into header and body, as a broker does.
+pub(crate) fn decode_request_header(frame: &[u8]) -> Result<(RequestHeader<'_>, Reader<'_>), DecodeError> {
+    let mut input = Reader::new(frame);
+    let api_key = ApiKey(input.i16()?);
+    let version = input.i16()?;
+    let correlation_id = input.i32()?;
+    let client_id = input.nullable_string(false)?;
+    if api_key.has_flexible_request_header(version) {
+        input.skip_tagged_fields()?;
+    }
+    Ok((RequestHeader { api_key, version, correlation_id, client_id }, input))
+}
+
+/// The body that [`decode_request_header`] has left.
+pub(crate) fn decode_request<R: Request>(version: i16, mut body: Reader<'_>) -> Result<R, DecodeError> {
+    if !R::VERSIONS.contains(&version) {
+        return Err(body.error(DecodeErrorKind::Version { version }));
+    }
+    let request = R::decode(&mut body, version)?;
+    body.finish()?;
+    Ok(request)
+}
+
+/// An answer, ready to be written.
+pub(crate) fn encode_response<R: Request>(
+    correlation_id: i32,
+    version: i16,
+    response: &R::Response,
+) -> Frame {
+    let mut out = Writer::for_frame();
+    out.i32(correlation_id);
+    if R::KEY.has_flexible_response_header(version) {
+        out.tagged_fields(Vec::new());
+    }
+    response.encode(&mut out, version);
+    out.into_frame()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::messages::api_versions::ApiVersionsRequest;
+    use crate::protocol::messages::metadata::{MetadataRequest, MetadataResponse};
+    use crate::protocol::messages::produce::ProduceResponse;
+
+    #[test]
+    fn the_client_id_is_an_old_string_even_in_a_flexible_header() {
+        let frame = encode_request(7, 3, Some("me"), &ApiVersionsRequest::default()).to_vec();
+        assert_eq!(frame, [0, 0, 0, 16, 0, 18, 0, 3, 0, 0, 0, 7, 0, 2, b'm', b'e', 0, 1, 1, 0]);
+        let (header, body) = decode_request_header(&frame[4..]).unwrap();
+        assert_eq!((header.api_key, header.client_id), (ApiKey::API_VERSIONS, Some("me")));
+        assert_eq!(decode_request(3, body), Ok(ApiVersionsRequest::default()));
+    }
+
+    #[test]
+    fn nothing_may_follow_a_response() {
+        let mut frame = encode_response::<MetadataRequest>(7, 9, &MetadataResponse::default()).to_vec();
+        assert_eq!(decode_response::<MetadataRequest>(9, &frame[4..]).unwrap().0, 7);
+        frame.push(0);
+        let error = decode_response::<MetadataRequest>(9, &frame[4..]).unwrap_err();
+        assert_eq!(error.kind, DecodeErrorKind::TrailingBytes { count: 1 });
+    }
+
+    #[test]
+    fn a_version_we_do_not_speak_is_refused() {
+        let error = decode_request::<MetadataRequest>(99, Reader::new(&[])).unwrap_err();
+        assert_eq!(error.to_string(), "version 99 is not known, at byte 0");
+    }
+
+    #[test]
+    fn fields_that_a_version_lacks_are_read_as_their_defaults() {
+        let frame = encode_response::<MetadataRequest>(7, 0, &MetadataResponse::default()).to_vec();
+        let (_, response) = decode_response::<MetadataRequest>(0, &frame[4..]).unwrap();
+        assert_eq!(response.controller_id, -1);
+        assert_eq!(ProduceResponse::default().throttle_time_ms, 0);
+    }
+}

@@ -1,0 +1,45 @@
+//! Bytes to structs and back: Kafka's wire protocol, and nothing else.
+//!
+//! Pure: no socket, no clock, no state that outlives a call. What records look like inside a batch is not known here;
+//! they pass through as opaque [`Segments`].
+//!
+//! | to | see |
+//! |---|---|
+//! | describe a message | [`message`], [`messages`] |
+//! | pick a version | [`negotiate`], [`Message::VERSIONS`] |
+//! | make bytes to write | [`encode_request`], [`Frame::slices_from`] |
+//! | find answers in bytes that were read | [`FrameReader`], [`correlation_id`], [`decode_response`] |
+//! | know what an error code asks for | [`ErrorCode`] |
+//! | play the broker | [`decode_request_header`], [`decode_request`], [`encode_response`] |
+//!
+//! Everything that reads is safe against a hostile peer: no input panics, and memory set aside stays in proportion to
+//! the bytes that have arrived.
+
+pub(crate) mod api;
+pub(crate) mod code;
+pub(crate) mod field;
+pub(crate) mod frame;
+pub(crate) mod frame_reader;
+pub(crate) mod message;
+pub(crate) mod messages;
+pub(crate) mod segments;
+#[cfg(test)]
+pub(crate) mod vectors;
+pub(crate) mod wire;
+pub(crate) mod writer;
+
+pub use self::code::ErrorCode;
+#[allow(unused_imports, reason = "the room's front door: all that other rooms may use, used yet or not")]
+pub(crate) use self::{
+    api::{ApiKey, negotiate},
+    frame::{
+        DecodedResponse, RequestHeader, correlation_id, decode_request, decode_request_header,
+        decode_response, encode_request, encode_response,
+    },
+    frame_reader::{FrameError, FrameReader, frame_length},
+    message::{Message, NEVER, Request},
+    messages::{api_versions::*, metadata::*, produce::*},
+    segments::{Chunks, Frame, Segments},
+    wire::{DecodeError, DecodeErrorKind, Reader, Uuid},
+    writer::Writer,
+};

@@ -1,0 +1,30 @@
+//! PURE record formats: records to bytes and back, no time, no memory budget, no topic.
+
+mod batch;
+mod compression;
+mod encode;
+mod reader;
+
+pub(crate) use batch::{BATCH_HEADER_LEN, BatchHead, checksum};
+pub(crate) use encode::{RecordParts, RecordSize, encode_record};
+#[cfg_attr(not(any(test, feature = "mock")), expect(unused_imports, reason = "a producer reads no records"))]
+pub(crate) use reader::*;
+
+/// One header of a record, borrowed: a name, and a value that may be null.
+///
+/// Order and repeated names are kept, as Kafka keeps them (KIP-82).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Header<'a> {
+    /// The name; any text, the empty one too.
+    pub key: &'a str,
+    /// The value; `None` is null, which is not the same as empty.
+    pub value: Option<&'a [u8]>,
+}
+
+impl<'a> Header<'a> {
+    /// A header; `value` may be `None` for null.
+    pub fn new(key: &'a str, value: impl Into<Option<&'a [u8]>>) -> Self {
+        Self { key, value: value.into() }
+    }
+}

@@ -1,0 +1,474 @@
+//! Record batches (message format 2, KIP-98) back into records: what the mock broker and the tests do with them.
+
+use std::fmt;
+
+use crate::protocol::{DecodeError, DecodeErrorKind, Reader};
+use crate::record::compression::{Codec, DecompressError, decompress};
+
+/// A batch with its records.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct RecordBatch {
+    pub(crate) header: BatchHeader,
+    pub(crate) records: Vec<Record>,
+}
+
+/// What a batch says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BatchHeader {
+    pub(crate) base_offset: i64,
+    /// Of the whole batch, this header included.
+    pub(crate) len: usize,
+    pub(crate) partition_leader_epoch: i32,
+    /// CRC-32C of everything that follows it.
+    pub(crate) crc: u32,
+    pub(crate) attributes: Attributes,
+    pub(crate) last_offset_delta: i32,
+    pub(crate) base_timestamp: i64,
+    pub(crate) max_timestamp: i64,
+    /// -1 without idempotence.
+    pub(crate) producer_id: i64,
+    pub(crate) producer_epoch: i16,
+    pub(crate) base_sequence: i32,
+    pub(crate) record_count: i32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Attributes(pub(crate) i16);
+
+impl Attributes {
+    pub(crate) fn codec(self) -> Codec {
+        Codec(self.0.to_le_bytes()[0] & 0x07)
+    }
+
+    /// Whether the broker's time of appending stands in for the records' own.
+    pub(crate) fn is_log_append_time(self) -> bool {
+        self.0 & 0x08 != 0
+    }
+
+    pub(crate) fn is_transactional(self) -> bool {
+        self.0 & 0x10 != 0
+    }
+
+    /// Whether the records are markers that brokers write themselves.
+    pub(crate) fn is_control(self) -> bool {
+        self.0 & 0x20 != 0
+    }
+}
+
+/// A record as it lies in its batch.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) offset_delta: i32,
+    /// Milliseconds since 1970.
+    pub(crate) timestamp: i64,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    /// In their order, repeated names included.
+    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl BatchHeader {
+    /// Reads the header at the front of `bytes`, which may go on behind the batch. The records are not looked at, and
+    /// the checksum is left to [`RawBatch::check_crc`].
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, BatchErrorKind> {
+        // Old formats have their magic at the same place, so it can be told from what is cut short.
+        match bytes.get(MAGIC_AT) {
+            Some(&MAGIC) => {}
+            Some(&magic) => return Err(BatchErrorKind::Magic { magic }),
+            None => return Err(BatchErrorKind::Cut { len: HEADER_LEN, left: bytes.len() }),
+        }
+        let mut input = Reader::new(bytes);
+        let base_offset = input.i64()?;
+        let length = input.i32()?;
+        let len = usize::try_from(length).ok().and_then(|length| length.checked_add(LENGTH_COUNTS_FROM));
+        let len = match len {
+            Some(len) if len < HEADER_LEN => return Err(BatchErrorKind::Length { length }),
+            Some(len) if len > bytes.len() => return Err(BatchErrorKind::Cut { len, left: bytes.len() }),
+            Some(len) => len,
+            None => return Err(BatchErrorKind::Length { length }),
+        };
+        let partition_leader_epoch = input.i32()?;
+        input.u8()?;
+        Ok(Self {
+            base_offset,
+            len,
+            partition_leader_epoch,
+            crc: input.u32()?,
+            attributes: Attributes(input.i16()?),
+            last_offset_delta: input.i32()?,
+            base_timestamp: input.i64()?,
+            max_timestamp: input.i64()?,
+            producer_id: input.i64()?,
+            producer_epoch: input.i16()?,
+            base_sequence: input.i32()?,
+            record_count: input.i32()?,
+        })
+    }
+}
+
+/// Cuts concatenated batches apart, reading no more than their headers. Ends after the first error.
+pub(crate) fn split_batches(bytes: &[u8]) -> Batches<'_> {
+    Batches { bytes, at: 0 }
+}
+
+/// Reads concatenated batches, checksums included. Ends after the first error.
+pub(crate) fn read_batches(bytes: &[u8]) -> impl Iterator<Item = Result<RecordBatch, BatchError>> {
+    let mut at = 0;
+    split_batches(bytes).map(move |batch| {
+        let batch = batch?;
+        let start = at;
+        at += batch.bytes.len();
+        batch.decode().map_err(|kind| BatchError { kind, batch_at: start })
+    })
+}
+
+/// See [`split_batches`].
+#[derive(Clone)]
+pub(crate) struct Batches<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Iterator for Batches<'a> {
+    type Item = Result<RawBatch<'a>, BatchError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let left = &self.bytes[self.at..];
+        if left.is_empty() {
+            return None;
+        }
+        let batch_at = self.at;
+        match BatchHeader::decode(left) {
+            Ok(header) => {
+                self.at += header.len;
+                Some(Ok(RawBatch { header, bytes: &left[..header.len] }))
+            }
+            Err(kind) => {
+                self.at = self.bytes.len();
+                Some(Err(BatchError { kind, batch_at }))
+            }
+        }
+    }
+}
+
+/// A batch of which only the header was read.
+#[derive(Clone, Copy)]
+pub(crate) struct RawBatch<'a> {
+    pub(crate) header: BatchHeader,
+    /// All of it, the header included.
+    pub(crate) bytes: &'a [u8],
+}
+
+impl RawBatch<'_> {
+    pub(crate) fn check_crc(&self) -> Result<(), BatchErrorKind> {
+        let computed = crc32c::crc32c(&self.bytes[CRC_COUNTS_FROM..]);
+        let stored = self.header.crc;
+        if computed == stored { Ok(()) } else { Err(BatchErrorKind::Crc { stored, computed }) }
+    }
+
+    /// Checks the checksum and reads the records.
+    pub(crate) fn decode(&self) -> Result<RecordBatch, BatchErrorKind> {
+        self.check_crc()?;
+        let header = self.header;
+        let content = decompress(header.attributes.codec(), &self.bytes[HEADER_LEN..], MAX_DECOMPRESSED)?;
+        let records = records(&header, &content)?;
+        Ok(RecordBatch { header, records })
+    }
+}
+
+fn records(header: &BatchHeader, content: &[u8]) -> Result<Vec<Record>, BatchErrorKind> {
+    let mut input = Reader::new(content);
+    let Ok(count) = usize::try_from(header.record_count) else {
+        return Err(BatchErrorKind::Count { count: header.record_count });
+    };
+    if count > input.left() {
+        return Err(BatchErrorKind::Count { count: header.record_count });
+    }
+    let mut records = input.room_for(count);
+    for _ in 0..count {
+        records.push(record(header, &mut input)?);
+    }
+    input.finish()?;
+    Ok(records)
+}
+
+fn record(header: &BatchHeader, input: &mut Reader<'_>) -> Result<Record, DecodeError> {
+    let len = length(input)?;
+    let mut input = input.sub(len)?;
+    input.i8()?;
+    let timestamp_delta = input.varlong()?;
+    let offset_delta = input.varint()?;
+    let key = nullable_bytes(&mut input)?;
+    let value = nullable_bytes(&mut input)?;
+    let header_count = length(&mut input)?;
+    if header_count > input.left() {
+        return Err(input.error(DecodeErrorKind::TooMany { count: header_count, left: input.left() }));
+    }
+    let mut headers = input.room_for(header_count);
+    for _ in 0..header_count {
+        let name_len = length(&mut input)?;
+        let name = input.utf8(name_len)?.to_owned();
+        headers.push((name, nullable_bytes(&mut input)?));
+    }
+    input.finish()?;
+    let timestamp = match header.attributes.is_log_append_time() {
+        true => header.max_timestamp,
+        false => header.base_timestamp.wrapping_add(timestamp_delta),
+    };
+    Ok(Record { offset_delta, timestamp, key, value, headers })
+}
+
+/// A zigzag varint length that may not be null.
+fn length(input: &mut Reader<'_>) -> Result<usize, DecodeError> {
+    let start = *input;
+    let length = input.varint()?;
+    usize::try_from(length)
+        .map_err(|_| start.error(DecodeErrorKind::NegativeLength { length: length.into() }))
+}
+
+/// Null is a length of -1.
+fn nullable_bytes(input: &mut Reader<'_>) -> Result<Option<Vec<u8>>, DecodeError> {
+    let mut ahead = *input;
+    if ahead.varint()? == -1 {
+        *input = ahead;
+        return Ok(None);
+    }
+    let len = length(input)?;
+    Ok(Some(input.take(len)?.to_vec()))
+}
+
+/// Sizes only: keys and values are somebody's data.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("offset_delta", &self.offset_delta)
+            .field("timestamp", &self.timestamp)
+            .field("key_len", &self.key.as_ref().map(Vec::len))
+            .field("value_len", &self.value.as_ref().map(Vec::len))
+            .field("headers", &self.headers.len())
+            .finish()
+    }
+}
+
+impl fmt::Debug for RecordBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordBatch").field("header", &self.header).field("records", &self.records).finish()
+    }
+}
+
+/// Bytes that are not a batch, and where that batch begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BatchError {
+    pub(crate) kind: BatchErrorKind,
+    pub(crate) batch_at: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BatchErrorKind {
+    /// Message format 0 or 1, or none at all.
+    Magic {
+        magic: u8,
+    },
+    /// Fewer bytes than the batch takes.
+    Cut {
+        len: usize,
+        left: usize,
+    },
+    /// A length that no batch can have.
+    Length {
+        length: i32,
+    },
+    Crc {
+        stored: u32,
+        computed: u32,
+    },
+    /// A number of records that the batch can't hold.
+    Count {
+        count: i32,
+    },
+    Codec(DecompressError),
+    /// The records, after decompression, are not what they should be.
+    Records(DecodeError),
+}
+
+impl From<DecodeError> for BatchErrorKind {
+    fn from(error: DecodeError) -> Self {
+        Self::Records(error)
+    }
+}
+
+impl From<DecompressError> for BatchErrorKind {
+    fn from(error: DecompressError) -> Self {
+        Self::Codec(error)
+    }
+}
+
+impl fmt::Display for BatchErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Magic { magic } => write!(f, "its format is {magic}, not {MAGIC}"),
+            Self::Cut { len, left } => write!(f, "it takes {len} bytes but only {left} are left"),
+            Self::Length { length } => write!(f, "it can't have the length {length}"),
+            Self::Crc { stored, computed } => {
+                write!(f, "its checksum is {computed:08x}, but {stored:08x} was stored with it")
+            }
+            Self::Count { count } => write!(f, "it can't hold {count} records"),
+            Self::Codec(error) => write!(f, "{error}"),
+            Self::Records(error) => write!(f, "in its records, {error}"),
+        }
+    }
+}
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the record batch at byte {} can't be read: {}", self.batch_at, self.kind)
+    }
+}
+
+impl std::error::Error for BatchError {}
+
+const HEADER_LEN: usize = 61;
+const MAGIC: u8 = 2;
+const MAGIC_AT: usize = 16;
+/// The length field counts what follows it.
+const LENGTH_COUNTS_FROM: usize = 12;
+/// The checksum covers attributes to end.
+const CRC_COUNTS_FROM: usize = 21;
+/// More than any broker takes: what a small compressed batch may grow to here.
+const MAX_DECOMPRESSED: usize = 256 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::vectors::{exchanges, readme_records};
+    use crate::protocol::{ApiKey, ProduceRequest, decode_request, decode_request_header};
+
+    /// The batches of every Produce request in the vectors that has format 2, with file, partition and codec.
+    fn recorded() -> Vec<(String, i32, Vec<u8>)> {
+        let mut recorded = Vec::new();
+        for exchange in exchanges() {
+            if exchange.api_key != ApiKey::PRODUCE || exchange.version < 3 {
+                continue;
+            }
+            let (header, body) = decode_request_header(&exchange.request).unwrap();
+            let request: ProduceRequest = decode_request(header.version, body).unwrap();
+            for topic in request.topics {
+                for partition in topic.partitions {
+                    recorded.push((
+                        exchange.file.clone(),
+                        partition.index,
+                        partition.records.unwrap().to_vec(),
+                    ));
+                }
+            }
+        }
+        recorded
+    }
+
+    #[test]
+    fn other_clients_batches_hold_what_was_sent() {
+        for client in ["franz-go-1.22.2", "java-4.3.1", "librdkafka-2.16.0", "kafka-python-3.0.12"] {
+            let mut found = [Vec::new(), Vec::new(), Vec::new()];
+            for (file, partition, bytes) in recorded() {
+                if file.strip_suffix(".jsonl") != Some(client) {
+                    continue;
+                }
+                for batch in split_batches(&bytes) {
+                    let batch = batch.unwrap();
+                    batch.check_crc().unwrap();
+                    let partition = usize::try_from(partition).unwrap();
+                    // Records without a codec come first; other values are those of acks 1 and of transactions.
+                    if batch.header.attributes.codec() == Codec::NONE && found[partition].len() < 7 {
+                        found[partition].extend(batch.decode().unwrap().records);
+                    }
+                }
+            }
+            let null_header = !client.starts_with("kafka-python");
+            for (index, expected) in readme_records(null_header).into_iter().enumerate() {
+                let (partition, place) = (index % 3, index / 3);
+                let Record { timestamp, key, value, headers, .. } = found[partition][place].clone();
+                assert_eq!((timestamp, key, value, headers), expected, "{client}, record {index}");
+            }
+        }
+    }
+
+    #[test]
+    fn compressed_batches_name_their_codec() {
+        let mut codecs = std::collections::BTreeSet::new();
+        for (_, _, bytes) in recorded() {
+            for batch in split_batches(&bytes) {
+                let batch = batch.unwrap();
+                let codec = batch.header.attributes.codec();
+                if codec != Codec::NONE {
+                    let error = BatchErrorKind::Codec(DecompressError::UnsupportedCodec { codec });
+                    assert_eq!(batch.decode().unwrap_err(), error);
+                    codecs.insert(codec.to_string());
+                }
+            }
+        }
+        assert!(codecs.into_iter().eq(["gzip", "lz4", "snappy", "zstd"]));
+    }
+
+    #[test]
+    fn damage_is_found_and_named() {
+        let bytes = recorded().swap_remove(0).2;
+        let message = |bytes: &[u8]| read_batches(bytes).last().unwrap().unwrap_err().to_string();
+        let mut flipped = bytes.clone();
+        flipped[70] ^= 1;
+        assert!(message(&flipped).starts_with("the record batch at byte 0 can't be read: its checksum is "));
+        let mut old = bytes.clone();
+        old[16] = 1;
+        assert!(message(&old).ends_with("its format is 1, not 2"));
+        let mut short = bytes.clone();
+        short[8..12].copy_from_slice(&3_i32.to_be_bytes());
+        assert!(message(&short).ends_with("it can't have the length 3"));
+        let twice = [bytes.as_slice(), &bytes[..bytes.len() - 1]].concat();
+        assert_eq!(read_batches(&twice).count(), 2);
+        let left = bytes.len() - 1;
+        let expected = format!(
+            "at byte {} can't be read: it takes {} bytes but only {left} are left",
+            left + 1,
+            left + 1
+        );
+        assert!(message(&twice).ends_with(&expected), "{}", message(&twice));
+    }
+
+    #[test]
+    fn hostile_batches_do_not_panic() {
+        let seeds = recorded();
+        let mut random = fastrand::Rng::with_seed(11);
+        for _ in 0..100_000 {
+            let mut bytes = seeds[random.usize(..seeds.len())].2.clone();
+            for _ in 0..random.usize(1..4) {
+                let at = random.usize(..bytes.len());
+                bytes[at] = *random.choice([0, 1, 0x7f, 0x80, 0xff].iter()).unwrap();
+            }
+            bytes.truncate(random.usize(..=bytes.len()));
+            for batch in split_batches(&bytes).flatten() {
+                // Without the checksum, which would hide what lies behind it.
+                drop(records(&batch.header, &batch.bytes[HEADER_LEN..]));
+            }
+        }
+    }
+
+    #[test]
+    fn attributes_are_bits() {
+        let attributes = Attributes(0x3c);
+        assert_eq!(attributes.codec().to_string(), "zstd");
+        assert!(attributes.is_log_append_time() && attributes.is_transactional() && attributes.is_control());
+        assert!(!Attributes(7).is_log_append_time());
+    }
+
+    #[test]
+    fn debug_shows_no_payload() {
+        let record = Record {
+            offset_delta: 0,
+            timestamp: 1,
+            key: None,
+            value: Some(b"secret".to_vec()),
+            headers: Vec::new(),
+        };
+        let text = format!("{record:?}");
+        assert!(!text.contains("secret") && !text.contains("115"), "{text}");
+    }
+}

@@ -1,0 +1,97 @@
+//! The sender thread: the one loop, and the only place where the producer's logic and the sockets meet.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crate::client::SharedMetadata;
+use crate::error::{Error, ErrorKind};
+use crate::net::{Io, Network};
+use crate::producer::{Sender, TopicTable};
+use crate::sync::{Condvar, Mutex};
+use crate::time::{Clock, Deadline};
+
+/// Everything the thread owns or ends.
+pub(crate) struct SenderThread<N> {
+    pub(crate) sender: Sender,
+    pub(crate) io: Io<N>,
+    pub(crate) clock: Clock,
+    pub(crate) topics: Arc<TopicTable>,
+    pub(crate) metadata: Arc<SharedMetadata>,
+    pub(crate) exit: Arc<Exit>,
+}
+
+impl<N: Network + Send + 'static> SenderThread<N>
+where
+    N::Stream: Send,
+{
+    pub(crate) fn spawn(self, name: String) -> io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name(name).spawn(move || self.run())
+    }
+
+    fn run(mut self) {
+        let error = match catch_unwind(AssertUnwindSafe(|| self.go_round())) {
+            Ok(Ok(())) => Error::new(ErrorKind::Closed),
+            Ok(Err(error)) => broken(format!("the sender's poll failed: {error}")),
+            Err(panic) => broken(format!("the sender panicked: {}", words_of(&*panic))),
+        };
+        if !error.is_closed() {
+            log::error!("{error}; every record that waits fails");
+        }
+        // Closed first: what is appended before is failed below, and nothing is after.
+        self.topics.close();
+        self.metadata.close();
+        let abandon = || self.sender.abandon(&error, &self.topics.queues(), self.clock.now());
+        // After a panic its state may be anything; what it can't fail by hand fails when it is dropped.
+        let _ = catch_unwind(AssertUnwindSafe(abandon));
+        let _ = self.io.flush(&self.clock, self.sender.client_mut());
+        drop(self.sender);
+        self.exit.done();
+    }
+
+    fn go_round(&mut self) -> io::Result<()> {
+        let Self { sender, io, clock, .. } = self;
+        while sender.step(clock.now()) {
+            io.flush(clock, sender.client_mut())?;
+            let deadline = sender.sleep_until(clock.now());
+            io.wait(deadline, clock, sender.client_mut())?;
+        }
+        Ok(())
+    }
+}
+
+fn broken(what: String) -> Error {
+    Error::new(ErrorKind::Bug { what })
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
+}
+
+/// "The sender thread has ended", for those who wait for it no longer than they want.
+#[derive(Default)]
+pub(crate) struct Exit {
+    over: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Exit {
+    fn done(&self) {
+        *self.over.lock() = true;
+        self.changed.notify_all();
+    }
+
+    /// False if the deadline came first.
+    pub(crate) fn wait(&self, clock: &Clock, deadline: Deadline) -> bool {
+        let mut over = self.over.lock();
+        while !*over {
+            if deadline.has_passed(clock.now()) {
+                return false;
+            }
+            over = clock.wait(&self.changed, over, deadline);
+        }
+        true
+    }
+}

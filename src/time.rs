@@ -1,0 +1,219 @@
+//! The only clock, and points in time that travel as arguments.
+//!
+//! Everything but this file takes `now`; a tool keeps it so (`.clippy.toml`). A [`Clock`] also owns waiting, so that
+//! a test, a simulation or a model checker that moves the clock decides when a time-out fires.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use crate::sync::{AtomicU64, Condvar, MutexGuard, Ordering};
+
+/// A point in monotonic time: nanoseconds since some origin of the process.
+///
+/// Our own type rather than `std::time::Instant`, because that one can't be made from a number: virtual time, seeds
+/// and traces need it to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Instant(u64);
+
+impl Instant {
+    pub(crate) const ZERO: Self = Self(0);
+
+    pub(crate) const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// How long ago `earlier` was; zero if it lies ahead.
+    pub(crate) const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl std::ops::Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(duration)))
+    }
+}
+
+/// The moment until which something may take: computed once at the API's border, then handed down, so that no step
+/// on the way restarts it. [`Deadline::NEVER`] is a value like any other and the largest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    pub(crate) const NEVER: Self = Self(Instant(u64::MAX));
+
+    pub(crate) const fn at(instant: Instant) -> Self {
+        Self(instant)
+    }
+
+    /// `timeout` from `now`; `None`, and what would overflow, is for ever.
+    pub(crate) fn after(now: Instant, timeout: impl Into<Option<Duration>>) -> Self {
+        timeout.into().map_or(Self::NEVER, |timeout| Self(now + timeout))
+    }
+
+    pub(crate) fn has_passed(self, now: Instant) -> bool {
+        self != Self::NEVER && self.0 <= now
+    }
+
+    /// What is left of it at `now`; `None` is for ever.
+    pub(crate) fn remaining(self, now: Instant) -> Option<Duration> {
+        (self != Self::NEVER).then(|| self.0.since(now))
+    }
+
+    pub(crate) fn instant(self) -> Option<Instant> {
+        (self != Self::NEVER).then_some(self.0)
+    }
+}
+
+/// Reads time and waits for it.
+#[derive(Clone, Debug)]
+pub(crate) enum Clock {
+    /// The machine's.
+    System,
+    /// A test's.
+    #[cfg_attr(not(any(test, loom, shuttle)), expect(dead_code, reason = "only tests move a clock by hand so far"))]
+    Manual(ManualClock),
+}
+
+impl Clock {
+    pub(crate) fn now(&self) -> Instant {
+        match self {
+            Self::System => system_now(),
+            Self::Manual(clock) => clock.now(),
+        }
+    }
+
+    /// Milliseconds since 1970, as coarse as the kernel's tick (1–4 ms): what a record's timestamp needs, for a fifth
+    /// of the price of the precise clock.
+    pub(crate) fn wall_millis(&self) -> i64 {
+        match self {
+            Self::System => system_wall_millis(),
+            Self::Manual(clock) => clock.wall_millis(),
+        }
+    }
+
+    /// Gives `guard` up until `condvar` is notified or `deadline` comes, or for no reason at all: the caller looks at
+    /// its state again, and then at the time.
+    pub(crate) fn wait<'a, T>(
+        &self,
+        condvar: &Condvar,
+        guard: MutexGuard<'a, T>,
+        deadline: Deadline,
+    ) -> MutexGuard<'a, T> {
+        match self {
+            Self::System => match deadline.instant() {
+                None => condvar.wait(guard),
+                Some(_) => {
+                    let left = deadline.remaining(self.now()).unwrap_or_default();
+                    condvar.wait_for(guard, left)
+                }
+            },
+            Self::Manual(_) => condvar.wait_for(guard, MANUAL_SLICE),
+        }
+    }
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ManualClock {
+    nanos: Arc<AtomicU64>,
+}
+
+#[cfg_attr(not(any(test, loom, shuttle)), expect(dead_code, reason = "only tests move a clock by hand so far"))]
+impl ManualClock {
+    pub(crate) fn advance(&self, by: Duration) {
+        self.nanos.fetch_add(nanos(by), Ordering::SeqCst);
+    }
+}
+
+impl ManualClock {
+    fn now(&self) -> Instant {
+        Instant(self.nanos.load(Ordering::SeqCst))
+    }
+
+    fn wall_millis(&self) -> i64 {
+        const EPOCH: i64 = 1_700_000_000_000;
+        EPOCH + i64::try_from(self.now().0 / 1_000_000).unwrap_or(i64::MAX - EPOCH)
+    }
+}
+
+/// How long to wait before the next try: doubling from `initial` to `max`, spread by 20 % either way so that many
+/// clients of a broker that came back do not call at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backoff {
+    pub(crate) initial: Duration,
+    pub(crate) max: Duration,
+}
+
+impl Backoff {
+    /// The delay after `failures` failures in a row (at least one).
+    pub(crate) fn delay(&self, failures: u32, random: &mut fastrand::Rng) -> Duration {
+        const JITTER: f64 = 0.2;
+        let doublings = failures.saturating_sub(1).min(30);
+        let base = self.initial.saturating_mul(1 << doublings).min(self.max.max(self.initial));
+        base.mul_f64(1.0 - JITTER + 2.0 * JITTER * random.f64())
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+fn system_now() -> Instant {
+    static ORIGIN: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
+    // One second ahead of the origin, so that tests and back-off may look a little into the past.
+    Instant(nanos(ORIGIN.elapsed()) + 1_000_000_000)
+}
+
+#[cfg(target_os = "linux")]
+fn system_wall_millis() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+fn system_wall_millis() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A thread that waits under a manual clock looks at it this often; the clock does not know its waiters.
+const MANUAL_SLICE: Duration = Duration::from_millis(1);
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_too_far_away_is_for_ever() {
+        let now = Instant::from_nanos(5);
+        assert_eq!(Deadline::after(now, Duration::MAX), Deadline::NEVER);
+        assert_eq!(Deadline::after(now, None), Deadline::NEVER);
+        assert!(!Deadline::NEVER.has_passed(Instant::from_nanos(u64::MAX)));
+        assert_eq!(Deadline::NEVER.remaining(now), None);
+    }
+
+    #[test]
+    fn a_deadline_of_zero_has_passed_at_once() {
+        let now = Instant::from_nanos(5);
+        assert!(Deadline::after(now, Duration::ZERO).has_passed(now));
+        assert!(!Deadline::after(now, Duration::from_nanos(1)).has_passed(now));
+    }
+
+    #[test]
+    fn back_off_doubles_up_to_its_maximum_within_the_jitter() {
+        let backoff = Backoff { initial: Duration::from_millis(50), max: Duration::from_secs(1) };
+        let mut random = fastrand::Rng::with_seed(7);
+        for (failures, base) in [(0, 50), (1, 50), (2, 100), (5, 800), (6, 1000), (u32::MAX, 1000)] {
+            for _ in 0..100 {
+                let delay = backoff.delay(failures, &mut random).as_secs_f64() * 1000.0;
+                let base = f64::from(base);
+                assert!((0.8 * base..=1.2 * base).contains(&delay), "{failures}: {delay}");
+            }
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Topics: creating, deleting, and what the cluster says about their partitions.
+
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
+};
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::metadata_response::MetadataResponsePartition;
+use kafka_protocol::messages::{
+    BrokerId, CreateTopicsRequest, DeleteTopicsRequest, ListOffsetsRequest, MetadataRequest,
+    MetadataResponse, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
+
+use super::node::{self, Node};
+use super::{Cluster, PATIENCE, PATIENCE_SECS, Wire};
+use crate::support::clock::{Failure, deadline, retry};
+
+/// What the cluster says about one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionState {
+    pub partition: i32,
+    /// `None` while there is none.
+    pub leader: Option<i32>,
+    pub leader_epoch: i32,
+    pub replicas: Vec<i32>,
+    pub isr: Vec<i32>,
+}
+
+impl Cluster {
+    /// Creates a topic and waits until each running node knows a leader for each partition and the
+    /// leaders know it themselves.
+    #[track_caller]
+    pub fn create_topic(
+        &self,
+        name: &str,
+        partitions: i32,
+        replication_factor: i16,
+        configs: &[(&str, &str)],
+    ) {
+        let topic = CreatableTopic::default()
+            .with_num_partitions(partitions)
+            .with_replication_factor(replication_factor);
+        self.create(
+            name,
+            topic,
+            usize::try_from(partitions).unwrap_or(0),
+            configs,
+        );
+    }
+
+    /// Creates a topic whose replicas are on chosen nodes: a list for each partition, its leader
+    /// first.
+    #[track_caller]
+    pub fn create_topic_on(&self, name: &str, partitions: &[&[i32]], configs: &[(&str, &str)]) {
+        let assignments = partitions.iter().zip(0..).map(|(nodes, partition)| {
+            CreatableReplicaAssignment::default()
+                .with_partition_index(partition)
+                .with_broker_ids(nodes.iter().copied().map(BrokerId).collect())
+        });
+        let topic = CreatableTopic::default()
+            .with_num_partitions(-1)
+            .with_replication_factor(-1)
+            .with_assignments(assignments.collect());
+        self.create(name, topic, partitions.len(), configs);
+    }
+
+    #[track_caller]
+    fn create(
+        &self,
+        name: &str,
+        topic: CreatableTopic,
+        partitions: usize,
+        configs: &[(&str, &str)],
+    ) {
+        let configs = configs.iter().map(|(key, value)| {
+            CreatableTopicConfig::default()
+                .with_name(text(key))
+                .with_value(Some(text(value)))
+        });
+        let topic = topic
+            .with_name(TopicName(text(name)))
+            .with_configs(configs.collect());
+        let request = CreateTopicsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(15_000);
+        let deadline = deadline(PATIENCE_SECS);
+        let mut sent_before = false;
+        let created = retry(deadline, || {
+            let sent_before = std::mem::replace(&mut sent_before, true);
+            let response = self
+                .ask_any(|wire| wire.call(7, &request))
+                .map_err(Failure::Again)?;
+            let Some(topic) = response.topics.first() else {
+                return Err(Failure::Fatal("an answer about no topic".into()));
+            };
+            match error(topic.error_code) {
+                None => Ok(()),
+                // An attempt whose answer was lost.
+                Some(ResponseError::TopicAlreadyExists) if sent_before => Ok(()),
+                Some(error) => {
+                    let message = topic.error_message.as_ref().map_or("", StrBytes::as_str);
+                    let why = format!("{error}: {message}");
+                    // Right after a start or a failure not every node is back in the cluster.
+                    let passing = error.is_retriable()
+                        || matches!(
+                            error,
+                            ResponseError::InvalidReplicationFactor
+                                | ResponseError::BrokerNotAvailable
+                        );
+                    Err(if passing {
+                        Failure::Again(why)
+                    } else {
+                        Failure::Fatal(why)
+                    })
+                }
+            }
+        });
+        created.unwrap_or_else(|why| panic!("cannot create topic {name}: {why}"));
+
+        let known = retry(deadline, || {
+            let mut states = Vec::new();
+            for node in self.answering() {
+                states = self.states_known_to(node, name).map_err(Failure::Again)?;
+                if states.len() != partitions || states.iter().any(|state| state.leader.is_none()) {
+                    return Err(Failure::Again(format!("node {} says {states:?}", node.id)));
+                }
+            }
+            for node in self.answering() {
+                let led = states.iter().filter(|state| state.leader == Some(node.id));
+                let led: Vec<i32> = led.map(|state| state.partition).collect();
+                check_leads(node, name, &led).map_err(Failure::Again)?;
+            }
+            Ok(())
+        });
+        known.unwrap_or_else(|why| panic!("no leaders for topic {name}: {why}"));
+    }
+
+    /// Deletes a topic and waits until no running node knows it.
+    #[track_caller]
+    pub fn delete_topic(&self, name: &str) {
+        let request = DeleteTopicsRequest::default()
+            .with_topic_names(vec![TopicName(text(name))])
+            .with_timeout_ms(15_000);
+        let deadline = deadline(PATIENCE_SECS);
+        let gone = retry(deadline, || {
+            let response = self
+                .ask_any(|wire| wire.call(5, &request))
+                .map_err(Failure::Again)?;
+            let code = response
+                .responses
+                .first()
+                .map_or(0, |topic| topic.error_code);
+            match error(code) {
+                None | Some(ResponseError::UnknownTopicOrPartition) => {}
+                Some(error) if error.is_retriable() => {
+                    return Err(Failure::Again(error.to_string()));
+                }
+                Some(error) => return Err(Failure::Fatal(error.to_string())),
+            }
+            for node in self.answering() {
+                if self.states_known_to(node, name).is_ok() {
+                    return Err(Failure::Again(format!("node {} still knows it", node.id)));
+                }
+            }
+            Ok(())
+        });
+        gone.unwrap_or_else(|why| panic!("cannot delete topic {name}: {why}"));
+    }
+
+    /// The states of all partitions in their order, from the first node that answers.
+    #[track_caller]
+    pub fn partitions(&self, topic: &str) -> Vec<PartitionState> {
+        let states = retry(deadline(PATIENCE_SECS), || {
+            self.first_answer(|node| self.states_known_to(node, topic))
+                .map_err(Failure::Again)
+        });
+        states.unwrap_or_else(|why| panic!("cannot look at topic {topic}: {why}"))
+    }
+
+    /// The partition's leader; waits for one that runs and knows that it leads.
+    #[track_caller]
+    pub fn leader(&self, topic: &str, partition: i32) -> i32 {
+        let state = self.wait_for_partition(topic, partition, |state| {
+            state.leader.is_some_and(|leader| {
+                let node = self.node(leader);
+                node.answers() && check_leads(node, topic, &[partition]).is_ok()
+            })
+        });
+        state.leader.expect("waited for")
+    }
+
+    /// Waits until what the running nodes say about the partition is as wanted.
+    #[track_caller]
+    pub fn wait_for_partition(
+        &self,
+        topic: &str,
+        partition: i32,
+        wanted: impl Fn(&PartitionState) -> bool,
+    ) -> PartitionState {
+        let state = retry(deadline(PATIENCE_SECS), || {
+            let mut last = None;
+            for node in self.answering() {
+                let states = self.states_known_to(node, topic).map_err(Failure::Again)?;
+                let state = states
+                    .into_iter()
+                    .find(|state| state.partition == partition);
+                let state = state.ok_or_else(|| Failure::Again("no such partition".into()))?;
+                if !wanted(&state) {
+                    return Err(Failure::Again(format!("node {} says {state:?}", node.id)));
+                }
+                last = Some(state);
+            }
+            last.ok_or_else(|| Failure::Fatal("no node runs".into()))
+        });
+        state.unwrap_or_else(|why| panic!("{topic}-{partition} is not as wanted: {why}"))
+    }
+
+    pub(super) fn broker_ids_known_to(&self, node: i32) -> Result<Vec<i32>, String> {
+        let metadata = metadata(self.node(node), &[])?;
+        Ok(metadata
+            .brokers
+            .iter()
+            .map(|broker| broker.node_id.0)
+            .collect())
+    }
+
+    fn states_known_to(&self, node: &Node, topic: &str) -> Result<Vec<PartitionState>, String> {
+        let metadata = metadata(node, &[topic])?;
+        let topic = metadata.topics.first().ok_or("an answer about no topic")?;
+        if let Some(error) = error(topic.error_code) {
+            return Err(format!("node {} says {error}", node.id));
+        }
+        let mut states: Vec<PartitionState> = topic.partitions.iter().map(state).collect();
+        states.sort_by_key(|state| state.partition);
+        Ok(states)
+    }
+
+    fn ask_any<T>(&self, ask: impl Fn(&mut Wire) -> std::io::Result<T>) -> Result<T, String> {
+        self.first_answer(|node| {
+            let wire = Wire::connect(node.address(node::PLAINTEXT), PATIENCE);
+            let answer = wire.and_then(|mut wire| ask(&mut wire));
+            answer.map_err(|error| format!("node {}: {error}", node.id))
+        })
+    }
+
+    fn first_answer<T>(&self, ask: impl Fn(&Node) -> Result<T, String>) -> Result<T, String> {
+        let mut why = String::from("no node runs");
+        for node in self.answering() {
+            match ask(node) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => why = error,
+            }
+        }
+        Err(why)
+    }
+}
+
+fn metadata(node: &Node, topics: &[&str]) -> Result<MetadataResponse, String> {
+    let topics = topics
+        .iter()
+        .map(|name| MetadataRequestTopic::default().with_name(Some(TopicName(text(name)))));
+    let request = MetadataRequest::default()
+        .with_topics(Some(topics.collect()))
+        .with_allow_auto_topic_creation(false);
+    Wire::connect(node.address(node::PLAINTEXT), Duration::from_secs(5))
+        .and_then(|mut wire| wire.call(9, &request))
+        .map_err(|error| format!("node {} does not answer Metadata: {error}", node.id))
+}
+
+/// Whether the node serves the partitions as their leader. It says so in Metadata some milliseconds
+/// before it does so.
+fn check_leads(node: &Node, topic: &str, partitions: &[i32]) -> Result<(), String> {
+    const LATEST: i64 = -1;
+    if partitions.is_empty() {
+        return Ok(());
+    }
+    let partitions = partitions.iter().map(|&partition| {
+        ListOffsetsPartition::default()
+            .with_partition_index(partition)
+            .with_timestamp(LATEST)
+    });
+    let topic = ListOffsetsTopic::default()
+        .with_name(TopicName(text(topic)))
+        .with_partitions(partitions.collect());
+    let request = ListOffsetsRequest::default()
+        .with_replica_id(BrokerId(-1))
+        .with_topics(vec![topic]);
+    let response = Wire::connect(node.address(node::PLAINTEXT), Duration::from_secs(5))
+        .and_then(|mut wire| wire.call(6, &request))
+        .map_err(|error| format!("node {} does not answer ListOffsets: {error}", node.id))?;
+    let topics = response.topics.iter();
+    let refused = topics
+        .flat_map(|topic| &topic.partitions)
+        .find_map(|partition| Some((partition.partition_index, error(partition.error_code)?)));
+    match refused {
+        None => Ok(()),
+        Some((partition, error)) => Err(format!(
+            "node {} does not lead partition {partition} yet: {error}",
+            node.id
+        )),
+    }
+}
+
+fn state(partition: &MetadataResponsePartition) -> PartitionState {
+    let ids = |nodes: &[BrokerId]| nodes.iter().map(|node| node.0).collect();
+    let leader = partition.leader_id.0;
+    PartitionState {
+        partition: partition.partition_index,
+        leader: (leader >= 0 && partition.error_code == 0).then_some(leader),
+        leader_epoch: partition.leader_epoch,
+        replicas: ids(&partition.replica_nodes),
+        isr: ids(&partition.isr_nodes),
+    }
+}
+
+pub(super) fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+pub(super) fn error(code: i16) -> Option<ResponseError> {
+    ResponseError::try_from_code(code)
+}

@@ -1,0 +1,10 @@
+//! What the integration tests share. A test binary takes it in with `mod support;`.
+
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part")]
+#![allow(
+    unreachable_pub,
+    reason = "`pub` marks what tests may use; inside a test binary nothing is reachable"
+)]
+
+pub mod clock;
+pub mod kafka;
