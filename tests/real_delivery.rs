@@ -1,0 +1,91 @@
+//! What a Java consumer reads from a real cluster is what was sent, where each future said.
+#![cfg(feature = "_real-brokers")]
+
+mod support;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use kafka_producer::{Acks, Header, KafkaProducer, ProducerRecord};
+use support::kafka::{Cluster, JvmRecord};
+
+const RECORDS: usize = 100_000;
+const PARTITIONS: i32 = 6;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What record `number` holds: all lengths, null and empty, headers of every kind.
+struct Expected {
+    key: Vec<u8>,
+    value: Option<Vec<u8>>,
+    headers: Vec<(String, Option<Vec<u8>>)>,
+    timestamp: i64,
+}
+
+fn expected(number: usize) -> Expected {
+    let value = match number % 50 {
+        0 => None,
+        1 => Some(Vec::new()),
+        step => Some(format!("value-{number:06} ").repeat(step % 8 + 1).into_bytes()),
+    };
+    let headers = match number % 4 {
+        0 => Vec::new(),
+        1 => vec![("trace".to_owned(), Some(format!("t{number}").into_bytes()))],
+        2 => vec![("h".to_owned(), Some(b"1".to_vec())), ("h".to_owned(), None), ("".to_owned(), Some(Vec::new()))],
+        _ => vec![("ünicode".to_owned(), Some(vec![0, 255, 128]))],
+    };
+    Expected {
+        key: format!("key-{}-{number}", number % 977).into_bytes(),
+        value,
+        headers,
+        timestamp: 1_700_000_000_000 + 7 * number as i64 - (number as i64 % 3) * 1000,
+    }
+}
+
+fn sends_and_reads_back(nodes: usize) {
+    let cluster = Cluster::start(nodes);
+    for (acks, topic) in [(Acks::Leader, "acks-1"), (Acks::All, "acks-all")] {
+        cluster.create_topic(topic, PARTITIONS, nodes as i16, &[]);
+        let producer = KafkaProducer::builder()
+            .bootstrap_servers(cluster.bootstrap_servers().split(','))
+            .acks(acks)
+            .build()
+            .unwrap();
+        let futures: Vec<_> = (0..RECORDS)
+            .map(|number| {
+                let Expected { key, value, headers, timestamp } = expected(number);
+                let headers: Vec<_> =
+                    headers.iter().map(|(name, value)| Header::new(name, value.as_deref())).collect();
+                let record = ProducerRecord::to(topic).key(&key).timestamp(timestamp).headers(&headers);
+                let record = match &value {
+                    Some(value) => record.value(value),
+                    None => record,
+                };
+                producer.send(record).unwrap()
+            })
+            .collect();
+        producer.flush(PATIENCE).unwrap();
+        let mut read: HashMap<(i32, i64), JvmRecord> =
+            cluster.read_back(topic).into_iter().map(|record| ((record.partition, record.offset), record)).collect();
+        assert_eq!(read.len(), RECORDS);
+        for (number, future) in futures.iter().enumerate() {
+            let metadata = future.get(Duration::ZERO).unwrap();
+            let record = read.remove(&(metadata.partition(), metadata.offset())).expect("no record at its offset");
+            let Expected { key, value, headers, timestamp } = expected(number);
+            assert_eq!(record.key.as_deref(), Some(&*key), "key of {number}");
+            assert_eq!(record.value, value, "value of {number}");
+            assert_eq!(record.headers, headers, "headers of {number}");
+            assert_eq!((record.timestamp, metadata.timestamp()), (timestamp, timestamp), "timestamp of {number}");
+        }
+        producer.close(PATIENCE).unwrap();
+    }
+}
+
+#[test]
+fn a_single_node_stores_what_was_sent() {
+    sends_and_reads_back(1);
+}
+
+#[test]
+fn three_nodes_store_what_was_sent() {
+    sends_and_reads_back(3);
+}
