@@ -12,7 +12,7 @@ use kafka_producer::{KafkaProducer, ProducerRecord};
 
 fn main() -> Result<(), kafka_producer::Error> {
     let given = std::env::args().nth(1);
-    let mock = given.is_none().then(|| MockCluster::builder().partitions_of_new_topics(3).build());
+    let mock = given.is_none().then(|| MockCluster::builder().default_partitions(3).build());
     let servers = mock.as_ref().map_or_else(|| given.unwrap_or_default(), MockCluster::bootstrap_servers);
     println!("sending to {servers}");
 

@@ -1,17 +1,21 @@
 //! The APIs: their keys, their headers, and which version to speak.
+#![cfg_attr(not(feature = "mock"), allow(unreachable_pub, reason = "only the mock broker's users name APIs"))]
 
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// Which API a request belongs to. Open: a broker may list keys that are newer than this table.
+/// Which API a request belongs to. Open: a broker may list keys that are newer than this crate.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ApiKey(pub(crate) i16);
+pub struct ApiKey(pub(crate) i16);
 
 macro_rules! apis {
     ($($key:literal $constant:ident $name:literal $flexible_since:ident $(($since:literal))?;)*) => {
         #[allow(dead_code, reason = "the table is whole, whichever of it is in use")]
         impl ApiKey {
-            $( pub(crate) const $constant: Self = Self($key); )*
+            $(
+                #[doc = concat!("The key of ", $name, ".")]
+                pub const $constant: Self = Self($key);
+            )*
         }
 
         /// By key, without gaps.
@@ -129,6 +133,18 @@ apis! {
 }
 
 impl ApiKey {
+    /// The API that has this key on the wire.
+    #[must_use]
+    pub const fn new(key: i16) -> Self {
+        Self(key)
+    }
+
+    /// Its key on the wire.
+    #[must_use]
+    pub const fn key(self) -> i16 {
+        self.0
+    }
+
     fn api(self) -> Option<&'static Api> {
         APIS.get(usize::try_from(self.0).ok()?)
     }

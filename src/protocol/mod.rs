@@ -28,10 +28,12 @@ pub(crate) mod vectors;
 pub(crate) mod wire;
 pub(crate) mod writer;
 
+#[cfg_attr(not(feature = "mock"), allow(unreachable_pub, reason = "for the mock broker's users"))]
+pub use self::api::ApiKey;
 pub use self::code::ErrorCode;
 #[allow(unused_imports, reason = "the room's front door: all that other rooms may use, used yet or not")]
 pub(crate) use self::{
-    api::{ApiKey, negotiate},
+    api::negotiate,
     frame::{
         DecodedResponse, RequestHeader, correlation_id, decode_request, decode_request_header,
         decode_response, encode_request, encode_response,

@@ -1,0 +1,127 @@
+//! What the mock cluster is made of: brokers, topics, leaders, logs. No sockets, no connections.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
+
+use crate::mock::log::PartitionLog;
+use crate::protocol::{ApiKey, Uuid};
+
+pub(super) struct Cluster {
+    pub(super) settings: Settings,
+    /// By node id.
+    pub(super) brokers: Vec<Broker>,
+    pub(super) topics: BTreeMap<String, Topic>,
+    /// Names of topics by their ids.
+    pub(super) names: HashMap<Uuid, String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) auto_create_topics: bool,
+    /// Of topics that are created because somebody asked about them.
+    pub(super) default_partitions: usize,
+    /// Topics created so have no leaders in the answer that created them.
+    pub(super) leader_not_available_once: bool,
+    /// Count records instead of keeping them.
+    pub(super) counting: bool,
+}
+
+pub(super) struct Broker {
+    pub(super) port: u16,
+    pub(super) running: bool,
+    /// What it says it speaks, by API.
+    pub(super) versions: BTreeMap<ApiKey, RangeInclusive<i16>>,
+    /// What it says that it holds clients back for.
+    pub(super) throttle_ms: i32,
+}
+
+pub(super) struct Topic {
+    pub(super) id: Uuid,
+    pub(super) partitions: Vec<Partition>,
+}
+
+pub(super) struct Partition {
+    /// Index of the broker.
+    pub(super) leader: usize,
+    pub(super) leader_epoch: i32,
+    pub(super) log: PartitionLog,
+}
+
+impl Cluster {
+    pub(super) fn new(settings: Settings, ports: &[u16]) -> Self {
+        let broker = |&port: &u16| Broker {
+            port,
+            running: true,
+            versions: OFFERED.iter().map(|(key, versions)| (*key, versions.clone())).collect(),
+            throttle_ms: 0,
+        };
+        Self {
+            settings,
+            brokers: ports.iter().map(broker).collect(),
+            topics: BTreeMap::new(),
+            names: HashMap::new(),
+        }
+    }
+
+    pub(super) fn partition_mut(&mut self, topic: &str, partition: i32) -> Option<&mut Partition> {
+        self.topics.get_mut(topic)?.partitions.get_mut(usize::try_from(partition).ok()?)
+    }
+
+    /// Leaders are dealt out in turn. False if there is such a topic already.
+    pub(super) fn create_topic(&mut self, name: &str, partitions: usize) -> bool {
+        if self.topics.contains_key(name) {
+            return false;
+        }
+        // Ids need to be different, and the same in every run.
+        let number = u128::try_from(self.topics.len()).unwrap_or(0) + 1;
+        let id = Uuid((0x6d6f_636b_u128 << 96 | number).to_be_bytes());
+        self.insert_topic(name, id, partitions);
+        true
+    }
+
+    pub(super) fn insert_topic(&mut self, name: &str, id: Uuid, partitions: usize) {
+        let brokers = self.brokers.len();
+        let partition = |index: usize| Partition {
+            leader: index % brokers,
+            leader_epoch: 0,
+            log: PartitionLog::default(),
+        };
+        let topic = Topic { id, partitions: (0..partitions).map(partition).collect() };
+        self.topics.insert(name.to_owned(), topic);
+        self.names.insert(id, name.to_owned());
+    }
+
+    pub(super) fn topic_by_id(&self, id: Uuid) -> Option<(&str, &Topic)> {
+        let name = self.names.get(&id)?;
+        Some((name, self.topics.get(name)?))
+    }
+}
+
+/// The rules that brokers have for names of topics.
+pub(super) fn is_topic_name(name: &str) -> bool {
+    const MAX_LEN: usize = 249;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    !matches!(name, "" | "." | "..") && name.len() <= MAX_LEN && name.bytes().all(allowed)
+}
+
+/// The cluster's id in metadata: 22 characters, as a real one.
+pub(super) const CLUSTER_ID: &str = "mockMockMockMockMockAA";
+
+/// As brokers 4.1 to 4.3 say it, of what the mock knows. They too list Produce 0 to 2 and don't take them.
+const OFFERED: [(ApiKey, RangeInclusive<i16>); 3] =
+    [(ApiKey::PRODUCE, 0..=13), (ApiKey::METADATA, 0..=13), (ApiKey::API_VERSIONS, 0..=4)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_brokers_rules() {
+        for good in ["a", "a.b_c-D9", &"x".repeat(249)] {
+            assert!(is_topic_name(good), "{good}");
+        }
+        for bad in ["", ".", "..", "a b", "a/b", "ü", &"x".repeat(250)] {
+            assert!(!is_topic_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! What tests hold: the cluster, its builder, and one of its brokers.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::mock::cluster::{Partition, Settings};
+use crate::mock::core::Core;
+use crate::mock::produce::Look;
+use crate::mock::server::{self, Shared};
+use crate::mock::{ApiKey, Counts, MockRecord, MockRequest};
+use crate::protocol::ErrorCode;
+use crate::sync::Mutex;
+use crate::time::{Clock, Deadline};
+
+/// A Kafka cluster inside the process. Dropping it closes its ports and connections and ends its threads.
+///
+/// Methods that name a topic, a partition or a broker panic if there is none such: in a test that is a slip of the
+/// pen.
+pub struct MockCluster {
+    shared: Arc<Shared>,
+    servers: Mutex<Vec<server::Broker>>,
+    /// The same for the life of the cluster.
+    ports: Vec<u16>,
+}
+
+impl MockCluster {
+    /// A cluster of so many brokers with the settings of [`MockCluster::builder`].
+    ///
+    /// # Panics
+    ///
+    /// If there are to be no brokers, or the loopback interface has no port left.
+    #[must_use]
+    pub fn start(brokers: usize) -> Self {
+        Self::builder().brokers(brokers).build()
+    }
+
+    /// For a cluster with other settings than the usual ones.
+    #[must_use]
+    pub fn builder() -> MockClusterBuilder {
+        MockClusterBuilder::default()
+    }
+
+    fn build(builder: MockClusterBuilder) -> Self {
+        let MockClusterBuilder { brokers, settings } = builder;
+        assert!(brokers > 0, "a mock cluster needs a broker");
+        let bind = |index| server::Broker::bind(index).unwrap_or_else(|error| no_port(index, &error));
+        let servers: Vec<_> = (0..brokers).map(bind).collect();
+        let ports: Vec<u16> = servers.iter().map(server::Broker::port).collect();
+        let (look, buffer) = match settings.counting {
+            true => (Look::Header, COUNTING_BUFFER),
+            false => (Look::Records, BUFFER),
+        };
+        let clock = Clock::System;
+        let core = Core::new(settings, &ports, clock.now());
+        let shared = Arc::new(Shared::new(core, clock, look, buffer));
+        let cluster = Self { shared, servers: Mutex::new(servers), ports };
+        (0..brokers).for_each(|broker| cluster.start_broker(broker));
+        cluster
+    }
+
+    /// The addresses of all brokers, those that are down too: `127.0.0.1:40001,127.0.0.1:40002`.
+    #[must_use]
+    pub fn bootstrap_servers(&self) -> String {
+        let addresses: Vec<_> = (0..self.ports.len()).map(|broker| self.address(broker)).collect();
+        addresses.join(",")
+    }
+
+    /// The address of one broker.
+    #[must_use]
+    pub fn address(&self, broker: usize) -> String {
+        format!("127.0.0.1:{}", self.ports[broker])
+    }
+
+    /// Creates a topic, whose partitions are led by the brokers in turn, the first one by broker 0.
+    ///
+    /// # Panics
+    ///
+    /// If there is such a topic already, or the name is not one that a topic may have.
+    pub fn create_topic(&self, name: &str, partitions: usize) {
+        assert!(crate::mock::cluster::is_topic_name(name), "{name:?} can't be the name of a topic");
+        assert!(
+            self.shared.core.lock().cluster.create_topic(name, partitions),
+            "there is a topic {name} already"
+        );
+    }
+
+    /// The records of a partition, in order.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such partition, the cluster only counts ([`MockClusterBuilder::counting`]), or a batch was
+    /// compressed by a codec that is not among the features of this build.
+    #[must_use]
+    pub fn records(&self, topic: &str, partition: i32) -> Vec<MockRecord> {
+        let mut core = self.shared.core.lock();
+        assert!(!core.cluster.settings.counting, "a cluster that counts keeps no records");
+        let records = place(&mut core, topic, partition).log.records();
+        drop(core);
+        records.unwrap_or_else(|error| panic!("{topic}-{partition}: {error}"))
+    }
+
+    /// How many records all partitions of a topic have; 0 if there is no such topic (yet).
+    #[must_use]
+    pub fn record_count(&self, topic: &str) -> u64 {
+        record_count(&self.shared.core.lock(), topic)
+    }
+
+    /// How much was taken by all brokers together.
+    #[must_use]
+    pub fn counted(&self) -> Counts {
+        self.shared.core.lock().counts
+    }
+
+    /// All requests so far, in the order in which they were acted on. A cluster that counts keeps none.
+    #[must_use]
+    pub fn requests(&self) -> Vec<MockRequest> {
+        self.shared.core.lock().requests.clone()
+    }
+
+    /// Waits until there were `count` requests of all kinds; false if that takes longer than `timeout`.
+    #[must_use]
+    pub fn wait_for_requests(&self, count: usize, timeout: Duration) -> bool {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.wait_until(timeout, |core| core.counts.requests >= count)
+    }
+
+    /// Waits until all partitions of `topic` have `count` records together; false if that takes longer than `timeout`.
+    #[must_use]
+    pub fn wait_for_records(&self, topic: &str, count: u64, timeout: Duration) -> bool {
+        self.wait_until(timeout, |core| record_count(core, topic) >= count)
+    }
+
+    /// Waits until `wanted` holds of the requests so far; false if that takes longer than `timeout`.
+    #[must_use]
+    pub fn wait_until_requests(
+        &self,
+        timeout: Duration,
+        mut wanted: impl FnMut(&[MockRequest]) -> bool,
+    ) -> bool {
+        self.wait_until(timeout, |core| wanted(&core.requests))
+    }
+
+    fn wait_until(&self, timeout: Duration, mut wanted: impl FnMut(&Core) -> bool) -> bool {
+        let Shared { core, changed, clock, .. } = &*self.shared;
+        let deadline = Deadline::after(clock.now(), timeout);
+        let mut core = core.lock();
+        while !wanted(&core) {
+            if deadline.has_passed(clock.now()) {
+                return false;
+            }
+            core = clock.wait(changed, core, deadline);
+        }
+        true
+    }
+
+    /// Makes `broker` the leader of a partition, in a new leader epoch. The records stay.
+    pub fn set_leader(&self, topic: &str, partition: i32, broker: usize) {
+        assert!(broker < self.ports.len(), "there is no broker {broker}");
+        let mut core = self.shared.core.lock();
+        let partition = place(&mut core, topic, partition);
+        partition.leader = broker;
+        partition.leader_epoch += 1;
+    }
+
+    /// Takes a broker down: its port refuses connections, those there are end, and its partitions are without a leader
+    /// unless [`MockCluster::set_leader`] gives them one.
+    pub fn stop_broker(&self, broker: usize) {
+        self.servers.lock()[broker].stop(&self.shared);
+    }
+
+    /// Brings a broker back at the same port, with what its partitions held.
+    ///
+    /// # Panics
+    ///
+    /// If the port can't be listened on, which only a lack of file descriptors or threads should bring about.
+    pub fn start_broker(&self, broker: usize) {
+        let started = self.servers.lock()[broker].start(&self.shared);
+        started.unwrap_or_else(|error| no_port(broker, &error));
+    }
+
+    /// One broker, for faults of its own.
+    #[must_use]
+    pub fn broker(&self, broker: usize) -> MockBroker<'_> {
+        assert!(broker < self.ports.len(), "there is no broker {broker}");
+        MockBroker { cluster: self, broker }
+    }
+
+    /// Answers the next `times` batches of a partition with `code`.
+    ///
+    /// The batch is not appended, unless the code says that it was: `REQUEST_TIMED_OUT` and
+    /// `NOT_ENOUGH_REPLICAS_AFTER_APPEND`. The topic need not exist yet.
+    pub fn fail_next_produce(&self, topic: &str, partition: i32, code: ErrorCode, times: usize) {
+        self.shared.core.lock().faults.fail_produce(topic, partition, code, times);
+    }
+
+    /// Appends what the next Produce request brings, and closes its connection in place of an answer. Adds up.
+    pub fn cut_next_produce_reply(&self) {
+        self.shared.core.lock().faults.cuts += 1;
+    }
+
+    /// From now on requests are acted on, but their answers wait, as do closings in place of an answer.
+    pub fn hold_replies(&self) {
+        self.shared.core.lock().faults.held.fill(true);
+    }
+
+    /// Sends the answers that wait, in order, and lets later ones go at once.
+    pub fn release_replies(&self) {
+        self.shared.core.lock().faults.held.fill(false);
+        self.shared.flush(|_| true);
+    }
+
+    /// Closes all connections there are. Answers that wait are lost.
+    pub fn drop_connections(&self) {
+        self.shared.drop_connections(|_| true);
+    }
+
+    /// Puts this throttle time, in milliseconds, into all later answers. The brokers themselves hold nothing back.
+    pub fn throttle(&self, milliseconds: i32) {
+        self.shared
+            .core
+            .lock()
+            .cluster
+            .brokers
+            .iter_mut()
+            .for_each(|broker| broker.throttle_ms = milliseconds);
+    }
+
+    /// Has all brokers offer these versions of an API and no others; an empty range takes the API from their list.
+    ///
+    /// A version that the mock does not know may be offered; the connection is closed when it is used.
+    pub fn limit_api(&self, api: ApiKey, versions: RangeInclusive<i16>) {
+        (0..self.ports.len()).for_each(|broker| self.broker(broker).limit_api(api, versions.clone()));
+    }
+}
+
+impl Drop for MockCluster {
+    fn drop(&mut self) {
+        for server in self.servers.lock().iter_mut() {
+            server.stop(&self.shared);
+        }
+    }
+}
+
+impl fmt::Debug for MockCluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockCluster").field("ports", &self.ports).finish_non_exhaustive()
+    }
+}
+
+/// One broker of a [`MockCluster`], for faults that the others do not have.
+#[derive(Clone, Copy, Debug)]
+pub struct MockBroker<'a> {
+    cluster: &'a MockCluster,
+    broker: usize,
+}
+
+impl MockBroker<'_> {
+    /// See [`MockCluster::cut_next_produce_reply`].
+    pub fn cut_next_produce_reply(&self) {
+        self.cluster.shared.core.lock().faults.cuts_by_broker[self.broker] += 1;
+    }
+
+    /// See [`MockCluster::hold_replies`].
+    pub fn hold_replies(&self) {
+        self.cluster.shared.core.lock().faults.held[self.broker] = true;
+    }
+
+    /// See [`MockCluster::release_replies`].
+    pub fn release_replies(&self) {
+        self.cluster.shared.core.lock().faults.held[self.broker] = false;
+        self.cluster.shared.flush(|broker| broker == self.broker);
+    }
+
+    /// See [`MockCluster::drop_connections`].
+    pub fn drop_connections(&self) {
+        self.cluster.shared.drop_connections(|broker| broker == self.broker);
+    }
+
+    /// See [`MockCluster::throttle`].
+    pub fn throttle(&self, milliseconds: i32) {
+        self.cluster.shared.core.lock().cluster.brokers[self.broker].throttle_ms = milliseconds;
+    }
+
+    /// See [`MockCluster::limit_api`].
+    pub fn limit_api(&self, api: ApiKey, versions: RangeInclusive<i16>) {
+        let mut core = self.cluster.shared.core.lock();
+        let offered = &mut core.cluster.brokers[self.broker].versions;
+        if versions.is_empty() {
+            offered.remove(&api);
+        } else {
+            offered.insert(api, versions);
+        }
+    }
+}
+
+/// Settings of a [`MockCluster`].
+#[derive(Clone, Debug)]
+pub struct MockClusterBuilder {
+    brokers: usize,
+    settings: Settings,
+}
+
+impl Default for MockClusterBuilder {
+    fn default() -> Self {
+        let settings = Settings {
+            auto_create_topics: true,
+            default_partitions: 1,
+            leader_not_available_once: false,
+            counting: false,
+        };
+        Self { brokers: 1, settings }
+    }
+}
+
+impl MockClusterBuilder {
+    /// How many brokers; their node ids are 0, 1, and so on. Default: 1.
+    #[must_use]
+    pub fn brokers(mut self, brokers: usize) -> Self {
+        self.brokers = brokers;
+        self
+    }
+
+    /// Whether a topic is created when its metadata is asked for, unless the request says no. Default: true.
+    #[must_use]
+    pub fn auto_create_topics(mut self, create: bool) -> Self {
+        self.settings.auto_create_topics = create;
+        self
+    }
+
+    /// How many partitions topics get that are created so. Default: 1.
+    #[must_use]
+    pub fn default_partitions(mut self, partitions: usize) -> Self {
+        self.settings.default_partitions = partitions;
+        self
+    }
+
+    /// Whether the answer that creates a topic says `LEADER_NOT_AVAILABLE`, as that of many a broker does; the next
+    /// one has its leaders. Default: false.
+    #[must_use]
+    pub fn leader_not_available_once(mut self, once: bool) -> Self {
+        self.settings.leader_not_available_once = once;
+        self
+    }
+
+    /// Makes it a sink for measurements: batches are counted by their headers, with their checksums checked, and
+    /// neither they nor the requests are kept.
+    #[must_use]
+    pub fn counting(mut self) -> Self {
+        self.settings.counting = true;
+        self
+    }
+
+    /// Starts the cluster.
+    ///
+    /// # Panics
+    ///
+    /// As [`MockCluster::start`].
+    #[must_use]
+    pub fn build(self) -> MockCluster {
+        MockCluster::build(self)
+    }
+}
+
+fn place<'a>(core: &'a mut Core, topic: &str, partition: i32) -> &'a mut Partition {
+    let place = core.cluster.partition_mut(topic, partition);
+    place.unwrap_or_else(|| panic!("there is no partition {topic}-{partition}"))
+}
+
+fn record_count(core: &Core, topic: &str) -> u64 {
+    let partitions = core.cluster.topics.get(topic).map_or(&[][..], |topic| &topic.partitions);
+    partitions.iter().map(|partition| partition.log.next_offset().unsigned_abs()).sum()
+}
+
+#[cold]
+fn no_port(broker: usize, error: &std::io::Error) -> ! {
+    panic!("mock broker {broker} can't listen: {error}")
+}
+
+/// Read at a time, per connection.
+const BUFFER: usize = 64 * 1024;
+/// A sink takes more, so that it makes few system calls.
+const COUNTING_BUFFER: usize = 1024 * 1024;

@@ -1,0 +1,53 @@
+//! The log of one partition: batches as they were sent, with the offsets they were given.
+
+use crate::mock::MockRecord;
+use crate::record::{BatchError, BatchHeader, read_batches};
+
+#[derive(Default)]
+pub(super) struct PartitionLog {
+    batches: Vec<StoredBatch>,
+    next_offset: i64,
+}
+
+struct StoredBatch {
+    base_offset: i64,
+    /// As sent, so with 0 for its base offset.
+    bytes: Vec<u8>,
+}
+
+impl PartitionLog {
+    /// Appends a batch that was found to be in order, and returns the offset of its first record.
+    pub(super) fn append(&mut self, header: &BatchHeader, bytes: &[u8]) -> i64 {
+        let base_offset = self.count(header);
+        self.batches.push(StoredBatch { base_offset, bytes: bytes.to_vec() });
+        base_offset
+    }
+
+    /// As [`PartitionLog::append`], but keeps nothing but the count.
+    pub(super) fn count(&mut self, header: &BatchHeader) -> i64 {
+        let base_offset = self.next_offset;
+        self.next_offset += i64::from(header.record_count);
+        base_offset
+    }
+
+    /// The offset that the next record gets, which is also how many there are.
+    pub(super) fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+
+    pub(super) fn records(&self) -> Result<Vec<MockRecord>, BatchError> {
+        let mut records = Vec::new();
+        for stored in &self.batches {
+            for batch in read_batches(&stored.bytes) {
+                records.extend(batch?.records.into_iter().map(|record| MockRecord {
+                    offset: stored.base_offset + i64::from(record.offset_delta),
+                    timestamp: record.timestamp,
+                    key: record.key,
+                    value: record.value,
+                    headers: record.headers,
+                }));
+            }
+        }
+        Ok(records)
+    }
+}

@@ -1,0 +1,89 @@
+//! A Kafka broker inside the process, for the tests of programs that produce.
+//!
+//! It speaks the real protocol over real sockets on the loopback interface, keeps what it is sent, and does wrong what
+//! it is told to.
+//!
+//! ```
+//! use kafka_producer::mock::MockCluster;
+//!
+//! let cluster = MockCluster::start(1);
+//! cluster.create_topic("events", 3);
+//! // Point a producer at `cluster.bootstrap_servers()`, send, flush, and then:
+//! assert_eq!(cluster.record_count("events"), 0);
+//! assert!(cluster.records("events", 0).is_empty());
+//! ```
+//!
+//! What it does as a broker does: versions (those of Kafka 4.1 to 4.3), topics created when they are asked about,
+//! leaders, checks of batches (checksum, one per partition, counted from zero), no answer to acks 0, the error codes
+//! for all of these. What it leaves out: replicas (a partition has one log, whoever leads it), consumers, quotas,
+//! transactions, security.
+//!
+//! Inside, sockets and threads (`server`) stand around a core without either (`core`), so that a simulation can drive
+//! the same core by a clock of its own.
+
+mod api_versions;
+mod cluster;
+mod core;
+mod faults;
+mod handle;
+mod intake;
+mod log;
+mod metadata;
+mod produce;
+mod server;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use crate::protocol::ApiKey;
+
+pub use self::handle::{MockBroker, MockCluster, MockClusterBuilder};
+
+/// A record as the mock broker holds it.
+///
+/// Unlike the rest of the crate, `Debug` shows keys and values: in a test they are what one wants to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MockRecord {
+    /// Its place in the partition, from 0.
+    pub offset: i64,
+    /// Milliseconds since 1970, as the producer set it.
+    pub timestamp: i64,
+    /// The key; `None` is null.
+    pub key: Option<Vec<u8>>,
+    /// The value; `None` is null.
+    pub value: Option<Vec<u8>>,
+    /// Names and values in the order they were sent, repeated names included.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+/// A request that the mock cluster has got and acted on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MockRequest {
+    /// Index of the broker that got it.
+    pub broker: usize,
+    /// What was asked for.
+    pub api: ApiKey,
+    /// In which version.
+    pub version: i16,
+    /// What the client calls itself.
+    pub client_id: Option<String>,
+    /// When, counted from the start of the cluster.
+    pub at: Duration,
+}
+
+/// How much a mock cluster has taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Records appended.
+    pub records: u64,
+    /// Batches appended.
+    pub batches: u64,
+    /// Bytes of these batches as they were sent, headers included.
+    pub bytes: u64,
+    /// Requests of all kinds, refused ones included.
+    pub requests: u64,
+}

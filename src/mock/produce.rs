@@ -1,0 +1,344 @@
+//! Takes Produce apart and answers it.
+//!
+//! Apart from the message definition, which would copy the records: here they are lent from the frame. What can be
+//! told without looking at the cluster, such as checksums, is checked while the cluster is not locked.
+
+use crate::mock::cluster::{Cluster, Partition};
+use crate::mock::faults::{Faults, is_after_append};
+use crate::mock::metadata::{HOST, node_id};
+use crate::mock::{Counts, log::PartitionLog};
+use crate::protocol::{
+    DecodeError, DecodeErrorKind, ErrorCode, LeaderIdAndEpoch, Message, NodeEndpoint,
+    ProducePartitionResponse, ProduceRequest, ProduceResponse, ProduceTopicResponse, Reader, Uuid,
+};
+use crate::record::{BatchErrorKind, BatchHeader, RawBatch, split_batches};
+
+/// A request whose records still lie in its frame.
+pub(super) struct Produce<'a> {
+    pub(super) acks: i16,
+    topics: Vec<ProduceTopic<'a>>,
+}
+
+struct ProduceTopic<'a> {
+    /// Empty from version 13 on.
+    name: &'a str,
+    /// Zero before.
+    id: Uuid,
+    partitions: Vec<ProducePartition<'a>>,
+}
+
+struct ProducePartition<'a> {
+    index: i32,
+    batch: Result<RawBatch<'a>, Refusal>,
+}
+
+/// Why the batch of a partition was not appended.
+struct Refusal {
+    code: ErrorCode,
+    message: Option<String>,
+}
+
+impl Refusal {
+    fn new(code: ErrorCode, message: impl Into<Option<String>>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// How closely to look at a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// At its header and checksum.
+    Header,
+    /// At each record too.
+    Records,
+}
+
+/// The oldest version whose records are batches. Brokers from 4.0 on take none below.
+pub(super) const OLDEST_VERSION: i16 = 3;
+
+pub(super) fn parse(version: i16, mut body: Reader<'_>, look: Look) -> Result<Produce<'_>, DecodeError> {
+    const TOPIC_ID_SINCE: i16 = 13;
+    if !(OLDEST_VERSION..=*ProduceRequest::VERSIONS.end()).contains(&version) {
+        return Err(body.error(DecodeErrorKind::Version { version }));
+    }
+    let flexible = version >= ProduceRequest::FLEXIBLE_SINCE;
+    body.nullable_string(flexible)?;
+    let acks = body.i16()?;
+    body.i32()?;
+    let topic_count = body.nullable_array(flexible)?.unwrap_or(0);
+    let mut topics = body.room_for(topic_count);
+    for _ in 0..topic_count {
+        let name = if version < TOPIC_ID_SINCE { body.string(flexible)? } else { "" };
+        let id = if version < TOPIC_ID_SINCE { Uuid::ZERO } else { body.uuid()? };
+        let partition_count = body.nullable_array(flexible)?.unwrap_or(0);
+        let mut partitions = body.room_for(partition_count);
+        for _ in 0..partition_count {
+            let index = body.i32()?;
+            let records = body.nullable_bytes(flexible)?;
+            partitions.push(ProducePartition { index, batch: check(records.unwrap_or_default(), look) });
+            skip_tags(&mut body, flexible)?;
+        }
+        topics.push(ProduceTopic { name, id, partitions });
+        skip_tags(&mut body, flexible)?;
+    }
+    skip_tags(&mut body, flexible)?;
+    body.finish()?;
+    Ok(Produce { acks, topics })
+}
+
+fn skip_tags(body: &mut Reader<'_>, flexible: bool) -> Result<(), DecodeError> {
+    if flexible { body.skip_tagged_fields() } else { Ok(()) }
+}
+
+/// A broker's rules for what a client may append: one batch of format 2, whole, counted from zero.
+fn check(records: &[u8], look: Look) -> Result<RawBatch<'_>, Refusal> {
+    let invalid = |why: &str| Refusal::new(ErrorCode::INVALID_RECORD, why.to_owned());
+    let mut batches = split_batches(records);
+    let batch = match batches.next() {
+        None => return Err(invalid("a partition without a record batch")),
+        Some(Err(error)) => return Err(refusal(error.kind)),
+        Some(Ok(batch)) => batch,
+    };
+    if batches.next().is_some() {
+        return Err(invalid("more than one record batch for a partition"));
+    }
+    batch.check_crc().map_err(refusal)?;
+    let BatchHeader { base_offset, last_offset_delta, record_count, attributes, producer_id, .. } =
+        batch.header;
+    if base_offset != 0 {
+        return Err(invalid("a batch whose base offset is not 0"));
+    }
+    if record_count < 1 || last_offset_delta != record_count - 1 {
+        return Err(invalid("a batch whose count and last offset disagree"));
+    }
+    if attributes.is_control() {
+        return Err(invalid("control records, which only brokers write"));
+    }
+    if attributes.is_transactional() && producer_id < 0 {
+        return Err(invalid("a transactional batch without a producer id"));
+    }
+    if producer_id >= 0 && batch.header.base_sequence < 0 {
+        return Err(invalid("a batch with a producer id and without a sequence number"));
+    }
+    if look == Look::Records {
+        check_records(&batch)?;
+    }
+    Ok(batch)
+}
+
+fn check_records(batch: &RawBatch<'_>) -> Result<(), Refusal> {
+    match batch.decode() {
+        Ok(decoded)
+            if decoded.records.iter().map(|record| record.offset_delta).eq(0..batch.header.record_count) =>
+        {
+            Ok(())
+        }
+        Ok(_) => {
+            Err(Refusal::new(ErrorCode::INVALID_RECORD, "records that are not counted from zero".to_owned()))
+        }
+        // Brokers know every codec; this build need not.
+        Err(BatchErrorKind::Codec(_)) => Ok(()),
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+fn refusal(error: BatchErrorKind) -> Refusal {
+    let code = match error {
+        BatchErrorKind::Cut { .. } | BatchErrorKind::Length { .. } | BatchErrorKind::Crc { .. } => {
+            ErrorCode::CORRUPT_MESSAGE
+        }
+        BatchErrorKind::Magic { .. }
+        | BatchErrorKind::Count { .. }
+        | BatchErrorKind::Codec(_)
+        | BatchErrorKind::Records(_) => ErrorCode::INVALID_RECORD,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+/// Appends what can be appended, and says how it went.
+pub(super) fn answer(
+    cluster: &mut Cluster,
+    faults: &mut Faults,
+    counts: &mut Counts,
+    broker: usize,
+    request: &Produce<'_>,
+) -> ProduceResponse {
+    let mut response =
+        ProduceResponse { throttle_time_ms: cluster.brokers[broker].throttle_ms, ..Default::default() };
+    for topic in &request.topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for partition in &topic.partitions {
+            let outcome = append(cluster, faults, counts, broker, request.acks, topic, partition);
+            partitions.push(partition_response(partition.index, outcome));
+        }
+        response.topics.push(ProduceTopicResponse {
+            name: topic.name.to_owned(),
+            topic_id: topic.id,
+            partitions,
+            ..Default::default()
+        });
+    }
+    name_leaders(cluster, &mut response);
+    response
+}
+
+/// What became of one partition: the base offset, or why there is none and who leads instead.
+type Outcome = Result<i64, (Refusal, Option<LeaderIdAndEpoch>)>;
+
+fn append(
+    cluster: &mut Cluster,
+    faults: &mut Faults,
+    counts: &mut Counts,
+    broker: usize,
+    acks: i16,
+    topic: &ProduceTopic<'_>,
+    partition: &ProducePartition<'_>,
+) -> Outcome {
+    let refuse = |code| Err((Refusal::new(code, None), None));
+    if !(-1..=1).contains(&acks) {
+        return refuse(ErrorCode::INVALID_REQUIRED_ACKS);
+    }
+    let by_id = topic.name.is_empty();
+    let name = if by_id { cluster.names.get(&topic.id).map_or("", String::as_str) } else { topic.name };
+    let counting = cluster.settings.counting;
+    let Some(known) = cluster.topics.get_mut(name) else {
+        let unknown = if by_id { ErrorCode::UNKNOWN_TOPIC_ID } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION };
+        return refuse(unknown);
+    };
+    let place = usize::try_from(partition.index).ok().and_then(|index| known.partitions.get_mut(index));
+    let Some(Partition { leader, leader_epoch, log }) = place else {
+        return refuse(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    };
+    if *leader != broker {
+        let leader = LeaderIdAndEpoch {
+            leader_id: node_id(*leader),
+            leader_epoch: *leader_epoch,
+            ..Default::default()
+        };
+        return Err((Refusal::new(ErrorCode::NOT_LEADER_OR_FOLLOWER, None), Some(leader)));
+    }
+    let fault = faults.next_produce_failure(name, partition.index);
+    if let Some(code) = fault.filter(|code| !is_after_append(*code)) {
+        return refuse(code);
+    }
+    let batch = match &partition.batch {
+        Ok(batch) => batch,
+        Err(Refusal { code, message }) => return Err((Refusal::new(*code, message.clone()), None)),
+    };
+    let base_offset = store(log, batch, counting);
+    counts.batches += 1;
+    counts.bytes += u64::try_from(batch.bytes.len()).unwrap_or(u64::MAX);
+    counts.records += u64::from(batch.header.record_count.unsigned_abs());
+    match fault {
+        Some(code) => refuse(code),
+        None => Ok(base_offset),
+    }
+}
+
+fn store(log: &mut PartitionLog, batch: &RawBatch<'_>, counting: bool) -> i64 {
+    if counting { log.count(&batch.header) } else { log.append(&batch.header, batch.bytes) }
+}
+
+fn partition_response(index: i32, outcome: Outcome) -> ProducePartitionResponse {
+    match outcome {
+        Ok(base_offset) => {
+            ProducePartitionResponse { index, base_offset, log_start_offset: 0, ..Default::default() }
+        }
+        Err((Refusal { code, message }, leader)) => ProducePartitionResponse {
+            index,
+            error_code: code,
+            base_offset: -1,
+            error_message: message,
+            current_leader: leader.unwrap_or_default(),
+            ..Default::default()
+        },
+    }
+}
+
+/// Adds where the leaders listen that the answer names (KIP-951).
+fn name_leaders(cluster: &Cluster, response: &mut ProduceResponse) {
+    let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+    let mut leaders: Vec<i32> = partitions.map(|partition| partition.current_leader.leader_id).collect();
+    leaders.sort_unstable();
+    leaders.dedup();
+    for leader in leaders {
+        let Some(broker) = usize::try_from(leader).ok().and_then(|index| cluster.brokers.get(index)) else {
+            continue;
+        };
+        response.node_endpoints.push(NodeEndpoint {
+            node_id: leader,
+            host: HOST.to_owned(),
+            port: broker.port.into(),
+            ..Default::default()
+        });
+    }
+}
+
+/// Whether any partition was refused.
+pub(super) fn has_errors(response: &ProduceResponse) -> bool {
+    response
+        .topics
+        .iter()
+        .flat_map(|topic| &topic.partitions)
+        .any(|partition| partition.error_code.is_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::vectors::exchanges;
+    use crate::protocol::{ApiKey, decode_request, decode_request_header};
+
+    #[test]
+    fn the_short_way_finds_what_the_definition_finds() {
+        let mut compared = 0;
+        for exchange in exchanges() {
+            if exchange.api_key != ApiKey::PRODUCE || exchange.version < OLDEST_VERSION {
+                continue;
+            }
+            let (header, body) = decode_request_header(&exchange.request).unwrap();
+            let lent = parse(header.version, body, Look::Records).unwrap();
+            let request: ProduceRequest = decode_request(header.version, body).unwrap();
+            assert_eq!((lent.acks, lent.topics.len()), (request.acks, request.topics.len()));
+            for (lent, topic) in lent.topics.iter().zip(&request.topics) {
+                assert_eq!((lent.name, lent.id), (topic.name.as_str(), topic.topic_id));
+                assert_eq!(lent.partitions.len(), topic.partitions.len());
+                for (lent, partition) in lent.partitions.iter().zip(&topic.partitions) {
+                    let batch =
+                        lent.batch.as_ref().unwrap_or_else(|refusal| panic!("{exchange}: {}", refusal.code));
+                    assert_eq!(lent.index, partition.index);
+                    assert_eq!(batch.bytes, partition.records.as_ref().unwrap().to_vec());
+                    compared += 1;
+                }
+            }
+        }
+        assert!(compared > 100, "{compared}");
+    }
+
+    #[test]
+    fn batches_that_brokers_refuse() {
+        let exchange = exchanges().into_iter().find(|exchange| exchange.api_key == ApiKey::PRODUCE).unwrap();
+        let (header, body) = decode_request_header(&exchange.request).unwrap();
+        let request = parse(header.version, body, Look::Records).unwrap();
+        let batch = request.topics[0].partitions[0].batch.as_ref().ok().unwrap().bytes;
+        let code = |bytes: &[u8]| check(bytes, Look::Records).err().map_or(0, |refusal| refusal.code.code());
+        let changed = |at: usize, byte: u8| {
+            let mut bytes = batch.to_vec();
+            bytes[at] ^= byte;
+            let crc = crc32c::crc32c(&bytes[21..]);
+            bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+            bytes
+        };
+        assert_eq!(code(batch), 0);
+        assert_eq!(code(&[]), 87, "nothing");
+        assert_eq!(code(&[batch, batch].concat()), 87, "two");
+        assert_eq!(code(&batch[..batch.len() - 1]), 2, "cut");
+        assert_eq!(code(&changed(7, 1)), 87, "base offset");
+        assert_eq!(code(&changed(16, 3)), 87, "format 1");
+        assert_eq!(code(&changed(22, 0x20)), 87, "control");
+        assert_eq!(code(&changed(26, 1)), 87, "last offset");
+        let mut damaged = batch.to_vec();
+        damaged[62] ^= 1;
+        assert_eq!(code(&damaged), 2, "checksum");
+    }
+}

@@ -1,0 +1,220 @@
+//! Sockets and threads around the core: one listener per broker, one thread per connection, nothing that polls.
+//!
+//! Lock order: a connection's writer, then the core. Neither is held while waiting for a peer to send; a peer that
+//! does not read blocks only its own writer, and closing its socket frees that.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::mock::core::{ConnectionId, Core, Outgoing, parse};
+use crate::mock::intake::Intake;
+use crate::mock::produce::Look;
+use crate::sync::{Condvar, Mutex};
+use crate::time::Clock;
+
+/// What all threads of a cluster share.
+pub(super) struct Shared {
+    pub(super) core: Mutex<Core>,
+    /// Told of every request, once it was acted on.
+    pub(super) changed: Condvar,
+    pub(super) clock: Clock,
+    pub(super) look: Look,
+    /// Read at a time.
+    pub(super) buffer: usize,
+    connections: Mutex<HashMap<ConnectionId, Arc<Connection>>>,
+}
+
+struct Connection {
+    broker: usize,
+    stream: TcpStream,
+    /// Held while answers are taken from the core and written, so that they stay in order.
+    writer: Mutex<()>,
+}
+
+impl Shared {
+    pub(super) fn new(core: Core, clock: Clock, look: Look, buffer: usize) -> Self {
+        Self {
+            core: Mutex::new(core),
+            changed: Condvar::new(),
+            clock,
+            look,
+            buffer,
+            connections: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Writes what connections of `brokers` may write now.
+    pub(super) fn flush(&self, brokers: impl Fn(usize) -> bool) {
+        for (id, connection) in self.open(brokers) {
+            self.write_outgoing(id, &connection);
+        }
+    }
+
+    /// Closes the connections of `brokers`, whatever they are doing.
+    pub(super) fn drop_connections(&self, brokers: impl Fn(usize) -> bool) {
+        for (_, connection) in self.open(brokers) {
+            connection.close();
+        }
+    }
+
+    fn open(&self, brokers: impl Fn(usize) -> bool) -> Vec<(ConnectionId, Arc<Connection>)> {
+        let connections = self.connections.lock();
+        let wanted = connections.iter().filter(|(_, connection)| brokers(connection.broker));
+        wanted.map(|(id, connection)| (*id, Arc::clone(connection))).collect()
+    }
+
+    fn write_outgoing(&self, id: ConnectionId, connection: &Connection) {
+        let writer = connection.writer.lock();
+        let outgoing = self.core.lock().take_outgoing(id);
+        for outgoing in outgoing {
+            let written = match outgoing {
+                Outgoing::Write(frame) => (&connection.stream).write_all(&frame.to_vec()),
+                Outgoing::Close => Err(io::ErrorKind::ConnectionAborted.into()),
+            };
+            if written.is_err() {
+                connection.close();
+                break;
+            }
+        }
+        drop(writer);
+    }
+
+    /// A connection from its first byte to its end.
+    fn serve(&self, broker: usize, stream: TcpStream) {
+        let id = self.core.lock().connect(broker);
+        let connection = Arc::new(Connection { broker, stream, writer: Mutex::new(()) });
+        self.connections.lock().insert(id, Arc::clone(&connection));
+        // `stop` marks the broker first and closes its connections then, so one of the two sees the other.
+        if self.core.lock().cluster.brokers[broker].running {
+            // How it ended is the peer's or the test's doing, and nobody else's concern.
+            let _ = self.serve_requests(id, &connection);
+        }
+        connection.close();
+        self.connections.lock().remove(&id);
+        self.core.lock().disconnect(id);
+    }
+
+    fn serve_requests(&self, id: ConnectionId, connection: &Connection) -> io::Result<()> {
+        connection.stream.set_nodelay(true)?;
+        let mut intake = Intake::new(self.buffer, MAX_REQUEST);
+        loop {
+            let count = (&connection.stream).read(intake.spare())?;
+            if count == 0 {
+                return Ok(());
+            }
+            intake.filled(count);
+            while let Some(frame) = intake.next_frame().map_err(io::Error::other)? {
+                let request = parse(frame, self.look);
+                let mut core = self.core.lock();
+                match &request {
+                    Ok(request) => core.receive(id, request, self.clock.now()),
+                    Err(_) => core.receive_garbage(id),
+                }
+                drop(core);
+                self.changed.notify_all();
+                self.write_outgoing(id, connection);
+            }
+        }
+    }
+}
+
+impl Connection {
+    fn close(&self) {
+        // An error means that it is closed already.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// One broker's place in the network: a port that stays the same, and a thread behind it while the broker runs.
+pub(super) struct Broker {
+    index: usize,
+    address: SocketAddr,
+    /// Bound but deaf. It keeps the port while the broker is down: nobody else gets it, and a client that dials it
+    /// from a port of the kernel's choice can't be connected to itself.
+    _reservation: Socket,
+    acceptor: Option<Acceptor>,
+}
+
+struct Acceptor {
+    thread: JoinHandle<()>,
+}
+
+impl Broker {
+    /// Takes a free port of the loopback interface.
+    pub(super) fn bind(index: usize) -> io::Result<Self> {
+        let reservation = socket((Ipv4Addr::LOCALHOST, 0).into())?;
+        let address = reservation.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Self { index, address, _reservation: reservation, acceptor: None })
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Listens, unless it does already.
+    pub(super) fn start(&mut self, shared: &Arc<Shared>) -> io::Result<()> {
+        if self.acceptor.is_some() {
+            return Ok(());
+        }
+        let socket = socket(self.address)?;
+        socket.listen(BACKLOG)?;
+        let listener = TcpListener::from(socket);
+        shared.core.lock().cluster.brokers[self.index].running = true;
+        let (index, shared) = (self.index, Arc::clone(shared));
+        let accept = move || accept(index, &listener, &shared);
+        let thread = thread::Builder::new().name(format!("mock-broker-{index}")).spawn(accept)?;
+        self.acceptor = Some(Acceptor { thread });
+        Ok(())
+    }
+
+    /// Closes the port and all connections, and waits until their threads have ended.
+    pub(super) fn stop(&mut self, shared: &Shared) {
+        let Some(acceptor) = self.acceptor.take() else { return };
+        shared.core.lock().cluster.brokers[self.index].running = false;
+        shared.drop_connections(|broker| broker == self.index);
+        // Wakes the thread, which then sees that the broker is down.
+        drop(TcpStream::connect_timeout(&self.address, WAKE_TIMEOUT));
+        drop(acceptor.thread.join());
+    }
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    // The reservation and old connections share the port.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Takes connections until the broker is down, then waits for their threads.
+fn accept(broker: usize, listener: &TcpListener, shared: &Arc<Shared>) {
+    let mut threads: Vec<JoinHandle<()>> = Vec::new();
+    loop {
+        let stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+            Err(_) => break,
+        };
+        if !shared.core.lock().cluster.brokers[broker].running {
+            break;
+        }
+        threads.retain(|thread| !thread.is_finished());
+        let shared = Arc::clone(shared);
+        let serve = move || shared.serve(broker, stream);
+        threads.extend(thread::Builder::new().name(format!("mock-connection-{broker}")).spawn(serve));
+    }
+    for thread in threads {
+        drop(thread.join());
+    }
+}
+
+/// As brokers have it (socket.request.max.bytes).
+const MAX_REQUEST: usize = 100 * 1024 * 1024;
+const BACKLOG: i32 = 128;
+const WAKE_TIMEOUT: Duration = Duration::from_secs(1);
