@@ -138,7 +138,9 @@ fn load(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
                 })
             })
             .collect();
-        workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| "a worker panicked")?.map_err(|e| e.to_string()))
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().map_err(|_| "a worker panicked")?.map_err(|e| e.to_string()))
     })?;
     producer.flush(None)?;
     let (wall, cpu) = (clock(), self::cpu() - cpu);

@@ -29,8 +29,15 @@ fn main() -> Result<(), kafka_producer::Error> {
         println!("the broker holds");
         for partition in 0..3 {
             for record in mock.records("greetings", partition) {
-                let text = |bytes: &Option<Vec<u8>>| String::from_utf8_lossy(bytes.as_deref().unwrap_or(b"null")).into_owned();
-                println!("  greetings-{partition} @ {} = {}: {}", record.offset, text(&record.key), text(&record.value));
+                let text = |bytes: &Option<Vec<u8>>| {
+                    String::from_utf8_lossy(bytes.as_deref().unwrap_or(b"null")).into_owned()
+                };
+                println!(
+                    "  greetings-{partition} @ {} = {}: {}",
+                    record.offset,
+                    text(&record.key),
+                    text(&record.value)
+                );
             }
         }
     }

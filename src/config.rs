@@ -106,7 +106,8 @@ impl ProducerConfig {
     /// [`ErrorKind::Config`] listing every key that is unknown and every value that can't be read.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
         let mut config = Self::default();
-        let problems: Vec<_> = pairs.into_iter().filter_map(|(key, value)| keys::set(&mut config, key, value)).collect();
+        let problems: Vec<_> =
+            pairs.into_iter().filter_map(|(key, value)| keys::set(&mut config, key, value)).collect();
         if problems.is_empty() { Ok(config) } else { Err(Error::new(ErrorKind::Config { problems })) }
     }
 
@@ -317,7 +318,11 @@ impl ProducerConfig {
     /// What each layer needs of it.
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
         let problems = self.problems();
-        if problems.is_empty() { Ok(Settings::of(self)) } else { Err(Error::new(ErrorKind::Config { problems })) }
+        if problems.is_empty() {
+            Ok(Settings::of(self))
+        } else {
+            Err(Error::new(ErrorKind::Config { problems }))
+        }
     }
 }
 
@@ -335,7 +340,8 @@ fn problem(key: &str, value: impl fmt::Display, why: impl Into<String>) -> Confi
     ConfigProblem { key: key.to_owned(), value: Some(value.to_string()), why: why.into() }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
 
@@ -370,9 +376,14 @@ mod tests {
 
     #[test]
     fn texts_are_read_by_either_name_and_unknown_ones_refused() {
-        let config = ProducerConfig::from_pairs([("linger_ms", "5"), ("batch.size", "99"), ("acks", "all")]).unwrap();
-        assert_eq!((config.linger, config.batch_size, config.acks), (Duration::from_millis(5), 99, Acks::All));
-        let error = ProducerConfig::from_pairs([("linger", "5"), ("acks", "2"), ("retries", "-1")]).unwrap_err();
+        let config =
+            ProducerConfig::from_pairs([("linger_ms", "5"), ("batch.size", "99"), ("acks", "all")]).unwrap();
+        assert_eq!(
+            (config.linger, config.batch_size, config.acks),
+            (Duration::from_millis(5), 99, Acks::All)
+        );
+        let error =
+            ProducerConfig::from_pairs([("linger", "5"), ("acks", "2"), ("retries", "-1")]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the configuration can't be used: linger = '5': there is no such setting; did you mean linger_ms?; \
@@ -384,14 +395,16 @@ mod tests {
     fn what_a_configuration_shows_it_reads_back() {
         let config = ProducerConfig::new().client_id("me").retries(3).delivery_timeout(None);
         let shown: Vec<_> = keys::KEYS.iter().map(|key| (key.name, (key.show)(&config))).collect();
-        let again = ProducerConfig::from_pairs(shown.iter().map(|(key, value)| (*key, value.as_str()))).unwrap();
+        let again =
+            ProducerConfig::from_pairs(shown.iter().map(|(key, value)| (*key, value.as_str()))).unwrap();
         assert_eq!(format!("{config:?}"), format!("{again:?}"));
         assert!(format!("{config:?}").contains("client_id: me"));
     }
 
     #[test]
     fn the_largest_durations_are_taken() {
-        let config = ProducerConfig::new().linger(Duration::MAX).delivery_timeout(None).max_block(Duration::MAX);
+        let config =
+            ProducerConfig::new().linger(Duration::MAX).delivery_timeout(None).max_block(Duration::MAX);
         assert!(config.request_timeout(Duration::MAX).settings().is_ok());
     }
 }

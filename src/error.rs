@@ -1,10 +1,13 @@
 //! The one error type: what happened, whose move it is, and whether the record may have been written.
 
+mod details;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::details::{BrokerTrouble, ConfigProblem, DeliveryReport, Limit, Origin, SizeLimit, Stage};
 use crate::protocol::ErrorCode;
 
 /// Anything that can go wrong, one pointer wide and cheap to clone: one broker error completes thousands of futures.
@@ -228,12 +231,21 @@ impl fmt::Display for ErrorKind {
             }
             Self::InvalidRecord { reason } => write!(f, "the record can't be sent: {reason}"),
             Self::RecordTooLarge { size, limit, limited_by } => {
-                write!(f, "the record takes {size} bytes, more than {limited_by} of {limit} allows; {}", limited_by.remedy())
+                write!(
+                    f,
+                    "the record takes {size} bytes, more than {limited_by} of {limit} allows; {}",
+                    limited_by.remedy()
+                )
             }
             Self::UnknownTopic { topic } => {
-                write!(f, "topic '{topic}' does not exist, and the cluster did not create it; create it first")
+                write!(
+                    f,
+                    "topic '{topic}' does not exist, and the cluster did not create it; create it first"
+                )
             }
-            Self::InvalidTopic { topic, reason } => write!(f, "'{}' can't be a topic's name: {reason}", topic.escape_debug()),
+            Self::InvalidTopic { topic, reason } => {
+                write!(f, "'{}' can't be a topic's name: {reason}", topic.escape_debug())
+            }
             Self::UnknownPartition { topic, partition, known } => {
                 write!(f, "topic '{topic}' has no partition {partition}: it has {known}, numbered from 0")
             }
@@ -246,7 +258,11 @@ impl fmt::Display for ErrorKind {
                 Ok(())
             }
             Self::Broker { code, message, about } => {
-                write!(f, "a broker answered {code} for {about}: {}", message.as_deref().unwrap_or(code.description()))
+                write!(
+                    f,
+                    "a broker answered {code} for {about}: {}",
+                    message.as_deref().unwrap_or(code.description())
+                )
             }
             Self::Network { trouble } => trouble.fmt(f),
             Self::UnsupportedVersion { api, ours, theirs, address } => {
@@ -258,194 +274,15 @@ impl fmt::Display for ErrorKind {
             }
             Self::Closed => f.write_str("the producer is closed"),
             Self::CalledFromCallback { call } => {
-                write!(f, "{call} inside a callback would wait for the thread that runs it; call it from another thread")
+                write!(
+                    f,
+                    "{call} inside a callback would wait for the thread that runs it; call it from another thread"
+                )
             }
             Self::Undelivered { report } => report.fmt(f),
             Self::Spawn => f.write_str("the sender thread could not be started"),
             Self::Bug { what } => write!(f, "a defect of kafka-producer, please report it: {what}"),
         }
-    }
-}
-
-/// One setting that can't be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ConfigProblem {
-    /// The setting's name, in kafka-python's spelling.
-    pub key: String,
-    /// The value as given; `None` if it must not be shown or there is none.
-    pub value: Option<String>,
-    /// Why not, and what to do.
-    pub why: String,
-}
-
-impl fmt::Display for ConfigProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "{} = '{}': {}", self.key, value.escape_debug(), self.why),
-            None => write!(f, "{}: {}", self.key, self.why),
-        }
-    }
-}
-
-/// Whose limit a record exceeds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum SizeLimit {
-    /// `max_request_size`.
-    MaxRequestSize,
-    /// `buffer_memory`.
-    BufferMemory,
-    /// The broker's or the topic's `max.message.bytes`.
-    Broker,
-}
-
-impl SizeLimit {
-    fn remedy(self) -> &'static str {
-        match self {
-            Self::MaxRequestSize => "raise max_request_size (and the broker's max.message.bytes) or send less at once",
-            Self::BufferMemory => "raise buffer_memory or send less at once",
-            Self::Broker => "raise the topic's max.message.bytes or send less at once",
-        }
-    }
-}
-
-impl fmt::Display for SizeLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::MaxRequestSize => "max_request_size",
-            Self::BufferMemory => "buffer_memory",
-            Self::Broker => "the broker's max.message.bytes",
-        })
-    }
-}
-
-/// The limit that ran out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Limit {
-    /// `max_block_ms`: how long `send` and `partitions_for` may wait for metadata and memory together.
-    MaxBlock,
-    /// `delivery_timeout_ms`: how long a record may take from `send` to its answer.
-    DeliveryTimeout,
-    /// `request_timeout_ms`: how long a broker may take to answer.
-    RequestTimeout,
-    /// `socket_connection_setup_timeout_ms`: how long a connection may take to get ready.
-    ConnectionSetup,
-    /// The time given to the call itself: `get`, `flush`, `close`, `wait_connected`.
-    Call,
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::MaxBlock => "max_block_ms",
-            Self::DeliveryTimeout => "delivery_timeout_ms",
-            Self::RequestTimeout => "request_timeout_ms",
-            Self::ConnectionSetup => "socket_connection_setup_timeout_ms",
-            Self::Call => "the time",
-        })
-    }
-}
-
-/// How far it got with a broker, and what stopped it there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BrokerTrouble {
-    /// `host:port` as configured or as the cluster advertises it.
-    pub address: String,
-    /// Where the address came from.
-    pub origin: Origin,
-    /// The step that failed.
-    pub stage: Stage,
-    /// What happened there.
-    pub cause: String,
-}
-
-impl fmt::Display for BrokerTrouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}) at {}: {}", self.address, self.origin, self.stage, self.cause)
-    }
-}
-
-/// Where a broker's address came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Origin {
-    /// `bootstrap_servers`.
-    Bootstrap,
-    /// The cluster: what a broker advertises (its `advertised.listeners`).
-    Metadata,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Bootstrap => "from bootstrap_servers",
-            Self::Metadata => "as advertised by the cluster",
-        })
-    }
-}
-
-/// The step on the way to an answer at which something failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Looking the host's name up.
-    Dns,
-    /// The TCP connection.
-    Tcp,
-    /// The first exchange on a connection.
-    ApiVersions,
-    /// Asking for metadata.
-    Metadata,
-    /// Sending records.
-    Produce,
-    /// A connection that was open and idle.
-    Idle,
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dns => "DNS",
-            Self::Tcp => "TCP connect",
-            Self::ApiVersions => "ApiVersions",
-            Self::Metadata => "Metadata",
-            Self::Produce => "Produce",
-            Self::Idle => "rest",
-        })
-    }
-}
-
-/// What `flush` or `close` found undelivered.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct DeliveryReport {
-    /// Records that failed and whose failure no future or callback had looked at.
-    pub failed: u64,
-    /// The first of those failures.
-    pub first_error: Option<Error>,
-    /// Batches without an answer when the time ran out, by topic and partition.
-    pub pending: Vec<(Arc<str>, i32)>,
-    /// The time that ran out, if it did.
-    pub timed_out: Option<Duration>,
-}
-
-impl fmt::Display for DeliveryReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut sep = "";
-        if let Some(limit) = self.timed_out {
-            write!(f, "the time of {limit:?} ran out with {} batches pending", self.pending.len())?;
-            if let Some((topic, partition)) = self.pending.first() {
-                write!(f, " (the first for {topic}-{partition})")?;
-            }
-            sep = "; ";
-        }
-        if let Some(error) = &self.first_error {
-            write!(f, "{sep}{} records failed, the first because {error}", self.failed)?;
-        }
-        Ok(())
     }
 }
 
@@ -459,7 +296,8 @@ fn write_list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, items: &[T], separato
     Ok(())
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
 
@@ -471,7 +309,11 @@ mod tests {
 
     #[test]
     fn a_text_names_the_setting_the_value_and_the_remedy() {
-        let kind = ErrorKind::RecordTooLarge { size: 1_048_700, limit: 1_048_576, limited_by: SizeLimit::MaxRequestSize };
+        let kind = ErrorKind::RecordTooLarge {
+            size: 1_048_700,
+            limit: 1_048_576,
+            limited_by: SizeLimit::MaxRequestSize,
+        };
         assert_eq!(
             Error::new(kind).to_string(),
             "the record takes 1048700 bytes, more than max_request_size of 1048576 allows; \

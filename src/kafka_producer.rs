@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::client::{Awaited, Client, SharedMetadata};
+use crate::client::{Awaited, KafkaClient, SharedMetadata};
 use crate::config::{ProducerConfig, Settings};
 use crate::error::{Error, ErrorKind, Limit, SizeLimit};
 use crate::net;
 use crate::producer::{
-    FutureRecordMetadata, Inbox, Notice, Partitioner, RecordAccumulator, Sender, SimpleBufferPool, TopicHandle, TopicTable,
-    is_inside, record_accumulator,
+    FutureRecordMetadata, Inbox, Notice, Partitioner, RecordAccumulator, Sender, SimpleBufferPool,
+    TopicHandle, TopicTable, is_inside, record_accumulator,
 };
 use crate::producer_record::ProducerRecord;
 use crate::protocol::ErrorCode;
@@ -78,7 +78,7 @@ impl KafkaProducer {
         let metadata = SharedMetadata::new();
         let name = client.client_id.clone();
         let random = fastrand::Rng::new();
-        let client = Client::new(client, Arc::clone(&metadata), random.clone());
+        let client = KafkaClient::new(client, Arc::clone(&metadata), random.clone());
         let sender = Sender::new(sender, drain, client, random);
         let (topics, exit) = (TopicTable::new(), Arc::<Exit>::default());
         let thread = SenderThread {
@@ -90,7 +90,18 @@ impl KafkaProducer {
             exit: Arc::clone(&exit),
         };
         let thread = Mutex::new(Some(thread.spawn(name).map_err(spawn)?));
-        Ok(Self { accumulator, topics, metadata, inbox, partitioner, max_request_size, max_block, clock, exit, thread })
+        Ok(Self {
+            accumulator,
+            topics,
+            metadata,
+            inbox,
+            partitioner,
+            max_request_size,
+            max_block,
+            clock,
+            exit,
+            thread,
+        })
     }
 
     /// Appends a record to its partition's batch and returns at once; the future tells how it went.
@@ -210,9 +221,9 @@ impl KafkaProducer {
         deadline: Option<Deadline>,
     ) -> Option<Result<FutureRecordMetadata, Error>> {
         let record = ready.record;
-        let partition = record.partition.unwrap_or_else(|| {
-            self.partitioner.partition(record.key, topic.queues.len(), &topic.available)
-        });
+        let partition = record
+            .partition
+            .unwrap_or_else(|| self.partitioner.partition(record.key, topic.queues.len(), &topic.available));
         let queue = topic.queues.get(usize::try_from(partition).ok()?)?;
         let timestamp = record.timestamp.unwrap_or(ready.wall);
         Some(self.accumulator.append(queue, &ready.parts, ready.size, timestamp, ready.wall, deadline))
@@ -263,7 +274,9 @@ impl KafkaProducer {
         self.inbox.post(Notice::Topic(Arc::clone(&name)));
         let mut last_error = None;
         let awaited = self.metadata.wait(&self.clock, deadline, |snapshot| {
-            if let Some(handle) = (snapshot.version() >= version).then(|| self.topics.handle(topic, snapshot)).flatten() {
+            if let Some(handle) =
+                (snapshot.version() >= version).then(|| self.topics.handle(topic, snapshot)).flatten()
+            {
                 return Some(Ok(handle));
             }
             let error = snapshot.topics.get(topic).filter(|_| snapshot.version() >= version)?.error?;
@@ -282,7 +295,9 @@ impl KafkaProducer {
                 value: self.max_block,
                 waited_for: match last_error {
                     None => format!("waiting for metadata of topic '{topic}'"),
-                    Some(code) => format!("waiting for metadata of topic '{topic}', for which a broker answered {code}"),
+                    Some(code) => {
+                        format!("waiting for metadata of topic '{topic}', for which a broker answered {code}")
+                    }
                 },
                 brokers,
             })),

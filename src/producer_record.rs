@@ -33,7 +33,14 @@ impl<'a> ProducerRecord<'a> {
     /// A record for `topic`, with nothing in it yet: it needs a key or a value.
     #[inline]
     pub fn to(topic: &'a str) -> Self {
-        Self { topic, partition: None, timestamp: None, key: None, value: None, headers: Headers::Borrowed(&[]) }
+        Self {
+            topic,
+            partition: None,
+            timestamp: None,
+            key: None,
+            value: None,
+            headers: Headers::Borrowed(&[]),
+        }
     }
 
     /// The key: records with equal keys go to the same partition. Without one it is null.

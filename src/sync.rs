@@ -5,6 +5,63 @@
 
 pub(crate) use self::imp::*;
 
+#[cfg(loom)]
+use loom::sync as model;
+#[cfg(shuttle)]
+use shuttle::sync as model;
+
+/// The atomics, with what of them is in use.
+macro_rules! atomics {
+    ($($path:ident)::+) => {
+        #[derive(Debug)]
+        pub(crate) struct AtomicBool($($path)::+::AtomicBool);
+
+        impl AtomicBool {
+            pub(crate) fn new(value: bool) -> Self {
+                Self($($path)::+::AtomicBool::new(value))
+            }
+
+            #[inline]
+            pub(crate) fn load(&self, order: Ordering) -> bool {
+                self.0.load(order)
+            }
+
+            pub(crate) fn store(&self, value: bool, order: Ordering) {
+                self.0.store(value, order);
+            }
+        }
+
+        super::atomics!(@number AtomicU32, u32, $($path)::+);
+        super::atomics!(@number AtomicU64, u64, $($path)::+);
+    };
+    (@number $name:ident, $type:ty, $($path:ident)::+) => {
+        #[derive(Debug, Default)]
+        pub(crate) struct $name($($path)::+::$name);
+
+        impl $name {
+            pub(crate) fn new(value: $type) -> Self {
+                Self($($path)::+::$name::new(value))
+            }
+
+            #[inline]
+            #[allow(dead_code, reason = "not every number is read")]
+            pub(crate) fn load(&self, order: Ordering) -> $type {
+                self.0.load(order)
+            }
+
+            #[allow(dead_code, reason = "not every number is set")]
+            pub(crate) fn store(&self, value: $type, order: Ordering) {
+                self.0.store(value, order);
+            }
+
+            pub(crate) fn fetch_add(&self, value: $type, order: Ordering) -> $type {
+                self.0.fetch_add(value, order)
+            }
+        }
+    };
+}
+use atomics;
+
 /// Ends the sender thread's wait. Never blocks and never fails, whatever the state of the thread; the descriptor
 /// behind it lives in `net/`, and who calls it need not know.
 pub(crate) trait Wake: Send + Sync {
@@ -17,7 +74,10 @@ mod imp {
     use std::time::Duration;
 
     pub(crate) use parking_lot::MutexGuard;
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+    pub(crate) use std::sync::atomic::Ordering;
+
+    // Types of our own rather than the standard library's by another name: so that a tool can tell the two apart.
+    super::atomics! { std::sync::atomic }
 
     /// Mutual exclusion without poisoning: what a panic interrupts is put right by the owner's `Drop`.
     #[derive(Debug, Default)]
@@ -47,7 +107,11 @@ mod imp {
             guard
         }
 
-        pub(crate) fn wait_for<'a, T>(&self, mut guard: MutexGuard<'a, T>, most: Duration) -> MutexGuard<'a, T> {
+        pub(crate) fn wait_for<'a, T>(
+            &self,
+            mut guard: MutexGuard<'a, T>,
+            most: Duration,
+        ) -> MutexGuard<'a, T> {
             self.0.wait_for(&mut guard, most);
             guard
         }
@@ -68,13 +132,12 @@ mod imp {
     use std::sync::PoisonError;
     use std::time::Duration;
 
-    #[cfg(loom)]
-    use loom::sync as model;
-    #[cfg(shuttle)]
-    use shuttle::sync as model;
+    use super::model;
 
     pub(crate) use model::MutexGuard;
-    pub(crate) use model::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+    pub(crate) use model::atomic::Ordering;
+
+    super::atomics! { super::model::atomic }
 
     #[derive(Debug)]
     pub(crate) struct Mutex<T>(model::Mutex<T>);

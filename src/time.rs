@@ -18,6 +18,7 @@ pub(crate) struct Instant(u64);
 impl Instant {
     pub(crate) const ZERO: Self = Self(0);
 
+    #[cfg(test)]
     pub(crate) const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
@@ -73,7 +74,10 @@ pub(crate) enum Clock {
     /// The machine's.
     System,
     /// A test's.
-    #[cfg_attr(not(any(test, loom, shuttle)), expect(dead_code, reason = "only tests move a clock by hand so far"))]
+    #[cfg_attr(
+        not(any(test, loom, shuttle)),
+        expect(dead_code, reason = "only tests move a clock by hand so far")
+    )]
     Manual(ManualClock),
 }
 
@@ -121,7 +125,10 @@ pub(crate) struct ManualClock {
     nanos: Arc<AtomicU64>,
 }
 
-#[cfg_attr(not(any(test, loom, shuttle)), expect(dead_code, reason = "only tests move a clock by hand so far"))]
+#[cfg_attr(
+    not(any(test, loom, shuttle)),
+    expect(dead_code, reason = "only tests move a clock by hand so far")
+)]
 impl ManualClock {
     pub(crate) fn advance(&self, by: Duration) {
         self.nanos.fetch_add(nanos(by), Ordering::SeqCst);
@@ -184,7 +191,8 @@ fn system_wall_millis() -> i64 {
 /// A thread that waits under a manual clock looks at it this often; the clock does not know its waiters.
 const MANUAL_SLICE: Duration = Duration::from_millis(1);
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
 

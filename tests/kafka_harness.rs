@@ -38,21 +38,14 @@ fn record(offset: i64, timestamp: i64, key: Option<&'static [u8]>, value: Option
 
 fn produce(cluster: &Cluster, topic: &str, partition: i32, records: &[Record]) -> i64 {
     let mut batch = BytesMut::new();
-    let options = RecordEncodeOptions {
-        version: 2,
-        compression: Compression::Gzip,
-    };
+    let options = RecordEncodeOptions { version: 2, compression: Compression::Gzip };
     RecordBatchEncoder::encode(&mut batch, records, &options).expect("records can be encoded");
-    let data = PartitionProduceData::default()
-        .with_index(partition)
-        .with_records(Some(batch.freeze()));
+    let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch.freeze()));
     let topic_data = TopicProduceData::default()
         .with_name(TopicName(StrBytes::from_string(topic.to_owned())))
         .with_partition_data(vec![data]);
-    let request = ProduceRequest::default()
-        .with_acks(-1)
-        .with_timeout_ms(60_000)
-        .with_topic_data(vec![topic_data]);
+    let request =
+        ProduceRequest::default().with_acks(-1).with_timeout_ms(60_000).with_topic_data(vec![topic_data]);
     let mut wire = cluster.connect(cluster.leader(topic, partition));
     let response = wire.call(9, &request).expect("the leader answers");
     let response = &response.responses[0].partition_responses[0];
@@ -77,13 +70,8 @@ fn one_node_takes_records_and_both_readers_see_them() {
 
     let now = unix_millis();
     let mut first = record(0, now, Some(b"key"), Some(Bytes::from_static(b"value")));
-    first.headers.insert(
-        StrBytes::from_static_str("full"),
-        Some(Bytes::from_static(b"x")),
-    );
-    first
-        .headers
-        .insert(StrBytes::from_static_str("null"), None);
+    first.headers.insert(StrBytes::from_static_str("full"), Some(Bytes::from_static(b"x")));
+    first.headers.insert(StrBytes::from_static_str("null"), None);
     let second = record(1, now + 1, None, None);
     assert_eq!(produce(&cluster, "readers", 1, &[first, second]), 0);
 
@@ -119,51 +107,27 @@ fn one_node_takes_records_and_both_readers_see_them() {
     let [batch] = &batches[..] else {
         panic!("one batch was sent: {batches:?}");
     };
-    assert_eq!(
-        (
-            batch.base_offset,
-            batch.last_offset_delta,
-            batch.record_count
-        ),
-        (0, 1, 2)
-    );
-    assert_eq!(
-        (batch.producer_id, batch.producer_epoch, batch.base_sequence),
-        (-1, -1, -1)
-    );
+    assert_eq!((batch.base_offset, batch.last_offset_delta, batch.record_count), (0, 1, 2));
+    assert_eq!((batch.producer_id, batch.producer_epoch, batch.base_sequence), (-1, -1, -1));
     assert_eq!((batch.compression(), batch.magic), (1, 2));
     assert_eq!((batch.base_timestamp, batch.max_timestamp), (now, now + 1));
     assert_eq!(batch.records[0].key.as_deref(), Some(&b"key"[..]));
     assert_eq!(batch.records[0].headers.len(), 2);
-    assert_eq!(
-        (&batch.records[1].key, &batch.records[1].value),
-        (&None, &None)
-    );
+    assert_eq!((&batch.records[1].key, &batch.records[1].value), (&None, &None));
     assert_eq!(cluster.fetch("readers", 0), []);
 
     let summary = cluster.summary("readers");
     let mut crc = SummaryCrc::new();
-    crc.add(
-        now,
-        Some(b"key"),
-        Some(b"value"),
-        &[("full", Some(b"x")), ("null", None)],
-    );
+    crc.add(now, Some(b"key"), Some(b"value"), &[("full", Some(b"x")), ("null", None)]);
     crc.add(now + 1, None, None, &[]);
-    assert_eq!(
-        (summary[0].count, summary[0].first_offset, summary[0].crc),
-        (0, None, 0)
-    );
+    assert_eq!((summary[0].count, summary[0].first_offset, summary[0].crc), (0, None, 0));
     assert_eq!((summary[1].count, summary[1].last_offset), (2, Some(1)));
     assert_eq!(summary[1].crc, crc.value());
 
     let start = Stopwatch::start();
     let dump = cluster.dump_log("readers", 1);
     report("dump_log", start);
-    assert!(
-        dump.contains("baseOffset: 0 lastOffset: 1 count: 2"),
-        "{dump}"
-    );
+    assert!(dump.contains("baseOffset: 0 lastOffset: 1 count: 2"), "{dump}");
 
     cluster.delete_topic("readers");
     let start = Stopwatch::start();
@@ -182,23 +146,13 @@ fn three_nodes_survive_the_loss_of_a_leader() {
     assert_eq!(cluster.leader("moving", 0), 3);
 
     let value = |text| Some(Bytes::from_static(text));
-    produce(
-        &cluster,
-        "moving",
-        0,
-        &[record(0, unix_millis(), None, value(b"before"))],
-    );
+    produce(&cluster, "moving", 0, &[record(0, unix_millis(), None, value(b"before"))]);
 
     let start = Stopwatch::start();
     cluster.kill_node(3);
     cluster.wait_for_partition("moving", 0, |state| state.leader.is_some_and(|id| id != 3));
     report("failover", start);
-    produce(
-        &cluster,
-        "moving",
-        0,
-        &[record(0, unix_millis(), None, value(b"while down"))],
-    );
+    produce(&cluster, "moving", 0, &[record(0, unix_millis(), None, value(b"while down"))]);
 
     let start = Stopwatch::start();
     cluster.start_node(3);
@@ -207,24 +161,13 @@ fn three_nodes_survive_the_loss_of_a_leader() {
 
     let leader = cluster.leader("moving", 0);
     cluster.freeze_node(leader);
-    cluster.wait_for_partition("moving", 0, |state| {
-        state.leader.is_some_and(|id| id != leader)
-    });
+    cluster.wait_for_partition("moving", 0, |state| state.leader.is_some_and(|id| id != leader));
     cluster.thaw_node(leader);
     cluster.wait_for_partition("moving", 0, |state| state.isr.len() == 3);
 
     cluster.stop_node(leader);
-    produce(
-        &cluster,
-        "moving",
-        0,
-        &[record(0, unix_millis(), None, value(b"after"))],
-    );
-    let values: Vec<_> = cluster
-        .read_back("moving")
-        .into_iter()
-        .map(|record| record.value)
-        .collect();
+    produce(&cluster, "moving", 0, &[record(0, unix_millis(), None, value(b"after"))]);
+    let values: Vec<_> = cluster.read_back("moving").into_iter().map(|record| record.value).collect();
     let expected = [&b"before"[..], b"while down", b"after"].map(|value| Some(value.to_vec()));
     assert_eq!(values, expected);
     let start = Stopwatch::start();

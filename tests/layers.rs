@@ -50,7 +50,8 @@ fn imports_go_down_only() {
         let own = layer(room).unwrap_or_else(|| panic!("src/{room} has no layer in tests/layers.rs"));
         let text = std::fs::read_to_string(&file).unwrap();
         // What tests below the line import is their own affair.
-        let code = text.split("#[cfg(all(test").next().unwrap().split("#[cfg(test)]\nmod tests").next().unwrap();
+        let code =
+            text.split("#[cfg(all(test").next().unwrap().split("#[cfg(test)]\nmod tests").next().unwrap();
         let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         for (at, _) in code.match_indices("crate::") {
             let name: String =

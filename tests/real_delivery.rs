@@ -30,7 +30,11 @@ fn expected(number: usize) -> Expected {
     let headers = match number % 4 {
         0 => Vec::new(),
         1 => vec![("trace".to_owned(), Some(format!("t{number}").into_bytes()))],
-        2 => vec![("h".to_owned(), Some(b"1".to_vec())), ("h".to_owned(), None), ("".to_owned(), Some(Vec::new()))],
+        2 => vec![
+            ("h".to_owned(), Some(b"1".to_vec())),
+            ("h".to_owned(), None),
+            ("".to_owned(), Some(Vec::new())),
+        ],
         _ => vec![("ünicode".to_owned(), Some(vec![0, 255, 128]))],
     };
     Expected {
@@ -64,17 +68,25 @@ fn sends_and_reads_back(nodes: usize) {
             })
             .collect();
         producer.flush(PATIENCE).unwrap();
-        let mut read: HashMap<(i32, i64), JvmRecord> =
-            cluster.read_back(topic).into_iter().map(|record| ((record.partition, record.offset), record)).collect();
+        let mut read: HashMap<(i32, i64), JvmRecord> = cluster
+            .read_back(topic)
+            .into_iter()
+            .map(|record| ((record.partition, record.offset), record))
+            .collect();
         assert_eq!(read.len(), RECORDS);
         for (number, future) in futures.iter().enumerate() {
             let metadata = future.get(Duration::ZERO).unwrap();
-            let record = read.remove(&(metadata.partition(), metadata.offset())).expect("no record at its offset");
+            let record =
+                read.remove(&(metadata.partition(), metadata.offset())).expect("no record at its offset");
             let Expected { key, value, headers, timestamp } = expected(number);
             assert_eq!(record.key.as_deref(), Some(&*key), "key of {number}");
             assert_eq!(record.value, value, "value of {number}");
             assert_eq!(record.headers, headers, "headers of {number}");
-            assert_eq!((record.timestamp, metadata.timestamp()), (timestamp, timestamp), "timestamp of {number}");
+            assert_eq!(
+                (record.timestamp, metadata.timestamp()),
+                (timestamp, timestamp),
+                "timestamp of {number}"
+            );
         }
         producer.close(PATIENCE).unwrap();
     }

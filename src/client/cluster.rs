@@ -138,10 +138,6 @@ impl SharedMetadata {
         self.state.lock().troubles = troubles;
     }
 
-    pub(crate) fn troubles(&self) -> Vec<BrokerTrouble> {
-        self.state.lock().troubles.clone()
-    }
-
     /// Ends every wait.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;

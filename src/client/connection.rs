@@ -170,11 +170,13 @@ impl Connection {
                 Some(request) => {
                     let expected = request.correlation;
                     in_flight.push_front(request);
-                    let what = format!("the answer has correlation id {correlation}, {expected} was expected");
+                    let what =
+                        format!("the answer has correlation id {correlation}, {expected} was expected");
                     return take(Incoming::Broken(what));
                 }
                 None => {
-                    let what = format!("an answer with correlation id {correlation} came, and none was expected");
+                    let what =
+                        format!("an answer with correlation id {correlation} came, and none was expected");
                     return take(Incoming::Broken(what));
                 }
             }

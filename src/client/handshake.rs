@@ -7,8 +7,12 @@ pub(crate) type Versions = Vec<(ApiKey, i16, i16)>;
 
 pub(crate) enum Handshake {
     /// The broker does not speak the version we asked in, but this one.
-    Again { version: i16 },
-    Done { versions: Versions },
+    Again {
+        version: i16,
+    },
+    Done {
+        versions: Versions,
+    },
 }
 
 /// Every broker that speaks 5 speaks 4, and few speak 5: asking in 4 saves the others a second question.

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::cluster::{Broker, ClusterMetadata, NodeId, PartitionMetadata, SharedMetadata, TopicMetadata};
-use crate::protocol::{ErrorCode, MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataTopic, Uuid};
+use crate::client::cluster::{
+    Broker, ClusterMetadata, NodeId, PartitionMetadata, SharedMetadata, TopicMetadata,
+};
+use crate::protocol::{
+    ErrorCode, MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataTopic, Uuid,
+};
 use crate::time::{Backoff, Deadline, Instant};
 
 #[derive(Clone, Debug)]
@@ -95,7 +99,8 @@ impl Metadata {
         self.wanted = false;
         let idle = self.settings.max_idle;
         self.topics.retain(|_, last| now.since(*last) < idle);
-        let topic = |name: &Arc<str>| MetadataRequestTopic { name: Some(name.to_string()), ..Default::default() };
+        let topic =
+            |name: &Arc<str>| MetadataRequestTopic { name: Some(name.to_string()), ..Default::default() };
         MetadataRequest {
             // Never null, which would be all topics there are.
             topics: Some(self.topics.keys().map(topic).collect()),
@@ -124,8 +129,14 @@ impl Metadata {
         let mut next = ClusterMetadata { version: self.snapshot.version + 1, ..Default::default() };
         for broker in response.brokers {
             match u16::try_from(broker.port) {
-                Ok(port) => drop(next.brokers.insert(broker.node_id, Broker { host: broker.host.into(), port })),
-                Err(_) => log::warn!("broker {} is advertised with the impossible port {}", broker.node_id, broker.port),
+                Ok(port) => {
+                    drop(next.brokers.insert(broker.node_id, Broker { host: broker.host.into(), port }))
+                }
+                Err(_) => log::warn!(
+                    "broker {} is advertised with the impossible port {}",
+                    broker.node_id,
+                    broker.port
+                ),
             }
         }
         for topic in response.topics {
@@ -140,7 +151,9 @@ impl Metadata {
         self.last_answer = Some(now);
         let unsettled = self.topics.keys().any(|name| {
             let topic = next.topics.get(name);
-            topic.is_none_or(|topic| topic.error.is_some_and(ErrorCode::is_retriable) || topic.partitions.is_empty())
+            topic.is_none_or(|topic| {
+                topic.error.is_some_and(ErrorCode::is_retriable) || topic.partitions.is_empty()
+            })
         });
         if unsettled {
             self.wanted = true;
@@ -176,14 +189,19 @@ impl Metadata {
 
 /// The partitions of an answer, but for those of which a newer leader is known already: a broker that has not heard
 /// the news yet must not send us back (KAFKA-15415). Epochs count only within one topic: a re-created one starts anew.
-fn partitions(topic: &crate::protocol::MetadataTopic, known: Option<&TopicMetadata>) -> Vec<PartitionMetadata> {
+fn partitions(
+    topic: &crate::protocol::MetadataTopic,
+    known: Option<&TopicMetadata>,
+) -> Vec<PartitionMetadata> {
     let same = known.filter(|known| topic.topic_id != Uuid::ZERO && known.id == topic.topic_id);
-    let most = topic.partitions.iter().map(|partition| partition.index).max().map_or(0, |most| most as i64 + 1);
+    let most =
+        topic.partitions.iter().map(|partition| partition.index).max().map_or(0, |most| most as i64 + 1);
     // Partition numbers have no gaps; an answer that says otherwise must not make us allocate.
     let count = usize::try_from(most).unwrap_or(0).min(topic.partitions.len());
     let mut partitions = vec![PartitionMetadata { leader: None, leader_epoch: -1 }; count];
     for partition in &topic.partitions {
-        let Some(place) = usize::try_from(partition.index).ok().and_then(|index| partitions.get_mut(index)) else {
+        let Some(place) = usize::try_from(partition.index).ok().and_then(|index| partitions.get_mut(index))
+        else {
             continue;
         };
         let leader = (partition.leader_id >= 0).then_some(partition.leader_id);

@@ -1,14 +1,16 @@
 //! SANS-IO: which broker, which version, which bytes, when. Takes `now` and bytes, gives bytes and commands, and is
 //! tested without a socket.
 
-mod client;
 mod cluster;
 mod connection;
+mod dial;
+mod endpoint;
 mod handshake;
+mod kafka_client;
 mod metadata;
 mod node;
 pub(crate) mod transport;
 
-pub(crate) use client::{Client, ClientEvent, ClientSettings};
 pub(crate) use cluster::{Awaited, ClusterMetadata, NodeId, PartitionMetadata, SharedMetadata};
+pub(crate) use kafka_client::{ClientEvent, ClientSettings, KafkaClient};
 pub(crate) use metadata::MetadataSettings;

@@ -23,7 +23,9 @@ pub(crate) fn set(config: &mut ProducerConfig, key: &str, value: &str) -> Option
     let why = match known {
         Some(known) => (known.set)(config, value.trim()).err()?,
         None => match KEYS.iter().map(|known| (distance(known.name, &spelt), known.name)).min() {
-            Some((distance, name)) if distance <= 4 => format!("there is no such setting; did you mean {name}?"),
+            Some((distance, name)) if distance <= 4 => {
+                format!("there is no such setting; did you mean {name}?")
+            }
             _ => "there is no such setting".to_owned(),
         },
     };

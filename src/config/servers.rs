@@ -13,7 +13,8 @@ pub(crate) fn parse(server: &str) -> Result<(Arc<str>, u16), String> {
     let address = server.split_once("://").map_or(server, |(_, address)| address);
     let (host, port) = match address.strip_prefix('[') {
         Some(rest) => {
-            let (host, port) = rest.split_once(']').ok_or("the bracket is not closed; write [address]:port")?;
+            let (host, port) =
+                rest.split_once(']').ok_or("the bracket is not closed; write [address]:port")?;
             match port {
                 "" => (host, None),
                 port => (host, Some(port.strip_prefix(':').ok_or("after the bracket comes :port")?)),
@@ -49,7 +50,8 @@ pub(crate) fn problems(servers: &[String]) -> Vec<ConfigProblem> {
     servers.iter().filter_map(problem).collect()
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
 

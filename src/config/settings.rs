@@ -28,7 +28,8 @@ impl Settings {
     pub(super) fn of(config: &ProducerConfig) -> Self {
         let in_flight = config.max_in_flight_requests_per_connection;
         let retry = Backoff { initial: config.retry_backoff, max: config.retry_backoff_max };
-        let batch_max_bytes = config.batch_max_bytes.unwrap_or(config.max_request_size.saturating_sub(REQUEST_OVERHEAD));
+        let batch_max_bytes =
+            config.batch_max_bytes.unwrap_or(config.max_request_size.saturating_sub(REQUEST_OVERHEAD));
         let twentieth = config.delivery_timeout.map_or(Duration::MAX, |timeout| timeout / 20);
         Self {
             accumulator: AccumulatorSettings {
@@ -50,7 +51,11 @@ impl Settings {
                 request_max_bytes: (config.buffer_memory / (in_flight + 1)).max(config.max_request_size),
             },
             client: ClientSettings {
-                bootstrap: config.bootstrap_servers.iter().filter_map(|server| servers::parse(server).ok()).collect(),
+                bootstrap: config
+                    .bootstrap_servers
+                    .iter()
+                    .filter_map(|server| servers::parse(server).ok())
+                    .collect(),
                 client_id: config.client_id.clone().unwrap_or_else(next_client_id),
                 max_in_flight: in_flight,
                 request_timeout: config.request_timeout,
@@ -68,7 +73,6 @@ impl Settings {
             socket: SocketSettings {
                 send_buffer_bytes: config.send_buffer_bytes,
                 receive_buffer_bytes: config.receive_buffer_bytes,
-                ..SocketSettings::default()
             },
             partitioner: Arc::clone(&config.partitioner),
             buffer_memory: config.buffer_memory,

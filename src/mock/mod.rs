@@ -32,6 +32,8 @@ mod metadata;
 mod produce;
 mod server;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
 use std::time::Duration;

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Limit};
 use crate::producer::batch::{Birth, Completion, Growth, OpenBatch, SealedBatch};
-use crate::producer::callback;
 use crate::producer::buffer::{PooledBuffer, ReserveError, SimpleBufferPool};
+use crate::producer::callback;
+use crate::producer::drain::Drain;
 use crate::producer::future::{FutureRecordMetadata, ResultSlot, TopicPartition};
 use crate::producer::inbox::Inbox;
 use crate::producer::unfinished::Unfinished;
@@ -22,7 +23,7 @@ use crate::time::{Clock, Deadline, Instant};
 pub(crate) enum Notice {
     /// The partition has something to send, or more than the sender knew.
     Partition(Arc<PartitionQueue>),
-    /// A topic that is not known yet is waited for.
+    /// Newer metadata is waited for, of this topic above all.
     Topic(Arc<str>),
     /// Somebody waits for memory: what lingers should go.
     MemoryWanted,
@@ -50,13 +51,13 @@ pub(crate) struct RecordAccumulator {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    settings: AccumulatorSettings,
-    pool: Arc<SimpleBufferPool>,
-    unfinished: Arc<Unfinished>,
-    inbox: Arc<Inbox<Notice>>,
+pub(super) struct Shared {
+    pub(super) settings: AccumulatorSettings,
+    pub(super) pool: Arc<SimpleBufferPool>,
+    pub(super) unfinished: Arc<Unfinished>,
+    pub(super) inbox: Arc<Inbox<Notice>>,
     /// Batches of an older epoch take no more records. Written by `flush` only.
-    flush_epoch: AtomicU64,
+    pub(super) flush_epoch: AtomicU64,
     clock: Clock,
 }
 
@@ -68,7 +69,8 @@ pub(crate) fn record_accumulator(
     clock: Clock,
 ) -> (RecordAccumulator, Drain) {
     let unfinished = Arc::default();
-    let shared = Arc::new(Shared { settings, pool, unfinished, inbox, flush_epoch: AtomicU64::new(0), clock });
+    let shared =
+        Arc::new(Shared { settings, pool, unfinished, inbox, flush_epoch: AtomicU64::new(0), clock });
     (RecordAccumulator { shared: Arc::clone(&shared) }, Drain { shared })
 }
 
@@ -77,25 +79,25 @@ pub(crate) struct PartitionQueue {
     /// Its number among all partitions that this producer has met.
     index: u32,
     place: Arc<TopicPartition>,
-    state: Mutex<QueueState>,
+    pub(super) state: Mutex<QueueState>,
 }
 
-struct QueueState {
-    batches: VecDeque<Batch>,
-    attention: Attention,
+pub(super) struct QueueState {
+    pub(super) batches: VecDeque<Batch>,
+    pub(super) attention: Attention,
     /// The size that the next batch's first buffer should have: what the last one needed.
-    first_buffer: usize,
+    pub(super) first_buffer: usize,
     closed: bool,
 }
 
-enum Batch {
+pub(super) enum Batch {
     Open(OpenBatch),
     Sealed(SealedBatch),
 }
 
 /// What the sender knows of a partition, and so what it must be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Attention {
+pub(super) enum Attention {
     /// Nothing: tell it of the first record.
     Idle,
     /// It waits for company or for the end of `linger`: tell it when the batch is full.
@@ -188,7 +190,9 @@ impl RecordAccumulator {
                 let grow = shared.growth(wall);
                 let limit = size.at_most();
                 match state.batches.back_mut() {
-                    Some(Batch::Open(batch)) if !shared.is_one_record_a_batch() && batch.accepts(limit, &grow) => {
+                    Some(Batch::Open(batch))
+                        if !shared.is_one_record_a_batch() && batch.accepts(limit, &grow) =>
+                    {
                         batch.add_buffer(buffer);
                     }
                     _ => {
@@ -250,10 +254,13 @@ impl Shared {
         }
         let most = size.at_most();
         match state.batches.back_mut() {
-            Some(Batch::Open(batch)) if !self.is_one_record_a_batch() && batch.accepts(most, &self.growth(wall)) => {
+            Some(Batch::Open(batch))
+                if !self.is_one_record_a_batch() && batch.accepts(most, &self.growth(wall)) =>
+            {
                 match batch.try_append(size, timestamp, parts) {
                     Some(future) => {
-                        let tell = state.attention == Attention::Lingering && batch.len() >= self.settings.batch_size;
+                        let tell = state.attention == Attention::Lingering
+                            && batch.len() >= self.settings.batch_size;
                         if tell {
                             state.attention = Attention::Attended;
                         }
@@ -301,7 +308,12 @@ impl Shared {
         OpenBatch::new(Birth { now, wall, flush_epoch, slot, completion }, first)
     }
 
-    fn reserve(&self, size: usize, deadline: Option<Deadline>, place: &TopicPartition) -> Result<PooledBuffer, Error> {
+    fn reserve(
+        &self,
+        size: usize,
+        deadline: Option<Deadline>,
+        place: &TopicPartition,
+    ) -> Result<PooledBuffer, Error> {
         let error = match self.pool.try_reserve(size) {
             Ok(buffer) => return Ok(buffer),
             Err(error) => error,
@@ -335,98 +347,9 @@ impl Shared {
     }
 }
 
-/// The sender's half.
-pub(crate) struct Drain {
-    shared: Arc<Shared>,
-}
-
-/// The batch at the front of a queue.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Front {
-    pub(crate) created: Instant,
-    pub(crate) bytes: usize,
-    /// It need not wait for company: full, cut off by a flush, sealed before, or not the only one.
-    pub(crate) full: bool,
-}
-
-impl Drain {
-    /// Moves the user threads' notices to the end of `into`.
-    pub(crate) fn notices(&self, into: &mut Vec<Notice>) {
-        self.shared.inbox.take(into);
-    }
-
-    /// The front of `queue`. From here on its user threads tell nothing, but if it is empty: then, of a new record.
-    pub(crate) fn look(&self, queue: &PartitionQueue) -> Option<Front> {
-        let mut state = queue.state.lock();
-        let several = state.batches.len() > 1;
-        let front = match state.batches.front() {
-            None => None,
-            Some(Batch::Sealed(batch)) => Some(Front { created: batch.created(), bytes: batch.len(), full: true }),
-            Some(Batch::Open(batch)) => {
-                let cut_off = batch.is_cut_off(self.shared.flush_epoch.load(Ordering::Relaxed));
-                let full = several || cut_off || batch.len() >= self.shared.settings.batch_size;
-                Some(Front { created: batch.created(), bytes: batch.len(), full })
-            }
-        };
-        state.attention = if front.is_some() { Attention::Attended } else { Attention::Idle };
-        front
-    }
-
-    /// Leaves `queue` to its user threads until its batch is full. False if it is already.
-    pub(crate) fn linger(&self, queue: &PartitionQueue) -> bool {
-        let mut state = queue.state.lock();
-        let full = state.batches.len() > 1
-            || match state.batches.front() {
-                Some(Batch::Open(batch)) => batch.len() >= self.shared.settings.batch_size,
-                _ => true,
-            };
-        if !full {
-            state.attention = Attention::Lingering;
-        }
-        !full
-    }
-
-    /// Takes the front away, sealed.
-    pub(crate) fn pop(&self, queue: &PartitionQueue) -> Option<SealedBatch> {
-        let mut state = queue.state.lock();
-        let batch = state.batches.pop_front()?;
-        if let Batch::Open(batch) = &batch {
-            let buffer_size = self.shared.pool.buffer_size();
-            state.first_buffer = batch.len().next_power_of_two().clamp(SMALLEST_BUFFER.min(buffer_size), buffer_size);
-        }
-        drop(state);
-        Some(match batch {
-            Batch::Open(batch) => batch.seal(),
-            Batch::Sealed(batch) => batch,
-        })
-    }
-
-    /// Puts a batch back to the front, to be sent again.
-    pub(crate) fn put_back(&self, queue: &PartitionQueue, batch: SealedBatch) {
-        queue.state.lock().batches.push_front(Batch::Sealed(batch));
-    }
-
-    pub(crate) fn is_memory_wanted(&self) -> bool {
-        self.shared.pool.is_wanted()
-    }
-
-    pub(crate) fn has_unfinished(&self) -> bool {
-        !self.shared.unfinished.is_empty()
-    }
-
-    /// Fails who waits for memory, now and later.
-    pub(crate) fn close_pool(&self) {
-        self.shared.pool.close();
-    }
-
-    pub(crate) fn inbox(&self) -> &Inbox<Notice> {
-        &self.shared.inbox
-    }
-}
-
 fn bug(what: &str) -> Error {
     Error::new(ErrorKind::Bug { what: what.to_owned() })
 }
 
 /// What a partition's very first batch begins with.
-const SMALLEST_BUFFER: usize = 1024;
+pub(super) const SMALLEST_BUFFER: usize = 1024;

@@ -152,7 +152,7 @@ impl SimpleBufferPool {
     }
 
     /// Lets every waiter look at the time again, for models in which time does not pass by itself.
-    #[cfg(any(test, loom, shuttle))]
+    #[cfg(any(loom, shuttle))]
     pub(crate) fn nudge(&self) {
         for waiter in &self.state.lock().waiting {
             waiter.turn.notify_one();
@@ -246,7 +246,8 @@ impl Drop for PooledBuffer {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
 mod tests {
     use std::time::Duration;
 

@@ -62,13 +62,8 @@ type Callback = Box<dyn FnOnce(&BatchResult) + Send>;
 impl ResultSlot {
     /// The slot, and the one right to complete it.
     pub(crate) fn new(place: Arc<TopicPartition>, clock: Clock) -> (Arc<Self>, Completer) {
-        let state = State {
-            result: None,
-            callbacks: Vec::new(),
-            waiting: 0,
-            records: 0,
-            looked_at: BTreeSet::new(),
-        };
+        let state =
+            State { result: None, callbacks: Vec::new(), waiting: 0, records: 0, looked_at: BTreeSet::new() };
         let slot = Arc::new(Self { place, clock, state: Mutex::new(state), changed: Condvar::new() });
         (Arc::clone(&slot), Completer { slot: Some(slot) })
     }
@@ -125,7 +120,7 @@ impl ResultSlot {
     }
 
     /// Lets every waiter look at the time again, for models in which time does not pass by itself.
-    #[cfg(any(test, loom, shuttle))]
+    #[cfg(any(loom, shuttle))]
     pub(crate) fn nudge(&self) {
         drop(self.state.lock());
         self.changed.notify_all();
@@ -213,7 +208,9 @@ impl FutureRecordMetadata {
         let deadline = if inside { Deadline::at(now) } else { Deadline::after(now, timeout) };
         match self.slot.wait(self.index, deadline) {
             Some(result) => self.resolve(&result),
-            None if inside => Err(Error::new(ErrorKind::CalledFromCallback { call: "get on an unfinished future" })),
+            None if inside => {
+                Err(Error::new(ErrorKind::CalledFromCallback { call: "get on an unfinished future" }))
+            }
             None => Err(Error::new(ErrorKind::Timeout {
                 limit: Limit::Call,
                 value: timeout.unwrap_or_default(),
@@ -270,7 +267,10 @@ impl FutureRecordMetadata {
         })
     }
 
-    fn on_completion(&self, callback: impl FnOnce(Result<&RecordMetadata, &Error>) + Send + 'static) -> &Self {
+    fn on_completion(
+        &self,
+        callback: impl FnOnce(Result<&RecordMetadata, &Error>) + Send + 'static,
+    ) -> &Self {
         let Self { slot, index, timestamp, sizes } = self;
         let (place, index, timestamp, sizes) = (Arc::clone(&slot.place), *index, *timestamp, *sizes);
         slot.on_completion(
@@ -362,7 +362,8 @@ impl RecordMetadata {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
 mod tests {
     use std::sync::mpsc;
 
@@ -388,7 +389,10 @@ mod tests {
         completer.complete(STORED, 3);
         let metadata = future.get(None).unwrap();
         assert_eq!((metadata.topic(), metadata.partition(), metadata.offset()), ("t", 3, 42));
-        assert_eq!((metadata.timestamp(), metadata.serialized_key_size(), metadata.serialized_value_size()), (77, None, Some(5)));
+        assert_eq!(
+            (metadata.timestamp(), metadata.serialized_key_size(), metadata.serialized_value_size()),
+            (77, None, Some(5))
+        );
         assert_eq!(future.value(), Some(metadata));
     }
 
@@ -419,7 +423,8 @@ mod tests {
     fn every_waiter_gets_the_answer() {
         let (future, completer) = pending(Clock::System);
         std::thread::scope(|scope| {
-            let waiters: Vec<_> = (0..8).map(|_| scope.spawn(|| future.get(None).unwrap().offset())).collect();
+            let waiters: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| future.get(None).unwrap().offset())).collect();
             while future.slot.state.lock().waiting < 8 {
                 std::thread::yield_now();
             }

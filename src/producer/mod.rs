@@ -4,6 +4,7 @@ mod accumulator;
 mod batch;
 mod buffer;
 mod callback;
+mod drain;
 mod future;
 mod inbox;
 mod outcome;

@@ -213,7 +213,9 @@ fn a_get_with_a_deadline_ends_by_the_answer_or_by_the_clock() {
                 Ok(metadata) => assert_eq!(metadata.offset(), 7),
                 Err(error) => {
                     assert!(error.is_timeout());
-                    assert!(Clock::Manual(clock).now() >= crate::time::Instant::ZERO + Duration::from_secs(1));
+                    assert!(
+                        Clock::Manual(clock).now() >= crate::time::Instant::ZERO + Duration::from_secs(1)
+                    );
                 }
             })
         };

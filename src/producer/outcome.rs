@@ -21,7 +21,10 @@ pub(crate) struct Patience {
 pub(crate) enum Verdict {
     Store,
     /// Send the same bytes again after a while.
-    Retry { error: Error, maybe_written: bool },
+    Retry {
+        error: Error,
+        maybe_written: bool,
+    },
     Fail(Error),
 }
 
@@ -62,15 +65,29 @@ impl Patience {
     }
 
     /// The final error of a batch whose time ran out, or whose retries are used up.
-    pub(crate) fn last_word(&self, batch: &SealedBatch, place: &TopicPartition, why_not: &str, now: Instant) -> Error {
+    pub(crate) fn last_word(
+        &self,
+        batch: &SealedBatch,
+        place: &TopicPartition,
+        why_not: &str,
+        now: Instant,
+    ) -> Error {
         let last = batch.last_error();
         match self.delivery_timeout {
             Some(value) if self.is_over(batch.created(), now) => {
                 let waited_for = match last {
                     None => format!("before the records for {place} could be sent: {why_not}"),
-                    Some(last) => format!("after {} attempts to send the records for {place}, the last: {last}", batch.attempts()),
+                    Some(last) => format!(
+                        "after {} attempts to send the records for {place}, the last: {last}",
+                        batch.attempts()
+                    ),
                 };
-                let kind = ErrorKind::Timeout { limit: Limit::DeliveryTimeout, value, waited_for, brokers: Vec::new() };
+                let kind = ErrorKind::Timeout {
+                    limit: Limit::DeliveryTimeout,
+                    value,
+                    waited_for,
+                    brokers: Vec::new(),
+                };
                 match last {
                     None => Error::new(kind),
                     Some(last) => Error::with_source(kind, last.clone()),

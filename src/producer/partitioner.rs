@@ -61,7 +61,8 @@ pub(crate) fn murmur2(data: &[u8]) -> u32 {
     hash ^ (hash >> 15)
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
 

@@ -119,8 +119,12 @@ impl Readiness {
         if moved {
             match place {
                 Place::Ready(node) => self.ready.entry(node).or_default().push_back(index),
-                Place::Leaderless if !std::mem::replace(&mut entry.in_leaderless, true) => self.leaderless.push(index),
-                Place::Lingering if !std::mem::replace(&mut entry.in_lingering, true) => self.lingering.push(index),
+                Place::Leaderless if !std::mem::replace(&mut entry.in_leaderless, true) => {
+                    self.leaderless.push(index)
+                }
+                Place::Lingering if !std::mem::replace(&mut entry.in_lingering, true) => {
+                    self.lingering.push(index)
+                }
                 Place::Leaderless | Place::Lingering | Place::Idle | Place::BackingOff | Place::InFlight => {}
             }
         }
@@ -157,14 +161,18 @@ impl Readiness {
     /// The partitions whose leader is not known, to be looked at again now.
     pub(crate) fn take_leaderless(&mut self) -> Vec<u32> {
         let taken = std::mem::take(&mut self.leaderless);
-        taken.iter().for_each(|index| self.partitions[*index as usize].iter_mut().for_each(|e| e.in_leaderless = false));
+        taken.iter().for_each(|index| {
+            self.partitions[*index as usize].iter_mut().for_each(|e| e.in_leaderless = false)
+        });
         taken
     }
 
     /// The partitions that wait for company, to be looked at again now.
     pub(crate) fn take_lingering(&mut self) -> Vec<u32> {
         let taken = std::mem::take(&mut self.lingering);
-        taken.iter().for_each(|index| self.partitions[*index as usize].iter_mut().for_each(|e| e.in_lingering = false));
+        taken.iter().for_each(|index| {
+            self.partitions[*index as usize].iter_mut().for_each(|e| e.in_lingering = false)
+        });
         taken
     }
 

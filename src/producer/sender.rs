@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::{Client, ClientEvent, NodeId};
+use crate::client::{ClientEvent, KafkaClient, NodeId};
 use crate::error::Error;
-use crate::producer::accumulator::{Drain, Notice, PartitionQueue};
+use crate::producer::accumulator::{Notice, PartitionQueue};
 use crate::producer::batch::SealedBatch;
+use crate::producer::drain::Drain;
 use crate::producer::future::BatchResult;
 use crate::producer::outcome::{self, Patience, Verdict};
 use crate::producer::readiness::{Place, Readiness};
@@ -35,7 +36,7 @@ pub(crate) struct SenderSettings {
 pub(crate) struct Sender {
     settings: SenderSettings,
     drain: Drain,
-    client: Client,
+    client: KafkaClient,
     readiness: Readiness,
     under_way: BTreeMap<u64, UnderWay>,
     next_request: u64,
@@ -52,7 +53,12 @@ struct UnderWay {
 }
 
 impl Sender {
-    pub(crate) fn new(settings: SenderSettings, drain: Drain, client: Client, random: fastrand::Rng) -> Self {
+    pub(crate) fn new(
+        settings: SenderSettings,
+        drain: Drain,
+        client: KafkaClient,
+        random: fastrand::Rng,
+    ) -> Self {
         Self {
             settings,
             drain,
@@ -94,7 +100,7 @@ impl Sender {
         self.readiness.next_deadline().min(self.client.next_deadline(now)).min(closing)
     }
 
-    pub(crate) fn client_mut(&mut self) -> &mut Client {
+    pub(crate) fn client_mut(&mut self) -> &mut KafkaClient {
         &mut self.client
     }
 
@@ -104,8 +110,18 @@ impl Sender {
         self.client.close(now);
         while let Some(event) = self.client.next_event() {
             if let ClientEvent::Lost { request, sent, .. } = event {
-                for (_, batch) in self.under_way.remove(&request).map(|request| request.batches).unwrap_or_default().into_values() {
-                    batch.complete(BatchResult::Failed(if sent { error.clone().maybe_written() } else { error.clone() }));
+                for (_, batch) in self
+                    .under_way
+                    .remove(&request)
+                    .map(|request| request.batches)
+                    .unwrap_or_default()
+                    .into_values()
+                {
+                    batch.complete(BatchResult::Failed(if sent {
+                        error.clone().maybe_written()
+                    } else {
+                        error.clone()
+                    }));
                 }
             }
         }
@@ -131,7 +147,10 @@ impl Sender {
                     let index = self.readiness.meet(&queue);
                     self.consider(index, now);
                 }
-                Notice::Topic(topic) => self.client.metadata_mut().use_topic(&topic, now),
+                Notice::Topic(topic) => {
+                    self.client.metadata_mut().use_topic(&topic, now);
+                    self.client.metadata_mut().want();
+                }
                 Notice::MemoryWanted | Notice::Flush => self.release_lingering(now),
                 Notice::Close(deadline) => {
                     self.closing = Some(self.closing.map_or(deadline, |before| before.min(deadline)));
@@ -145,8 +164,6 @@ impl Sender {
     fn hear_brokers(&mut self, now: Instant) {
         while let Some(event) = self.client.next_event() {
             match event {
-                // What waits for it is in its list; every step goes through the lists.
-                ClientEvent::NodeReady(_) => {}
                 ClientEvent::MetadataChanged => self.follow_leaders(now),
                 ClientEvent::Answer { request, response } => self.answered(request, response, now),
                 ClientEvent::Written { request } => self.stored_unseen(request, now),
@@ -281,7 +298,8 @@ impl Sender {
         // broker does not know any more loses everything unanswered on the connection, without a word.
         let by_id = self.settings.acks != 0 && !request.topic_ids.contains_key(&Uuid::ZERO);
         let cap = if by_id { i16::MAX } else { LAST_VERSION_BY_NAME };
-        let version = match self.client.version::<ProduceRequest>(node, FIRST_VERSION_OF_RECORD_BATCHES, cap) {
+        let version = match self.client.version::<ProduceRequest>(node, FIRST_VERSION_OF_RECORD_BATCHES, cap)
+        {
             Ok(version) => version,
             Err(error) => return self.fail(request, &error, now),
         };
@@ -295,7 +313,11 @@ impl Sender {
         let mut topics: Vec<ProduceTopic> = Vec::new();
         for ((topic, partition), (_, batch)) in &request.batches {
             if topics.last().is_none_or(|last| *last.name != **topic) {
-                topics.push(ProduceTopic { name: topic.to_string(), topic_id: id(topic), ..Default::default() });
+                topics.push(ProduceTopic {
+                    name: topic.to_string(),
+                    topic_id: id(topic),
+                    ..Default::default()
+                });
             }
             let records = Some(batch.segments());
             let partition = ProducePartition { index: *partition, records, ..Default::default() };
@@ -362,7 +384,15 @@ impl Sender {
     }
 
     /// The end of an attempt: the batch is done, or goes back to the front of its queue.
-    fn carry_out(&mut self, index: u32, mut batch: SealedBatch, verdict: Verdict, base_offset: i64, log_append_time: i64, now: Instant) {
+    fn carry_out(
+        &mut self,
+        index: u32,
+        mut batch: SealedBatch,
+        verdict: Verdict,
+        base_offset: i64,
+        log_append_time: i64,
+        now: Instant,
+    ) {
         let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { return };
         let result = match verdict {
             Verdict::Store => {
@@ -376,7 +406,12 @@ impl Sender {
                 if self.settings.patience.allows(&batch, now) {
                     None
                 } else {
-                    Some(BatchResult::Failed(self.settings.patience.last_word(&batch, queue.place(), "", now)))
+                    Some(BatchResult::Failed(self.settings.patience.last_word(
+                        &batch,
+                        queue.place(),
+                        "",
+                        now,
+                    )))
                 }
             }
         };

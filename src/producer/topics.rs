@@ -58,7 +58,12 @@ impl TopicTable {
 
     /// Runs `with` on the topic's handle if this thread knows it as of metadata `version`.
     #[inline]
-    pub(crate) fn cached<R>(&self, topic: &str, version: u64, with: impl FnOnce(&TopicHandle) -> R) -> Option<R> {
+    pub(crate) fn cached<R>(
+        &self,
+        topic: &str,
+        version: u64,
+        with: impl FnOnce(&TopicHandle) -> R,
+    ) -> Option<R> {
         CACHE.with(|cache| {
             // Borrowed already: a partitioner that sends. It takes the long way.
             let mut cache = cache.try_borrow_mut().ok()?;
@@ -77,14 +82,19 @@ impl TopicTable {
 
     /// The topic's handle by `snapshot`, with queues for all its partitions; `None` if the snapshot lacks it.
     /// This thread remembers it.
-    pub(crate) fn handle(self: &Arc<Self>, topic: &str, snapshot: &ClusterMetadata) -> Option<Arc<TopicHandle>> {
+    pub(crate) fn handle(
+        self: &Arc<Self>,
+        topic: &str,
+        snapshot: &ClusterMetadata,
+    ) -> Option<Arc<TopicHandle>> {
         let (name, partitions) = snapshot.topic(topic)?;
         let mut topics = self.topics.lock();
         let old = topics.get(topic).filter(|entry| entry.version >= snapshot.version());
         let handle = match old {
             Some(entry) => Arc::clone(&entry.handle),
             None => {
-                let handle = Arc::new(self.build(name, partitions, topics.get(topic).map(|entry| &*entry.handle)));
+                let handle =
+                    Arc::new(self.build(name, partitions, topics.get(topic).map(|entry| &*entry.handle)));
                 let entry = Entry { version: snapshot.version(), handle: Arc::clone(&handle) };
                 topics.insert(Arc::clone(&handle.name), entry);
                 handle
@@ -114,7 +124,12 @@ impl TopicTable {
         self.closed.load(Ordering::Relaxed)
     }
 
-    fn build(&self, name: &Arc<str>, partitions: &[PartitionMetadata], old: Option<&TopicHandle>) -> TopicHandle {
+    fn build(
+        &self,
+        name: &Arc<str>,
+        partitions: &[PartitionMetadata],
+        old: Option<&TopicHandle>,
+    ) -> TopicHandle {
         let name = old.map_or_else(|| Arc::clone(name), |old| Arc::clone(&old.name));
         let queue = |index: usize| match old.and_then(|old| old.queues.get(index)) {
             Some(queue) => Arc::clone(queue),
@@ -140,7 +155,8 @@ impl TopicTable {
         CACHE.with(|cache| {
             let Ok(mut cache) = cache.try_borrow_mut() else { return };
             cache.retain(|cached| {
-                !cached.table.is_closed() && !(cached.table.id == self.id && cached.handle.name == handle.name)
+                let outdated = cached.table.id == self.id && cached.handle.name == handle.name;
+                !outdated && !cached.table.is_closed()
             });
             cache.truncate(MOST - 1);
             cache.insert(0, Cached { table: Arc::clone(self), version, handle: Arc::clone(handle) });

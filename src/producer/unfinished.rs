@@ -57,7 +57,12 @@ impl Unfinished {
     }
 
     /// Waits until every batch that is here now has left, then says what failed since the last time.
-    pub(crate) fn wait(&self, clock: &Clock, deadline: Deadline, timeout: Option<Duration>) -> Result<(), DeliveryReport> {
+    pub(crate) fn wait(
+        &self,
+        clock: &Clock,
+        deadline: Deadline,
+        timeout: Option<Duration>,
+    ) -> Result<(), DeliveryReport> {
         let mut state = self.state.lock();
         let until = state.next;
         let timed_out = loop {

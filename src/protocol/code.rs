@@ -24,7 +24,6 @@ mod traits {
 }
 
 struct Row {
-    code: i16,
     name: &'static str,
     sentence: &'static str,
     traits: u8,
@@ -41,11 +40,13 @@ macro_rules! codes {
 
         /// By code, from [`FIRST`] on without gaps.
         const TABLE: &[Row] = &[$( Row {
-            code: $code,
             name: stringify!($name),
             sentence: $sentence,
             traits: 0 $(| traits::$trait)*,
         }, )*];
+
+        #[cfg(test)]
+        const CODES: &[i16] = &[$($code),*];
     };
 }
 
@@ -238,6 +239,7 @@ impl ErrorCode {
     }
 
     /// Whether the batch may be accepted in smaller parts.
+    #[cfg_attr(not(test), expect(dead_code, reason = "batches are not split yet"))]
     pub(crate) fn asks_for_split(self) -> bool {
         self.has(traits::SPLIT)
     }
@@ -282,12 +284,12 @@ mod tests {
     use super::*;
 
     fn codes_with(predicate: impl Fn(ErrorCode) -> bool) -> Vec<i16> {
-        TABLE.iter().map(|row| row.code).filter(|&code| predicate(ErrorCode::new(code))).collect()
+        CODES.iter().copied().filter(|&code| predicate(ErrorCode::new(code))).collect()
     }
 
     #[test]
     fn the_table_has_no_gaps() {
-        assert!(TABLE.iter().map(|row| row.code).eq(FIRST..=133));
+        assert!(CODES.iter().copied().eq(FIRST..=133));
     }
 
     #[test]

@@ -55,6 +55,7 @@ impl FrameReader {
     }
 
     /// Whether a part of a frame is waiting for the rest of it.
+    #[cfg(test)]
     pub(crate) fn is_mid_frame(&self) -> bool {
         !self.spent && !self.partial.is_empty()
     }

@@ -16,6 +16,8 @@
 //! the bytes that have arrived.
 
 pub(crate) mod api;
+#[cfg(any(test, feature = "mock"))]
+pub(crate) mod broker;
 pub(crate) mod code;
 pub(crate) mod field;
 pub(crate) mod frame;
@@ -30,14 +32,14 @@ pub(crate) mod writer;
 
 #[cfg_attr(not(feature = "mock"), allow(unreachable_pub, reason = "for the mock broker's users"))]
 pub use self::api::ApiKey;
+#[cfg(any(test, feature = "mock"))]
+#[allow(unused_imports, reason = "as below")]
+pub(crate) use self::broker::{RequestHeader, decode_request, decode_request_header, encode_response};
 pub use self::code::ErrorCode;
 #[allow(unused_imports, reason = "the room's front door: all that other rooms may use, used yet or not")]
 pub(crate) use self::{
     api::negotiate,
-    frame::{
-        DecodedResponse, RequestHeader, correlation_id, decode_request, decode_request_header,
-        decode_response, encode_request, encode_response,
-    },
+    frame::{DecodedResponse, correlation_id, decode_response, encode_request},
     frame_reader::{FrameError, FrameReader, frame_length},
     message::{Message, NEVER, Request},
     messages::{api_versions::*, metadata::*, produce::*},

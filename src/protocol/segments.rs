@@ -48,10 +48,6 @@ impl Segments {
         self.len
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Appends a copy of `bytes`: meant for what is small and made for this request, like a batch's header.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
         self.len += bytes.len();
@@ -67,7 +63,8 @@ impl Segments {
         self.parts.push(Part::Shared(chunks));
     }
 
-    /// Everything in one piece. It copies, so it is for tests, the mock broker and other rare readers.
+    /// Everything in one piece.
+    #[cfg(test)]
     pub(crate) fn to_vec(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.len);
         self.slices().for_each(|slice| bytes.extend_from_slice(slice));
@@ -221,7 +218,8 @@ impl Frame {
         }
     }
 
-    /// Everything in one piece, for the mock broker's small answers and for tests.
+    /// Everything in one piece: for the mock broker's small answers, and for tests.
+    #[cfg(any(test, feature = "mock"))]
     pub(crate) fn to_vec(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.len);
         self.slices_from(0, &mut |slice| {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::api::ApiKey;
-use super::frame::{decode_request, decode_request_header, decode_response, encode_request, encode_response};
+use super::broker::{decode_request, decode_request_header, encode_response};
+use super::frame::{decode_response, encode_request};
 use super::frame_reader::FrameReader;
 use super::message::Request;
 use super::messages::api_versions::{ApiVersionsRequest, decode_api_versions_response};

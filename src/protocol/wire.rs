@@ -250,10 +250,6 @@ pub(crate) struct Uuid(pub(crate) [u8; 16]);
 
 impl Uuid {
     pub(crate) const ZERO: Self = Self([0; 16]);
-
-    pub(crate) fn is_zero(self) -> bool {
-        self == Self::ZERO
-    }
 }
 
 /// As Kafka's tools print it: URL-safe base 64 without padding.

@@ -18,9 +18,16 @@ pub(crate) struct RecordSize {
 
 impl RecordSize {
     pub(crate) fn of(parts: &RecordParts<'_>) -> Self {
-        let headers: usize = parts.headers.iter().map(|header| sized(header.key.len()) + nullable(header.value)).sum();
+        let headers: usize =
+            parts.headers.iter().map(|header| sized(header.key.len()) + nullable(header.value)).sum();
         // One byte of attributes, which format 2 leaves unused.
-        Self { rest: 1 + nullable(parts.key) + nullable(parts.value) + varint_len(parts.headers.len() as i64) + headers }
+        Self {
+            rest: 1
+                + nullable(parts.key)
+                + nullable(parts.value)
+                + varint_len(parts.headers.len() as i64)
+                + headers,
+        }
     }
 
     /// What the record takes at the most, wherever it lands.
@@ -149,13 +156,15 @@ fn nullable(bytes: Option<&[u8]>) -> usize {
 const MAX_VARINT: usize = 5;
 const MAX_VARLONG: usize = 10;
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
 
     #[test]
     fn varint_lengths_change_where_the_bits_do() {
-        for value in [0, -1, 1, 63, -64, 64, -65, 8191, -8192, 8192, i64::from(i32::MAX), i64::MAX, i64::MIN] {
+        for value in [0, -1, 1, 63, -64, 64, -65, 8191, -8192, 8192, i64::from(i32::MAX), i64::MAX, i64::MIN]
+        {
             let mut gather = Gather::new();
             gather.varint(value);
             assert_eq!(gather.bytes().len(), varint_len(value), "{value}");
@@ -183,7 +192,8 @@ mod tests {
                 headers: &headers[..extra.len() % 4],
             };
             let size = RecordSize::of(&parts);
-            let (timestamp_delta, offset_delta) = (random.i64(..) >> random.u32(..64), random.i32(0..) >> random.u32(..31));
+            let (timestamp_delta, offset_delta) =
+                (random.i64(..) >> random.u32(..64), random.i32(0..) >> random.u32(..31));
             let mut out = Vec::new();
             encode_record(&mut out, size, timestamp_delta, offset_delta, &parts);
             assert_eq!(out.len(), size.exactly(timestamp_delta, offset_delta));

@@ -1,4 +1,5 @@
 //! Record batches (message format 2, KIP-98) back into records: what the mock broker and the tests do with them.
+#![cfg_attr(not(any(test, feature = "mock")), expect(dead_code, reason = "a producer reads no records"))]
 
 use std::fmt;
 

@@ -37,10 +37,7 @@ pub fn deadline(seconds: u64) -> Deadline {
 
 /// A deadline that far from now.
 pub fn deadline_in(budget: Duration) -> Deadline {
-    Deadline {
-        at: Instant::now() + budget,
-        budget,
-    }
+    Deadline { at: Instant::now() + budget, budget }
 }
 
 /// Sleeps. Only for the interval of a poll: a fixed pause in place of a condition is a flaky test.
@@ -64,9 +61,7 @@ impl Stopwatch {
 
 /// Milliseconds since 1970, as in a record's timestamp.
 pub fn unix_millis() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("the clock is past 1970");
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     i64::try_from(since.as_millis()).expect("milliseconds fit into 63 bits")
 }
 
@@ -84,10 +79,7 @@ pub enum Failure {
 /// # Errors
 ///
 /// With the text of the fatal failure, or with that of the last one and the length of the wait.
-pub fn retry<T>(
-    deadline: Deadline,
-    mut attempt: impl FnMut() -> Result<T, Failure>,
-) -> Result<T, String> {
+pub fn retry<T>(deadline: Deadline, mut attempt: impl FnMut() -> Result<T, Failure>) -> Result<T, String> {
     // Brokers need tens of milliseconds for most things, and two cores are shared with them.
     let mut interval = Duration::from_millis(10);
     loop {

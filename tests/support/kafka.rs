@@ -126,8 +126,7 @@ impl Cluster {
     /// must still make up a quorum.
     #[track_caller]
     pub fn stop_node(&mut self, node: i32) {
-        self.try_stop_node(node, Duration::from_secs(PATIENCE_SECS))
-            .unwrap_or_else(|why| panic!("{why}"));
+        self.try_stop_node(node, Duration::from_secs(PATIENCE_SECS)).unwrap_or_else(|why| panic!("{why}"));
     }
 
     pub(self) fn try_stop_node(&mut self, node: i32, limit: Duration) -> Result<(), String> {
@@ -136,11 +135,7 @@ impl Cluster {
         if node.wait_for_end(limit) {
             return Ok(());
         }
-        Err(format!(
-            "node {} does not end {limit:?} after SIGTERM; {}",
-            node.id,
-            node.last_words()
-        ))
+        Err(format!("node {} does not end {limit:?} after SIGTERM; {}", node.id, node.last_words()))
     }
 
     /// SIGKILL, and waits until the process is gone.
@@ -195,11 +190,7 @@ impl Cluster {
     fn wait_until_ready(&mut self, deadline: Deadline) -> Result<(), String> {
         for node in &mut self.nodes {
             if node.answers() {
-                retry(deadline, || {
-                    node.check_alive()
-                        .map_err(Failure::Fatal)
-                        .and_then(|()| probe(node))
-                })?;
+                retry(deadline, || node.check_alive().map_err(Failure::Fatal).and_then(|()| probe(node)))?;
             }
         }
         let running: Vec<i32> = self.answering().map(|node| node.id).collect();
@@ -234,11 +225,9 @@ fn probe(node: &Node) -> Result<(), Failure> {
             "node {} answers ApiVersions with error {}",
             node.id, answer.error_code
         ))),
-        Err(error) => Err(Failure::Again(format!(
-            "node {} does not answer: {error}; {}",
-            node.id,
-            node.last_words()
-        ))),
+        Err(error) => {
+            Err(Failure::Again(format!("node {} does not answer: {error}; {}", node.id, node.last_words())))
+        }
     }
 }
 
@@ -250,11 +239,7 @@ impl Drop for Cluster {
         }
         let farewell = crate::support::clock::deadline_in(FAREWELL);
         for node in &mut self.nodes {
-            let patience = if node.is_frozen() {
-                Duration::ZERO
-            } else {
-                farewell.remaining()
-            };
+            let patience = if node.is_frozen() { Duration::ZERO } else { farewell.remaining() };
             if !node.wait_for_end(patience) {
                 node.kill();
             }

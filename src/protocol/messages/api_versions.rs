@@ -73,7 +73,7 @@ pub(crate) fn decode_api_versions_response(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::frame::encode_response;
+    use crate::protocol::encode_response;
 
     #[test]
     fn an_unsupported_version_is_answered_in_version_0() {

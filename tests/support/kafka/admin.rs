@@ -44,12 +44,7 @@ impl Cluster {
         let topic = CreatableTopic::default()
             .with_num_partitions(partitions)
             .with_replication_factor(replication_factor);
-        self.create(
-            name,
-            topic,
-            usize::try_from(partitions).unwrap_or(0),
-            configs,
-        );
+        self.create(name, topic, usize::try_from(partitions).unwrap_or(0), configs);
     }
 
     /// Creates a topic whose replicas are on chosen nodes: a list for each partition, its leader
@@ -69,31 +64,17 @@ impl Cluster {
     }
 
     #[track_caller]
-    fn create(
-        &self,
-        name: &str,
-        topic: CreatableTopic,
-        partitions: usize,
-        configs: &[(&str, &str)],
-    ) {
+    fn create(&self, name: &str, topic: CreatableTopic, partitions: usize, configs: &[(&str, &str)]) {
         let configs = configs.iter().map(|(key, value)| {
-            CreatableTopicConfig::default()
-                .with_name(text(key))
-                .with_value(Some(text(value)))
+            CreatableTopicConfig::default().with_name(text(key)).with_value(Some(text(value)))
         });
-        let topic = topic
-            .with_name(TopicName(text(name)))
-            .with_configs(configs.collect());
-        let request = CreateTopicsRequest::default()
-            .with_topics(vec![topic])
-            .with_timeout_ms(15_000);
+        let topic = topic.with_name(TopicName(text(name))).with_configs(configs.collect());
+        let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(15_000);
         let deadline = deadline(PATIENCE_SECS);
         let mut sent_before = false;
         let created = retry(deadline, || {
             let sent_before = std::mem::replace(&mut sent_before, true);
-            let response = self
-                .ask_any(|wire| wire.call(7, &request))
-                .map_err(Failure::Again)?;
+            let response = self.ask_any(|wire| wire.call(7, &request)).map_err(Failure::Again)?;
             let Some(topic) = response.topics.first() else {
                 return Err(Failure::Fatal("an answer about no topic".into()));
             };
@@ -108,14 +89,9 @@ impl Cluster {
                     let passing = error.is_retriable()
                         || matches!(
                             error,
-                            ResponseError::InvalidReplicationFactor
-                                | ResponseError::BrokerNotAvailable
+                            ResponseError::InvalidReplicationFactor | ResponseError::BrokerNotAvailable
                         );
-                    Err(if passing {
-                        Failure::Again(why)
-                    } else {
-                        Failure::Fatal(why)
-                    })
+                    Err(if passing { Failure::Again(why) } else { Failure::Fatal(why) })
                 }
             }
         });
@@ -147,13 +123,8 @@ impl Cluster {
             .with_timeout_ms(15_000);
         let deadline = deadline(PATIENCE_SECS);
         let gone = retry(deadline, || {
-            let response = self
-                .ask_any(|wire| wire.call(5, &request))
-                .map_err(Failure::Again)?;
-            let code = response
-                .responses
-                .first()
-                .map_or(0, |topic| topic.error_code);
+            let response = self.ask_any(|wire| wire.call(5, &request)).map_err(Failure::Again)?;
+            let code = response.responses.first().map_or(0, |topic| topic.error_code);
             match error(code) {
                 None | Some(ResponseError::UnknownTopicOrPartition) => {}
                 Some(error) if error.is_retriable() => {
@@ -175,8 +146,7 @@ impl Cluster {
     #[track_caller]
     pub fn partitions(&self, topic: &str) -> Vec<PartitionState> {
         let states = retry(deadline(PATIENCE_SECS), || {
-            self.first_answer(|node| self.states_known_to(node, topic))
-                .map_err(Failure::Again)
+            self.first_answer(|node| self.states_known_to(node, topic)).map_err(Failure::Again)
         });
         states.unwrap_or_else(|why| panic!("cannot look at topic {topic}: {why}"))
     }
@@ -205,9 +175,7 @@ impl Cluster {
             let mut last = None;
             for node in self.answering() {
                 let states = self.states_known_to(node, topic).map_err(Failure::Again)?;
-                let state = states
-                    .into_iter()
-                    .find(|state| state.partition == partition);
+                let state = states.into_iter().find(|state| state.partition == partition);
                 let state = state.ok_or_else(|| Failure::Again("no such partition".into()))?;
                 if !wanted(&state) {
                     return Err(Failure::Again(format!("node {} says {state:?}", node.id)));
@@ -221,11 +189,7 @@ impl Cluster {
 
     pub(super) fn broker_ids_known_to(&self, node: i32) -> Result<Vec<i32>, String> {
         let metadata = metadata(self.node(node), &[])?;
-        Ok(metadata
-            .brokers
-            .iter()
-            .map(|broker| broker.node_id.0)
-            .collect())
+        Ok(metadata.brokers.iter().map(|broker| broker.node_id.0).collect())
     }
 
     fn states_known_to(&self, node: &Node, topic: &str) -> Result<Vec<PartitionState>, String> {
@@ -260,12 +224,10 @@ impl Cluster {
 }
 
 fn metadata(node: &Node, topics: &[&str]) -> Result<MetadataResponse, String> {
-    let topics = topics
-        .iter()
-        .map(|name| MetadataRequestTopic::default().with_name(Some(TopicName(text(name)))));
-    let request = MetadataRequest::default()
-        .with_topics(Some(topics.collect()))
-        .with_allow_auto_topic_creation(false);
+    let topics =
+        topics.iter().map(|name| MetadataRequestTopic::default().with_name(Some(TopicName(text(name)))));
+    let request =
+        MetadataRequest::default().with_topics(Some(topics.collect())).with_allow_auto_topic_creation(false);
     Wire::connect(node.address(node::PLAINTEXT), Duration::from_secs(5))
         .and_then(|mut wire| wire.call(9, &request))
         .map_err(|error| format!("node {} does not answer Metadata: {error}", node.id))
@@ -279,16 +241,11 @@ fn check_leads(node: &Node, topic: &str, partitions: &[i32]) -> Result<(), Strin
         return Ok(());
     }
     let partitions = partitions.iter().map(|&partition| {
-        ListOffsetsPartition::default()
-            .with_partition_index(partition)
-            .with_timestamp(LATEST)
+        ListOffsetsPartition::default().with_partition_index(partition).with_timestamp(LATEST)
     });
-    let topic = ListOffsetsTopic::default()
-        .with_name(TopicName(text(topic)))
-        .with_partitions(partitions.collect());
-    let request = ListOffsetsRequest::default()
-        .with_replica_id(BrokerId(-1))
-        .with_topics(vec![topic]);
+    let topic =
+        ListOffsetsTopic::default().with_name(TopicName(text(topic))).with_partitions(partitions.collect());
+    let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
     let response = Wire::connect(node.address(node::PLAINTEXT), Duration::from_secs(5))
         .and_then(|mut wire| wire.call(6, &request))
         .map_err(|error| format!("node {} does not answer ListOffsets: {error}", node.id))?;
@@ -298,10 +255,9 @@ fn check_leads(node: &Node, topic: &str, partitions: &[i32]) -> Result<(), Strin
         .find_map(|partition| Some((partition.partition_index, error(partition.error_code)?)));
     match refused {
         None => Ok(()),
-        Some((partition, error)) => Err(format!(
-            "node {} does not lead partition {partition} yet: {error}",
-            node.id
-        )),
+        Some((partition, error)) => {
+            Err(format!("node {} does not lead partition {partition} yet: {error}", node.id))
+        }
     }
 }
 

@@ -97,10 +97,7 @@ impl ClusterBuilder {
         let mut attempt = 1;
         loop {
             let mut cluster = self.lay_out(install)?;
-            let mut started = cluster
-                .nodes
-                .iter_mut()
-                .try_for_each(|node| node.spawn(install));
+            let mut started = cluster.nodes.iter_mut().try_for_each(|node| node.spawn(install));
             if started.is_ok() {
                 started = cluster.wait_until_ready(deadline(PATIENCE_SECS));
             }
@@ -131,10 +128,8 @@ impl ClusterBuilder {
             .collect();
 
         let cluster_id = random_uuid();
-        let voters: Vec<String> = nodes
-            .iter()
-            .map(|node| format!("{}@{}", node.id, node.address(node::CONTROLLER)))
-            .collect();
+        let voters: Vec<String> =
+            nodes.iter().map(|node| format!("{}@{}", node.id, node.address(node::CONTROLLER))).collect();
         for node in &nodes {
             let own = self.base_properties(node, &voters.join(","));
             let asked = self.properties.iter();
@@ -146,38 +141,26 @@ impl ClusterBuilder {
             );
             node.format(install, &text, &cluster_id, self.format.as_deref())?;
         }
-        Ok(Cluster {
-            nodes,
-            install: install.clone(),
-            run_dir,
-        })
+        Ok(Cluster { nodes, install: install.clone(), run_dir })
     }
 
     fn base_properties(&self, node: &Node, voters: &str) -> Vec<(&'static str, String)> {
         let replicas = self.nodes.min(3);
         let listeners = self.listeners.iter();
-        let addresses = listeners
-            .clone()
-            .map(|(name, _)| format!("{name}://{}", node.address(name)));
+        let addresses = listeners.clone().map(|(name, _)| format!("{name}://{}", node.address(name)));
         let protocols = listeners.map(|(name, protocol)| format!("{name}:{protocol}"));
         vec![
             ("process.roles", "broker,controller".into()),
             ("node.id", node.id.to_string()),
             ("controller.quorum.voters", voters.into()),
             ("listeners", addresses.collect::<Vec<_>>().join(",")),
-            (
-                "listener.security.protocol.map",
-                protocols.collect::<Vec<_>>().join(","),
-            ),
+            ("listener.security.protocol.map", protocols.collect::<Vec<_>>().join(",")),
             ("inter.broker.listener.name", node::PLAINTEXT.into()),
             ("controller.listener.names", node::CONTROLLER.into()),
             ("log.dirs", node.log_dir().to_string_lossy().into_owned()),
             ("offsets.topic.replication.factor", replicas.to_string()),
             ("offsets.topic.num.partitions", "3".into()),
-            (
-                "transaction.state.log.replication.factor",
-                replicas.to_string(),
-            ),
+            ("transaction.state.log.replication.factor", replicas.to_string()),
             ("transaction.state.log.min.isr", replicas.min(2).to_string()),
             ("transaction.state.log.num.partitions", "3".into()),
             ("group.initial.rebalance.delay.ms", "0".into()),

@@ -15,9 +15,7 @@ pub fn root() -> PathBuf {
     // Cargo names a directory inside the target directory; that one follows each of the ways in
     // which the target directory can be chosen.
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    tmp.parent()
-        .expect("the directory is inside another one")
-        .join("kafka")
+    tmp.parent().expect("the directory is inside another one").join("kafka")
 }
 
 /// An exclusive lock that ends with this value or with the process.
@@ -33,24 +31,14 @@ impl FileLock {
     pub fn acquire(path: &Path, seconds: u64) -> Result<Self, String> {
         retry(deadline(seconds), || match Self::try_acquire(path) {
             Ok(Some(lock)) => Ok(lock),
-            Ok(None) => Err(Failure::Again(format!(
-                "another process holds the lock {}",
-                path.display()
-            ))),
-            Err(error) => Err(Failure::Fatal(format!(
-                "cannot lock {}: {error}",
-                path.display()
-            ))),
+            Ok(None) => Err(Failure::Again(format!("another process holds the lock {}", path.display()))),
+            Err(error) => Err(Failure::Fatal(format!("cannot lock {}: {error}", path.display()))),
         })
     }
 
     /// `None` when another process holds it.
     pub fn try_acquire(path: &Path) -> io::Result<Option<Self>> {
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)?;
+        let file = File::options().create(true).truncate(false).write(true).open(path)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(Errno::WOULDBLOCK) => Ok(None),
@@ -88,11 +76,7 @@ impl RunDir {
             match fs::create_dir(&path) {
                 Ok(()) => {
                     let owner = FileLock::acquire(&path.join(OWNER), 60)?;
-                    return Ok(Self {
-                        path,
-                        keep: false,
-                        _owner: owner,
-                    });
+                    return Ok(Self { path, keep: false, _owner: owner });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 Err(error) => return Err(in_dir(&path)(error)),

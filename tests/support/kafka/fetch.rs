@@ -104,8 +104,7 @@ impl Cluster {
         let mut offset = 0;
         loop {
             let more = retry(deadline, || self.fetch_once(topic, partition, &mut offset));
-            let (more, at_end) =
-                more.unwrap_or_else(|why| panic!("cannot fetch {topic}-{partition}: {why}"));
+            let (more, at_end) = more.unwrap_or_else(|why| panic!("cannot fetch {topic}-{partition}: {why}"));
             batches.extend(more);
             offset = batches.last().map_or(offset, |last| last.last_offset() + 1);
             if at_end {
@@ -125,13 +124,9 @@ impl Cluster {
             .with_partition(partition)
             .with_fetch_offset(*offset)
             .with_partition_max_bytes(MAX_BYTES);
-        let request = FetchRequest::default()
-            .with_max_wait_ms(100)
-            .with_max_bytes(MAX_BYTES)
-            .with_topics(vec![
-                FetchTopic::default()
-                    .with_topic(TopicName(text(topic)))
-                    .with_partitions(vec![wanted]),
+        let request =
+            FetchRequest::default().with_max_wait_ms(100).with_max_bytes(MAX_BYTES).with_topics(vec![
+                FetchTopic::default().with_topic(TopicName(text(topic))).with_partitions(vec![wanted]),
             ]);
         let leader = self.address(self.leader(topic, partition));
         let response = Wire::connect(leader, PATIENCE)
@@ -139,10 +134,7 @@ impl Cluster {
             .map_err(|error| Failure::Again(error.to_string()))?;
         let topic = response.responses.into_iter().next();
         let Some(data) = topic.and_then(|topic| topic.partitions.into_iter().next()) else {
-            let why = format!(
-                "an answer without the partition, error {}",
-                response.error_code
-            );
+            let why = format!("an answer without the partition, error {}", response.error_code);
             return Err(Failure::Again(why));
         };
         match error(data.error_code) {
@@ -159,9 +151,7 @@ impl Cluster {
             .map(FetchedBatch::decode)
             .collect::<Result<Vec<_>, _>>()
             .map_err(Failure::Fatal)?;
-        let next = batches
-            .last()
-            .map_or(*offset, |last| last.last_offset() + 1);
+        let next = batches.last().map_or(*offset, |last| last.last_offset() + 1);
         let at_end = next >= data.high_watermark;
         if batches.is_empty() && !at_end {
             let why = format!("nothing at {next}, high watermark {}", data.high_watermark);

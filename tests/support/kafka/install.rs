@@ -120,10 +120,7 @@ impl Install {
     }
 
     fn build(&self, source: &Path) -> Result<(), String> {
-        for (name, text) in [
-            ("broker.properties", BROKER_LOG4J),
-            ("tool.properties", TOOL_LOG4J),
-        ] {
+        for (name, text) in [("broker.properties", BROKER_LOG4J), ("tool.properties", TOOL_LOG4J)] {
             fs::write(self.built.join(name), text).map_err(in_dir(&self.built))?;
         }
         let classes = self.built.join("classes");
@@ -178,12 +175,7 @@ impl Install {
     /// # Errors
     ///
     /// When it takes too long or fails, with the end of its output.
-    pub fn tool(
-        &self,
-        main: &str,
-        arguments: &[&str],
-        limit: Duration,
-    ) -> Result<Finished, String> {
+    pub fn tool(&self, main: &str, arguments: &[&str], limit: Duration) -> Result<Finished, String> {
         let mut class_path = self.class_path.clone();
         class_path.push(":");
         class_path.push(self.reader());

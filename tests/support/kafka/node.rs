@@ -31,20 +31,8 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(
-        id: i32,
-        ports: BTreeMap<String, u16>,
-        dir: PathBuf,
-        jvm_options: Vec<String>,
-    ) -> Self {
-        Self {
-            id,
-            ports,
-            dir,
-            jvm_options,
-            process: None,
-            frozen: false,
-        }
+    pub(super) fn new(id: i32, ports: BTreeMap<String, u16>, dir: PathBuf, jvm_options: Vec<String>) -> Self {
+        Self { id, ports, dir, jvm_options, process: None, frozen: false }
     }
 
     pub(super) fn address(&self, listener: &str) -> SocketAddr {
@@ -128,11 +116,7 @@ impl Node {
         let status = self.process.as_mut().and_then(Daemon::exit_status);
         match status {
             None => Ok(()),
-            Some(status) => Err(format!(
-                "node {} has ended ({status}); {}",
-                self.id,
-                self.last_words()
-            )),
+            Some(status) => Err(format!("node {} has ended ({status}); {}", self.id, self.last_words())),
         }
     }
 
@@ -176,12 +160,10 @@ impl Node {
 
 /// A properties file; a later line overrides an earlier one of the same key.
 pub(super) fn properties_text<'a>(lines: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    lines
-        .into_iter()
-        .fold(String::new(), |mut text, (key, value)| {
-            let _ = writeln!(text, "{key}={}", value.replace('\\', "\\\\"));
-            text
-        })
+    lines.into_iter().fold(String::new(), |mut text, (key, value)| {
+        let _ = writeln!(text, "{key}={}", value.replace('\\', "\\\\"));
+        text
+    })
 }
 
 /// 16 random bytes the way Kafka prints them. The first letter is not a dash, which its tools

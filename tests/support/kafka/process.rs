@@ -85,11 +85,7 @@ impl Daemon {
             .map_err(|error| format!("the supervisor names no process: {error}"))?;
         let pid = line.trim().parse().ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| format!("the supervisor names no process: {line:?}"))?;
-        Ok(Self {
-            supervisor,
-            lifeline,
-            pid,
-        })
+        Ok(Self { supervisor, lifeline, pid })
     }
 
     /// The process itself, not its supervisor.
@@ -98,9 +94,7 @@ impl Daemon {
     }
 
     pub fn exit_status(&mut self) -> Option<ExitStatus> {
-        self.supervisor
-            .try_wait()
-            .expect("the supervisor is this process's child")
+        self.supervisor.try_wait().expect("the supervisor is this process's child")
     }
 
     /// Does nothing when the process has ended already.
@@ -158,11 +152,7 @@ pub struct Finished {
 /// When it cannot be started, is too slow or ends with a status other than 0; then the text has
 /// the end of what it wrote.
 pub fn run(command: &[OsString], limit: Duration) -> Result<Finished, String> {
-    let name = command
-        .iter()
-        .map(|part| part.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ");
+    let name = command.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(" ");
     let deadline = deadline_in(limit);
     let mut supervisor = supervised(None, command)
         .stderr(Stdio::piped())
@@ -183,27 +173,14 @@ pub fn run(command: &[OsString], limit: Duration) -> Result<Finished, String> {
     };
     let stdout = wait(&stdout).map_err(|_| format!("does not end when killed: {name}"))?;
     let stderr = wait(&stderr).map_err(|_| format!("does not end when killed: {name}"))?;
-    let status = supervisor
-        .wait()
-        .map_err(|error| format!("cannot wait for {name}: {error}"))?;
-    let finished = Finished {
-        status,
-        stdout,
-        stderr: String::from_utf8_lossy(&stderr).into_owned(),
-    };
+    let status = supervisor.wait().map_err(|error| format!("cannot wait for {name}: {error}"))?;
+    let finished = Finished { status, stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() };
     if !late && status.success() {
         return Ok(finished);
     }
-    let mut why = if late {
-        format!("killed after {limit:?}: {name}")
-    } else {
-        format!("{status}: {name}")
-    };
+    let mut why = if late { format!("killed after {limit:?}: {name}") } else { format!("{status}: {name}") };
     // Maven complains on standard output, the Java tools on either.
-    for output in [
-        String::from_utf8_lossy(&finished.stdout),
-        finished.stderr.into(),
-    ] {
+    for output in [String::from_utf8_lossy(&finished.stdout), finished.stderr.into()] {
         let _ = write!(why, "\n{}", last_lines(&output, 30));
     }
     Err(why)

@@ -76,8 +76,8 @@ impl Cluster {
     pub fn dump_log(&self, topic: &str, partition: i32) -> String {
         let leader = self.leader(topic, partition);
         let dir = self.log_dir(leader).join(format!("{topic}-{partition}"));
-        let entries = std::fs::read_dir(&dir)
-            .unwrap_or_else(|error| panic!("cannot list {}: {error}", dir.display()));
+        let entries =
+            std::fs::read_dir(&dir).unwrap_or_else(|error| panic!("cannot list {}: {error}", dir.display()));
         let mut segments: Vec<String> = entries
             .flatten()
             .map(|entry| entry.path())
@@ -139,10 +139,7 @@ fn summaries(bytes: Bytes) -> Vec<PartitionSummary> {
 
 /// Items that begin with a partition, then the end marker.
 #[track_caller]
-fn parse<T>(
-    mut bytes: Bytes,
-    mut item: impl FnMut(i32, &mut Bytes) -> Result<T, TryGetError>,
-) -> Vec<T> {
+fn parse<T>(mut bytes: Bytes, mut item: impl FnMut(i32, &mut Bytes) -> Result<T, TryGetError>) -> Vec<T> {
     let mut parse = || {
         let mut items = Vec::new();
         loop {
@@ -163,10 +160,7 @@ fn nullable(bytes: &mut Bytes) -> Result<Option<Vec<u8>>, TryGetError> {
         return Ok(None);
     };
     if length > bytes.remaining() {
-        return Err(TryGetError {
-            requested: length,
-            available: bytes.remaining(),
-        });
+        return Err(TryGetError { requested: length, available: bytes.remaining() });
     }
     Ok(Some(bytes.split_to(length).to_vec()))
 }
@@ -250,11 +244,7 @@ const CRC_TABLE: [u32; 256] = {
         let mut crc = index as u32;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 1 == 1 {
-                (crc >> 1) ^ 0xedb8_8320
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
             bit += 1;
         }
         table[index] = crc;

@@ -21,10 +21,7 @@ pub(super) fn train(install: &Install) -> Result<(), String> {
     cluster.try_stop_node(1, Duration::from_secs(120))?;
     for archive in install.archives() {
         if !archive.is_file() {
-            return Err(format!(
-                "the JVM wrote no class-data archive {}",
-                archive.display()
-            ));
+            return Err(format!("the JVM wrote no class-data archive {}", archive.display()));
         }
     }
     Ok(())

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use kafka_protocol::messages::{RequestHeader, ResponseHeader};
-use kafka_protocol::protocol::{
-    Decodable as _, Encodable as _, HeaderVersion as _, Request, StrBytes,
-};
+use kafka_protocol::protocol::{Decodable as _, Encodable as _, HeaderVersion as _, Request, StrBytes};
 
 /// A connection that does one exchange at a time.
 #[derive(Debug)]
@@ -28,10 +26,7 @@ impl Wire {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(patience))?;
         stream.set_write_timeout(Some(patience))?;
-        Ok(Self {
-            stream,
-            correlation_id: 0,
-        })
+        Ok(Self { stream, correlation_id: 0 })
     }
 
     /// Sends a request and waits for its answer.
@@ -57,12 +52,8 @@ impl Wire {
             .with_correlation_id(self.correlation_id)
             .with_client_id(Some(StrBytes::from_static_str("test-harness")));
         let mut frame = BytesMut::from(&[0; 4][..]);
-        header
-            .encode(&mut frame, R::header_version(version))
-            .map_err(io::Error::other)?;
-        request
-            .encode(&mut frame, version)
-            .map_err(io::Error::other)?;
+        header.encode(&mut frame, R::header_version(version)).map_err(io::Error::other)?;
+        request.encode(&mut frame, version).map_err(io::Error::other)?;
         let length = i32::try_from(frame.len() - 4).map_err(io::Error::other)?;
         frame[..4].copy_from_slice(&length.to_be_bytes());
         self.stream.write_all(&frame)

@@ -1,0 +1,132 @@
+//! Whom to dial and when, and what follows when it comes to nothing.
+
+use std::sync::Arc;
+
+use crate::client::cluster::NodeId;
+use crate::client::connection::Purpose;
+use crate::client::kafka_client::{ClientEvent, KafkaClient};
+use crate::client::node::{Node, State};
+use crate::client::transport::{Command, ConnectionId};
+use crate::error::{Error, ErrorKind, Stage};
+use crate::time::{Deadline, Instant};
+
+impl KafkaClient {
+    /// Nobody can be asked: dial one, unless one is on the way. The cluster's own brokers first, and
+    /// `bootstrap_servers` again when all of those have failed (KIP-899).
+    pub(super) fn dial_any(&mut self, now: Instant) {
+        if self.nodes.values().any(Node::is_coming) {
+            return;
+        }
+        let known = |id: &NodeId| matches!(id, NodeId::Broker(_));
+        let all_failed = !self.nodes.iter().any(|(id, node)| known(id) && node.failures == 0);
+        let candidates =
+            self.nodes.iter().filter(|(id, node)| node.is_dialable(now) && (known(id) || all_failed));
+        // The fewest failures first: so a list is gone through, in its order, before anyone is tried twice.
+        let next = candidates.min_by_key(|(id, node)| (node.failures, !known(id), **id)).map(|(id, _)| *id);
+        if let Some(id) = next {
+            self.dial(id, now);
+        }
+    }
+
+    pub(super) fn next_dial(&self) -> Deadline {
+        let until = |node: &Node| match node.state {
+            State::BackingOff(until) => Deadline::at(until),
+            State::Idle => Deadline::at(Instant::ZERO),
+            _ => Deadline::NEVER,
+        };
+        self.nodes.values().map(until).min().unwrap_or(Deadline::NEVER)
+    }
+
+    pub(super) fn dial(&mut self, id: NodeId, now: Instant) {
+        let number = self.next_id;
+        self.next_id += 1;
+        let deadline = Deadline::after(now, self.settings.setup_timeout);
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        if let Some(address) = node.addresses.pop_front() {
+            let connection = ConnectionId(number);
+            node.state = State::Connecting { connection, deadline };
+            self.connections.insert(connection, id);
+            self.commands.push_back(Command::Connect { connection, address });
+        } else {
+            node.state = State::Resolving { ticket: number, deadline };
+            self.tickets.insert(number, id);
+            let (host, port) = (Arc::clone(&node.host), node.port);
+            self.commands.push_back(Command::Resolve { ticket: number, host, port });
+        }
+    }
+
+    /// An attempt, or a connection, came to nothing.
+    pub(super) fn fail(&mut self, id: NodeId, stage: Stage, cause: String, now: Instant) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let trouble = node.trouble_at(stage, cause);
+        // One warning for each change of state: what goes on as it was is not news.
+        if node
+            .trouble
+            .as_ref()
+            .is_none_or(|before| before.stage != trouble.stage || before.cause != trouble.cause)
+        {
+            log::warn!("{trouble}");
+        }
+        node.trouble = Some(trouble.clone());
+        self.metadata.shared().set_troubles(self.troubles());
+        self.disconnect(id, now, &Error::new(ErrorKind::Network { trouble }));
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        if !node.addresses.is_empty() && stage != Stage::Produce && stage != Stage::Metadata {
+            return self.dial(id, now);
+        }
+        // What it led may be led by another by now.
+        self.metadata.want();
+        node.failures = node.failures.saturating_add(1);
+        node.state = State::BackingOff(now + self.settings.reconnect.delay(node.failures, &mut self.random));
+        if self.metadata.is_due(now) {
+            self.ask_for_metadata(now);
+        }
+    }
+
+    /// Ends whatever there is of a connection, without a judgement; the node is idle then.
+    pub(super) fn disconnect(&mut self, id: NodeId, now: Instant, error: &Error) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.moved = false;
+        if let Some(connection) = node.connection_id() {
+            self.connections.remove(&connection);
+            self.commands.push_back(Command::Close { connection });
+        }
+        let lost = match std::mem::replace(&mut node.state, State::Idle) {
+            State::Resolving { ticket, .. } => {
+                self.tickets.remove(&ticket);
+                Vec::new()
+            }
+            State::Handshaking { connection, .. } | State::Ready(connection) => connection.lost(),
+            State::Idle | State::BackingOff(_) | State::Connecting { .. } => Vec::new(),
+        };
+        for lost in lost {
+            match lost.purpose {
+                Purpose::ApiVersions => {}
+                Purpose::Metadata => self.metadata.failed(now, &mut self.random),
+                Purpose::Produce(request) => {
+                    self.events.push_back(ClientEvent::Lost {
+                        request,
+                        sent: lost.sent,
+                        error: error.clone(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Closes what is not needed any more once nothing is under way on it: bootstrap connections when the brokers are
+    /// known and nobody asks for metadata, and connections to where a broker was before it moved.
+    pub(super) fn retire(&mut self, now: Instant) {
+        let known = !self.metadata.snapshot().brokers.is_empty();
+        let retired = |id: &NodeId, node: &Node| {
+            let quiet = node.connection().is_none_or(|connection| connection.load() == 0);
+            let bootstrap = matches!(id, NodeId::Bootstrap(_)) && matches!(node.state, State::Ready(_));
+            quiet && node.connection_id().is_some() && (node.moved || (known && bootstrap))
+        };
+        let retired: Vec<NodeId> =
+            self.nodes.iter().filter(|(id, node)| retired(id, node)).map(|(id, _)| *id).collect();
+        for id in retired {
+            self.disconnect(id, now, &Error::new(ErrorKind::Closed));
+        }
+    }
+}

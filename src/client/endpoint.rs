@@ -1,0 +1,207 @@
+//! What the network tells: connections come and go, bytes come in, answers are understood.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::cluster::NodeId;
+use crate::client::connection::{Connection, InFlight, Incoming, Purpose};
+use crate::client::handshake::{self, Handshake};
+use crate::client::kafka_client::{ClientEvent, KafkaClient, stage_of};
+use crate::client::node::{Node, State};
+use crate::client::transport::{Command, ConnectionId, Endpoint};
+use crate::error::{Error, ErrorKind, Origin, Stage};
+use crate::protocol::{self, ApiVersionsRequest, MetadataRequest, ProduceRequest};
+use crate::time::{Deadline, Instant};
+
+impl Endpoint for KafkaClient {
+    fn next_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    fn next_writable(&mut self) -> Option<ConnectionId> {
+        self.writable.pop_front()
+    }
+
+    fn outgoing<'a>(&'a self, connection: ConnectionId, visit: &mut dyn FnMut(&'a [u8]) -> bool) {
+        let node = self.connections.get(&connection).and_then(|id| self.nodes.get(id));
+        if let Some(connection) = node.and_then(Node::connection) {
+            connection.outgoing(visit);
+        }
+    }
+
+    fn written(&mut self, connection: ConnectionId, count: usize, now: Instant) {
+        let Some(id) = self.connections.get(&connection).copied() else { return };
+        let Some(connection) = self.nodes.get_mut(&id).and_then(Node::connection_mut) else { return };
+        for purpose in connection.written(count, now) {
+            if let Purpose::Produce(request) = purpose {
+                self.events.push_back(ClientEvent::Written { request });
+            }
+        }
+    }
+
+    fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant) {
+        let Some(id) = self.connections.get(&connection).copied() else { return };
+        // The connection is taken out while its answers act on the rest.
+        let Some(connection) = self.nodes.get_mut(&id).and_then(Node::connection_mut) else { return };
+        let mut answers = Vec::new();
+        let mut broken = None;
+        connection.received(bytes, now, |incoming| match incoming {
+            Incoming::Answer(request, frame) => answers.push((request, frame.to_vec())),
+            Incoming::Broken(cause) => broken = Some(cause),
+        });
+        let stage = stage_of(connection);
+        for (request, frame) in answers {
+            if let Err(cause) = self.answer(id, &request, &frame, now) {
+                broken = Some(cause);
+                let lost = match request.purpose {
+                    Purpose::Produce(number) => Some(number),
+                    Purpose::Metadata => {
+                        self.metadata.failed(now, &mut self.random);
+                        None
+                    }
+                    Purpose::ApiVersions => None,
+                };
+                if let (Some(request), Some(node)) = (lost, self.nodes.get(&id)) {
+                    let trouble = node.trouble_at(Stage::Produce, broken.clone().unwrap_or_default());
+                    let error = Error::new(ErrorKind::Network { trouble });
+                    self.events.push_back(ClientEvent::Lost { request, sent: true, error });
+                }
+                break;
+            }
+        }
+        if let Some(cause) = broken {
+            self.fail(id, stage, cause, now);
+        }
+    }
+
+    fn resolved(&mut self, ticket: u64, addresses: io::Result<Vec<SocketAddr>>, now: Instant) {
+        let Some(id) = self.tickets.remove(&ticket) else { return };
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        match addresses {
+            Ok(addresses) if !addresses.is_empty() => {
+                node.addresses = addresses.into();
+                node.state = State::Idle;
+                self.dial(id, now);
+            }
+            Ok(_) => self.fail(id, Stage::Dns, "the name has no address".to_owned(), now),
+            Err(error) => self.fail(id, Stage::Dns, error.to_string(), now),
+        }
+    }
+
+    fn connected(&mut self, connection: ConnectionId, now: Instant) {
+        let Some(id) = self.connections.get(&connection).copied() else { return };
+        let max_frame = self.settings.receive_message_max_bytes;
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let State::Connecting { deadline, .. } = node.state else { return };
+        let connection = Connection::new(connection, &self.settings.client_id, max_frame, now);
+        node.state = State::Handshaking { connection, deadline };
+        self.shake_hands(id, handshake::FIRST_VERSION, deadline, now);
+    }
+
+    fn disconnected(&mut self, connection: ConnectionId, cause: io::Error, now: Instant) {
+        let Some(id) = self.connections.get(&connection).copied() else { return };
+        let Some(node) = self.nodes.get(&id) else { return };
+        let stage = match &node.state {
+            State::Ready(connection) if connection.load() == 0 => {
+                log::debug!("{} closed a connection that was at rest", node.address());
+                return self.disconnect(id, now, &Error::new(ErrorKind::Closed));
+            }
+            State::Ready(connection) => stage_of(connection),
+            State::Handshaking { .. } => Stage::ApiVersions,
+            _ => Stage::Tcp,
+        };
+        let cause = match cause.kind() {
+            io::ErrorKind::UnexpectedEof => "the broker closed the connection".to_owned(),
+            _ => cause.to_string(),
+        };
+        self.fail(id, stage, cause, now);
+    }
+}
+
+impl KafkaClient {
+    fn answer(&mut self, id: NodeId, request: &InFlight, frame: &[u8], now: Instant) -> Result<(), String> {
+        match request.purpose {
+            Purpose::ApiVersions => {
+                let answer = handshake::answer(request.version, frame)?;
+                let Some(node) = self.nodes.get_mut(&id) else { return Ok(()) };
+                let State::Handshaking { connection, deadline } =
+                    std::mem::replace(&mut node.state, State::Idle)
+                else {
+                    return Err("an ApiVersions answer came that was not asked for".to_owned());
+                };
+                match answer {
+                    Handshake::Again { version } => {
+                        node.state = State::Handshaking { connection, deadline };
+                        self.shake_hands(id, version, deadline, now);
+                    }
+                    Handshake::Done { versions } => self.ready(id, connection, versions),
+                }
+            }
+            Purpose::Metadata => {
+                let (_, response) = protocol::decode_response::<MetadataRequest>(request.version, frame)
+                    .map_err(|error| format!("its Metadata answer can't be read: {error}"))?;
+                self.throttle(id, response.throttle_time_ms, now);
+                self.metadata.answered(response, now, &mut self.random);
+                self.meet_brokers();
+                self.events.push_back(ClientEvent::MetadataChanged);
+            }
+            Purpose::Produce(number) => {
+                let (_, response) = protocol::decode_response::<ProduceRequest>(request.version, frame)
+                    .map_err(|error| format!("its Produce answer can't be read: {error}"))?;
+                self.throttle(id, response.throttle_time_ms, now);
+                self.events.push_back(ClientEvent::Answer { request: number, response });
+            }
+        }
+        Ok(())
+    }
+
+    fn shake_hands(&mut self, id: NodeId, version: i16, deadline: Deadline, now: Instant) {
+        let request: ApiVersionsRequest = handshake::question();
+        if let Some(connection) = self.nodes.get_mut(&id).and_then(Node::connection_mut) {
+            connection.send(&request, version, Purpose::ApiVersions, true, deadline, now);
+            let connection = connection.id();
+            self.writable.push_back(connection);
+        }
+    }
+
+    fn ready(&mut self, id: NodeId, mut connection: Connection, versions: handshake::Versions) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        connection.set_versions(versions);
+        node.state = State::Ready(connection);
+        node.wanted = false;
+        node.failures = 0;
+        node.addresses.clear();
+        if node.trouble.take().is_some() {
+            log::info!("{} can be reached again", node.address());
+            self.metadata.shared().set_troubles(self.troubles());
+        }
+    }
+
+    fn throttle(&mut self, id: NodeId, millis: i32, now: Instant) {
+        if let Some(node) = self.nodes.get_mut(&id)
+            && let Ok(millis @ 1..) = u64::try_from(millis)
+        {
+            node.throttled = Some(now + Duration::from_millis(millis));
+        }
+    }
+
+    /// The cluster has told its brokers: those are the nodes now.
+    fn meet_brokers(&mut self) {
+        let snapshot = Arc::clone(self.metadata.snapshot());
+        for (number, broker) in &snapshot.brokers {
+            let fresh = || Node::new(Arc::clone(&broker.host), broker.port, Origin::Metadata);
+            let node = self.nodes.entry(NodeId::Broker(*number)).or_insert_with(fresh);
+            if node.host != broker.host || node.port != broker.port {
+                node.host = Arc::clone(&broker.host);
+                node.port = broker.port;
+                node.addresses.clear();
+                node.moved = node.connection_id().is_some();
+            }
+        }
+        let gone =
+            |id: &NodeId| matches!(id, NodeId::Broker(number) if !snapshot.brokers.contains_key(number));
+        self.nodes.retain(|id, node| !(gone(id) && node.connection_id().is_none()));
+    }
+}

@@ -1,0 +1,101 @@
+//! The sender's half of the accumulator: it looks, pops and puts back, and appends nothing.
+
+use std::sync::Arc;
+
+use crate::producer::accumulator::{Attention, Batch, Notice, PartitionQueue, SMALLEST_BUFFER, Shared};
+use crate::producer::batch::SealedBatch;
+use crate::producer::inbox::Inbox;
+use crate::sync::Ordering;
+use crate::time::Instant;
+
+/// The sender's half of the accumulator: there is one, and it can't be cloned.
+pub(crate) struct Drain {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// The batch at the front of a queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Front {
+    pub(crate) created: Instant,
+    pub(crate) bytes: usize,
+    /// It need not wait for company: full, cut off by a flush, sealed before, or not the only one.
+    pub(crate) full: bool,
+}
+
+impl Drain {
+    /// Moves the user threads' notices to the end of `into`.
+    pub(crate) fn notices(&self, into: &mut Vec<Notice>) {
+        self.shared.inbox.take(into);
+    }
+
+    /// The front of `queue`. From here on its user threads tell nothing, but if it is empty: then, of a new record.
+    pub(crate) fn look(&self, queue: &PartitionQueue) -> Option<Front> {
+        let mut state = queue.state.lock();
+        let several = state.batches.len() > 1;
+        let front = match state.batches.front() {
+            None => None,
+            Some(Batch::Sealed(batch)) => {
+                Some(Front { created: batch.created(), bytes: batch.len(), full: true })
+            }
+            Some(Batch::Open(batch)) => {
+                let cut_off = batch.is_cut_off(self.shared.flush_epoch.load(Ordering::Relaxed));
+                let full = several || cut_off || batch.len() >= self.shared.settings.batch_size;
+                Some(Front { created: batch.created(), bytes: batch.len(), full })
+            }
+        };
+        state.attention = if front.is_some() { Attention::Attended } else { Attention::Idle };
+        front
+    }
+
+    /// Leaves `queue` to its user threads until its batch is full. False if it is already.
+    pub(crate) fn linger(&self, queue: &PartitionQueue) -> bool {
+        let mut state = queue.state.lock();
+        let full = state.batches.len() > 1
+            || match state.batches.front() {
+                Some(Batch::Open(batch)) => batch.len() >= self.shared.settings.batch_size,
+                _ => true,
+            };
+        if !full {
+            state.attention = Attention::Lingering;
+        }
+        !full
+    }
+
+    /// Takes the front away, sealed.
+    pub(crate) fn pop(&self, queue: &PartitionQueue) -> Option<SealedBatch> {
+        let mut state = queue.state.lock();
+        let batch = state.batches.pop_front()?;
+        if let Batch::Open(batch) = &batch {
+            let buffer_size = self.shared.pool.buffer_size();
+            state.first_buffer =
+                batch.len().next_power_of_two().clamp(SMALLEST_BUFFER.min(buffer_size), buffer_size);
+        }
+        drop(state);
+        Some(match batch {
+            Batch::Open(batch) => batch.seal(),
+            Batch::Sealed(batch) => batch,
+        })
+    }
+
+    /// Puts a batch back to the front, to be sent again.
+    pub(crate) fn put_back(&self, queue: &PartitionQueue, batch: SealedBatch) {
+        queue.state.lock().batches.push_front(Batch::Sealed(batch));
+    }
+
+    pub(crate) fn is_memory_wanted(&self) -> bool {
+        self.shared.pool.is_wanted()
+    }
+
+    pub(crate) fn has_unfinished(&self) -> bool {
+        !self.shared.unfinished.is_empty()
+    }
+
+    /// Fails who waits for memory, now and later.
+    pub(crate) fn close_pool(&self) {
+        self.shared.pool.close();
+    }
+
+    pub(crate) fn inbox(&self) -> &Inbox<Notice> {
+        &self.shared.inbox
+    }
+}

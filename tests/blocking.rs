@@ -1,0 +1,281 @@
+//! Nothing blocks longer than it says, and whoever blocks is woken.
+#![cfg(feature = "mock")]
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use kafka_producer::mock::MockCluster;
+use kafka_producer::{ErrorKind, KafkaProducer, Limit, ProducerConfig, ProducerRecord, SizeLimit};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What a time-out may take longer than it says, on a machine that does ten other things.
+const SLACK: Duration = Duration::from_millis(500);
+
+fn config(servers: &str) -> ProducerConfig {
+    KafkaProducer::builder().bootstrap_servers(servers.split(','))
+}
+
+fn cluster() -> MockCluster {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 1);
+    cluster
+}
+
+#[expect(clippy::disallowed_methods, reason = "these tests are about time")]
+fn takes<R>(what: impl FnOnce() -> R) -> (R, Duration) {
+    let start = std::time::Instant::now();
+    (what(), start.elapsed())
+}
+
+fn nobody_listens_here() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+#[test]
+fn a_topic_that_nobody_tells_of_ends_with_max_block_and_the_reason() {
+    let servers = nobody_listens_here();
+    let producer = config(&servers).max_block(Duration::from_millis(300)).build().unwrap();
+    let (result, time) = takes(|| producer.send(ProducerRecord::to("t").value("v")));
+    let error = result.unwrap_err();
+    assert!((Duration::from_millis(300)..Duration::from_millis(300) + SLACK).contains(&time), "{time:?}");
+    assert!(matches!(error.kind(), ErrorKind::Timeout { limit: Limit::MaxBlock, .. }));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "max_block_ms of 300ms ran out waiting for metadata of topic 't'; last seen: {servers} (from \
+             bootstrap_servers) at TCP connect: Connection refused (os error 111)"
+        )
+    );
+}
+
+#[test]
+fn a_topic_that_does_not_exist_is_told_so() {
+    let cluster = MockCluster::builder().auto_create_topics(false).build();
+    let producer =
+        config(&cluster.bootstrap_servers()).max_block(Duration::from_millis(300)).build().unwrap();
+    let error = producer.send(ProducerRecord::to("missing").value("v")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "topic 'missing' does not exist, and the cluster did not create it; create it first"
+    );
+}
+
+#[test]
+fn a_full_buffer_blocks_until_max_block_and_goes_on_when_there_is_room() {
+    let cluster = cluster();
+    let producer = config(&cluster.bootstrap_servers())
+        .buffer_memory(64 << 10)
+        .max_block(Duration::from_millis(300))
+        .build()
+        .unwrap();
+    producer.partitions_for("t").unwrap();
+    cluster.hold_replies();
+    let value = vec![0; 1000];
+    let mut sent = 0;
+    let error = loop {
+        match producer.send(ProducerRecord::to("t").value(&value)) {
+            Ok(_) => sent += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!((40..=64).contains(&sent), "{sent} records of 1 KiB were let into 64 KiB");
+    let text = error.to_string();
+    assert!(text.starts_with("max_block_ms of 300ms ran out waiting for 1"), "{text}");
+    assert!(text.contains("bytes of buffer_memory for t-0"), "{text}");
+    cluster.release_replies();
+    producer.send(ProducerRecord::to("t").value(&value)).unwrap();
+    producer.flush(PATIENCE).unwrap();
+    assert_eq!(cluster.record_count("t"), sent + 1);
+}
+
+/// B26, U28.
+#[test]
+fn close_wakes_who_blocks_and_refuses_who_comes() {
+    let held = cluster();
+    held.hold_replies();
+    for (servers, memory) in [(nobody_listens_here(), 32 << 20), (held.bootstrap_servers(), 16 << 10)] {
+        let producer = config(&servers).buffer_memory(memory).build().unwrap();
+        let (tell, told) = mpsc::channel();
+        std::thread::scope(|scope| {
+            let producer = &producer;
+            for _ in 0..4 {
+                let tell = tell.clone();
+                scope.spawn(move || {
+                    let error = loop {
+                        if let Err(error) = producer.send(ProducerRecord::to("t").value(&[0; 4000])) {
+                            break error;
+                        }
+                    };
+                    tell.send(error.is_closed()).unwrap();
+                });
+            }
+            assert!(told.recv_timeout(Duration::from_millis(200)).is_err(), "nobody fails before");
+            let _ = producer.close(Duration::ZERO);
+            for _ in 0..4 {
+                assert_eq!(told.recv_timeout(Duration::from_secs(1)), Ok(true));
+            }
+        });
+        let (result, time) = takes(|| producer.send(ProducerRecord::to("t").value("v")));
+        assert!(result.unwrap_err().is_closed() && time < Duration::from_millis(50), "{time:?}");
+    }
+}
+
+#[test]
+fn close_in_time_delivers_and_close_without_time_fails_the_rest() {
+    let cluster = cluster();
+    let producer = config(&cluster.bootstrap_servers()).linger(Duration::from_secs(60)).build();
+    // A linger longer than the delivery timeout would be refused.
+    let producer = producer.unwrap();
+    let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
+    producer.close(PATIENCE).unwrap();
+    assert_eq!(future.get(Duration::ZERO).unwrap().offset(), 0);
+    producer.close(PATIENCE).unwrap();
+
+    let producer = config(&cluster.bootstrap_servers()).build().unwrap();
+    producer.partitions_for("t").unwrap();
+    cluster.hold_replies();
+    let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
+    let (result, time) = takes(|| producer.close(Duration::from_millis(200)));
+    assert!(time < Duration::from_millis(200) + SLACK, "{time:?}");
+    let error = result.unwrap_err();
+    let ErrorKind::Undelivered { report } = error.kind() else { panic!("{error}") };
+    assert_eq!(report.failed, 1);
+    assert!(future.get(Duration::ZERO).unwrap_err().is_closed());
+}
+
+#[test]
+fn flush_does_not_wait_for_linger_but_for_answers() {
+    let cluster = cluster();
+    let producer = config(&cluster.bootstrap_servers()).linger(Duration::from_secs(60)).build().unwrap();
+    let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
+    let (result, time) = takes(|| producer.flush(PATIENCE));
+    result.unwrap();
+    assert!(future.is_done() && time < Duration::from_secs(5), "{time:?}");
+
+    cluster.hold_replies();
+    let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
+    let (result, time) = takes(|| producer.flush(Duration::from_millis(200)));
+    assert!((Duration::from_millis(200)..Duration::from_millis(200) + SLACK).contains(&time), "{time:?}");
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        "the time of 200ms ran out with 1 batches pending (the first for t-0)"
+    );
+    assert!(!future.is_done());
+    cluster.release_replies();
+    producer.flush(PATIENCE).unwrap();
+    assert!(future.succeeded());
+}
+
+#[test]
+fn flush_reports_what_nobody_has_looked_at() {
+    let cluster = cluster();
+    let producer = config(&cluster.bootstrap_servers()).build().unwrap();
+    cluster.fail_next_produce("t", 0, kafka_producer::ErrorCode::INVALID_RECORD, 1);
+    drop(producer.send(ProducerRecord::to("t").value("lost")).unwrap());
+    let error = producer.flush(PATIENCE).unwrap_err();
+    let ErrorKind::Undelivered { report } = error.kind() else { panic!("{error}") };
+    assert_eq!((report.failed, report.pending.len(), report.timed_out), (1, 0, None));
+    assert!(
+        error.to_string().starts_with("1 records failed, the first because a broker answered"),
+        "{error}"
+    );
+    producer.flush(PATIENCE).unwrap();
+    cluster.fail_next_produce("t", 0, kafka_producer::ErrorCode::INVALID_RECORD, 1);
+    assert!(producer.send(ProducerRecord::to("t").value("seen")).unwrap().get(PATIENCE).is_err());
+    producer.flush(PATIENCE).unwrap();
+}
+
+#[test]
+fn dropping_a_producer_sends_what_is_left() {
+    let cluster = cluster();
+    let producer = config(&cluster.bootstrap_servers()).linger(Duration::from_secs(60)).build().unwrap();
+    for _ in 0..1000 {
+        producer.send(ProducerRecord::to("t").value("v")).unwrap();
+    }
+    drop(producer);
+    assert_eq!(cluster.record_count("t"), 1000);
+}
+
+/// U14, B31.
+#[test]
+fn inside_a_callback_nothing_waits() {
+    let cluster = cluster();
+    let producer = std::sync::Arc::new(config(&cluster.bootstrap_servers()).build().unwrap());
+    let (tell, told) = mpsc::channel();
+    let inside = std::sync::Arc::clone(&producer);
+    producer.send(ProducerRecord::to("t").value("v")).unwrap().add_callback(move |_| {
+        let flush = inside.flush(None).unwrap_err();
+        let unknown = inside.send(ProducerRecord::to("unknown").value("v")).unwrap_err();
+        let known =
+            inside.send(ProducerRecord::to("t").value("v")).map(|future| future.get(None).unwrap_err());
+        tell.send((flush, unknown, known)).unwrap();
+    });
+    let (flush, unknown, known) = told.recv_timeout(PATIENCE).unwrap();
+    assert!(matches!(flush.kind(), ErrorKind::CalledFromCallback { .. }));
+    assert!(unknown.is_timeout());
+    assert!(matches!(known.unwrap().kind(), ErrorKind::CalledFromCallback { .. }));
+    producer.flush(PATIENCE).unwrap();
+    assert_eq!(cluster.record_count("t"), 2);
+}
+
+#[test]
+fn a_producer_closed_and_dropped_in_its_own_callback_does_not_wait_for_itself() {
+    let cluster = cluster();
+    let producer = std::sync::Arc::new(config(&cluster.bootstrap_servers()).build().unwrap());
+    let (tell, told) = mpsc::channel();
+    let last = std::sync::Arc::clone(&producer);
+    producer.send(ProducerRecord::to("t").value("v")).unwrap().add_callback(move |_| {
+        let closed = last.close(PATIENCE).is_ok();
+        drop(last);
+        tell.send(closed).unwrap();
+    });
+    drop(producer);
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(true));
+}
+
+#[test]
+fn what_can_not_be_sent_is_refused_before_anything_is_reserved() {
+    let producer = config("127.0.0.1:1").max_request_size(1000).buffer_memory(1 << 20).build().unwrap();
+    let text = |record: ProducerRecord<'_>| producer.send(record).unwrap_err().to_string();
+    assert_eq!(
+        text(ProducerRecord::to("t")),
+        "the record can't be sent: it has neither a key nor a value; give it at least one of them"
+    );
+    assert_eq!(
+        text(ProducerRecord::to("t").value("v").timestamp(-1)),
+        "the record can't be sent: its timestamp is negative; give milliseconds since 1970, or none"
+    );
+    for (name, why) in
+        [("", "it is empty"), ("a b", "only letters, digits, '.', '_' and '-' may stand in it")]
+    {
+        assert_eq!(
+            text(ProducerRecord::to(name).value("v")),
+            format!("'{name}' can't be a topic's name: {why}")
+        );
+    }
+    let error = producer.send(ProducerRecord::to("t").value(&[0; 1000])).unwrap_err();
+    assert!(
+        matches!(
+            error.kind(),
+            ErrorKind::RecordTooLarge { limit: 1000, limited_by: SizeLimit::MaxRequestSize, .. }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_partition_that_does_not_exist_is_named_with_those_that_do() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 3);
+    let producer = config(&cluster.bootstrap_servers()).build().unwrap();
+    for partition in [3, -1, i32::MAX, i32::MIN] {
+        let error = producer.send(ProducerRecord::to("t").partition(partition).value("v")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("topic 't' has no partition {partition}: it has 3, numbered from 0")
+        );
+    }
+    let wild = config(&cluster.bootstrap_servers()).partitioner(|_: Option<&[u8]>, _: usize, _: &[i32]| -1);
+    let error = wild.build().unwrap().send(ProducerRecord::to("t").value("v")).unwrap_err();
+    assert_eq!(error.to_string(), "topic 't' has no partition -1: it has 3, numbered from 0");
+}
