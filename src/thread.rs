@@ -13,7 +13,7 @@ use crate::sync::{Condvar, Mutex};
 use crate::time::{Clock, Deadline};
 
 /// Everything the thread owns or ends.
-pub(crate) struct SenderThread<N> {
+pub(crate) struct SenderThread<N: Network> {
     pub(crate) sender: Sender,
     pub(crate) io: Io<N>,
     pub(crate) clock: Clock,

@@ -1,3 +1,26 @@
-//! stand-in until the room is built
-mod io_loop;
-pub(crate) use io_loop::*;
+//! I/O ONLY: bytes between sockets and the sans-IO client. It knows no frame, no record, no policy: which address comes
+//! next and how long anything may take is the client's to say ([`Endpoint`](crate::client::transport::Endpoint)).
+//!
+//! [`Io`] is the loop's two halves, `wait` and `flush`. It works on a [`Network`], of which there are two: mio's, and
+//! in tests one that misbehaves by a seed.
+
+mod io;
+mod mio;
+mod network;
+mod resolver;
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod sim;
+mod wakeup;
+
+pub(crate) use self::io::Io;
+pub(crate) use self::mio::{MioNetwork, SocketSettings};
+pub(crate) use self::network::Network;
+pub(crate) use self::wakeup::Waker;
+
+/// The network of this machine, and what ends a wait for it.
+pub(crate) fn open(settings: SocketSettings) -> std::io::Result<(Io<MioNetwork>, Waker)> {
+    let (network, waker) = MioNetwork::new(settings)?;
+    let resolver = resolver::SystemResolver::new(std::sync::Arc::new(waker.clone()));
+    Ok((Io::new(network, Box::new(resolver)), waker))
+}

@@ -45,7 +45,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// For a state that brokers reach on their own.
 const PATIENCE_SECS: u64 = 120;
 /// A broker that is to be thrown away is not waited for any longer.
-const FAREWELL: Duration = Duration::from_secs(3);
+const FAREWELL: Duration = Duration::from_millis(300);
 
 /// Brokers that run until the value is dropped or the test's process ends, however it does.
 #[derive(Debug)]

@@ -1,0 +1,198 @@
+//! The machine's sockets, by epoll or what stands for it.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ::mio::net::TcpStream;
+use ::mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+
+use super::network::{Network, Ready, Stream};
+use super::wakeup::{Alarm, Waker};
+use crate::client::transport::ConnectionId;
+
+/// How sockets are set up; `TCP_NODELAY` always is.
+#[derive(Clone, Debug)]
+pub(crate) struct SocketSettings {
+    /// `SO_SNDBUF`; the system's if `None`.
+    pub(crate) send_buffer_bytes: Option<usize>,
+    /// `SO_RCVBUF`; the system's if `None`.
+    pub(crate) receive_buffer_bytes: Option<usize>,
+}
+
+pub(crate) struct MioNetwork {
+    poll: Poll,
+    events: Events,
+    alarm: Alarm,
+    settings: SocketSettings,
+}
+
+impl MioNetwork {
+    pub(crate) fn new(settings: SocketSettings) -> io::Result<(Self, Waker)> {
+        let poll = Poll::new()?;
+        let (alarm, waker) = Alarm::new(poll.registry(), ALARM)?;
+        Ok((Self { poll, events: Events::with_capacity(EVENTS), alarm, settings }, waker))
+    }
+
+    fn socket(&self, address: SocketAddr) -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_keepalive(&TcpKeepalive::new())?;
+        if let Some(bytes) = self.settings.send_buffer_bytes {
+            socket.set_send_buffer_size(bytes)?;
+        }
+        // Before the connection is made: its window is negotiated then.
+        if let Some(bytes) = self.settings.receive_buffer_bytes {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        socket.set_nonblocking(true)?;
+        match socket.connect(&address.into()) {
+            Ok(()) => {}
+            Err(error) if is_under_way(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(socket)
+    }
+}
+
+impl Network for MioNetwork {
+    type Stream = TcpStream;
+
+    fn connect(&mut self, connection: ConnectionId, address: SocketAddr) -> io::Result<TcpStream> {
+        let mut stream = TcpStream::from_std(self.socket(address)?.into());
+        let token = Token(usize::try_from(connection.0).map_err(|_| io::ErrorKind::InvalidInput)?);
+        self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        Ok(stream)
+    }
+
+    fn poll(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
+        // mio rounds up to whole milliseconds, so a deadline 0.4 ms away is one wait and not a thousand; what is
+        // longer than epoll can count is cut by us.
+        self.poll.poll(&mut self.events, timeout.map(|timeout| timeout.min(LONGEST)))?;
+        for event in &self.events {
+            if event.token() == ALARM {
+                self.alarm.clear();
+                continue;
+            }
+            // Errors and hang-ups show when reading, after what had come before.
+            ready.push(Ready {
+                connection: ConnectionId(event.token().0 as u64),
+                readable: event.is_readable() || event.is_read_closed() || event.is_error(),
+                writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Stream for TcpStream {
+    fn finish_connect(&mut self) -> io::Result<bool> {
+        if let Some(error) = self.take_error()? {
+            return Err(error);
+        }
+        match self.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected || is_under_way(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Read::read(self, buffer)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Write::write_vectored(self, slices)
+    }
+}
+
+/// A non-blocking connect that has only begun says so in the form of an error (`EINPROGRESS`).
+fn is_under_way(error: &io::Error) -> bool {
+    const EINPROGRESS: [i32; 2] = [115, 36];
+    error.kind() == io::ErrorKind::WouldBlock
+        || error.raw_os_error().is_some_and(|code| EINPROGRESS.contains(&code))
+}
+
+const ALARM: Token = Token(usize::MAX);
+const EVENTS: usize = 256;
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::sync::Wake;
+    use crate::time::{Clock, Deadline};
+
+    fn network() -> (MioNetwork, Waker) {
+        MioNetwork::new(SocketSettings {
+            send_buffer_bytes: Some(32_768),
+            receive_buffer_bytes: Some(32_768),
+        })
+        .unwrap()
+    }
+
+    fn until_connected(network: &mut MioNetwork, stream: &mut TcpStream) -> io::Result<()> {
+        let deadline = Deadline::after(Clock::System.now(), Duration::from_secs(10));
+        while !deadline.has_passed(Clock::System.now()) {
+            let mut ready = Vec::new();
+            network.poll(&mut ready, Some(Duration::from_secs(1)))?;
+            if !ready.is_empty() && stream.finish_connect()? {
+                return Ok(());
+            }
+        }
+        panic!("no connection and no error");
+    }
+
+    #[test]
+    fn a_connection_stands_with_the_options_asked_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (mut network, _waker) = network();
+        let mut stream = network.connect(ConnectionId(1), listener.local_addr().unwrap()).unwrap();
+        until_connected(&mut network, &mut stream).unwrap();
+        assert!(stream.nodelay().unwrap());
+        let socket = socket2::SockRef::from(&stream);
+        // Linux doubles what it is asked for.
+        assert!(socket.send_buffer_size().unwrap() >= 32_768 && socket.recv_buffer_size().unwrap() >= 32_768);
+    }
+
+    #[test]
+    fn a_port_where_nobody_listens_refuses() {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (mut network, _waker) = network();
+        let refused = match network.connect(ConnectionId(1), address) {
+            Ok(mut stream) => until_connected(&mut network, &mut stream).unwrap_err(),
+            Err(error) => error,
+        };
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    /// B33: a sender that does not look for a while makes waking neither slow nor fail, and wakes up once.
+    #[test]
+    fn a_million_wakes_are_one_event() {
+        let (mut network, waker) = network();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let waker = waker.clone();
+                scope.spawn(move || (0..250_000).for_each(|_| waker.wake()));
+            }
+        });
+        let mut ready = Vec::new();
+        network.poll(&mut ready, Some(Duration::from_secs(10))).unwrap();
+        assert!(ready.is_empty() && !network.events.is_empty(), "woken, and no stream is ready");
+        network.poll(&mut ready, Some(Duration::ZERO)).unwrap();
+        assert!(network.events.is_empty(), "the alarm was cleared");
+    }
+
+    #[test]
+    fn a_wake_ends_a_wait_without_a_deadline() {
+        let (mut network, waker) = network();
+        std::thread::scope(|scope| {
+            scope.spawn(move || waker.wake());
+            network.poll(&mut Vec::new(), None).unwrap();
+        });
+    }
+}

@@ -1,0 +1,41 @@
+//! The seam: what [`Io`](super::Io) needs of a network, so that a test can be one.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::client::transport::ConnectionId;
+
+/// Dials, and says which streams may have something to do.
+pub(crate) trait Network {
+    type Stream: Stream;
+
+    /// Begins to connect. The outcome shows in [`Stream::finish_connect`] after the first readiness.
+    fn connect(&mut self, connection: ConnectionId, address: SocketAddr) -> io::Result<Self::Stream>;
+
+    /// Waits until a stream is ready, somebody wakes, or `timeout` is over (`None`: for ever), and appends to `ready`.
+    ///
+    /// Readiness is edge-triggered: told once for each change, and again only after the stream has said would-block.
+    /// It may be told for no reason.
+    fn poll(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()>;
+}
+
+/// A change of a stream's readiness; a hint, not a promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ready {
+    pub(crate) connection: ConnectionId,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+}
+
+/// A byte stream that never blocks. TLS will be one: it is why nothing here may assume that bytes which were offered
+/// once can be offered in another shape the next time, or that a short read means that there is no more.
+pub(crate) trait Stream {
+    /// True once the connection stands; false while it is still on the way.
+    fn finish_connect(&mut self) -> io::Result<bool>;
+
+    /// 0 is the peer's end.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+}
