@@ -25,6 +25,13 @@ pub enum Acks {
     All,
 }
 
+/// What is set on every socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SocketOptions {
+    pub(crate) no_delay: bool,
+    pub(crate) keep_alive: bool,
+}
+
 /// The configuration of a [`KafkaProducer`](crate::KafkaProducer).
 ///
 /// Setters take any value; [`build`](Self::build) checks them all at once. Each setting has kafka-python's name, by
@@ -37,6 +44,7 @@ pub struct ProducerConfig {
     retries: u32,
     batch_size: usize,
     batch_max_bytes: Option<usize>,
+    produce_request_max_bytes: Option<usize>,
     linger: Duration,
     buffer_memory: usize,
     max_block: Duration,
@@ -56,6 +64,9 @@ pub struct ProducerConfig {
     receive_message_max_bytes: usize,
     send_buffer_bytes: Option<usize>,
     receive_buffer_bytes: Option<usize>,
+    socket_options: SocketOptions,
+    sock_chunk_bytes: usize,
+    sock_chunk_buffer_count: usize,
     partitioner: Arc<dyn Partitioner>,
 }
 
@@ -69,6 +80,7 @@ impl Default for ProducerConfig {
             retries: i32::MAX as u32,
             batch_size: 16_384,
             batch_max_bytes: None,
+            produce_request_max_bytes: None,
             linger: Duration::ZERO,
             buffer_memory: 32 << 20,
             max_block: Duration::from_secs(60),
@@ -88,6 +100,9 @@ impl Default for ProducerConfig {
             receive_message_max_bytes: 100_000_000,
             send_buffer_bytes: None,
             receive_buffer_bytes: None,
+            socket_options: SocketOptions { no_delay: true, keep_alive: false },
+            sock_chunk_bytes: 65_536,
+            sock_chunk_buffer_count: 16,
             partitioner: Arc::new(DefaultPartitioner),
         }
     }
@@ -97,6 +112,26 @@ impl ProducerConfig {
     /// The defaults.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// kafka-python 2's own defaults, for a program that is to behave as it did: `acks=1`, no retries, no delivery
+    /// timeout, batches and requests of exactly the size that the settings say.
+    ///
+    /// Today's defaults are safer; see [`Default`](Self::default).
+    pub fn kafka_python_2() -> Self {
+        let config = Self::default();
+        Self {
+            acks: Acks::Leader,
+            retries: 0,
+            batch_max_bytes: Some(config.batch_size),
+            produce_request_max_bytes: Some(config.max_request_size),
+            delivery_timeout: None,
+            retry_backoff_max: config.retry_backoff,
+            reconnect_backoff_max: Duration::from_secs(1),
+            sock_chunk_bytes: 4096,
+            sock_chunk_buffer_count: 1000,
+            ..config
+        }
     }
 
     /// Reads settings from texts: kafka-python's names (`linger_ms`) or the Java client's (`linger.ms`), durations in
@@ -147,6 +182,13 @@ impl ProducerConfig {
     /// Bytes up to which a batch grows while it can't be sent. Default: `max_request_size` less a request's overhead.
     pub fn batch_max_bytes(mut self, bytes: usize) -> Self {
         self.batch_max_bytes = Some(bytes);
+        self
+    }
+
+    /// Bytes of batches in one request, which may be those of several partitions. Default: what `buffer_memory` leaves
+    /// for each request that may be under way (`max_in_flight_requests_per_connection`), at least `max_request_size`.
+    pub fn produce_request_max_bytes(mut self, bytes: usize) -> Self {
+        self.produce_request_max_bytes = Some(bytes);
         self
     }
 
@@ -268,6 +310,32 @@ impl ProducerConfig {
         self
     }
 
+    /// Whether small pieces are sent at once (`TCP_NODELAY`). Default true; false costs up to 40 ms a request.
+    #[doc(alias = "socket_options")]
+    pub fn tcp_nodelay(mut self, on: bool) -> Self {
+        self.socket_options.no_delay = on;
+        self
+    }
+
+    /// Whether the system probes connections at rest (`SO_KEEPALIVE`). Default false.
+    #[doc(alias = "socket_options")]
+    pub fn so_keepalive(mut self, on: bool) -> Self {
+        self.socket_options.keep_alive = on;
+        self
+    }
+
+    /// Bytes to read from a socket at a time. Default 65,536.
+    pub fn sock_chunk_bytes(mut self, bytes: usize) -> Self {
+        self.sock_chunk_bytes = bytes;
+        self
+    }
+
+    /// Reads from one socket before the others have their turn. Default 16.
+    pub fn sock_chunk_buffer_count(mut self, reads: usize) -> Self {
+        self.sock_chunk_buffer_count = reads;
+        self
+    }
+
     /// Chooses the partition of records that name none. Default [`DefaultPartitioner`].
     pub fn partitioner(mut self, partitioner: impl Partitioner + 'static) -> Self {
         self.partitioner = Arc::new(partitioner);
@@ -286,6 +354,12 @@ impl ProducerConfig {
         at_least_one("max_request_size", self.max_request_size);
         at_least_one("max_in_flight_requests_per_connection", self.max_in_flight_requests_per_connection);
         at_least_one("receive_message_max_bytes", self.receive_message_max_bytes);
+        at_least_one("sock_chunk_bytes", self.sock_chunk_bytes);
+        at_least_one("sock_chunk_buffer_count", self.sock_chunk_buffer_count);
+        if let Some(id) = self.client_id.as_ref().filter(|id| id.len() > LONGEST_CLIENT_ID) {
+            let why = format!("it is {} bytes long; at most {LONGEST_CLIENT_ID} are sent", id.len());
+            problems.push(ConfigProblem { key: "client_id".to_owned(), value: None, why });
+        }
         let most = i32::MAX as usize;
         for (key, value) in [("max_request_size", self.max_request_size), ("batch_size", self.batch_size)] {
             if value > most {
@@ -308,7 +382,8 @@ impl ProducerConfig {
             (self.reconnect_backoff, self.reconnect_backoff_max, "reconnect_backoff_ms"),
         ] {
             if first > most {
-                let why = format!("it is more than its own maximum of {}", most.as_millis());
+                let key_of_most = key.replace("_ms", "_max_ms");
+                let why = format!("it is more than {key_of_most} ({}); raise that too", most.as_millis());
                 problems.push(problem(key, first.as_millis(), why));
             }
         }
@@ -336,75 +411,13 @@ impl fmt::Debug for ProducerConfig {
     }
 }
 
+/// Some brokers' metrics can't carry more; the protocol could.
+const LONGEST_CLIENT_ID: usize = 1000;
+
 fn problem(key: &str, value: impl fmt::Display, why: impl Into<String>) -> ConfigProblem {
     ConfigProblem { key: key.to_owned(), value: Some(value.to_string()), why: why.into() }
 }
 
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
-mod tests {
-    use super::*;
-
-    fn text(config: ProducerConfig) -> String {
-        config.settings().map(|_| ()).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn all_problems_are_told_at_once() {
-        let config = ProducerConfig::new().bootstrap_servers(["a:notaport", "b"]).buffer_memory(0);
-        assert_eq!(
-            text(config),
-            "the configuration can't be used: bootstrap_servers = 'a:notaport': 'notaport' is not a port; write \
-             host:port with a port from 1 to 65535; buffer_memory = '0': it must be at least 1"
-        );
-        let none: [&str; 0] = [];
-        assert_eq!(
-            text(ProducerConfig::new().bootstrap_servers(none)),
-            "the configuration can't be used: bootstrap_servers: there is none; name at least one broker as host:port"
-        );
-    }
-
-    #[test]
-    fn an_expiry_before_the_first_answer_is_refused() {
-        let config = ProducerConfig::new().delivery_timeout(Duration::from_secs(1));
-        assert_eq!(
-            text(config),
-            "the configuration can't be used: delivery_timeout_ms = '1000': a record would expire before its first \
-             request can time out; it must be at least linger_ms (0) and request_timeout_ms (30000) together"
-        );
-    }
-
-    #[test]
-    fn texts_are_read_by_either_name_and_unknown_ones_refused() {
-        let config =
-            ProducerConfig::from_pairs([("linger_ms", "5"), ("batch.size", "99"), ("acks", "all")]).unwrap();
-        assert_eq!(
-            (config.linger, config.batch_size, config.acks),
-            (Duration::from_millis(5), 99, Acks::All)
-        );
-        let error =
-            ProducerConfig::from_pairs([("linger", "5"), ("acks", "2"), ("retries", "-1")]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the configuration can't be used: linger = '5': there is no such setting; did you mean linger_ms?; \
-             acks = '2': it is one of 0, 1, all; retries = '-1': it is a whole number from 0 to 2147483647"
-        );
-    }
-
-    #[test]
-    fn what_a_configuration_shows_it_reads_back() {
-        let config = ProducerConfig::new().client_id("me").retries(3).delivery_timeout(None);
-        let shown: Vec<_> = keys::KEYS.iter().map(|key| (key.name, (key.show)(&config))).collect();
-        let again =
-            ProducerConfig::from_pairs(shown.iter().map(|(key, value)| (*key, value.as_str()))).unwrap();
-        assert_eq!(format!("{config:?}"), format!("{again:?}"));
-        assert!(format!("{config:?}").contains("client_id: me"));
-    }
-
-    #[test]
-    fn the_largest_durations_are_taken() {
-        let config =
-            ProducerConfig::new().linger(Duration::MAX).delivery_timeout(None).max_block(Duration::MAX);
-        assert!(config.request_timeout(Duration::MAX).settings().is_ok());
-    }
-}
+mod tests;

@@ -143,6 +143,13 @@ pub enum ErrorKind {
         /// Whose limit it is.
         limited_by: SizeLimit,
     },
+    /// A broker refused the record as too large, all by itself; what was with it has been sent without it.
+    RefusedAsTooLarge {
+        /// Its size in bytes, in a batch of its own.
+        size: usize,
+        /// The topic and partition.
+        about: String,
+    },
     /// The cluster does not know the topic.
     UnknownTopic {
         /// The topic's name.
@@ -237,6 +244,11 @@ impl fmt::Display for ErrorKind {
                     limited_by.remedy()
                 )
             }
+            Self::RefusedAsTooLarge { size, about } => write!(
+                f,
+                "a broker refused a record for {about} as too large: it takes {size} bytes by itself; raise the \
+                 topic's max.message.bytes (the broker's message.max.bytes) or send less at once"
+            ),
             Self::UnknownTopic { topic } => {
                 write!(
                     f,

@@ -99,7 +99,10 @@ fn reads_the_same_with_a_strangers_decoder(cluster: &Cluster, topic: &str) {
     for partition in 0..PARTITIONS {
         let mut next = 0;
         for batch in cluster.fetch(topic, partition) {
-            assert_eq!((batch.base_offset, batch.magic, batch.record_count as usize), (next, 2, batch.records.len()));
+            assert_eq!(
+                (batch.base_offset, batch.magic, batch.record_count as usize),
+                (next, 2, batch.records.len())
+            );
             for record in &batch.records {
                 assert_eq!(record.offset, next);
                 let key = record.key.as_deref().expect("every record has a key");

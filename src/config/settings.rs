@@ -48,7 +48,9 @@ impl Settings {
                 patience: Patience { retries: config.retries, delivery_timeout: config.delivery_timeout },
                 retry,
                 request_timeout: config.request_timeout,
-                request_max_bytes: (config.buffer_memory / (in_flight + 1)).max(config.max_request_size),
+                request_max_bytes: config
+                    .produce_request_max_bytes
+                    .unwrap_or((config.buffer_memory / (in_flight + 1)).max(config.max_request_size)),
             },
             client: ClientSettings {
                 bootstrap: config

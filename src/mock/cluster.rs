@@ -38,6 +38,8 @@ pub(super) struct Broker {
 pub(super) struct Topic {
     pub(super) id: Uuid,
     pub(super) partitions: Vec<Partition>,
+    /// The largest batch, in bytes (`max.message.bytes`).
+    pub(super) max_message_bytes: usize,
 }
 
 pub(super) struct Partition {
@@ -86,7 +88,8 @@ impl Cluster {
             leader_epoch: 0,
             log: PartitionLog::default(),
         };
-        let topic = Topic { id, partitions: (0..partitions).map(partition).collect() };
+        let partitions = (0..partitions).map(partition).collect();
+        let topic = Topic { id, partitions, max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES };
         self.topics.insert(name.to_owned(), topic);
         self.names.insert(id, name.to_owned());
     }
@@ -103,6 +106,9 @@ pub(super) fn is_topic_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     !matches!(name, "" | "." | "..") && name.len() <= MAX_LEN && name.bytes().all(allowed)
 }
+
+/// Kafka's own default.
+const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
 
 /// The cluster's id in metadata: 22 characters, as a real one.
 pub(super) const CLUSTER_ID: &str = "mockMockMockMockMockAA";

@@ -155,6 +155,17 @@ impl MockCluster {
         true
     }
 
+    /// Refuses batches of the topic that are larger, with `MESSAGE_TOO_LARGE`. Default: 1,048,588 bytes, as Kafka's.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such topic.
+    pub fn set_max_message_bytes(&self, topic: &str, bytes: usize) {
+        let mut core = self.shared.core.lock();
+        let known = core.cluster.topics.get_mut(topic);
+        known.unwrap_or_else(|| panic!("there is no topic {topic}")).max_message_bytes = bytes;
+    }
+
     /// Makes `broker` the leader of a partition, in a new leader epoch. The records stay.
     pub fn set_leader(&self, topic: &str, partition: i32, broker: usize) {
         assert!(broker < self.ports.len(), "there is no broker {broker}");

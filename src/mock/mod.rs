@@ -86,6 +86,8 @@ pub struct Counts {
     pub batches: u64,
     /// Bytes of these batches as they were sent, headers included.
     pub bytes: u64,
+    /// Batches refused, for whatever reason.
+    pub refused: u64,
     /// Requests of all kinds, refused ones included.
     pub requests: u64,
 }

@@ -169,6 +169,7 @@ pub(super) fn answer(
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
             let outcome = append(cluster, faults, counts, broker, request.acks, topic, partition);
+            counts.refused += u64::from(outcome.is_err());
             partitions.push(partition_response(partition.index, outcome));
         }
         response.topics.push(ProduceTopicResponse {
@@ -205,6 +206,7 @@ fn append(
         let unknown = if by_id { ErrorCode::UNKNOWN_TOPIC_ID } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION };
         return refuse(unknown);
     };
+    let max_message_bytes = known.max_message_bytes;
     let place = usize::try_from(partition.index).ok().and_then(|index| known.partitions.get_mut(index));
     let Some(Partition { leader, leader_epoch, log }) = place else {
         return refuse(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
@@ -225,6 +227,9 @@ fn append(
         Ok(batch) => batch,
         Err(Refusal { code, message }) => return Err((Refusal::new(*code, message.clone()), None)),
     };
+    if batch.bytes.len() > max_message_bytes {
+        return refuse(ErrorCode::MESSAGE_TOO_LARGE);
+    }
     let base_offset = store(log, batch, counting);
     counts.batches += 1;
     counts.bytes += u64::try_from(batch.bytes.len()).unwrap_or(u64::MAX);

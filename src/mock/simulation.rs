@@ -448,3 +448,55 @@ fn memory_comes_back_when_everything_is_answered() {
         assert_eq!(world.accumulator.pool().used(), 0);
     }
 }
+
+/// B02, B14, B15: cut up until it fits, order and content kept, few refusals, and flush waits for the parts.
+#[test]
+fn a_batch_that_is_refused_as_too_large_is_cut_up() {
+    for limit in [200, 1000, 30_000, 100_000] {
+        let mut world = World::with_topic(1, 3, config());
+        world.core.cluster.topics.get_mut("t").unwrap().max_message_bytes = limit;
+        world.core.faults.held[0] = true;
+        let mut futures = Vec::new();
+        for number in 0..30_000_u32 {
+            futures.push((number, world.send(number as usize % 3, &number.to_be_bytes())));
+            if number == 100 {
+                world.run_for(millis(1));
+            }
+        }
+        world.core.faults.held[0] = false;
+        world.run_until(MINUTE, |_| futures.iter().all(|(_, future)| future.is_done()));
+        for partition in 0..3 {
+            let log = &world.core.cluster.partition_mut("t", partition).unwrap().log;
+            let stored: Vec<_> =
+                log.records().unwrap().into_iter().skip(1).map(|record| record.value.unwrap()).collect();
+            let sent = futures.iter().filter(|(number, _)| *number as i32 % 3 == partition);
+            let sent: Vec<_> = sent.map(|(number, _)| number.to_be_bytes().to_vec()).collect();
+            assert!(stored == sent, "order or content changed");
+        }
+        for (number, future) in &futures {
+            assert_eq!(future.value().unwrap().offset(), i64::from(number / 3) + 1);
+        }
+        assert_eq!(world.accumulator.pool().used(), 0);
+        let refused = world.core.counts.refused;
+        assert!(refused < 20, "{refused} batches were refused to learn a limit of {limit}");
+    }
+}
+
+#[test]
+fn only_a_record_that_is_too_large_by_itself_fails() {
+    let mut world = World::with_topic(1, 1, config());
+    world.core.cluster.topics.get_mut("t").unwrap().max_message_bytes = 1000;
+    let futures: Vec<_> =
+        (0..50).map(|number| world.send(0, &vec![0; if number == 20 { 2000 } else { 100 }])).collect();
+    world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
+    for (number, future) in futures.iter().enumerate() {
+        assert_eq!(future.failed(), number == 20, "{number}");
+    }
+    let error = futures[20].exception().unwrap().to_string();
+    assert_eq!(
+        error,
+        "a broker refused a record for t-0 as too large: it takes 2070 bytes by itself; raise the topic's \
+         max.message.bytes (the broker's message.max.bytes) or send less at once"
+    );
+    assert_eq!(world.accumulator.pool().used(), 0);
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
+use std::time::Duration;
 
 use super::network::{Network, Ready, Stream};
 use super::resolver::Resolve;
@@ -13,7 +14,7 @@ pub(crate) struct Io<N: Network> {
     network: N,
     resolver: Box<dyn Resolve + Send>,
     connections: BTreeMap<ConnectionId, Connection<N::Stream>>,
-    /// Left with bytes unread when its turn was over: no edge will tell of those again.
+    /// To be read without an edge: the turn was over before would-block, or writing has failed.
     unread: BTreeSet<ConnectionId>,
     ready: Vec<Ready>,
     buffer: Vec<u8>,
@@ -24,15 +25,14 @@ struct Connection<S> {
     connected: bool,
     /// Has not said would-block since the last writable edge.
     writable: bool,
+    /// Writing has failed; it ends when what had come in before is read.
+    failed: Option<io::Error>,
 }
 
-/// How reading came to an end.
-enum Read {
-    /// Would block: the next edge tells.
-    Drained,
-    /// Its turn is over.
-    More,
-    Ended(io::Error),
+impl<S> Connection<S> {
+    fn may_write(&self) -> bool {
+        self.connected && self.writable && self.failed.is_none()
+    }
 }
 
 impl<N: Network> Io<N> {
@@ -55,23 +55,22 @@ impl<N: Network> Io<N> {
         clock: &Clock,
         endpoint: &mut impl Endpoint,
     ) -> io::Result<()> {
-        let timeout = if self.unread.is_empty() {
-            deadline.remaining(clock.now())
-        } else {
-            Some(std::time::Duration::ZERO)
-        };
         let mut ready = std::mem::take(&mut self.ready);
-        match self.network.poll(&mut ready, timeout) {
-            // A signal: nothing has happened, and the caller comes again.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => other?,
+        loop {
+            let at_once = (!self.unread.is_empty()).then_some(Duration::ZERO);
+            match self.network.poll(&mut ready, at_once.or_else(|| deadline.remaining(clock.now()))) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
         }
         while let Some((ticket, addresses)) = self.resolver.next() {
             endpoint.resolved(ticket, addresses, clock.now());
+            self.obey(clock, endpoint);
         }
         let mut readable = std::mem::take(&mut self.unread);
-        for event in &ready {
-            if self.take_edge(event, clock, endpoint) && event.readable {
+        for event in &mut ready {
+            self.take_edge(event, clock, endpoint);
+            if event.readable {
                 readable.insert(event.connection);
             }
         }
@@ -88,15 +87,18 @@ impl<N: Network> Io<N> {
 
     /// Does what `endpoint` wants, until it wants nothing more or the sockets take nothing more.
     pub(crate) fn flush(&mut self, clock: &Clock, endpoint: &mut impl Endpoint) -> io::Result<()> {
-        loop {
-            // What is told here may make the client want more: so commands come round again after each write.
-            while let Some(command) = endpoint.next_command() {
-                self.carry_out(command, clock, endpoint);
-            }
-            match endpoint.next_writable() {
-                Some(connection) => self.write(connection, clock, endpoint),
-                None => return Ok(()),
-            }
+        self.obey(clock, endpoint);
+        while let Some(connection) = endpoint.next_writable() {
+            self.write(connection, clock, endpoint);
+        }
+        Ok(())
+    }
+
+    /// Carries out what the client wants. After each event and not only in [`flush`](Self::flush): a connection that
+    /// it closes upon one event may have another in the same poll, which must not be told any more.
+    fn obey(&mut self, clock: &Clock, endpoint: &mut impl Endpoint) {
+        while let Some(command) = endpoint.next_command() {
+            self.carry_out(command, clock, endpoint);
         }
     }
 
@@ -109,7 +111,7 @@ impl<N: Network> Io<N> {
             }
             Command::Connect { connection, address } => match self.network.connect(connection, address) {
                 Ok(stream) => {
-                    let fresh = Connection { stream, connected: false, writable: false };
+                    let fresh = Connection { stream, connected: false, writable: false, failed: None };
                     self.connections.insert(connection, fresh);
                 }
                 Err(error) => endpoint.disconnected(connection, error, clock.now()),
@@ -118,101 +120,100 @@ impl<N: Network> Io<N> {
         }
     }
 
-    /// Notes what an event says of its connection. False if there is nothing to be done with it.
-    fn take_edge(&mut self, event: &Ready, clock: &Clock, endpoint: &mut impl Endpoint) -> bool {
-        // Closed a moment ago, by what another event of the same poll has brought.
-        let Some(connection) = self.connections.get_mut(&event.connection) else { return false };
-        connection.writable |= event.writable;
+    /// Notes what an event says of its connection, and leaves in it what is to be done now.
+    fn take_edge(&mut self, event: &mut Ready, clock: &Clock, endpoint: &mut impl Endpoint) {
+        let Some(connection) = self.connections.get_mut(&event.connection) else { return };
         if connection.connected {
-            return true;
+            connection.writable |= event.writable;
+            return;
         }
-        match connection.stream.finish_connect() {
+        let finished = connection.stream.finish_connect();
+        // The edge that told of the connection, or one that came too early, has told of the rest as well: after the
+        // connect both directions are tried (a TLS handshake takes edges of either kind).
+        (event.readable, event.writable) = (true, true);
+        match finished {
             Ok(true) => {
-                connection.connected = true;
+                (connection.connected, connection.writable) = (true, true);
                 endpoint.connected(event.connection, clock.now());
-                true
+                self.obey(clock, endpoint);
             }
-            Ok(false) => false,
-            Err(error) => {
-                self.forget(event.connection);
-                endpoint.disconnected(event.connection, error, clock.now());
-                false
-            }
+            Ok(false) => (event.readable, event.writable) = (false, false),
+            Err(error) => self.end(event.connection, error, clock, endpoint),
         }
     }
 
-    fn read_turn(&mut self, connection: ConnectionId, clock: &Clock, endpoint: &mut impl Endpoint) {
-        match self.read(connection, TURN, clock, endpoint) {
-            Some(Read::More) => drop(self.unread.insert(connection)),
-            Some(Read::Ended(error)) => self.end(connection, error, clock, endpoint),
-            Some(Read::Drained) | None => {}
+    /// Reads until would-block, the end, or the end of the turn. A short read is not the end of an edge: only
+    /// would-block is.
+    fn read_turn(&mut self, id: ConnectionId, clock: &Clock, endpoint: &mut impl Endpoint) {
+        for _ in 0..TURN {
+            let Some(connection) = self.connections.get_mut(&id) else { return };
+            let end = match connection.stream.read(&mut self.buffer) {
+                Ok(0) => io::ErrorKind::UnexpectedEof.into(),
+                Ok(count) => {
+                    endpoint.received(id, &self.buffer[..count], clock.now());
+                    self.obey(clock, endpoint);
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match connection.failed.take() {
+                    Some(failed) => failed,
+                    None => return,
+                },
+                Err(error) => error,
+            };
+            // A broken pipe only says that there was an end before: reading may know which.
+            let cause = match connection.failed.take() {
+                Some(failed) if failed.kind() != io::ErrorKind::BrokenPipe => failed,
+                _ => end,
+            };
+            return self.end(id, cause, clock, endpoint);
         }
-    }
-
-    /// Reads until would-block, the end, or `turn` reads. A short read is not the end of an edge: only would-block is.
-    /// `None` if the client has closed the connection meanwhile.
-    fn read(
-        &mut self,
-        id: ConnectionId,
-        turn: usize,
-        clock: &Clock,
-        endpoint: &mut impl Endpoint,
-    ) -> Option<Read> {
-        for _ in 0..turn {
-            let connection = self.connections.get_mut(&id)?;
-            match connection.stream.read(&mut self.buffer) {
-                Ok(0) => return Some(Read::Ended(io::ErrorKind::UnexpectedEof.into())),
-                Ok(count) => endpoint.received(id, &self.buffer[..count], clock.now()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(Read::Drained),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Some(Read::Ended(error)),
-            }
-            // What came may have made the client close it: its commands come first.
-            while let Some(command) = endpoint.next_command() {
-                self.carry_out(command, clock, endpoint);
-            }
+        if self.connections.contains_key(&id) {
+            self.unread.insert(id);
         }
-        Some(Read::More)
     }
 
     fn write(&mut self, id: ConnectionId, clock: &Clock, endpoint: &mut impl Endpoint) {
-        while let Some(connection) = self.connections.get_mut(&id).filter(|it| it.connected && it.writable) {
+        while let Some(connection) = self.connections.get_mut(&id).filter(|connection| connection.may_write())
+        {
             let mut slices = [IoSlice::new(&[]); MOST_SLICES];
             let mut count = 0;
             endpoint.outgoing(id, &mut |slice| {
-                slices[count] = IoSlice::new(slice);
-                count += 1;
+                // Nothing but empty ones would be written as 0 bytes, and look like an error.
+                if !slice.is_empty() {
+                    slices[count] = IoSlice::new(slice);
+                    count += 1;
+                }
                 count < MOST_SLICES
             });
             if count == 0 {
                 return;
             }
-            match connection.stream.write_vectored(&slices[..count]) {
-                Ok(0) => return self.end_after_answers(id, io::ErrorKind::WriteZero.into(), clock, endpoint),
-                Ok(written) => endpoint.written(id, written, clock.now()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.writable = false,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return self.end_after_answers(id, error, clock, endpoint),
-            }
-        }
-    }
-
-    /// A peer that closes may have answered before: those answers count more than that it can't be written to.
-    fn end_after_answers(
-        &mut self,
-        id: ConnectionId,
-        error: io::Error,
-        clock: &Clock,
-        endpoint: &mut impl Endpoint,
-    ) {
-        if self.read(id, usize::MAX, clock, endpoint).is_some() {
-            self.end(id, error, clock, endpoint);
+            let failed = match connection.stream.write_vectored(&slices[..count]) {
+                Ok(0) => io::ErrorKind::WriteZero.into(),
+                Ok(written) => {
+                    endpoint.written(id, written, clock.now());
+                    self.obey(clock, endpoint);
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    connection.writable = false;
+                    return;
+                }
+                Err(error) => error,
+            };
+            // A peer that closes may have answered before, and those answers count more than that it can't be written
+            // to. They are read in turns as ever: a peer that goes on sending must not hold us here.
+            connection.failed = Some(failed);
+            self.unread.insert(id);
         }
     }
 
     fn end(&mut self, id: ConnectionId, error: io::Error, clock: &Clock, endpoint: &mut impl Endpoint) {
         self.forget(id);
         endpoint.disconnected(id, error, clock.now());
+        self.obey(clock, endpoint);
     }
 
     fn forget(&mut self, id: ConnectionId) {
@@ -225,5 +226,6 @@ impl<N: Network> Io<N> {
 const READ_SIZE: usize = 64 * 1024;
 /// Reads of one connection before the others have their turn.
 const TURN: usize = 16;
-/// At 16 KiB a slice 1 MiB a call, of which the kernel rarely takes more. The array is on the stack.
+/// At 16 KiB a slice (the pool's buffers) a call carries a full request of 1 MiB, and a send buffer rarely takes more:
+/// what it leaves is visited again. The array is on the stack, 1 KiB.
 const MOST_SLICES: usize = 64;

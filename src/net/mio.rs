@@ -1,6 +1,6 @@
 //! The machine's sockets, by epoll or what stands for it.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Read};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -92,6 +92,9 @@ impl Stream for TcpStream {
             return Err(error);
         }
         match self.peer_addr() {
+            // Dialing a dead port of the own machine, the kernel may choose that very port to dial from, and then the
+            // socket is connected to itself: it would read its own requests, and keep the broker off its port.
+            Ok(peer) if self.local_addr()? == peer => Err(io::ErrorKind::ConnectionRefused.into()),
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotConnected || is_under_way(&error) => Ok(false),
             Err(error) => Err(error),
@@ -103,15 +106,35 @@ impl Stream for TcpStream {
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        Write::write_vectored(self, slices)
+        write_vectored(self, slices)
     }
 }
 
-/// A non-blocking connect that has only begun says so in the form of an error (`EINPROGRESS`).
+/// `writev`, which the standard library takes, raises `SIGPIPE` where the peer is gone. Rust programs ignore that
+/// signal; a C program that hosts us may not, and would die of a broker's restart.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn write_vectored(stream: &mut TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    const MSG_NOSIGNAL: i32 = 0x4000;
+    socket2::SockRef::from(&*stream).send_vectored_with_flags(slices, MSG_NOSIGNAL)
+}
+
+/// On Apple's systems socket2 has set `SO_NOSIGPIPE`.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn write_vectored(stream: &mut TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    std::io::Write::write_vectored(stream, slices)
+}
+
+/// A non-blocking connect that has only begun says so in the form of an error.
+#[cfg(unix)]
 fn is_under_way(error: &io::Error) -> bool {
-    const EINPROGRESS: [i32; 2] = [115, 36];
+    use rustix::io::Errno;
+    // After a signal it goes on as well.
+    matches!(Errno::from_io_error(error), Some(Errno::INPROGRESS | Errno::INTR))
+}
+
+#[cfg(not(unix))]
+fn is_under_way(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
-        || error.raw_os_error().is_some_and(|code| EINPROGRESS.contains(&code))
 }
 
 const ALARM: Token = Token(usize::MAX);

@@ -5,6 +5,9 @@
 //! in tests one that misbehaves by a seed.
 
 mod io;
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod loopback;
 mod mio;
 mod network;
 mod resolver;

@@ -16,7 +16,8 @@ pub(crate) trait Network {
     /// Waits until a stream is ready, somebody wakes, or `timeout` is over (`None`: for ever), and appends to `ready`.
     ///
     /// Readiness is edge-triggered: told once for each change, and again only after the stream has said would-block.
-    /// It may be told for no reason.
+    /// It may be told for no reason. What the clock can't do in full is rounded up: a wait that ends before its
+    /// deadline is repeated, and would be repeated a thousand times.
     fn poll(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()>;
 }
 
@@ -31,11 +32,14 @@ pub(crate) struct Ready {
 /// A byte stream that never blocks. TLS will be one: it is why nothing here may assume that bytes which were offered
 /// once can be offered in another shape the next time, or that a short read means that there is no more.
 pub(crate) trait Stream {
-    /// True once the connection stands; false while it is still on the way.
+    /// True once the connection stands; false while it is still on the way: asked again after each readiness, of
+    /// whichever kind. A handshake is part of it.
     fn finish_connect(&mut self) -> io::Result<bool>;
 
-    /// 0 is the peer's end.
+    /// 0 is the peer's end. It is asked until would-block, so what a session has decrypted does not stay behind.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// Takes a part, from the front. After would-block the same bytes are offered again, in the same place, perhaps with
+    /// more behind them and never with fewer (a TLS session has encrypted them already).
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 }

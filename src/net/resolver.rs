@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::sync::{Mutex, Wake};
+use crate::sync::{Condvar, Mutex, Wake};
+use crate::time::{Clock, Deadline};
 
 pub(crate) type Addresses = io::Result<Vec<SocketAddr>>;
 
 /// Looks names up, at once or later.
 pub(crate) trait Resolve {
-    /// The answer, if it takes no time; else [`next`](Self::next) has it some time.
+    /// The answer, if it takes no time; else [`next`](Self::next) has it some time, after a wake-up.
     fn resolve(&mut self, ticket: u64, host: &str, port: u16) -> Option<Addresses>;
 
     /// The next answer that has come.
@@ -22,6 +23,7 @@ pub(crate) trait Resolve {
 
 /// The system's resolver. Its threads belong to the process: an answer for a producer that is gone is dropped.
 pub(crate) struct SystemResolver {
+    office: Arc<Office>,
     waker: Arc<dyn Wake>,
     answers: Receiver<(u64, Addresses)>,
     answer_to: Sender<(u64, Addresses)>,
@@ -29,8 +31,13 @@ pub(crate) struct SystemResolver {
 
 impl SystemResolver {
     pub(crate) fn new(waker: Arc<dyn Wake>) -> Self {
+        static OFFICE: LazyLock<Arc<Office>> = LazyLock::new(|| Office::new(system_lookup));
+        Self::at(Arc::clone(&OFFICE), waker)
+    }
+
+    fn at(office: Arc<Office>, waker: Arc<dyn Wake>) -> Self {
         let (answer_to, answers) = unbounded();
-        Self { waker, answers, answer_to }
+        Self { office, waker, answers, answer_to }
     }
 }
 
@@ -39,14 +46,8 @@ impl Resolve for SystemResolver {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Some(Ok(vec![SocketAddr::new(address, port)]));
         }
-        let question = Question {
-            ticket,
-            host: host.to_owned(),
-            port,
-            answer_to: self.answer_to.clone(),
-            waker: Arc::clone(&self.waker),
-        };
-        OFFICE.ask(question).err().map(Err)
+        let (answer_to, waker) = (self.answer_to.clone(), Arc::clone(&self.waker));
+        self.office.ask(host, Question { ticket, port, answer_to, waker }).err().map(Err)
     }
 
     fn next(&mut self) -> Option<(u64, Addresses)> {
@@ -56,66 +57,120 @@ impl Resolve for SystemResolver {
 
 struct Question {
     ticket: u64,
-    host: String,
     port: u16,
     answer_to: Sender<(u64, Addresses)>,
     waker: Arc<dyn Wake>,
 }
 
-/// The process's resolver threads: none until a name comes, one as a rule, a few where names hang, none again after a
-/// while. One name that hangs must not keep the others waiting; nor may a hundred of them be a hundred threads.
-struct Office {
-    questions: (Sender<Question>, Receiver<Question>),
-    desks: Mutex<Desks>,
+impl Question {
+    fn answer(self, found: &io::Result<Vec<SocketAddr>>) {
+        let addresses = match found {
+            Ok(found) => Ok(found.iter().map(|address| with_port(*address, self.port)).collect()),
+            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        };
+        if self.answer_to.send((self.ticket, addresses)).is_ok() {
+            self.waker.wake();
+        }
+    }
 }
+
+/// The process's resolver threads: none until a name comes, one as a rule, a few where names hang, none again after a
+/// while.
+///
+/// A name is looked up once at a time, whoever else asks for it meanwhile: else the retries of one name that hangs
+/// would take all threads. What remains is that as many *different* names hang as there are threads: then the next one
+/// waits, until its asker loses patience.
+struct Office {
+    lookup: Lookup,
+    desks: Mutex<Desks>,
+    asked: Condvar,
+}
+
+type Lookup = fn(&str) -> io::Result<Vec<SocketAddr>>;
 
 #[derive(Default)]
 struct Desks {
+    process: u32,
     threads: usize,
-    /// Questions asked and not answered, those under way included.
-    open: usize,
+    idle: usize,
+    cases: Vec<Case>,
 }
 
-static OFFICE: LazyLock<Office> =
-    LazyLock::new(|| Office { questions: unbounded(), desks: Mutex::default() });
+/// A name, and all who want to know.
+struct Case {
+    host: Arc<str>,
+    under_way: bool,
+    questions: Vec<Question>,
+}
 
 impl Office {
-    fn ask(&'static self, question: Question) -> io::Result<()> {
+    fn new(lookup: Lookup) -> Arc<Self> {
+        Arc::new(Self { lookup, desks: Mutex::default(), asked: Condvar::default() })
+    }
+
+    fn ask(self: &Arc<Self>, host: &str, question: Question) -> io::Result<()> {
         let mut desks = self.desks.lock();
-        if desks.open >= desks.threads && desks.threads < MOST_THREADS {
-            let spawned = std::thread::Builder::new().name("kafka-resolver".to_owned()).spawn(|| self.work());
-            match spawned {
+        // The child of a fork has the numbers of its parent's threads, and none of the threads.
+        if desks.process != std::process::id() {
+            *desks = Desks { process: std::process::id(), ..Desks::default() };
+        }
+        if let Some(case) = desks.cases.iter_mut().find(|case| *case.host == *host) {
+            case.questions.push(question);
+            return Ok(());
+        }
+        let waiting = desks.cases.iter().filter(|case| !case.under_way).count();
+        if waiting >= desks.idle && desks.threads < MOST_THREADS {
+            let office = Arc::clone(self);
+            let thread = std::thread::Builder::new().name("kafka-resolver".to_owned());
+            match thread.spawn(move || office.work()) {
                 Ok(_) => desks.threads += 1,
                 // The others will come to it.
                 Err(_) if desks.threads > 0 => {}
                 Err(error) => return Err(error),
             }
         }
-        desks.open += 1;
-        // The receiver is this office's own: it is never gone.
-        let _ = self.questions.0.send(question);
+        desks.cases.push(Case { host: host.into(), under_way: false, questions: vec![question] });
+        drop(desks);
+        self.asked.notify_one();
         Ok(())
     }
 
     fn work(&self) {
+        let clock = Clock::System;
+        let mut deadline = Deadline::after(clock.now(), IDLE);
+        let mut desks = self.desks.lock();
         loop {
-            let Ok(question) = self.questions.1.recv_timeout(IDLE) else {
-                let mut desks = self.desks.lock();
-                // Between the end of the wait and this lock somebody may have counted on this thread.
-                if self.questions.1.is_empty() {
-                    desks.threads -= 1;
-                    return;
-                }
-                continue;
-            };
-            let Question { ticket, host, port, answer_to, waker } = question;
-            let addresses = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
-            self.desks.lock().open -= 1;
-            if answer_to.send((ticket, addresses)).is_ok() {
-                waker.wake();
+            if let Some(case) = desks.cases.iter_mut().find(|case| !case.under_way) {
+                case.under_way = true;
+                let host = Arc::clone(&case.host);
+                drop(desks);
+                let found = (self.lookup)(&host);
+                let mut over = self.desks.lock();
+                let at = over.cases.iter().position(|case| Arc::ptr_eq(&case.host, &host));
+                let case = at.map(|at| over.cases.remove(at));
+                drop(over);
+                case.into_iter().flat_map(|case| case.questions).for_each(|question| question.answer(&found));
+                deadline = Deadline::after(clock.now(), IDLE);
+                desks = self.desks.lock();
+            } else if deadline.has_passed(clock.now()) {
+                desks.threads -= 1;
+                return;
+            } else {
+                desks.idle += 1;
+                desks = clock.wait(&self.asked, desks, deadline);
+                desks.idle -= 1;
             }
         }
     }
+}
+
+fn system_lookup(host: &str) -> io::Result<Vec<SocketAddr>> {
+    Ok((host, 0).to_socket_addrs()?.collect())
+}
+
+fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
+    address.set_port(port);
+    address
 }
 
 const MOST_THREADS: usize = 4;
@@ -135,6 +190,8 @@ mod tests {
         }
     }
 
+    const PATIENCE: Duration = Duration::from_secs(60);
+
     #[test]
     fn addresses_are_answered_at_once() {
         let mut resolver = SystemResolver::new(Arc::new(Tell(unbounded().0)));
@@ -145,23 +202,60 @@ mod tests {
     }
 
     #[test]
-    fn names_are_answered_later_each_to_its_ticket() {
+    fn names_are_answered_later_each_to_its_ticket_and_port() {
         let (tell, told) = unbounded();
         let mut resolver = SystemResolver::new(Arc::new(Tell(tell)));
         for ticket in 0..20 {
             let name = if ticket % 2 == 0 { "localhost" } else { "no-such-host.invalid" };
-            assert!(resolver.resolve(ticket, name, 9092).is_none());
+            assert!(resolver.resolve(ticket, name, 9000 + ticket as u16).is_none());
         }
         let mut answered = Vec::new();
         while answered.len() < 20 {
-            told.recv_timeout(Duration::from_secs(60)).unwrap();
+            told.recv_timeout(PATIENCE).unwrap();
             while let Some((ticket, answer)) = resolver.next() {
                 assert_eq!(answer.is_ok(), ticket % 2 == 0, "{answer:?}");
+                let addresses = answer.unwrap_or_default();
+                assert!(
+                    addresses.iter().all(|it| it.ip().is_loopback() && u64::from(it.port()) == 9000 + ticket)
+                );
                 answered.push(ticket);
             }
         }
         answered.sort_unstable();
         assert_eq!(answered, (0..20).collect::<Vec<_>>());
-        assert!(OFFICE.desks.lock().threads <= MOST_THREADS);
+    }
+
+    static HANG: LazyLock<(Sender<()>, Receiver<()>)> = LazyLock::new(unbounded);
+
+    /// "hang" until told; every other name is known.
+    fn lookup(host: &str) -> io::Result<Vec<SocketAddr>> {
+        if host == "hang" {
+            HANG.1.recv_timeout(PATIENCE).unwrap();
+        }
+        Ok(vec![([127, 0, 0, 1], 0).into()])
+    }
+
+    #[test]
+    fn a_name_that_hangs_takes_one_thread_however_often_it_is_asked_for() {
+        let office = Office::new(lookup);
+        let (tell, told) = unbounded();
+        let mut resolver = SystemResolver::at(Arc::clone(&office), Arc::new(Tell(tell.clone())));
+        let mut gone = SystemResolver::at(Arc::clone(&office), Arc::new(Tell(tell)));
+        assert!(gone.resolve(1, "hang", 1).is_none());
+        drop(gone);
+        (0..100).for_each(|ticket| assert!(resolver.resolve(ticket, "hang", 1).is_none()));
+        for ticket in 100..200 {
+            assert!(resolver.resolve(ticket, "quick", 1).is_none());
+            told.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(resolver.next().unwrap().0, ticket);
+        }
+        // Had each of the hundred taken a thread, there would be none for the quick ones.
+        assert!(office.desks.lock().threads <= MOST_THREADS);
+        HANG.0.send(()).unwrap();
+        for ticket in 0..100 {
+            told.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(resolver.next().unwrap().0, ticket);
+        }
+        assert!(resolver.next().is_none() && told.is_empty(), "nobody is woken for a producer that is gone");
     }
 }

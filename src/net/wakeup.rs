@@ -51,8 +51,8 @@ impl Alarm {
 impl Wake for Waker {
     fn wake(&self) {
         use std::io::Write;
-        // Full: then there are bytes that wake. Closed: then nobody sleeps.
-        let _ = (&*self.0).write(&[1]);
+        // Full: then there are bytes that wake. Closed: then nobody sleeps. Only a byte that a signal kept out is one short.
+        while (&*self.0).write(&[1]).is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
     }
 }
 

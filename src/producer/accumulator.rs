@@ -87,6 +87,8 @@ pub(super) struct QueueState {
     pub(super) attention: Attention,
     /// The size that the next batch's first buffer should have: what the last one needed.
     pub(super) first_buffer: usize,
+    /// What its topic has taught of the largest batch.
+    pub(super) limit: usize,
     closed: bool,
 }
 
@@ -112,6 +114,7 @@ impl PartitionQueue {
             batches: VecDeque::new(),
             attention: Attention::Idle,
             first_buffer: SMALLEST_BUFFER,
+            limit: usize::MAX,
             closed: false,
         };
         Self { index, place: Arc::new(place), state: Mutex::new(state) }
@@ -187,11 +190,11 @@ impl RecordAccumulator {
             Ok(appended) => (Ok(appended), Some(buffer)),
             Err(Refused::Closed) => (Err(Error::new(ErrorKind::Closed)), Some(buffer)),
             Err(Refused::NeedsBuffer(_)) => {
-                let grow = shared.growth(wall);
-                let limit = size.at_most();
+                let grow = shared.growth(state.limit, wall);
+                let most = size.at_most();
                 match state.batches.back_mut() {
                     Some(Batch::Open(batch))
-                        if !shared.is_one_record_a_batch() && batch.accepts(limit, &grow) =>
+                        if !shared.is_one_record_a_batch() && batch.accepts(most, &grow) =>
                     {
                         batch.add_buffer(buffer);
                     }
@@ -252,10 +255,10 @@ impl Shared {
         if state.closed {
             return Err(Refused::Closed);
         }
-        let most = size.at_most();
+        let (most, limit) = (size.at_most(), state.limit);
         match state.batches.back_mut() {
             Some(Batch::Open(batch))
-                if !self.is_one_record_a_batch() && batch.accepts(most, &self.growth(wall)) =>
+                if !self.is_one_record_a_batch() && batch.accepts(most, &self.growth(limit, wall)) =>
             {
                 match batch.try_append(size, timestamp, parts) {
                     Some(future) => {
@@ -288,9 +291,9 @@ impl Shared {
         tell
     }
 
-    fn growth(&self, wall: i64) -> Growth {
+    fn growth(&self, limit: usize, wall: i64) -> Growth {
         Growth {
-            limit: self.settings.batch_max_bytes,
+            limit: self.settings.batch_max_bytes.min(limit),
             max_age_millis: self.settings.max_age.as_millis() as i64,
             wall,
             flush_epoch: self.flush_epoch.load(Ordering::Relaxed),

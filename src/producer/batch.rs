@@ -12,11 +12,13 @@
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::producer::buffer::PooledBuffer;
+use crate::producer::buffer::{self, PooledBuffer};
 use crate::producer::future::{BatchResult, Completer, FutureRecordMetadata, ResultSlot, Sizes};
 use crate::producer::unfinished::Unfinished;
 use crate::protocol::{Chunks, Segments};
-use crate::record::{BATCH_HEADER_LEN, BatchHead, RecordParts, RecordSize, checksum, encode_record};
+use crate::record::{
+    self, BATCH_HEADER_LEN, BatchHead, Part, RecordParts, RecordSize, checksum, encode_record,
+};
 use crate::time::Instant;
 
 /// A batch that takes records: a chain of pool buffers, so that growing copies nothing and a small batch is small.
@@ -199,6 +201,51 @@ impl SealedBatch {
         self.last_error.as_ref()
     }
 
+    pub(crate) fn records(&self) -> u32 {
+        self.head.records
+    }
+
+    /// Cuts it up into batches of at most `limit` bytes, header included, and at least two; a record that is larger by
+    /// itself stays alone. What can't be read, or is a single record, comes back as it is.
+    pub(crate) fn split(self, limit: usize) -> Vec<Self> {
+        if self.head.records < 2 {
+            return vec![self];
+        }
+        let limit = limit.saturating_sub(BATCH_HEADER_LEN).min(self.payload.len.div_ceil(2));
+        let chunks = (0..self.payload.chunk_count()).map(|index| self.payload.chunk(index));
+        let Ok(parts) = record::split(chunks, self.head.base_timestamp, limit) else { return vec![self] };
+        let Self { payload, head, created, maybe_written, last_error, completion, .. } = self;
+        let sizes: Vec<u32> = parts.iter().map(|part| part.records).collect();
+        let (heads, bytes): (Vec<_>, Vec<_>) = parts
+            .into_iter()
+            .map(|part| {
+                let Part { bytes, records, base_timestamp, max_timestamp } = part;
+                (BatchHead { records, base_timestamp, max_timestamp, ..head }, bytes)
+            })
+            .unzip();
+        let buffers = match Arc::try_unwrap(payload) {
+            Ok(payload) => buffer::replace(payload.buffers, bytes),
+            // A request that is being given up still holds it.
+            Err(payload) => buffer::beside(&payload.buffers, bytes),
+        };
+        let part = |((head, buffer), completion): ((BatchHead, PooledBuffer), Completion)| {
+            let payload = Payload { len: buffer.bytes().len(), buffers: vec![buffer] };
+            let crc = checksum(&payload);
+            let last_error = last_error.clone();
+            Self {
+                payload: Arc::new(payload),
+                crc,
+                head,
+                created,
+                attempts: 0,
+                maybe_written,
+                last_error,
+                completion,
+            }
+        };
+        heads.into_iter().zip(buffers).zip(completion.split(&sizes)).map(part).collect()
+    }
+
     /// The end: every future of the batch learns it, callbacks run, `flush` counts it.
     pub(crate) fn complete(self, result: BatchResult) {
         let result = match result {
@@ -223,6 +270,19 @@ impl Completion {
     pub(crate) fn new(completer: Completer, slot: Arc<ResultSlot>, unfinished: Arc<Unfinished>) -> Self {
         let ticket = unfinished.enter(Arc::clone(&slot));
         Self { completer: Some(completer), slot, unfinished, ticket }
+    }
+
+    /// One for each part of a batch that is cut up.
+    fn split(mut self, sizes: &[u32]) -> Vec<Self> {
+        let Some(completer) = self.completer.take() else { return Vec::new() };
+        self.unfinished.split(self.ticket, sizes.len());
+        let part = |(slot, completer)| Self {
+            completer: Some(completer),
+            slot,
+            unfinished: Arc::clone(&self.unfinished),
+            ticket: self.ticket,
+        };
+        completer.split(sizes).into_iter().map(part).collect()
     }
 
     fn complete(mut self, result: BatchResult, records: u32) {

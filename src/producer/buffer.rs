@@ -166,7 +166,8 @@ impl SimpleBufferPool {
 
     fn give_back(&self, mut bytes: Vec<u8>, charged: usize) {
         let mut state = self.state.lock();
-        if charged == self.buffer_size && !state.closed {
+        // What came by another way than from here may have less capacity than it was charged for.
+        if charged == self.buffer_size && bytes.capacity() >= charged && !state.closed {
             bytes.clear();
             state.free.push(bytes);
         } else {
@@ -226,7 +227,7 @@ pub(crate) struct PooledBuffer {
 impl PooledBuffer {
     /// What can still be put in without outgrowing what was reserved.
     pub(crate) fn room(&self) -> usize {
-        self.charged - self.bytes.len()
+        self.charged.saturating_sub(self.bytes.len())
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -239,9 +240,30 @@ impl PooledBuffer {
     }
 }
 
+/// Puts `contents` in the place of what `buffers` held: the reservation goes over, nothing is given back between.
+/// What is larger than all of it together, by a few bytes at the most, is not charged.
+pub(crate) fn replace(buffers: Vec<PooledBuffer>, contents: Vec<Vec<u8>>) -> Vec<PooledBuffer> {
+    let Some(pool) = buffers.first().map(|buffer| Arc::clone(&buffer.pool)) else { return Vec::new() };
+    let mut charged: usize = buffers.iter().map(|buffer| buffer.charged).sum();
+    // Dropped with nothing charged, they give nothing back.
+    buffers.into_iter().for_each(|mut buffer| buffer.charged = 0);
+    let last = contents.len().saturating_sub(1);
+    let buffer = |(index, bytes): (usize, Vec<u8>)| {
+        let share = if index == last { charged } else { charged.min(bytes.len()) };
+        charged -= share;
+        PooledBuffer { bytes, charged: share, pool: Arc::clone(&pool) }
+    };
+    contents.into_iter().enumerate().map(buffer).collect()
+}
+
+/// The same for buffers that somebody else still holds, and will give back: nothing is left to charge.
+pub(crate) fn beside(buffers: &[PooledBuffer], contents: Vec<Vec<u8>>) -> Vec<PooledBuffer> {
+    let Some(pool) = buffers.first().map(|buffer| &buffer.pool) else { return Vec::new() };
+    contents.into_iter().map(|bytes| PooledBuffer { bytes, charged: 0, pool: Arc::clone(pool) }).collect()
+}
+
 impl Drop for PooledBuffer {
     fn drop(&mut self) {
-        debug_assert!(self.bytes.len() <= self.charged, "a buffer outgrew its reservation");
         self.pool.give_back(std::mem::take(&mut self.bytes), self.charged);
     }
 }
@@ -341,6 +363,19 @@ mod tests {
         drop(held);
         assert_eq!(*order.lock(), ["second"]);
         assert_eq!((pool.used(), pool.is_wanted()), (0, false));
+    }
+
+    #[test]
+    fn a_reservation_goes_over_to_what_takes_its_place() {
+        let pool = SimpleBufferPool::new(100, 40);
+        let buffers = vec![pool.try_reserve(40).unwrap(), pool.try_reserve(40).unwrap()];
+        let parts = replace(buffers, vec![vec![0; 10], vec![0; 25], vec![0; 41]]);
+        assert_eq!(pool.used(), 80);
+        assert!(beside(&parts, vec![vec![0; 99]]).iter().all(|buffer| buffer.room() == 0));
+        assert_eq!(pool.used(), 80);
+        drop(parts);
+        assert_eq!(pool.used(), 0);
+        assert_eq!(pool.try_reserve(100).unwrap().room(), 100);
     }
 
     #[test]

@@ -77,6 +77,11 @@ impl Drain {
         })
     }
 
+    /// Batches of this partition grow no larger from here on.
+    pub(crate) fn limit(&self, queue: &PartitionQueue, limit: usize) {
+        queue.state.lock().limit = limit;
+    }
+
     /// Puts a batch back to the front, to be sent again.
     pub(crate) fn put_back(&self, queue: &PartitionQueue, batch: SealedBatch) {
         queue.state.lock().batches.push_front(Batch::Sealed(batch));

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Pending ──complete──▶ Stored │ Failed          once, by the owner of the Completer; its Drop is a completion too
+//!      └──────split─────▶ Split into other slots    the records have moved: ask there
 //! ```
 
 use std::collections::BTreeSet;
@@ -40,6 +41,14 @@ pub(crate) enum BatchResult {
     Failed(Error),
 }
 
+/// How it stands with a batch.
+enum Outcome {
+    Pending,
+    Done(BatchResult),
+    /// Refused as too large and cut up: each part with the index of its first record.
+    Split(Arc<[(u32, Arc<ResultSlot>)]>),
+}
+
 /// The result of one batch, shared by the futures of its records.
 pub(crate) struct ResultSlot {
     place: Arc<TopicPartition>,
@@ -49,21 +58,27 @@ pub(crate) struct ResultSlot {
 }
 
 struct State {
-    result: Option<BatchResult>,
-    callbacks: Vec<Callback>,
+    outcome: Outcome,
+    callbacks: Vec<(u32, Callback)>,
     waiting: u32,
     records: u32,
     /// The records whose failure somebody has looked at.
     looked_at: BTreeSet<u32>,
 }
 
-type Callback = Box<dyn FnOnce(&BatchResult) + Send>;
+/// Takes the record's index in the batch it went out with, and the result of that.
+type Callback = Box<dyn FnOnce(u32, &BatchResult) + Send>;
 
 impl ResultSlot {
     /// The slot, and the one right to complete it.
     pub(crate) fn new(place: Arc<TopicPartition>, clock: Clock) -> (Arc<Self>, Completer) {
-        let state =
-            State { result: None, callbacks: Vec::new(), waiting: 0, records: 0, looked_at: BTreeSet::new() };
+        let state = State {
+            outcome: Outcome::Pending,
+            callbacks: Vec::new(),
+            waiting: 0,
+            records: 0,
+            looked_at: BTreeSet::new(),
+        };
         let slot = Arc::new(Self { place, clock, state: Mutex::new(state), changed: Condvar::new() });
         (Arc::clone(&slot), Completer { slot: Some(slot) })
     }
@@ -75,8 +90,8 @@ impl ResultSlot {
     /// How many of its records failed without anybody having looked, and why.
     pub(crate) fn overlooked_failures(&self) -> Option<(u64, Error)> {
         let state = self.state.lock();
-        match &state.result {
-            Some(BatchResult::Failed(error)) => {
+        match &state.outcome {
+            Outcome::Done(BatchResult::Failed(error)) => {
                 let overlooked = u64::from(state.records).saturating_sub(state.looked_at.len() as u64);
                 (overlooked > 0).then(|| (overlooked, error.clone()))
             }
@@ -84,38 +99,69 @@ impl ResultSlot {
         }
     }
 
-    fn wait(&self, index: u32, deadline: Deadline) -> Option<BatchResult> {
-        let mut state = self.state.lock();
+    /// The result of record `index`, with the index that it has in the batch it went out with.
+    fn wait(&self, mut index: u32, deadline: Deadline) -> Option<(u32, BatchResult)> {
+        let (mut slot, mut held) = (self, None);
         loop {
-            if let Some(result) = state.result.clone() {
-                if matches!(result, BatchResult::Failed(_)) {
-                    state.looked_at.insert(index);
+            let moved = {
+                let mut state = slot.state.lock();
+                loop {
+                    match &state.outcome {
+                        Outcome::Done(result) => {
+                            let result = result.clone();
+                            if matches!(result, BatchResult::Failed(_)) {
+                                state.looked_at.insert(index);
+                            }
+                            return Some((index, result));
+                        }
+                        Outcome::Split(parts) => break part_of(parts, &mut index),
+                        Outcome::Pending => {}
+                    }
+                    if deadline.has_passed(slot.clock.now()) {
+                        return None;
+                    }
+                    state.waiting += 1;
+                    state = slot.clock.wait(&slot.changed, state, deadline);
+                    state.waiting -= 1;
                 }
-                return Some(result);
-            }
-            if deadline.has_passed(self.clock.now()) {
-                return None;
-            }
-            state.waiting += 1;
-            state = self.clock.wait(&self.changed, state, deadline);
-            state.waiting -= 1;
+            };
+            slot = held.insert(moved);
         }
     }
 
-    fn is_done(&self) -> bool {
-        self.state.lock().result.is_some()
+    fn is_done(&self, mut index: u32) -> bool {
+        let (mut slot, mut held) = (self, None);
+        loop {
+            let moved = match &slot.state.lock().outcome {
+                Outcome::Pending => return false,
+                Outcome::Done(_) => return true,
+                Outcome::Split(parts) => part_of(parts, &mut index),
+            };
+            slot = held.insert(moved);
+        }
     }
 
     /// Runs `callback` on completion, or now, on this thread, if that has been.
-    fn on_completion(&self, index: u32, callback: Callback) {
-        let mut state = self.state.lock();
-        state.looked_at.insert(index);
-        match state.result.clone() {
-            None => state.callbacks.push(callback),
-            Some(result) => {
-                drop(state);
-                run(callback, &result, &self.place);
-            }
+    fn on_completion(&self, mut index: u32, callback: Callback) {
+        let (mut slot, mut held) = (self, None);
+        loop {
+            let mut state = slot.state.lock();
+            let moved = match &state.outcome {
+                Outcome::Split(parts) => part_of(parts, &mut index),
+                Outcome::Pending => {
+                    state.looked_at.insert(index);
+                    state.callbacks.push((index, callback));
+                    return;
+                }
+                Outcome::Done(result) => {
+                    let result = result.clone();
+                    state.looked_at.insert(index);
+                    drop(state);
+                    return run(callback, index, &result, &slot.place);
+                }
+            };
+            drop(state);
+            slot = held.insert(moved);
         }
     }
 
@@ -125,6 +171,14 @@ impl ResultSlot {
         drop(self.state.lock());
         self.changed.notify_all();
     }
+}
+
+/// The part that record `index` has moved to, with its index there.
+fn part_of(parts: &[(u32, Arc<ResultSlot>)], index: &mut u32) -> Arc<ResultSlot> {
+    let at = parts.partition_point(|(first, _)| first <= index).saturating_sub(1);
+    let (first, slot) = &parts[at];
+    *index -= first;
+    Arc::clone(slot)
 }
 
 /// The right, and the duty, to complete a [`ResultSlot`]. Dropped without a result, on whatever way out of whatever
@@ -139,10 +193,32 @@ impl Completer {
         self.settle(result, records);
     }
 
+    /// Cuts the batch up into parts of so many records each: futures and callbacks move to the slots of those.
+    pub(crate) fn split(mut self, sizes: &[u32]) -> Vec<(Arc<ResultSlot>, Self)> {
+        let Some(slot) = self.slot.take() else { return Vec::new() };
+        let parts: Vec<_> =
+            sizes.iter().map(|_| ResultSlot::new(Arc::clone(&slot.place), slot.clock.clone())).collect();
+        let firsts = sizes.iter().scan(0, |next, size| Some(std::mem::replace(next, *next + size)));
+        let table: Arc<[_]> = firsts.zip(parts.iter().map(|(part, _)| Arc::clone(part))).collect();
+        let mut state = slot.state.lock();
+        let callbacks = std::mem::take(&mut state.callbacks);
+        state.outcome = Outcome::Split(Arc::clone(&table));
+        drop(state);
+        // The parts can't be completed before they are handed out: no callback comes too late.
+        for (mut index, callback) in callbacks {
+            let part = part_of(&table, &mut index);
+            let mut part = part.state.lock();
+            part.looked_at.insert(index);
+            part.callbacks.push((index, callback));
+        }
+        slot.changed.notify_all();
+        parts
+    }
+
     fn settle(&mut self, result: BatchResult, records: u32) {
         let Some(slot) = self.slot.take() else { return };
         let mut state = slot.state.lock();
-        state.result = Some(result.clone());
+        state.outcome = Outcome::Done(result.clone());
         state.records = records;
         let callbacks = std::mem::take(&mut state.callbacks);
         let somebody_waits = state.waiting > 0;
@@ -150,8 +226,8 @@ impl Completer {
         if somebody_waits {
             slot.changed.notify_all();
         }
-        for callback in callbacks {
-            run(callback, &result, &slot.place);
+        for (index, callback) in callbacks {
+            run(callback, index, &result, &slot.place);
         }
     }
 }
@@ -164,9 +240,9 @@ impl Drop for Completer {
 }
 
 /// User code: it may panic, and it must not wait for the thread it runs on.
-fn run(callback: Callback, result: &BatchResult, place: &TopicPartition) {
+fn run(callback: Callback, index: u32, result: &BatchResult, place: &TopicPartition) {
     let _inside = callback::enter();
-    if catch_unwind(AssertUnwindSafe(|| callback(result))).is_err() {
+    if catch_unwind(AssertUnwindSafe(|| callback(index, result))).is_err() {
         log::error!("a callback for {place} panicked; the producer goes on");
     }
 }
@@ -207,7 +283,7 @@ impl FutureRecordMetadata {
         let inside = callback::is_inside();
         let deadline = if inside { Deadline::at(now) } else { Deadline::after(now, timeout) };
         match self.slot.wait(self.index, deadline) {
-            Some(result) => self.resolve(&result),
+            Some((index, result)) => self.resolve(index, &result),
             None if inside => {
                 Err(Error::new(ErrorKind::CalledFromCallback { call: "get on an unfinished future" }))
             }
@@ -222,7 +298,7 @@ impl FutureRecordMetadata {
 
     /// Whether there is a result, good or bad.
     pub fn is_done(&self) -> bool {
-        self.slot.is_done()
+        self.slot.is_done(self.index)
     }
 
     /// Whether the record is stored.
@@ -272,10 +348,10 @@ impl FutureRecordMetadata {
         callback: impl FnOnce(Result<&RecordMetadata, &Error>) + Send + 'static,
     ) -> &Self {
         let Self { slot, index, timestamp, sizes } = self;
-        let (place, index, timestamp, sizes) = (Arc::clone(&slot.place), *index, *timestamp, *sizes);
+        let (place, timestamp, sizes) = (Arc::clone(&slot.place), *timestamp, *sizes);
         slot.on_completion(
-            index,
-            Box::new(move |result| match metadata(place, index, timestamp, sizes, result) {
+            *index,
+            Box::new(move |index, result| match metadata(place, index, timestamp, sizes, result) {
                 Ok(metadata) => callback(Ok(&metadata)),
                 Err(error) => callback(Err(&error)),
             }),
@@ -284,12 +360,12 @@ impl FutureRecordMetadata {
     }
 
     fn peek(&self) -> Option<Result<RecordMetadata, Error>> {
-        let result = self.slot.wait(self.index, Deadline::at(crate::time::Instant::ZERO))?;
-        Some(self.resolve(&result))
+        let (index, result) = self.slot.wait(self.index, Deadline::at(crate::time::Instant::ZERO))?;
+        Some(self.resolve(index, &result))
     }
 
-    fn resolve(&self, result: &BatchResult) -> Result<RecordMetadata, Error> {
-        metadata(Arc::clone(&self.slot.place), self.index, self.timestamp, self.sizes, result)
+    fn resolve(&self, index: u32, result: &BatchResult) -> Result<RecordMetadata, Error> {
+        metadata(Arc::clone(&self.slot.place), index, self.timestamp, self.sizes, result)
     }
 }
 
@@ -478,6 +554,50 @@ mod tests {
         let (finished, unfinished) = told.recv().unwrap();
         assert_eq!(finished.unwrap(), 42);
         assert!(matches!(unfinished.kind(), ErrorKind::CalledFromCallback { .. }));
+    }
+
+    /// Each record finds its part, whoever asks and however: before, after, waiting, by callback; parts are split too.
+    #[test]
+    fn futures_and_callbacks_follow_a_split_batch() {
+        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
+        let (slot, completer) = ResultSlot::new(place, Clock::System);
+        let future =
+            |index| FutureRecordMetadata::new(Arc::clone(&slot), index, 0, Sizes { key: -1, value: 0 });
+        let (tell, told) = mpsc::channel();
+        for index in 0..10 {
+            let tell = tell.clone();
+            future(index).add_callback(move |metadata| tell.send((index, metadata.offset())).unwrap());
+        }
+        std::thread::scope(|scope| {
+            let waiters: Vec<_> = (0..10)
+                .map(future)
+                .map(|future| scope.spawn(move || future.get(None).unwrap().offset()))
+                .collect();
+            while slot.state.lock().waiting < 10 {
+                std::thread::yield_now();
+            }
+            let stored = |base_offset| BatchResult::Stored { base_offset, log_append_time: None };
+            let mut parts = completer.split(&[4, 6]).into_iter().map(|(_, completer)| completer);
+            let (first, second) = (parts.next().unwrap(), parts.next().unwrap());
+            assert!((0..10).all(|index| !future(index).is_done()));
+            first.complete(stored(100), 4);
+            let mut parts = second.split(&[1, 5]).into_iter().map(|(_, completer)| completer);
+            parts.next().unwrap().complete(stored(200), 1);
+            parts.next().unwrap().complete(stored(300), 5);
+            let expected = [100, 101, 102, 103, 200, 300, 301, 302, 303, 304];
+            assert_eq!(
+                waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect::<Vec<_>>(),
+                expected
+            );
+            assert_eq!(
+                (0..10).map(|index| future(index).get(None).unwrap().offset()).collect::<Vec<_>>(),
+                expected
+            );
+            drop(tell);
+            let mut told: Vec<_> = told.iter().collect();
+            told.sort_unstable();
+            assert_eq!(told, (0..10).zip(expected).collect::<Vec<_>>());
+        });
     }
 
     #[test]

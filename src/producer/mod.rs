@@ -7,6 +7,7 @@ mod callback;
 mod drain;
 mod future;
 mod inbox;
+mod limits;
 mod outcome;
 mod partitioner;
 mod readiness;

@@ -9,6 +9,8 @@
 //! | Idle | first record | Lingering, Ready, Leaderless |
 //! | Lingering | batch full, linger over, flush, close, memory wanted | Ready, Leaderless |
 //! | Ready | its node drained it | InFlight |
+//! | Ready | a batch of this size is on trial already | Learning |
+//! | Learning | the trial is over | Ready, Leaderless |
 //! | Ready | metadata: another leader, none | Ready, Leaderless |
 //! | Leaderless | metadata: a leader | Ready |
 //! | InFlight | answered | Idle, Lingering, Ready, Leaderless |
@@ -37,6 +39,8 @@ pub(crate) enum Place {
     Leaderless,
     /// Waits to be sent again.
     BackingOff,
+    /// Waits to see whether a batch of its size is taken at all.
+    Learning,
     /// As many batches are under way as may be.
     InFlight,
 }
@@ -125,7 +129,12 @@ impl Readiness {
                 Place::Lingering if !std::mem::replace(&mut entry.in_lingering, true) => {
                     self.lingering.push(index)
                 }
-                Place::Leaderless | Place::Lingering | Place::Idle | Place::BackingOff | Place::InFlight => {}
+                Place::Leaderless
+                | Place::Lingering
+                | Place::Learning
+                | Place::Idle
+                | Place::BackingOff
+                | Place::InFlight => {}
             }
         }
     }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::{ClientEvent, KafkaClient, NodeId};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::producer::accumulator::{Notice, PartitionQueue};
 use crate::producer::batch::SealedBatch;
 use crate::producer::drain::Drain;
 use crate::producer::future::BatchResult;
+use crate::producer::limits::SizeLimits;
 use crate::producer::outcome::{self, Patience, Verdict};
 use crate::producer::readiness::{Place, Readiness};
 use crate::protocol::{
@@ -38,6 +39,7 @@ pub(crate) struct Sender {
     drain: Drain,
     client: KafkaClient,
     readiness: Readiness,
+    limits: SizeLimits,
     under_way: BTreeMap<u64, UnderWay>,
     next_request: u64,
     notices: Vec<Notice>,
@@ -64,6 +66,7 @@ impl Sender {
             drain,
             client,
             readiness: Readiness::default(),
+            limits: SizeLimits::default(),
             under_way: BTreeMap::new(),
             next_request: 0,
             notices: Vec::new(),
@@ -175,7 +178,7 @@ impl Sender {
     /// Puts a partition where it belongs.
     fn consider(&mut self, index: u32, now: Instant) {
         let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { return };
-        if self.readiness.place(index) == Place::InFlight {
+        if matches!(self.readiness.place(index), Place::InFlight | Place::Learning) {
             return;
         }
         let front = loop {
@@ -275,7 +278,19 @@ impl Sender {
                 self.readiness.still_ready(node, index);
                 break;
             }
+            let topic = &queue.place().topic;
+            let limit = self.limits.limit(topic);
+            if limit.is_some_and(|limit| !self.limits.begin(topic, index, front.bytes.min(limit))) {
+                self.readiness.settle(index, Place::Learning, Deadline::NEVER);
+                continue;
+            }
             let Some(mut batch) = self.drain.pop(&queue) else { continue };
+            if let Some(limit) = limit.filter(|limit| batch.len() > *limit) {
+                let mut parts = batch.split(limit).into_iter();
+                let Some(first) = parts.next() else { continue };
+                parts.rev().for_each(|part| self.drain.put_back(&queue, part));
+                batch = first;
+            }
             bytes += batch.len();
             batch.begin_attempt();
             self.readiness.settle(index, Place::InFlight, Deadline::NEVER);
@@ -357,8 +372,29 @@ impl Sender {
         if answer.error_code.needs_metadata_refresh() {
             self.client.metadata_mut().want();
         }
+        if answer.error_code.asks_for_split() {
+            return self.refused_as_too_large(index, &queue, batch, now);
+        }
         let verdict = outcome::answered(answer, queue.place());
+        if matches!(verdict, Verdict::Store) {
+            self.limits.stored(&queue.place().topic, batch.len(), now);
+        }
         self.carry_out(index, batch, verdict, answer.base_offset, answer.log_append_time_ms, now);
+    }
+
+    /// Cuts the batch up and goes on with the parts; a single record can't be helped.
+    fn refused_as_too_large(&mut self, index: u32, queue: &PartitionQueue, batch: SealedBatch, now: Instant) {
+        let place = queue.place();
+        let size = batch.len();
+        if batch.records() == 1 {
+            let kind = ErrorKind::RefusedAsTooLarge { size, about: place.to_string() };
+            return self.carry_out(index, batch, Verdict::Fail(Error::new(kind)), -1, -1, now);
+        }
+        let limit = self.limits.refused(&place.topic, size, now);
+        let parts = batch.split(limit);
+        log::debug!("a batch of {size} bytes for {place} was refused as too large: sent as {}", parts.len());
+        parts.into_iter().rev().for_each(|part| self.drain.put_back(queue, part));
+        self.attempt_is_over(index, queue, now);
     }
 
     fn stored_unseen(&mut self, number: u64, now: Instant) {
@@ -422,6 +458,17 @@ impl Sender {
                 self.drain.put_back(&queue, batch);
             }
             Some(result) => batch.complete(result),
+        }
+        self.attempt_is_over(index, &queue, now);
+    }
+
+    fn attempt_is_over(&mut self, index: u32, queue: &PartitionQueue, now: Instant) {
+        let topic = &queue.place().topic;
+        if let Some(limit) = self.limits.limit(topic) {
+            self.drain.limit(queue, limit);
+            for waiting in self.limits.end(topic, index) {
+                self.reconsider(waiting, now);
+            }
         }
         self.reconsider(index, now);
     }

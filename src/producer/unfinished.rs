@@ -20,7 +20,8 @@ pub(crate) struct Unfinished {
 #[derive(Default)]
 struct State {
     next: u64,
-    batches: BTreeMap<u64, Arc<ResultSlot>>,
+    /// With the number of parts that each still has.
+    batches: BTreeMap<u64, (Arc<ResultSlot>, usize)>,
     /// Completed with an error since the last report.
     failed: Vec<Arc<ResultSlot>>,
     /// Failures squeezed out of `failed` before anybody asked.
@@ -33,19 +34,32 @@ impl Unfinished {
         let mut state = self.state.lock();
         let ticket = state.next;
         state.next += 1;
-        state.batches.insert(ticket, slot);
+        state.batches.insert(ticket, (slot, 1));
         ticket
+    }
+
+    /// A batch was cut up: it leaves when each of its parts has left.
+    pub(crate) fn split(&self, ticket: u64, parts: usize) {
+        if let Some((_, left)) = self.state.lock().batches.get_mut(&ticket) {
+            *left += parts.saturating_sub(1);
+        }
     }
 
     pub(crate) fn leave(&self, ticket: u64, failed: Option<&Arc<ResultSlot>>) {
         let mut state = self.state.lock();
         let was_first = state.batches.first_key_value().is_some_and(|(first, _)| *first == ticket);
-        state.batches.remove(&ticket);
+        let is_over = match state.batches.get_mut(&ticket) {
+            Some((_, left)) if *left > 1 => {
+                *left -= 1;
+                false
+            }
+            _ => state.batches.remove(&ticket).is_some(),
+        };
         if let Some(slot) = failed {
             state.remember(slot);
         }
         // Whoever waits, waits for the oldest.
-        let notify = was_first && state.waiting > 0;
+        let notify = was_first && is_over && state.waiting > 0;
         drop(state);
         if notify {
             self.changed.notify_all();
@@ -78,7 +92,7 @@ impl Unfinished {
         };
         let pending = match timed_out {
             None => Vec::new(),
-            Some(_) => state.batches.range(..until).map(|(_, slot)| slot.place().clone()).collect(),
+            Some(_) => state.batches.range(..until).map(|(_, (slot, _))| slot.place().clone()).collect(),
         };
         let (failed, forgotten) = (std::mem::take(&mut state.failed), state.forgotten.take());
         drop(state);

@@ -239,7 +239,6 @@ impl ErrorCode {
     }
 
     /// Whether the batch may be accepted in smaller parts.
-    #[cfg_attr(not(test), expect(dead_code, reason = "batches are not split yet"))]
     pub(crate) fn asks_for_split(self) -> bool {
         self.has(traits::SPLIT)
     }

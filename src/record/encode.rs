@@ -103,17 +103,17 @@ fn encode_headers(out: &mut Vec<u8>, headers: &[Header<'_>]) {
 }
 
 /// A few varints on the stack. The most that ever meet here are a length, a byte and four more varints.
-struct Gather {
+pub(super) struct Gather {
     bytes: [u8; 48],
     len: usize,
 }
 
 impl Gather {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { bytes: [0; 48], len: 0 }
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
@@ -126,7 +126,7 @@ impl Gather {
         self.len += 1;
     }
 
-    fn varint(&mut self, value: i64) {
+    pub(super) fn varint(&mut self, value: i64) {
         let mut rest = zigzag(value);
         while rest >= 0x80 {
             self.byte(rest as u8 | 0x80);
@@ -140,7 +140,7 @@ const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
-const fn varint_len(value: i64) -> usize {
+pub(super) const fn varint_len(value: i64) -> usize {
     // Seven bits a byte; `| 1` because zero takes a byte too.
     ((70 - (zigzag(value) | 1).leading_zeros()) / 7) as usize
 }

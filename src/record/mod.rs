@@ -4,11 +4,13 @@ mod batch;
 mod compression;
 mod encode;
 mod reader;
+mod split;
 
 pub(crate) use batch::{BATCH_HEADER_LEN, BatchHead, checksum};
 pub(crate) use encode::{RecordParts, RecordSize, encode_record};
 #[cfg_attr(not(feature = "mock"), expect(unused_imports, reason = "a producer reads no records"))]
 pub(crate) use reader::*;
+pub(crate) use split::{Part, split};
 
 /// One header of a record, borrowed: a name, and a value that may be null.
 ///
