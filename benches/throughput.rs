@@ -7,6 +7,8 @@
 //! Prints records per second, CPU per record (user and system, of the producer's process alone) and peak memory. The
 //! broker checks every batch's checksum; what it has counted must equal what was sent, or the run fails.
 
+#![allow(clippy::print_stdout, reason = "it prints figures")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;

@@ -5,6 +5,8 @@
 //! cargo run --example first_record --features mock -- localhost:9092  # to yours; reads nothing back
 //! ```
 
+#![allow(clippy::print_stdout, reason = "it shows what happens")]
+
 use std::time::Duration;
 
 use kafka_producer::mock::MockCluster;

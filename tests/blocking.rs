@@ -1,5 +1,6 @@
 //! Nothing blocks longer than it says, and whoever blocks is woken.
 #![cfg(feature = "mock")]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::sync::mpsc;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! What is sent arrives, in order, or its future says why not: over real sockets, to a broker that does wrong what it
 //! is told to.
 #![cfg(feature = "mock")]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::sync::mpsc;
 use std::time::Duration;

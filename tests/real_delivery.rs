@@ -1,5 +1,6 @@
 //! What a Java consumer reads from a real cluster is what was sent, where each future said.
 #![cfg(feature = "_real-brokers")]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod support;
 

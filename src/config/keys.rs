@@ -67,6 +67,7 @@ impl Later {
 const LATER: &[Later] = {
     const NONE: &[&str] = &[];
     &[
+        Later::new("compression_type", &["none"], "compression"),
         Later::new("security_protocol", &["PLAINTEXT"], "another protocol"),
         Later::new("ssl_check_hostname", &["true"], "TLS"),
         Later::new("ssl_cafile", NONE, "TLS"),

@@ -73,6 +73,10 @@ impl Settings {
                 },
             },
             socket: SocketSettings {
+                no_delay: config.socket_options.no_delay,
+                keep_alive: config.socket_options.keep_alive,
+                read_size: config.sock_chunk_bytes,
+                reads_a_turn: config.sock_chunk_buffer_count,
                 send_buffer_bytes: config.send_buffer_bytes,
                 receive_buffer_bytes: config.receive_buffer_bytes,
             },

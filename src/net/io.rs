@@ -18,6 +18,8 @@ pub(crate) struct Io<N: Network> {
     unread: BTreeSet<ConnectionId>,
     ready: Vec<Ready>,
     buffer: Vec<u8>,
+    /// Reads of one connection before the others have theirs.
+    turn: usize,
 }
 
 struct Connection<S> {
@@ -36,14 +38,15 @@ impl<S> Connection<S> {
 }
 
 impl<N: Network> Io<N> {
-    pub(crate) fn new(network: N, resolver: Box<dyn Resolve + Send>) -> Self {
+    pub(crate) fn new(network: N, resolver: Box<dyn Resolve + Send>, read_size: usize, turn: usize) -> Self {
         Self {
             network,
             resolver,
             connections: BTreeMap::new(),
             unread: BTreeSet::new(),
             ready: Vec::new(),
-            buffer: vec![0; READ_SIZE],
+            buffer: vec![0; read_size],
+            turn,
         }
     }
 
@@ -145,7 +148,7 @@ impl<N: Network> Io<N> {
     /// Reads until would-block, the end, or the end of the turn. A short read is not the end of an edge: only
     /// would-block is.
     fn read_turn(&mut self, id: ConnectionId, clock: &Clock, endpoint: &mut impl Endpoint) {
-        for _ in 0..TURN {
+        for _ in 0..self.turn {
             let Some(connection) = self.connections.get_mut(&id) else { return };
             let end = match connection.stream.read(&mut self.buffer) {
                 Ok(0) => io::ErrorKind::UnexpectedEof.into(),
@@ -222,10 +225,6 @@ impl<N: Network> Io<N> {
     }
 }
 
-/// Answers to a producer are small: one read takes all that are there.
-const READ_SIZE: usize = 64 * 1024;
-/// Reads of one connection before the others have their turn.
-const TURN: usize = 16;
 /// At 16 KiB a slice (the pool's buffers) a call carries a full request of 1 MiB, and a send buffer rarely takes more:
 /// what it leaves is visited again. The array is on the stack, 1 KiB.
 const MOST_SLICES: usize = 64;

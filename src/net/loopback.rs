@@ -65,7 +65,12 @@ impl Endpoint for Client {
 
 fn open() -> (Io<MioNetwork>, Waker) {
     let small = Some(16 * 1024);
-    super::open(SocketSettings { send_buffer_bytes: small, receive_buffer_bytes: small }).unwrap()
+    super::open(SocketSettings {
+        send_buffer_bytes: small,
+        receive_buffer_bytes: small,
+        ..SocketSettings::of_tests()
+    })
+    .unwrap()
 }
 
 fn until(io: &mut Io<MioNetwork>, client: &mut Client, done: impl Fn(&Client) -> bool) {

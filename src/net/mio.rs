@@ -12,13 +12,36 @@ use super::network::{Network, Ready, Stream};
 use super::wakeup::{Alarm, Waker};
 use crate::client::transport::ConnectionId;
 
-/// How sockets are set up; `TCP_NODELAY` always is.
+/// How sockets are set up, and read.
 #[derive(Clone, Debug)]
 pub(crate) struct SocketSettings {
+    /// `TCP_NODELAY`.
+    pub(crate) no_delay: bool,
+    /// `SO_KEEPALIVE`.
+    pub(crate) keep_alive: bool,
+    /// Bytes to read at a time (`sock_chunk_bytes`).
+    pub(crate) read_size: usize,
+    /// Reads of one connection before the others have their turn (`sock_chunk_buffer_count`).
+    pub(crate) reads_a_turn: usize,
     /// `SO_SNDBUF`; the system's if `None`.
     pub(crate) send_buffer_bytes: Option<usize>,
     /// `SO_RCVBUF`; the system's if `None`.
     pub(crate) receive_buffer_bytes: Option<usize>,
+}
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+impl SocketSettings {
+    pub(super) fn of_tests() -> Self {
+        Self {
+            no_delay: true,
+            keep_alive: true,
+            read_size: 1 << 16,
+            reads_a_turn: 16,
+            send_buffer_bytes: None,
+            receive_buffer_bytes: None,
+        }
+    }
 }
 
 pub(crate) struct MioNetwork {
@@ -37,8 +60,10 @@ impl MioNetwork {
 
     fn socket(&self, address: SocketAddr) -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_tcp_nodelay(true)?;
-        socket.set_tcp_keepalive(&TcpKeepalive::new())?;
+        socket.set_tcp_nodelay(self.settings.no_delay)?;
+        if self.settings.keep_alive {
+            socket.set_tcp_keepalive(&TcpKeepalive::new())?;
+        }
         if let Some(bytes) = self.settings.send_buffer_bytes {
             socket.set_send_buffer_size(bytes)?;
         }
@@ -154,6 +179,7 @@ mod tests {
         MioNetwork::new(SocketSettings {
             send_buffer_bytes: Some(32_768),
             receive_buffer_bytes: Some(32_768),
+            ..SocketSettings::of_tests()
         })
         .unwrap()
     }

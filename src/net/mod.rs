@@ -23,7 +23,8 @@ pub(crate) use self::wakeup::Waker;
 
 /// The network of this machine, and what ends a wait for it.
 pub(crate) fn open(settings: SocketSettings) -> std::io::Result<(Io<MioNetwork>, Waker)> {
+    let (read_size, turn) = (settings.read_size, settings.reads_a_turn);
     let (network, waker) = MioNetwork::new(settings)?;
     let resolver = resolver::SystemResolver::new(std::sync::Arc::new(waker.clone()));
-    Ok((Io::new(network, Box::new(resolver)), waker))
+    Ok((Io::new(network, Box::new(resolver), read_size, turn), waker))
 }

@@ -393,7 +393,7 @@ fn run(seed: u64) {
     let resolver = Box::new(SimResolver(Arc::clone(&names)));
     let world = World { random: random.fork(), peers: BTreeMap::new(), polls: 0, habits, names };
     let network = SimNetwork(Rc::new(RefCell::new(world)));
-    let mut io = Io::new(network.clone(), resolver);
+    let mut io = Io::new(network.clone(), resolver, 1 << 16, 16);
     let mut client = Sender {
         commands: VecDeque::new(),
         writable: VecDeque::new(),
