@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::error::{ConfigProblem, Error, ErrorKind};
 use crate::producer::{DefaultPartitioner, Partitioner};
+use crate::record::Compression;
 
 pub(crate) use settings::Settings;
 
@@ -41,6 +42,8 @@ pub struct ProducerConfig {
     bootstrap_servers: Vec<String>,
     client_id: Option<String>,
     acks: Acks,
+    compression: Compression,
+    compression_level: Option<i32>,
     retries: u32,
     batch_size: usize,
     batch_max_bytes: Option<usize>,
@@ -77,6 +80,8 @@ impl Default for ProducerConfig {
             bootstrap_servers: vec!["localhost:9092".to_owned()],
             client_id: None,
             acks: Acks::All,
+            compression: Compression::None,
+            compression_level: None,
             retries: i32::MAX as u32,
             batch_size: 16_384,
             batch_max_bytes: None,
@@ -162,6 +167,19 @@ impl ProducerConfig {
     /// When a record counts as stored. Default [`Acks::All`].
     pub fn acks(mut self, acks: Acks) -> Self {
         self.acks = acks;
+        self
+    }
+
+    /// The codec for batches. One that does not get smaller goes out as it is. Default [`Compression::None`].
+    #[doc(alias = "compression_type")]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// The codec's level, where it has any: gzip 1 to 9, zstd -131072 to 22. Default: the codec's own.
+    pub fn compression_level(mut self, level: i32) -> Self {
+        self.compression_level = Some(level);
         self
     }
 
@@ -342,6 +360,10 @@ impl ProducerConfig {
         self
     }
 
+    fn level(&self) -> Option<i32> {
+        self.compression_level
+    }
+
     /// What is wrong with it, setting by setting.
     fn problems(&self) -> Vec<ConfigProblem> {
         let mut problems = servers::problems(&self.bootstrap_servers);
@@ -365,6 +387,11 @@ impl ProducerConfig {
             if value > most {
                 problems.push(problem(key, value, "the protocol can't carry more than 2147483647"));
             }
+        }
+        if let Some(level) = self.compression_level
+            && let Err(error) = self.compression.check_level(level)
+        {
+            problems.push(problem("compression_level", level, error.to_string()));
         }
         if let Some(limit) = self.delivery_timeout
             && limit < self.linger.saturating_add(self.request_timeout)

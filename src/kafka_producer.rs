@@ -10,7 +10,7 @@ use crate::config::{ProducerConfig, Settings};
 use crate::error::{Error, ErrorKind, Limit, SizeLimit};
 use crate::net;
 use crate::producer::{
-    FutureRecordMetadata, Inbox, Notice, Partitioner, RecordAccumulator, Sender, SimpleBufferPool,
+    FutureRecordMetadata, Inbox, PartitionQueue, Partitioner, RecordAccumulator, Sender, SimpleBufferPool,
     TopicHandle, TopicTable, is_inside, record_accumulator,
 };
 use crate::producer_record::ProducerRecord;
@@ -29,7 +29,7 @@ pub struct KafkaProducer {
     accumulator: RecordAccumulator,
     topics: Arc<TopicTable>,
     metadata: Arc<SharedMetadata>,
-    inbox: Arc<Inbox<Notice>>,
+    inbox: Arc<Inbox<Arc<PartitionQueue>>>,
     partitioner: Arc<dyn Partitioner>,
     max_request_size: usize,
     max_block: Duration,
@@ -165,27 +165,37 @@ impl KafkaProducer {
     /// [`ErrorKind::Undelivered`] with a report of what failed and nobody has looked at.
     pub fn close(&self, timeout: impl Into<Option<Duration>>) -> Result<(), Error> {
         let timeout = timeout.into();
-        let inside = is_inside();
-        if inside && timeout != Some(Duration::ZERO) {
-            log::warn!("close inside a callback does not wait: that would be for the thread it runs on");
-        }
         let now = self.clock.now();
-        let deadline = if inside { Deadline::at(now) } else { Deadline::after(now, timeout) };
+        if is_inside() {
+            if timeout != Some(Duration::ZERO) {
+                log::warn!("close inside a callback does not wait: that would be for the thread it runs on");
+            }
+            self.begin_to_close(Deadline::at(now));
+            return Ok(());
+        }
+        let deadline = Deadline::after(now, timeout);
+        self.begin_to_close(deadline);
+        // The thread keeps the deadline itself. The grace is for failing the rest; a callback that blocks the thread
+        // for longer must not block whoever closes.
+        let grace = deadline.instant().map_or(Deadline::NEVER, |at| Deadline::at(at + CLOSE_GRACE));
+        if self.exit.wait(&self.clock, grace) {
+            let thread = self.thread.lock().take();
+            if let Some(thread) = thread {
+                // It has run to its end; a panic on the way there has been caught and told.
+                drop(thread.join());
+            }
+        } else {
+            log::warn!("the sender thread has not ended in time: a callback is keeping it");
+        }
+        self.accumulator.report(timeout)
+    }
+
+    /// Refuses further records, wakes who blocks, and tells the sender.
+    fn begin_to_close(&self, deadline: Deadline) {
         self.topics.close();
         self.accumulator.pool().close();
         self.metadata.close();
-        self.inbox.post(Notice::Close(deadline));
-        if inside {
-            return Ok(());
-        }
-        // The thread keeps the deadline; the wait here is longer only by what it takes to fail the rest.
-        self.exit.wait(&self.clock, Deadline::NEVER);
-        let thread = self.thread.lock().take();
-        if let Some(thread) = thread {
-            // It has run to its end; a panic on the way there has been caught and told.
-            drop(thread.join());
-        }
-        self.accumulator.report()
+        self.inbox.close(deadline);
     }
 
     /// Whether a broker has answered yet.
@@ -271,7 +281,7 @@ impl KafkaProducer {
         // What was said before the question is no answer to it.
         let version = version.max(snapshot.version() + 1);
         let name: Arc<str> = Arc::from(topic);
-        self.inbox.post(Notice::Topic(Arc::clone(&name)));
+        self.inbox.topic(&name);
         let mut last_error = None;
         let awaited = self.metadata.wait(&self.clock, deadline, |snapshot| {
             if let Some(handle) =
@@ -335,6 +345,10 @@ impl Drop for KafkaProducer {
         if self.thread.lock().is_none() {
             return;
         }
+        if is_inside() {
+            // Nobody can wait here; the thread goes on by itself.
+            return self.begin_to_close(Deadline::after(self.clock.now(), DROP_TIMEOUT));
+        }
         if let Err(error) = self.close(DROP_TIMEOUT) {
             log::warn!("a producer was dropped, and not everything was delivered: {error}");
         }
@@ -348,6 +362,7 @@ impl fmt::Debug for KafkaProducer {
 }
 
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
+const CLOSE_GRACE: Duration = Duration::from_millis(25);
 
 fn invalid(reason: &'static str) -> Error {
     Error::new(ErrorKind::InvalidRecord { reason })

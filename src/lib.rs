@@ -27,4 +27,4 @@ pub use kafka_producer::KafkaProducer;
 pub use producer::{DefaultPartitioner, FutureRecordMetadata, Partitioner, RecordMetadata};
 pub use producer_record::ProducerRecord;
 pub use protocol::ErrorCode;
-pub use record::Header;
+pub use record::{Compression, Header, ParseCompressionError};

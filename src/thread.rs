@@ -52,12 +52,15 @@ where
 
     fn go_round(&mut self) -> io::Result<()> {
         let Self { sender, io, clock, .. } = self;
-        while sender.step(clock.now()) {
+        loop {
+            sender.hear(clock.now());
+            if !sender.act(clock.now()) {
+                return Ok(());
+            }
             io.flush(clock, sender.client_mut())?;
             let deadline = sender.sleep_until(clock.now());
             io.wait(deadline, clock, sender.client_mut())?;
         }
-        Ok(())
     }
 }
 

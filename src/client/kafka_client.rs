@@ -159,6 +159,13 @@ impl KafkaClient {
         }
     }
 
+    /// Asks for metadata if that is due and somebody can be asked.
+    pub(crate) fn ask_if_due(&mut self, now: Instant) {
+        if self.metadata.is_due(now) {
+            self.ask_for_metadata(now);
+        }
+    }
+
     pub(crate) fn next_deadline(&self, now: Instant) -> Deadline {
         let nodes = self.nodes.values().map(|node| node.deadline(self.idle_deadline(node)));
         let mut next = nodes.min().unwrap_or(Deadline::NEVER);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Acks, ProducerConfig, SocketOptions};
 use crate::error::ConfigProblem;
+use crate::record::Compression;
 
 /// One setting that a text can name.
 pub(crate) struct Key {
@@ -67,7 +68,6 @@ impl Later {
 const LATER: &[Later] = {
     const NONE: &[&str] = &[];
     &[
-        Later::new("compression_type", &["none"], "compression"),
         Later::new("security_protocol", &["PLAINTEXT"], "another protocol"),
         Later::new("ssl_check_hostname", &["true"], "TLS"),
         Later::new("ssl_cafile", NONE, "TLS"),
@@ -129,6 +129,8 @@ keys! {
     bootstrap_servers: list(bootstrap_servers),
     client_id: optional_text(client_id),
     acks: acks(acks),
+    compression_type: compression(compression),
+    compression_level: optional_level(compression_level),
     retries: retries(retries),
     batch_size: number(batch_size),
     batch_max_bytes: optional_number(batch_max_bytes),
@@ -205,6 +207,32 @@ mod acks {
             Acks::All => "all",
         }
         .to_owned()
+    }
+}
+
+mod compression {
+    use super::Compression;
+
+    pub(super) fn read(value: &str) -> Result<Compression, String> {
+        if super::is_none(value) {
+            Ok(Compression::None)
+        } else {
+            value.parse().map_err(|error: crate::record::ParseCompressionError| error.to_string())
+        }
+    }
+
+    pub(super) fn show(value: &Compression) -> String {
+        value.to_string()
+    }
+}
+
+mod optional_level {
+    pub(super) fn read(value: &str) -> Result<Option<i32>, String> {
+        if super::is_none(value) { Ok(None) } else { super::parse(value, "a whole number").map(Some) }
+    }
+
+    pub(super) fn show(value: &Option<i32>) -> String {
+        value.map_or_else(|| "none".to_owned(), |value| value.to_string())
     }
 }
 

@@ -6,7 +6,12 @@ use std::time::Duration;
 use super::{Acks, ProducerConfig, servers};
 use crate::client::{ClientSettings, MetadataSettings};
 use crate::net::SocketSettings;
-use crate::producer::{AccumulatorSettings, Partitioner, Patience, SenderSettings};
+#[cfg(feature = "zstd")]
+use crate::producer::FIRST_VERSION_OF_ZSTD;
+use crate::producer::{
+    AccumulatorSettings, Encoding, FIRST_VERSION_OF_RECORD_BATCHES, Partitioner, Patience, SenderSettings,
+};
+use crate::record::Compression;
 use crate::sync::{AtomicU64, Ordering};
 use crate::time::Backoff;
 
@@ -30,12 +35,23 @@ impl Settings {
         let retry = Backoff { initial: config.retry_backoff, max: config.retry_backoff_max };
         let batch_max_bytes =
             config.batch_max_bytes.unwrap_or(config.max_request_size.saturating_sub(REQUEST_OVERHEAD));
+        let batch_max_bytes = match config.compression {
+            Compression::None => batch_max_bytes,
+            // A unit is compressed in one go, by the thread that filled it or by the sender: neither should be long.
+            _ => batch_max_bytes.min(UNIT.max(config.batch_size)),
+        };
+        let first_version = match config.compression {
+            #[cfg(feature = "zstd")]
+            Compression::Zstd => FIRST_VERSION_OF_ZSTD,
+            _ => FIRST_VERSION_OF_RECORD_BATCHES,
+        };
         let twentieth = config.delivery_timeout.map_or(Duration::MAX, |timeout| timeout / 20);
         Self {
             accumulator: AccumulatorSettings {
                 batch_size: config.batch_size,
                 batch_max_bytes: batch_max_bytes.max(config.batch_size.min(config.max_request_size)),
-                max_age: twentieth.min(Duration::from_secs(1)),
+                encoding: Encoding { compression: config.compression, level: config.level() },
+                max_age_millis: twentieth.min(Duration::from_secs(1)).as_millis() as i64,
                 max_block: config.max_block,
             },
             sender: SenderSettings {
@@ -48,6 +64,7 @@ impl Settings {
                 patience: Patience { retries: config.retries, delivery_timeout: config.delivery_timeout },
                 retry,
                 request_timeout: config.request_timeout,
+                first_version,
                 request_max_bytes: config
                     .produce_request_max_bytes
                     .unwrap_or((config.buffer_memory / (in_flight + 1)).max(config.max_request_size)),
@@ -96,5 +113,7 @@ fn next_client_id() -> String {
 
 /// What a request takes beside its batches, for a batch that is to fill one.
 const REQUEST_OVERHEAD: usize = 512;
+/// Uncompressed bytes of a batch that is to be compressed.
+const UNIT: usize = 128 << 10;
 const SMALLEST_BUFFER: usize = 4096;
 const LARGEST_BUFFER: usize = 1 << 20;

@@ -155,7 +155,8 @@ impl World {
         loop {
             self.steps += 1;
             assert!(self.steps < 1_000_000, "the sender goes round in circles");
-            self.sender.step(self.clock.now());
+            self.sender.hear(self.clock.now());
+            self.sender.act(self.clock.now());
             if !self.exchange() {
                 return;
             }

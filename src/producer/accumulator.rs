@@ -8,30 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Limit};
-use crate::producer::batch::{Birth, Completion, Growth, OpenBatch, SealedBatch};
+use crate::producer::batch::{Birth, Completion, Encoding, Growth, OpenBatch, SealedBatch};
 use crate::producer::buffer::{PooledBuffer, ReserveError, SimpleBufferPool};
 use crate::producer::callback;
 use crate::producer::drain::Drain;
 use crate::producer::future::{FutureRecordMetadata, ResultSlot, TopicPartition};
 use crate::producer::inbox::Inbox;
+use crate::producer::sealing::Sealing;
 use crate::producer::unfinished::Unfinished;
-use crate::record::{RecordParts, RecordSize};
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::record::{Compression, RecordParts, RecordSize};
+use crate::sync::Mutex;
 use crate::time::{Clock, Deadline, Instant};
-
-/// What the sender is told.
-pub(crate) enum Notice {
-    /// The partition has something to send, or more than the sender knew.
-    Partition(Arc<PartitionQueue>),
-    /// Newer metadata is waited for, of this topic above all.
-    Topic(Arc<str>),
-    /// Somebody waits for memory: what lingers should go.
-    MemoryWanted,
-    /// What lingers should go: `flush`, or somebody waits for a result.
-    Flush,
-    /// Send what is there until the deadline, then fail the rest and end.
-    Close(Deadline),
-}
 
 /// What the accumulator needs of the configuration.
 #[derive(Clone, Debug)]
@@ -40,8 +27,9 @@ pub(crate) struct AccumulatorSettings {
     pub(crate) batch_size: usize,
     /// Bytes up to which a batch that can't go yet grows.
     pub(crate) batch_max_bytes: usize,
-    /// How long a batch takes records.
-    pub(crate) max_age: Duration,
+    pub(crate) encoding: Encoding,
+    /// How long a batch takes records, in milliseconds.
+    pub(crate) max_age_millis: i64,
     pub(crate) max_block: Duration,
 }
 
@@ -55,9 +43,7 @@ pub(super) struct Shared {
     pub(super) settings: AccumulatorSettings,
     pub(super) pool: Arc<SimpleBufferPool>,
     pub(super) unfinished: Arc<Unfinished>,
-    pub(super) inbox: Arc<Inbox<Notice>>,
-    /// Batches of an older epoch take no more records. Written by `flush` only.
-    pub(super) flush_epoch: AtomicU64,
+    pub(super) inbox: Arc<Inbox<Arc<PartitionQueue>>>,
     clock: Clock,
 }
 
@@ -65,12 +51,11 @@ pub(super) struct Shared {
 pub(crate) fn record_accumulator(
     settings: AccumulatorSettings,
     pool: Arc<SimpleBufferPool>,
-    inbox: Arc<Inbox<Notice>>,
+    inbox: Arc<Inbox<Arc<PartitionQueue>>>,
     clock: Clock,
 ) -> (RecordAccumulator, Drain) {
     let unfinished = Arc::default();
-    let shared =
-        Arc::new(Shared { settings, pool, unfinished, inbox, flush_epoch: AtomicU64::new(0), clock });
+    let shared = Arc::new(Shared { settings, pool, unfinished, inbox, clock });
     (RecordAccumulator { shared: Arc::clone(&shared) }, Drain { shared })
 }
 
@@ -94,6 +79,8 @@ pub(super) struct QueueState {
 
 pub(super) enum Batch {
     Open(OpenBatch),
+    /// The place of a batch, by its ticket, that a user thread is sealing.
+    Sealing(u64),
     Sealed(SealedBatch),
 }
 
@@ -159,7 +146,7 @@ impl RecordAccumulator {
             Ok((future, tell)) => {
                 drop(state);
                 if tell {
-                    self.shared.inbox.post(Notice::Partition(Arc::clone(queue)));
+                    self.shared.inbox.partition(Arc::clone(queue));
                 }
                 return Ok(future);
             }
@@ -167,38 +154,38 @@ impl RecordAccumulator {
             Err(Refused::NeedsBuffer(needed)) => needed,
         };
         drop(state);
-        self.append_slow(queue, parts, size, timestamp, wall, needed, deadline)
+        self.append_slow(queue, parts, size, timestamp, needed, deadline)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the other half of `append`, apart to keep that one small")]
     fn append_slow(
         &self,
         queue: &Arc<PartitionQueue>,
         parts: &RecordParts<'_>,
         size: RecordSize,
         timestamp: i64,
-        wall: i64,
         needed: usize,
         deadline: Option<Deadline>,
     ) -> Result<FutureRecordMetadata, Error> {
         let shared = &*self.shared;
         let buffer = shared.reserve(needed, deadline, &queue.place)?;
-        let now = shared.clock.now();
+        // Both clocks anew: waiting for memory may have taken a while, and a batch that was born old would end at once.
+        let (now, wall) = (shared.clock.now(), shared.clock.wall_millis());
+        let mut full = None;
         let mut state = queue.state.lock();
         // While there was no lock another thread may have made room: then this buffer is for nothing.
         let (result, unused) = match shared.append_fast(&mut state, parts, size, timestamp, wall) {
             Ok(appended) => (Ok(appended), Some(buffer)),
             Err(Refused::Closed) => (Err(Error::new(ErrorKind::Closed)), Some(buffer)),
             Err(Refused::NeedsBuffer(_)) => {
-                let grow = shared.growth(state.limit, wall);
-                let most = size.at_most();
+                let growth = shared.growth(state.limit, wall);
                 match state.batches.back_mut() {
                     Some(Batch::Open(batch))
-                        if !shared.is_one_record_a_batch() && batch.accepts(most, &grow) =>
+                        if !shared.is_one_record_a_batch() && batch.accepts(size.at_most(), &growth) =>
                     {
                         batch.add_buffer(buffer);
                     }
                     _ => {
+                        full = shared.take_full(&mut state, size.at_most(), &growth);
                         let batch = shared.open_batch(queue, buffer, now, wall);
                         state.batches.push_back(Batch::Open(batch));
                     }
@@ -213,9 +200,12 @@ impl RecordAccumulator {
         };
         drop(state);
         drop(unused);
-        let (future, tell) = result?;
+        let (future, mut tell) = result?;
+        if let Some(full) = full {
+            tell |= Sealing::new(queue, &shared.settings.encoding, full).finish();
+        }
         if tell {
-            shared.inbox.post(Notice::Partition(Arc::clone(queue)));
+            shared.inbox.partition(Arc::clone(queue));
         }
         Ok(future)
     }
@@ -226,18 +216,20 @@ impl RecordAccumulator {
 
     /// Closes what is open to appends, sends it, and waits until all of it has a result.
     pub(crate) fn flush(&self, deadline: Deadline, timeout: Option<Duration>) -> Result<(), Error> {
-        self.shared.flush_epoch.fetch_add(1, Ordering::Relaxed);
+        let cut = self.shared.unfinished.cut();
         if !self.shared.unfinished.is_empty() {
-            self.shared.inbox.post(Notice::Flush);
+            self.shared.inbox.hurry();
         }
-        let waited = self.shared.unfinished.wait(&self.shared.clock, deadline, timeout);
+        let waited = self.shared.unfinished.wait(&cut, &self.shared.clock, deadline, timeout);
         waited.map_err(|report| Error::new(ErrorKind::Undelivered { report }))
     }
 
-    /// What failed since the last flush and nobody has looked at, when nothing is under way any more.
-    pub(crate) fn report(&self) -> Result<(), Error> {
-        let waited = self.shared.unfinished.wait(&self.shared.clock, Deadline::NEVER, None);
-        waited.map_err(|report| Error::new(ErrorKind::Undelivered { report }))
+    /// What has failed since the last flush and nobody has looked at, and what is still pending: without waiting.
+    pub(crate) fn report(&self, timeout: Option<Duration>) -> Result<(), Error> {
+        let cut = self.shared.unfinished.cut();
+        let now = Deadline::at(Instant::ZERO);
+        let reported = self.shared.unfinished.wait(&cut, &self.shared.clock, now, timeout);
+        reported.map_err(|report| Error::new(ErrorKind::Undelivered { report }))
     }
 }
 
@@ -294,9 +286,26 @@ impl Shared {
     fn growth(&self, limit: usize, wall: i64) -> Growth {
         Growth {
             limit: self.settings.batch_max_bytes.min(limit),
-            max_age_millis: self.settings.max_age.as_millis() as i64,
+            max_age_millis: self.settings.max_age_millis,
             wall,
-            flush_epoch: self.flush_epoch.load(Ordering::Relaxed),
+            flush_epoch: self.unfinished.epoch(),
+        }
+    }
+
+    /// The batch at the back, out of its queue, if it is to be compressed by this thread: it is full, and this is not
+    /// the sender's thread in a callback, which others wait for.
+    fn take_full(&self, state: &mut QueueState, next: usize, growth: &Growth) -> Option<OpenBatch> {
+        if self.settings.encoding.compression == Compression::None || callback::is_inside() {
+            return None;
+        }
+        let place = state.batches.back_mut()?;
+        let ticket = match place {
+            Batch::Open(batch) if batch.len() + next > growth.limit => batch.ticket(),
+            _ => return None,
+        };
+        match std::mem::replace(place, Batch::Sealing(ticket)) {
+            Batch::Open(batch) => Some(batch),
+            Batch::Sealing(_) | Batch::Sealed(_) => None,
         }
     }
 
@@ -306,8 +315,8 @@ impl Shared {
 
     fn open_batch(&self, queue: &PartitionQueue, first: PooledBuffer, now: Instant, wall: i64) -> OpenBatch {
         let (slot, completer) = ResultSlot::new(Arc::clone(&queue.place), self.clock.clone());
-        let completion = Completion::new(completer, Arc::clone(&slot), Arc::clone(&self.unfinished));
-        let flush_epoch = self.flush_epoch.load(Ordering::Relaxed);
+        let (completion, flush_epoch) =
+            Completion::new(completer, Arc::clone(&slot), Arc::clone(&self.unfinished));
         OpenBatch::new(Birth { now, wall, flush_epoch, slot, completion }, first)
     }
 
@@ -322,19 +331,20 @@ impl Shared {
             Err(error) => error,
         };
         if error == ReserveError::Exhausted {
-            let deadline = deadline.unwrap_or_else(|| {
-                // Inside a callback it would wait for the thread it runs on.
-                let most = if callback::is_inside() { Duration::ZERO } else { self.settings.max_block };
-                Deadline::after(self.clock.now(), most)
-            });
-            self.inbox.post(Notice::MemoryWanted);
-            match self.pool.reserve(size, &self.clock, deadline) {
+            if callback::is_inside() {
+                return Err(Error::new(ErrorKind::CalledFromCallback {
+                    call: "send while buffer_memory is used up",
+                }));
+            }
+            let max_block = self.settings.max_block;
+            let deadline = deadline.unwrap_or_else(|| Deadline::after(self.clock.now(), max_block));
+            match self.pool.reserve(size, &self.clock, deadline, || self.inbox.hurry()) {
                 Ok(buffer) => return Ok(buffer),
                 Err(ReserveError::Closed) => {}
                 Err(_) => {
                     return Err(Error::new(ErrorKind::Timeout {
                         limit: Limit::MaxBlock,
-                        value: self.settings.max_block,
+                        value: max_block,
                         waited_for: format!(
                             "waiting for {size} bytes of buffer_memory for {place}: {} of {} are in use; \
                              the brokers do not take the records as fast as they are sent",

@@ -1,11 +1,15 @@
 //! A batch of records of one partition, and its states.
 //!
 //! ```text
-//!             append                 seal (sender)            drain              answer
+//!             append                 seal                     drain              answer
 //!   OpenBatch ───────▶ OpenBatch ─────────────────▶ SealedBatch ─────▶ in flight ───────▶ done
 //!    grows while it can't go        payload immutable     ▲      ▲         │
 //!                                                         │      └─────────┘ retry: the same bytes again
+//!                                                         └── split: refused as too large, cut up
 //! ```
+//!
+//! Sealing compresses, if a codec is set: a full batch is sealed by the thread that filled it, outside the queue's lock
+//! (`sealing.rs`), one that is sent before it is full by the sender.
 //!
 //! A type for each state: what may be appended to has no checksum yet, and what has one can't be changed any more.
 
@@ -17,7 +21,8 @@ use crate::producer::future::{BatchResult, Completer, FutureRecordMetadata, Resu
 use crate::producer::unfinished::Unfinished;
 use crate::protocol::{Chunks, Segments};
 use crate::record::{
-    self, BATCH_HEADER_LEN, BatchHead, Part, RecordParts, RecordSize, checksum, encode_record,
+    self, Attributes, BATCH_HEADER_LEN, BatchHead, Codec, Compression, Part, RecordParts, RecordSize,
+    checksum, decompress, encode_record, with_compressor,
 };
 use crate::time::Instant;
 
@@ -120,15 +125,32 @@ impl OpenBatch {
         self.flush_epoch != flush_epoch
     }
 
+    /// Its number among all batches of the producer.
+    pub(crate) fn ticket(&self) -> u64 {
+        self.completion.ticket
+    }
+
+    /// What the codec makes of the records, if that is less than they are. Takes its time: not to be done under a lock.
+    pub(crate) fn compress(&self, encoding: &Encoding) -> Option<Vec<u8>> {
+        let chunks = self.buffers.iter().map(PooledBuffer::bytes);
+        compress(chunks, self.bytes, encoding)
+    }
+
     /// Ends growth. Takes a checksum of all records: not to be done under a lock.
-    pub(crate) fn seal(self) -> SealedBatch {
-        let payload = Payload { buffers: self.buffers, len: self.bytes };
+    pub(crate) fn seal(self, encoding: &Encoding, compressed: Option<Vec<u8>>) -> SealedBatch {
+        let (buffers, len, attributes) = match compressed {
+            None => (self.buffers, self.bytes, 0),
+            Some(bytes) => {
+                (buffer::refill(self.buffers, &bytes), bytes.len(), encoding.compression.attributes())
+            }
+        };
+        let payload = Payload { buffers, len };
         let crc = checksum(&payload);
         SealedBatch {
             payload: Arc::new(payload),
             crc,
             head: BatchHead {
-                attributes: 0,
+                attributes,
                 records: self.records,
                 base_timestamp: self.base_timestamp,
                 max_timestamp: self.max_timestamp,
@@ -140,9 +162,37 @@ impl OpenBatch {
             attempts: 0,
             maybe_written: false,
             last_error: None,
-            completion: self.completion,
+            completion: Some(self.completion),
         }
     }
+}
+
+/// How batches are compressed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Encoding {
+    pub(crate) compression: Compression,
+    /// The codec's default if `None`.
+    pub(crate) level: Option<i32>,
+}
+
+/// What the codec makes of `len` bytes of records; `None` if that is not less.
+fn compress<'a>(
+    mut chunks: impl Iterator<Item = &'a [u8]>,
+    len: usize,
+    encoding: &Encoding,
+) -> Option<Vec<u8>> {
+    let codec = encoding.compression.codec();
+    if codec == Codec::NONE {
+        return None;
+    }
+    let mut out = Vec::with_capacity(len / 2);
+    let compressed =
+        with_compressor(|compressor| compressor.compress(codec, encoding.level, &mut chunks, &mut out));
+    if let Err(error) = compressed {
+        log::error!("records go out uncompressed: {error}");
+        return None;
+    }
+    (out.len() < len).then_some(out)
 }
 
 /// What decides whether an open batch takes one more record.
@@ -163,7 +213,8 @@ pub(crate) struct SealedBatch {
     attempts: u32,
     maybe_written: bool,
     last_error: Option<Error>,
-    completion: Completion,
+    /// `None` once it was given up while under way.
+    completion: Option<Completion>,
 }
 
 impl SealedBatch {
@@ -207,20 +258,21 @@ impl SealedBatch {
 
     /// Cuts it up into batches of at most `limit` bytes, header included, and at least two; a record that is larger by
     /// itself stays alone. What can't be read, or is a single record, comes back as it is.
-    pub(crate) fn split(self, limit: usize) -> Vec<Self> {
-        if self.head.records < 2 {
-            return vec![self];
-        }
-        let limit = limit.saturating_sub(BATCH_HEADER_LEN).min(self.payload.len.div_ceil(2));
-        let chunks = (0..self.payload.chunk_count()).map(|index| self.payload.chunk(index));
-        let Ok(parts) = record::split(chunks, self.head.base_timestamp, limit) else { return vec![self] };
+    ///
+    /// Of compressed records the limit is a guess by how well they were compressed together: parts may be cut again.
+    pub(crate) fn split(self, limit: usize, encoding: &Encoding) -> Vec<Self> {
+        let Some(parts) = self.parts(limit) else { return vec![self] };
         let Self { payload, head, created, maybe_written, last_error, completion, .. } = self;
+        let Some(completion) = completion else { return Vec::new() };
         let sizes: Vec<u32> = parts.iter().map(|part| part.records).collect();
         let (heads, bytes): (Vec<_>, Vec<_>) = parts
             .into_iter()
             .map(|part| {
                 let Part { bytes, records, base_timestamp, max_timestamp } = part;
-                (BatchHead { records, base_timestamp, max_timestamp, ..head }, bytes)
+                let compressed = compress(std::iter::once(&bytes[..]), bytes.len(), encoding);
+                let attributes = if compressed.is_some() { encoding.compression.attributes() } else { 0 };
+                let head = BatchHead { attributes, records, base_timestamp, max_timestamp, ..head };
+                (head, compressed.unwrap_or(bytes))
             })
             .unzip();
         let buffers = match Arc::try_unwrap(payload) {
@@ -231,7 +283,7 @@ impl SealedBatch {
         let part = |((head, buffer), completion): ((BatchHead, PooledBuffer), Completion)| {
             let payload = Payload { len: buffer.bytes().len(), buffers: vec![buffer] };
             let crc = checksum(&payload);
-            let last_error = last_error.clone();
+            let (last_error, completion) = (last_error.clone(), Some(completion));
             Self {
                 payload: Arc::new(payload),
                 crc,
@@ -246,6 +298,24 @@ impl SealedBatch {
         heads.into_iter().zip(buffers).zip(completion.split(&sizes)).map(part).collect()
     }
 
+    fn parts(&self, limit: usize) -> Option<Vec<Part>> {
+        if self.head.records < 2 {
+            return None;
+        }
+        let limit = limit.saturating_sub(BATCH_HEADER_LEN);
+        let base = self.head.base_timestamp;
+        let chunks = (0..self.payload.chunk_count()).map(|index| self.payload.chunk(index));
+        let codec = Attributes(self.head.attributes).codec();
+        if codec == Codec::NONE {
+            return record::split(chunks, base, limit.min(self.payload.len.div_ceil(2))).ok();
+        }
+        let packed: Vec<u8> = chunks.flatten().copied().collect();
+        let records = decompress(codec, &packed, MOST_RECORDS).ok()?;
+        let ratio = records.len() as f64 / packed.len() as f64;
+        let limit = ((limit as f64 * ratio) as usize).min(records.len().div_ceil(2));
+        record::split(std::iter::once(&*records), base, limit).ok()
+    }
+
     /// The end: every future of the batch learns it, callbacks run, `flush` counts it.
     pub(crate) fn complete(self, result: BatchResult) {
         let result = match result {
@@ -254,7 +324,21 @@ impl SealedBatch {
         };
         // Memory first: who waits for it should not wait for callbacks.
         drop(self.payload);
-        self.completion.complete(result, self.head.records);
+        if let Some(completion) = self.completion {
+            completion.complete(result, self.head.records);
+        }
+    }
+
+    /// Its time ran out while it was under way: the futures learn it now, the bytes stay for the socket, and what comes
+    /// back is for nobody.
+    pub(crate) fn give_up(&mut self, error: Error) {
+        if let Some(completion) = self.completion.take() {
+            completion.complete(BatchResult::Failed(error.maybe_written()), self.head.records);
+        }
+    }
+
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.completion.is_none()
     }
 }
 
@@ -264,41 +348,62 @@ pub(crate) struct Completion {
     slot: Arc<ResultSlot>,
     unfinished: Arc<Unfinished>,
     ticket: u64,
+    leaves: Leaves,
+}
+
+/// How a batch leaves the unfinished.
+enum Leaves {
+    Stored,
+    /// As it does if nobody says otherwise.
+    Failed,
+    /// Each part by itself.
+    InParts,
 }
 
 impl Completion {
-    pub(crate) fn new(completer: Completer, slot: Arc<ResultSlot>, unfinished: Arc<Unfinished>) -> Self {
-        let ticket = unfinished.enter(Arc::clone(&slot));
-        Self { completer: Some(completer), slot, unfinished, ticket }
+    /// And the flush epoch that the batch is of.
+    pub(crate) fn new(
+        completer: Completer,
+        slot: Arc<ResultSlot>,
+        unfinished: Arc<Unfinished>,
+    ) -> (Self, u64) {
+        let (ticket, epoch) = unfinished.enter(Arc::clone(&slot));
+        (Self { completer: Some(completer), slot, unfinished, ticket, leaves: Leaves::Failed }, epoch)
     }
 
     /// One for each part of a batch that is cut up.
     fn split(mut self, sizes: &[u32]) -> Vec<Self> {
         let Some(completer) = self.completer.take() else { return Vec::new() };
         self.unfinished.split(self.ticket, sizes.len());
+        self.leaves = Leaves::InParts;
         let part = |(slot, completer)| Self {
             completer: Some(completer),
             slot,
             unfinished: Arc::clone(&self.unfinished),
             ticket: self.ticket,
+            leaves: Leaves::Failed,
         };
         completer.split(sizes).into_iter().map(part).collect()
     }
 
     fn complete(mut self, result: BatchResult, records: u32) {
-        let failed = matches!(result, BatchResult::Failed(_));
+        if let BatchResult::Stored { .. } = result {
+            self.leaves = Leaves::Stored;
+        }
         if let Some(completer) = self.completer.take() {
             completer.complete(result, records);
         }
-        self.unfinished.leave(self.ticket, failed.then_some(&self.slot));
     }
 }
 
 impl Drop for Completion {
+    /// Here and nowhere else, so that a batch leaves once, whatever happened on the way: a panic in user code too.
     fn drop(&mut self) {
-        if let Some(completer) = self.completer.take() {
-            drop(completer);
-            self.unfinished.leave(self.ticket, Some(&self.slot));
+        drop(self.completer.take());
+        match self.leaves {
+            Leaves::Stored => self.unfinished.leave(self.ticket, None),
+            Leaves::Failed => self.unfinished.leave(self.ticket, Some(&self.slot)),
+            Leaves::InParts => {}
         }
     }
 }
@@ -322,3 +427,6 @@ impl Chunks for Payload {
         self.len
     }
 }
+
+/// Our own records, decompressed again: they were no more when they were compressed.
+const MOST_RECORDS: usize = i32::MAX as usize;

@@ -17,7 +17,7 @@ use crate::time::{Clock, Deadline};
 pub(crate) struct SimpleBufferPool {
     total: usize,
     buffer_size: usize,
-    /// Somebody waits. Read by every thread that would grow a batch, so it is apart from the lock.
+    /// Somebody waits. The sender asks for each partition it looks at, so it is apart from the lock.
     wanted: AtomicBool,
     state: Mutex<State>,
 }
@@ -76,7 +76,7 @@ impl SimpleBufferPool {
 
     /// Whether somebody waits for memory: what could go, should.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.wanted.load(Ordering::Relaxed)
+        self.wanted.load(Ordering::SeqCst)
     }
 
     /// A buffer of `size` bytes, if it can be had at once.
@@ -93,12 +93,14 @@ impl SimpleBufferPool {
         Ok(self.buffer(size, reused))
     }
 
-    /// A buffer of `size` bytes, waiting in line for it until `deadline`.
+    /// A buffer of `size` bytes, waiting in line for it until `deadline`. `waiting` is called once it stands in line:
+    /// whoever can make room must hear of it when it shows, not before.
     pub(crate) fn reserve(
         self: &Arc<Self>,
         size: usize,
         clock: &Clock,
         deadline: Deadline,
+        waiting: impl FnOnce(),
     ) -> Result<PooledBuffer, ReserveError> {
         debug_assert!(size <= self.total, "refused before: it would wait for ever");
         let mut state = self.state.lock();
@@ -111,7 +113,10 @@ impl SimpleBufferPool {
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         state.waiting.push_back(Waiter { ticket, size, turn: Arc::clone(&turn) });
-        self.wanted.store(true, Ordering::Relaxed);
+        self.wanted.store(true, Ordering::SeqCst);
+        drop(state);
+        waiting();
+        let mut state = self.state.lock();
         loop {
             if let Some(reused) = state.collect(ticket) {
                 drop(state);
@@ -187,7 +192,7 @@ impl SimpleBufferPool {
                 waiter.turn.notify_one();
             }
         }
-        self.wanted.store(false, Ordering::Relaxed);
+        self.wanted.store(false, Ordering::SeqCst);
     }
 }
 
@@ -238,6 +243,23 @@ impl PooledBuffer {
     pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
+}
+
+/// Puts `bytes`, which are fewer than `buffers` hold, into as many of them as that takes; the others go back.
+pub(crate) fn refill(mut buffers: Vec<PooledBuffer>, mut bytes: &[u8]) -> Vec<PooledBuffer> {
+    let mut needed = 0;
+    for buffer in &mut buffers {
+        if bytes.is_empty() {
+            break;
+        }
+        buffer.bytes.clear();
+        let (here, rest) = bytes.split_at(buffer.charged.min(bytes.len()));
+        buffer.bytes.extend_from_slice(here);
+        bytes = rest;
+        needed += 1;
+    }
+    buffers.truncate(needed);
+    buffers
 }
 
 /// Puts `contents` in the place of what `buffers` held: the reservation goes over, nothing is given back between.
@@ -316,10 +338,10 @@ mod tests {
         let pool = SimpleBufferPool::new(10, 10);
         let held = pool.try_reserve(10).unwrap();
         let (clock, deadline) = now_and_never();
-        assert_eq!(pool.reserve(10, &clock, deadline).unwrap_err(), ReserveError::TimedOut);
+        assert_eq!(pool.reserve(10, &clock, deadline, || ()).unwrap_err(), ReserveError::TimedOut);
         assert!(!pool.is_wanted());
         drop(held);
-        assert!(pool.reserve(10, &clock, deadline).is_ok(), "memory that is there needs no time");
+        assert!(pool.reserve(10, &clock, deadline, || ()).is_ok(), "memory that is there needs no time");
     }
 
     #[test]
@@ -327,7 +349,8 @@ mod tests {
         let pool = SimpleBufferPool::new(10, 10);
         let held = pool.try_reserve(10).unwrap();
         std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| pool.reserve(10, &Clock::System, Deadline::NEVER).unwrap_err());
+            let waiter =
+                scope.spawn(|| pool.reserve(10, &Clock::System, Deadline::NEVER, || ()).unwrap_err());
             while !pool.is_wanted() {
                 std::thread::yield_now();
             }
@@ -348,12 +371,12 @@ mod tests {
         std::thread::scope(|scope| {
             let deadline = Deadline::after(Clock::System.now(), Duration::from_millis(30));
             let timed = &pool;
-            let first = scope.spawn(move || timed.reserve(8, &Clock::System, deadline).unwrap_err());
+            let first = scope.spawn(move || timed.reserve(8, &Clock::System, deadline, || ()).unwrap_err());
             while pool.state.lock().waiting.is_empty() {
                 std::thread::yield_now();
             }
             let second = scope.spawn(|| {
-                let _small = pool.reserve(3, &Clock::System, Deadline::NEVER).unwrap();
+                let _small = pool.reserve(3, &Clock::System, Deadline::NEVER, || ()).unwrap();
                 order.lock().push("second");
             });
             assert_eq!(pool.try_reserve(1).unwrap_err(), ReserveError::Exhausted, "others wait already");
@@ -390,7 +413,7 @@ mod tests {
                         let size = if random.bool() { 100 } else { random.usize(1..=1000) };
                         let timeout = Duration::from_micros(random.u64(..200));
                         let deadline = Deadline::after(Clock::System.now(), timeout);
-                        drop(pool.reserve(size, &Clock::System, deadline));
+                        drop(pool.reserve(size, &Clock::System, deadline, || ()));
                     }
                 });
             }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::producer::accumulator::{Attention, Batch, Notice, PartitionQueue, SMALLEST_BUFFER, Shared};
-use crate::producer::batch::SealedBatch;
-use crate::producer::inbox::Inbox;
-use crate::sync::Ordering;
+use crate::producer::accumulator::{Attention, Batch, PartitionQueue, SMALLEST_BUFFER, Shared};
+use crate::producer::batch::{Encoding, SealedBatch};
+use crate::producer::inbox::{Inbox, Notices};
 use crate::time::Instant;
 
 /// The sender's half of the accumulator: there is one, and it can't be cloned.
@@ -23,9 +22,9 @@ pub(crate) struct Front {
 }
 
 impl Drain {
-    /// Moves the user threads' notices to the end of `into`.
-    pub(crate) fn notices(&self, into: &mut Vec<Notice>) {
-        self.shared.inbox.take(into);
+    /// Takes what user threads have noted.
+    pub(crate) fn notices(&self) -> Notices<Arc<PartitionQueue>> {
+        self.shared.inbox.take()
     }
 
     /// The front of `queue`. From here on its user threads tell nothing, but if it is empty: then, of a new record.
@@ -33,12 +32,13 @@ impl Drain {
         let mut state = queue.state.lock();
         let several = state.batches.len() > 1;
         let front = match state.batches.front() {
-            None => None,
+            // One that is being sealed is told of when it is done.
+            None | Some(Batch::Sealing(_)) => None,
             Some(Batch::Sealed(batch)) => {
                 Some(Front { created: batch.created(), bytes: batch.len(), full: true })
             }
             Some(Batch::Open(batch)) => {
-                let cut_off = batch.is_cut_off(self.shared.flush_epoch.load(Ordering::Relaxed));
+                let cut_off = batch.is_cut_off(self.shared.unfinished.epoch());
                 let full = several || cut_off || batch.len() >= self.shared.settings.batch_size;
                 Some(Front { created: batch.created(), bytes: batch.len(), full })
             }
@@ -64,6 +64,9 @@ impl Drain {
     /// Takes the front away, sealed.
     pub(crate) fn pop(&self, queue: &PartitionQueue) -> Option<SealedBatch> {
         let mut state = queue.state.lock();
+        if let Some(Batch::Sealing(_)) = state.batches.front() {
+            return None;
+        }
         let batch = state.batches.pop_front()?;
         if let Batch::Open(batch) = &batch {
             let buffer_size = self.shared.pool.buffer_size();
@@ -71,10 +74,30 @@ impl Drain {
                 batch.len().next_power_of_two().clamp(SMALLEST_BUFFER.min(buffer_size), buffer_size);
         }
         drop(state);
-        Some(match batch {
-            Batch::Open(batch) => batch.seal(),
-            Batch::Sealed(batch) => batch,
-        })
+        match batch {
+            Batch::Open(batch) => {
+                let encoding = &self.shared.settings.encoding;
+                let compressed = batch.compress(encoding);
+                Some(batch.seal(encoding, compressed))
+            }
+            Batch::Sealed(batch) => Some(batch),
+            Batch::Sealing(_) => None,
+        }
+    }
+
+    /// Takes all batches away, for good: one that is being sealed meanwhile finds its place gone, and fails.
+    pub(crate) fn empty(&self, queue: &PartitionQueue) -> Vec<SealedBatch> {
+        let batches = std::mem::take(&mut queue.state.lock().batches);
+        let sealed = batches.into_iter().filter_map(|batch| match batch {
+            Batch::Open(batch) => Some(batch.seal(&self.shared.settings.encoding, None)),
+            Batch::Sealed(batch) => Some(batch),
+            Batch::Sealing(_) => None,
+        });
+        sealed.collect()
+    }
+
+    pub(crate) fn encoding(&self) -> &Encoding {
+        &self.shared.settings.encoding
     }
 
     /// Batches of this partition grow no larger from here on.
@@ -100,7 +123,7 @@ impl Drain {
         self.shared.pool.close();
     }
 
-    pub(crate) fn inbox(&self) -> &Inbox<Notice> {
+    pub(crate) fn inbox(&self) -> &Inbox<Arc<PartitionQueue>> {
         &self.shared.inbox
     }
 }

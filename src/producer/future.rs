@@ -142,20 +142,26 @@ impl ResultSlot {
     }
 
     /// Runs `callback` on completion, or now, on this thread, if that has been.
-    fn on_completion(&self, mut index: u32, callback: Callback) {
+    ///
+    /// `sees_failure`: a callback that is only told of success has not looked at a failure.
+    fn on_completion(&self, mut index: u32, sees_failure: bool, callback: Callback) {
         let (mut slot, mut held) = (self, None);
         loop {
             let mut state = slot.state.lock();
             let moved = match &state.outcome {
                 Outcome::Split(parts) => part_of(parts, &mut index),
                 Outcome::Pending => {
-                    state.looked_at.insert(index);
+                    if sees_failure {
+                        state.looked_at.insert(index);
+                    }
                     state.callbacks.push((index, callback));
                     return;
                 }
                 Outcome::Done(result) => {
                     let result = result.clone();
-                    state.looked_at.insert(index);
+                    if sees_failure {
+                        state.looked_at.insert(index);
+                    }
                     drop(state);
                     return run(callback, index, &result, &slot.place);
                 }
@@ -201,15 +207,17 @@ impl Completer {
         let firsts = sizes.iter().scan(0, |next, size| Some(std::mem::replace(next, *next + size)));
         let table: Arc<[_]> = firsts.zip(parts.iter().map(|(part, _)| Arc::clone(part))).collect();
         let mut state = slot.state.lock();
-        let callbacks = std::mem::take(&mut state.callbacks);
+        let (callbacks, looked_at) =
+            (std::mem::take(&mut state.callbacks), std::mem::take(&mut state.looked_at));
         state.outcome = Outcome::Split(Arc::clone(&table));
         drop(state);
         // The parts can't be completed before they are handed out: no callback comes too late.
         for (mut index, callback) in callbacks {
             let part = part_of(&table, &mut index);
-            let mut part = part.state.lock();
-            part.looked_at.insert(index);
-            part.callbacks.push((index, callback));
+            part.state.lock().callbacks.push((index, callback));
+        }
+        for mut index in looked_at {
+            part_of(&table, &mut index).state.lock().looked_at.insert(index);
         }
         slot.changed.notify_all();
         parts
@@ -242,7 +250,9 @@ impl Drop for Completer {
 /// User code: it may panic, and it must not wait for the thread it runs on.
 fn run(callback: Callback, index: u32, result: &BatchResult, place: &TopicPartition) {
     let _inside = callback::enter();
-    if catch_unwind(AssertUnwindSafe(|| callback(index, result))).is_err() {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| callback(index, result))) {
+        // What was thrown may itself panic when it is dropped.
+        std::mem::forget(panic);
         log::error!("a callback for {place} panicked; the producer goes on");
     }
 }
@@ -327,7 +337,7 @@ impl FutureRecordMetadata {
     /// Inside, `send` works, [`get`](Self::get) on an unfinished future, `flush` and `close` do not wait. A panic is
     /// caught and logged.
     pub fn add_callback(&self, callback: impl FnOnce(&RecordMetadata) + Send + 'static) -> &Self {
-        self.on_completion(move |result| {
+        self.on_completion(false, move |result| {
             if let Ok(metadata) = result {
                 callback(metadata);
             }
@@ -336,7 +346,7 @@ impl FutureRecordMetadata {
 
     /// Calls `callback` with the error if the record fails; otherwise as [`add_callback`](Self::add_callback).
     pub fn add_errback(&self, callback: impl FnOnce(&Error) + Send + 'static) -> &Self {
-        self.on_completion(move |result| {
+        self.on_completion(true, move |result| {
             if let Err(error) = result {
                 callback(error);
             }
@@ -345,12 +355,14 @@ impl FutureRecordMetadata {
 
     fn on_completion(
         &self,
+        sees_failure: bool,
         callback: impl FnOnce(Result<&RecordMetadata, &Error>) + Send + 'static,
     ) -> &Self {
         let Self { slot, index, timestamp, sizes } = self;
         let (place, timestamp, sizes) = (Arc::clone(&slot.place), *timestamp, *sizes);
         slot.on_completion(
             *index,
+            sees_failure,
             Box::new(move |index, result| match metadata(place, index, timestamp, sizes, result) {
                 Ok(metadata) => callback(Ok(&metadata)),
                 Err(error) => callback(Err(&error)),
@@ -380,7 +392,7 @@ fn metadata(
         BatchResult::Failed(error) => Err(error.clone()),
         BatchResult::Stored { base_offset, log_append_time } => Ok(RecordMetadata {
             place,
-            offset: if *base_offset < 0 { -1 } else { base_offset + i64::from(index) },
+            offset: if *base_offset < 0 { -1 } else { base_offset.wrapping_add(i64::from(index)) },
             timestamp: log_append_time.unwrap_or(timestamp),
             sizes,
         }),

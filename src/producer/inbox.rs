@@ -1,36 +1,86 @@
 //! What user threads tell the sender, and the flag that says whether it must be woken for it.
 //!
 //! ```text
-//!   user:    lock { push; was_asleep = take(asleep) }   if was_asleep { wake }
-//!   sender:  lock { if empty { asleep = true } }  wait  lock { asleep = false }  drain the socket, take
+//!   user:    lock { note; was_asleep = take(asleep) }   if was_asleep { wake }
+//!   sender:  lock { if nothing noted { asleep = true } }  wait  lock { asleep = false }  drain the socket, take
 //! ```
 //!
-//! List and flag share one lock, so there is no moment at which a notice is in the list, the sender sleeps and nobody
-//! is on the way to wake it. The first who finds it asleep clears the flag, so one byte is written however many
-//! notices come. A model checker runs this file (`models.rs`).
+//! Notes and flag share one lock, so there is no moment at which something is noted, the sender sleeps and nobody is on
+//! the way to wake it. The first who finds it asleep clears the flag, so one byte is written however many come. A model
+//! checker runs this file (`models.rs`).
+//!
+//! What is said twice is noted once: however long the sender is kept from looking, notes do not pile up.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::sync::{Mutex, Wake};
+use crate::time::Deadline;
 
-/// A list of notices and the sender's "I sleep".
-pub(crate) struct Inbox<T> {
-    state: Mutex<State<T>>,
+/// Everything that user threads have to say; `P` is a partition, each of which is told of once until it is looked at.
+pub(crate) struct Notices<P> {
+    /// They have something to send, or more than the sender knew.
+    pub(crate) partitions: Vec<P>,
+    /// Newer metadata is waited for, of these topics above all.
+    pub(crate) topics: BTreeSet<Arc<str>>,
+    /// What lingers should go: memory is waited for, or a flush.
+    pub(crate) hurry: bool,
+    /// Send what is there until then, fail the rest and end.
+    pub(crate) close: Option<Deadline>,
+}
+
+impl<P> Default for Notices<P> {
+    fn default() -> Self {
+        Self { partitions: Vec::new(), topics: BTreeSet::new(), hurry: false, close: None }
+    }
+}
+
+impl<P> Notices<P> {
+    fn is_empty(&self) -> bool {
+        self.partitions.is_empty() && self.topics.is_empty() && !self.hurry && self.close.is_none()
+    }
+}
+
+/// The notices, and the sender's "I sleep".
+pub(crate) struct Inbox<P> {
+    state: Mutex<State<P>>,
     sender: Box<dyn Wake>,
 }
 
-struct State<T> {
-    notices: Vec<T>,
+struct State<P> {
+    notices: Notices<P>,
     asleep: bool,
 }
 
-impl<T> Inbox<T> {
+impl<P> Inbox<P> {
     pub(crate) fn new(sender: Box<dyn Wake>) -> Self {
-        Self { state: Mutex::new(State { notices: Vec::new(), asleep: false }), sender }
+        Self { state: Mutex::new(State { notices: Notices::default(), asleep: false }), sender }
     }
 
-    /// Leaves a notice; never blocks.
-    pub(crate) fn post(&self, notice: T) {
+    pub(crate) fn partition(&self, partition: P) {
+        self.note(|notices| notices.partitions.push(partition));
+    }
+
+    pub(crate) fn topic(&self, topic: &Arc<str>) {
+        self.note(|notices| {
+            notices.topics.insert(Arc::clone(topic));
+        });
+    }
+
+    pub(crate) fn hurry(&self) {
+        self.note(|notices| notices.hurry = true);
+    }
+
+    pub(crate) fn close(&self, deadline: Deadline) {
+        self.note(|notices| {
+            notices.close = Some(notices.close.map_or(deadline, |before| before.min(deadline)))
+        });
+    }
+
+    /// Never blocks.
+    fn note(&self, note: impl FnOnce(&mut Notices<P>)) {
         let mut state = self.state.lock();
-        state.notices.push(notice);
+        note(&mut state.notices);
         let was_asleep = std::mem::take(&mut state.asleep);
         drop(state);
         if was_asleep {
@@ -38,17 +88,17 @@ impl<T> Inbox<T> {
         }
     }
 
-    /// Sender: may I wait? If not, there is something to take. After a yes, [`post`](Self::post) wakes.
+    /// Sender: may I wait? If not, there is something to take. After a yes, the next note wakes.
     pub(crate) fn fall_asleep(&self) -> bool {
         let mut state = self.state.lock();
         state.asleep = state.notices.is_empty();
         state.asleep
     }
 
-    /// Sender: moves all notices to the end of `into`; from here on nobody wakes it.
-    pub(crate) fn take(&self, into: &mut Vec<T>) {
+    /// Sender: takes all that was noted; from here on nobody wakes it.
+    pub(crate) fn take(&self) -> Notices<P> {
         let mut state = self.state.lock();
         state.asleep = false;
-        into.append(&mut state.notices);
+        std::mem::take(&mut state.notices)
     }
 }

@@ -11,6 +11,7 @@ mod limits;
 mod outcome;
 mod partitioner;
 mod readiness;
+mod sealing;
 mod sender;
 mod topics;
 mod unfinished;
@@ -18,12 +19,13 @@ mod unfinished;
 #[cfg(all(test, any(loom, shuttle)))]
 mod models;
 
-pub(crate) use accumulator::{AccumulatorSettings, Notice, RecordAccumulator, record_accumulator};
+pub(crate) use accumulator::{AccumulatorSettings, PartitionQueue, RecordAccumulator, record_accumulator};
+pub(crate) use batch::Encoding;
 pub(crate) use buffer::SimpleBufferPool;
 pub(crate) use callback::is_inside;
 pub use future::{FutureRecordMetadata, RecordMetadata};
 pub(crate) use inbox::Inbox;
 pub(crate) use outcome::Patience;
 pub use partitioner::{DefaultPartitioner, Partitioner};
-pub(crate) use sender::{Sender, SenderSettings};
+pub(crate) use sender::{FIRST_VERSION_OF_RECORD_BATCHES, FIRST_VERSION_OF_ZSTD, Sender, SenderSettings};
 pub(crate) use topics::{TopicHandle, TopicTable};

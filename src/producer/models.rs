@@ -82,7 +82,7 @@ fn wake_flag(lost: u32) {
         let users: Vec<_> = (0..2)
             .map(|user| {
                 let inbox = Arc::clone(&inbox);
-                thread::spawn(move || inbox.post(user))
+                thread::spawn(move || inbox.partition(user))
             })
             .collect();
         let mut heard = Vec::new();
@@ -90,7 +90,7 @@ fn wake_flag(lost: u32) {
             if inbox.fall_asleep() {
                 socket.poll();
             }
-            inbox.take(&mut heard);
+            heard.append(&mut inbox.take().partitions);
         }
         users.into_iter().for_each(|user| user.join().unwrap());
         heard.sort_unstable();
@@ -121,11 +121,11 @@ fn the_pool_hands_memory_to_who_waits_or_tells_that_time_is_over() {
         let deadline = Deadline::after(Clock::Manual(clock.clone()).now(), Duration::from_secs(1));
         let patient = {
             let (pool, clock) = (Arc::clone(&pool), Clock::Manual(clock.clone()));
-            thread::spawn(move || drop(pool.reserve(2, &clock, Deadline::NEVER).unwrap()))
+            thread::spawn(move || drop(pool.reserve(2, &clock, Deadline::NEVER, || ()).unwrap()))
         };
         let hurried = {
             let (pool, clock) = (Arc::clone(&pool), Clock::Manual(clock.clone()));
-            thread::spawn(move || match pool.reserve(2, &clock, deadline) {
+            thread::spawn(move || match pool.reserve(2, &clock, deadline, || ()) {
                 Ok(buffer) => drop(buffer),
                 Err(error) => {
                     assert_eq!(error, ReserveError::TimedOut);
@@ -150,7 +150,7 @@ fn closing_the_pool_ends_every_wait() {
         let waiter = {
             let pool = Arc::clone(&pool);
             let clock = Clock::Manual(ManualClock::default());
-            thread::spawn(move || drop(pool.reserve(1, &clock, Deadline::NEVER)))
+            thread::spawn(move || drop(pool.reserve(1, &clock, Deadline::NEVER, || ())))
         };
         let closer = {
             let pool = Arc::clone(&pool);

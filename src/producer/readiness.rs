@@ -16,10 +16,9 @@
 //! | InFlight | answered | Idle, Lingering, Ready, Leaderless |
 //! | InFlight | to be sent again | BackingOff |
 //! | BackingOff | its time is over | Ready, Leaderless |
-//! | any but InFlight | the delivery timeout of its oldest batch | looked at again |
+//! | any | the delivery timeout of its oldest batch | as it was, without that batch; one under way is given up |
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::client::NodeId;
@@ -53,13 +52,14 @@ pub(crate) struct Readiness {
     ready: BTreeMap<NodeId, VecDeque<u32>>,
     leaderless: Vec<u32>,
     lingering: Vec<u32>,
-    timers: BinaryHeap<Reverse<(Instant, u32)>>,
+    /// One entry for each partition that has a time to be looked at.
+    timers: BTreeSet<(Instant, u32)>,
 }
 
 struct Entry {
     queue: Arc<PartitionQueue>,
     place: Place,
-    /// When `timers` brings it up, at the latest.
+    /// When `timers` brings it up.
     look_again: Deadline,
     /// Not to be sent before.
     not_before: Instant,
@@ -111,14 +111,13 @@ impl Readiness {
         let Some(entry) = self.partitions.get_mut(index as usize).and_then(Option::as_mut) else { return };
         let moved = entry.place != place;
         entry.place = place;
-        // One timer a partition, moved only towards now: one that comes too early costs a look, while one for each
-        // batch would fill the heap with as many as were sent within the delivery timeout.
-        let sooner = look_again < entry.look_again;
-        if sooner {
-            entry.look_again = look_again;
-        }
-        if sooner && let Some(at) = look_again.instant() {
-            self.timers.push(Reverse((at, index)));
+        if entry.look_again != look_again {
+            if let Some(at) = std::mem::replace(&mut entry.look_again, look_again).instant() {
+                self.timers.remove(&(at, index));
+            }
+            if let Some(at) = look_again.instant() {
+                self.timers.insert((at, index));
+            }
         }
         if moved {
             match place {
@@ -192,22 +191,19 @@ impl Readiness {
 
     /// The next partition whose time has come.
     pub(crate) fn next_due(&mut self, now: Instant) -> Option<u32> {
-        loop {
-            let Reverse((at, index)) = *self.timers.peek()?;
-            if at > now {
-                return None;
-            }
-            self.timers.pop();
-            let Some(entry) = self.entry_mut(index) else { continue };
-            if entry.look_again == Deadline::at(at) {
-                entry.look_again = Deadline::NEVER;
-                return Some(index);
-            }
+        let (at, index) = *self.timers.first()?;
+        if at > now {
+            return None;
         }
+        self.timers.remove(&(at, index));
+        if let Some(entry) = self.entry_mut(index) {
+            entry.look_again = Deadline::NEVER;
+        }
+        Some(index)
     }
 
     pub(crate) fn next_deadline(&self) -> Deadline {
-        self.timers.peek().map_or(Deadline::NEVER, |Reverse((at, _))| Deadline::at(*at))
+        self.timers.first().map_or(Deadline::NEVER, |(at, _)| Deadline::at(*at))
     }
 
     fn entry(&self, index: u32) -> Option<&Entry> {

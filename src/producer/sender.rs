@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use crate::client::{ClientEvent, KafkaClient, NodeId};
 use crate::error::{Error, ErrorKind};
-use crate::producer::accumulator::{Notice, PartitionQueue};
+use crate::producer::accumulator::PartitionQueue;
 use crate::producer::batch::SealedBatch;
 use crate::producer::drain::Drain;
 use crate::producer::future::BatchResult;
+use crate::producer::inbox::Notices;
 use crate::producer::limits::SizeLimits;
 use crate::producer::outcome::{self, Patience, Verdict};
 use crate::producer::readiness::{Place, Readiness};
@@ -30,6 +31,8 @@ pub(crate) struct SenderSettings {
     pub(crate) patience: Patience,
     pub(crate) retry: Backoff,
     pub(crate) request_timeout: Duration,
+    /// Of Produce, the lowest that carries what is sent.
+    pub(crate) first_version: i16,
     /// Bytes of batches in one request, unless a single batch is larger.
     pub(crate) request_max_bytes: usize,
 }
@@ -42,7 +45,6 @@ pub(crate) struct Sender {
     limits: SizeLimits,
     under_way: BTreeMap<u64, UnderWay>,
     next_request: u64,
-    notices: Vec<Notice>,
     closing: Option<Deadline>,
     random: fastrand::Rng,
 }
@@ -69,24 +71,33 @@ impl Sender {
             limits: SizeLimits::default(),
             under_way: BTreeMap::new(),
             next_request: 0,
-            notices: Vec::new(),
             closing: None,
             random,
         }
     }
 
-    /// Everything that can be done at `now`. False when it is over: closed, and nothing is left or no time is.
-    pub(crate) fn step(&mut self, now: Instant) -> bool {
+    /// Hears what users and brokers have said by `now`, and completes what that completes: callbacks run in here.
+    pub(crate) fn hear(&mut self, now: Instant) {
         self.hear_users(now);
         self.hear_brokers(now);
+    }
+
+    /// Does what is due at `now`, which is read after [`hear`](Self::hear): what callbacks took must not be taken from
+    /// the time of a request that has not been sent yet. False when it is over: closed, and nothing is left or no time.
+    pub(crate) fn act(&mut self, now: Instant) -> bool {
         self.client.step(now);
         self.hear_brokers(now);
         while let Some(index) = self.readiness.next_due(now) {
-            self.consider(index, now);
+            match self.readiness.place(index) {
+                Place::InFlight | Place::Learning => self.give_up(index, now),
+                _ => self.consider(index, now),
+            }
         }
         for node in self.readiness.nodes() {
             self.send_to(node, now);
         }
+        // What was found out on the way may be a reason to ask.
+        self.client.ask_if_due(now);
         match self.closing {
             Some(deadline) => self.drain.has_unfinished() && !deadline.has_passed(now),
             None => true,
@@ -134,34 +145,29 @@ impl Sender {
             }
         }
         for queue in queues {
-            while let Some(batch) = self.drain.pop(queue) {
+            for batch in self.drain.empty(queue) {
                 batch.complete(BatchResult::Failed(error.clone()));
             }
         }
     }
 
     fn hear_users(&mut self, now: Instant) {
-        let mut notices = std::mem::take(&mut self.notices);
-        self.drain.notices(&mut notices);
-        for notice in notices.drain(..) {
-            match notice {
-                Notice::Partition(queue) => {
-                    self.client.metadata_mut().use_topic(&queue.place().topic, now);
-                    let index = self.readiness.meet(&queue);
-                    self.consider(index, now);
-                }
-                Notice::Topic(topic) => {
-                    self.client.metadata_mut().use_topic(&topic, now);
-                    self.client.metadata_mut().want();
-                }
-                Notice::MemoryWanted | Notice::Flush => self.release_lingering(now),
-                Notice::Close(deadline) => {
-                    self.closing = Some(self.closing.map_or(deadline, |before| before.min(deadline)));
-                    self.release_lingering(now);
-                }
-            }
+        let Notices { partitions, topics, hurry, close } = self.drain.notices();
+        for topic in topics {
+            self.client.metadata_mut().use_topic(&topic, now);
+            self.client.metadata_mut().want();
         }
-        self.notices = notices;
+        for queue in partitions {
+            self.client.metadata_mut().use_topic(&queue.place().topic, now);
+            let index = self.readiness.meet(&queue);
+            self.consider(index, now);
+        }
+        if let Some(deadline) = close {
+            self.closing = Some(self.closing.map_or(deadline, |before| before.min(deadline)));
+        }
+        if hurry || close.is_some() {
+            self.release_lingering(now);
+        }
     }
 
     fn hear_brokers(&mut self, now: Instant) {
@@ -196,8 +202,10 @@ impl Sender {
             return self.readiness.settle(index, Place::BackingOff, expiry.min(Deadline::at(not_before)));
         }
         let lingers_until = front.created + self.settings.linger;
+        // Not `lingers_until > now`: a batch made after this step began would "linger" with a linger of nothing.
+        let lingers = now.since(front.created) < self.settings.linger;
         let hurry = front.full || self.closing.is_some() || self.drain.is_memory_wanted();
-        if !hurry && lingers_until > now && self.drain.linger(&queue) {
+        if !hurry && lingers && self.drain.linger(&queue) {
             return self.readiness.settle(index, Place::Lingering, expiry.min(Deadline::at(lingers_until)));
         }
         let place = queue.place();
@@ -228,6 +236,22 @@ impl Sender {
         };
         let error = self.settings.patience.last_word(&batch, place, &why_not, now);
         batch.complete(BatchResult::Failed(error));
+    }
+
+    /// The time of a batch is over that can't be taken back: it is under way, or its turn on trial is to come.
+    fn give_up(&mut self, index: u32, now: Instant) {
+        let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { return };
+        let place = queue.place();
+        if self.readiness.place(index) == Place::Learning {
+            return self.expire(&queue, now);
+        }
+        let key = (Arc::clone(&place.topic), place.partition);
+        let batch = self.under_way.values_mut().find_map(|request| request.batches.get_mut(&key));
+        if let Some((_, batch)) = batch {
+            let error = self.settings.patience.last_word(batch, place, "its broker has not answered", now);
+            // The partition stays as it is: a later batch must not overtake this one, if it is written after all.
+            batch.give_up(error);
+        }
     }
 
     fn release_lingering(&mut self, now: Instant) {
@@ -281,19 +305,21 @@ impl Sender {
             let topic = &queue.place().topic;
             let limit = self.limits.limit(topic);
             if limit.is_some_and(|limit| !self.limits.begin(topic, index, front.bytes.min(limit))) {
-                self.readiness.settle(index, Place::Learning, Deadline::NEVER);
+                let expiry = Deadline::after(front.created, self.settings.patience.delivery_timeout);
+                self.readiness.settle(index, Place::Learning, expiry);
                 continue;
             }
             let Some(mut batch) = self.drain.pop(&queue) else { continue };
             if let Some(limit) = limit.filter(|limit| batch.len() > *limit) {
-                let mut parts = batch.split(limit).into_iter();
+                let mut parts = batch.split(limit, self.drain.encoding()).into_iter();
                 let Some(first) = parts.next() else { continue };
                 parts.rev().for_each(|part| self.drain.put_back(&queue, part));
                 batch = first;
             }
             bytes += batch.len();
             batch.begin_attempt();
-            self.readiness.settle(index, Place::InFlight, Deadline::NEVER);
+            let expiry = Deadline::after(batch.created(), self.settings.patience.delivery_timeout);
+            self.readiness.settle(index, Place::InFlight, expiry);
             batches.push((index, queue, batch));
         }
         batches
@@ -313,8 +339,8 @@ impl Sender {
         // broker does not know any more loses everything unanswered on the connection, without a word.
         let by_id = self.settings.acks != 0 && !request.topic_ids.contains_key(&Uuid::ZERO);
         let cap = if by_id { i16::MAX } else { LAST_VERSION_BY_NAME };
-        let version = match self.client.version::<ProduceRequest>(node, FIRST_VERSION_OF_RECORD_BATCHES, cap)
-        {
+        let floor = self.settings.first_version;
+        let version = match self.client.version::<ProduceRequest>(node, floor, cap) {
             Ok(version) => version,
             Err(error) => return self.fail(request, &error, now),
         };
@@ -391,7 +417,7 @@ impl Sender {
             return self.carry_out(index, batch, Verdict::Fail(Error::new(kind)), -1, -1, now);
         }
         let limit = self.limits.refused(&place.topic, size, now);
-        let parts = batch.split(limit);
+        let parts = batch.split(limit, self.drain.encoding());
         log::debug!("a batch of {size} bytes for {place} was refused as too large: sent as {}", parts.len());
         parts.into_iter().rev().for_each(|part| self.drain.put_back(queue, part));
         self.attempt_is_over(index, queue, now);
@@ -431,6 +457,8 @@ impl Sender {
     ) {
         let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { return };
         let result = match verdict {
+            // What comes back is for nobody; it is only over now.
+            _ if batch.is_given_up() => Some(BatchResult::Failed(Error::new(ErrorKind::Closed))),
             Verdict::Store => {
                 let log_append_time = (log_append_time >= 0).then_some(log_append_time);
                 Some(BatchResult::Stored { base_offset, log_append_time })
@@ -474,7 +502,8 @@ impl Sender {
     }
 }
 
-/// What is asked of a broker that speaks it all: 0 to 2 carry message sets, which 4.x lists and then refuses
-/// (KAFKA-18659).
-const FIRST_VERSION_OF_RECORD_BATCHES: i16 = 3;
+/// The first with record batches: 0 to 2 carry message sets, which 4.x lists and then refuses (KAFKA-18659).
+pub(crate) const FIRST_VERSION_OF_RECORD_BATCHES: i16 = 3;
+/// The first in which batches may be compressed with zstd (KIP-110).
+pub(crate) const FIRST_VERSION_OF_ZSTD: i16 = 7;
 const LAST_VERSION_BY_NAME: i16 = 12;

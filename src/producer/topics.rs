@@ -32,6 +32,9 @@ pub(crate) struct TopicTable {
 struct Entry {
     version: u64,
     handle: Arc<TopicHandle>,
+    /// Every partition that the topic ever had. A cluster may lose some and find them again: a lagging broker, a topic
+    /// that is made anew. What is queued there must be found by the sender, by `close`, and not exist twice.
+    all: Vec<Arc<PartitionQueue>>,
 }
 
 struct Cached {
@@ -93,9 +96,12 @@ impl TopicTable {
         let handle = match old {
             Some(entry) => Arc::clone(&entry.handle),
             None => {
-                let handle =
-                    Arc::new(self.build(name, partitions, topics.get(topic).map(|entry| &*entry.handle)));
-                let entry = Entry { version: snapshot.version(), handle: Arc::clone(&handle) };
+                let (name, mut all) = topics.remove(topic).map_or_else(
+                    || (Arc::clone(name), Vec::new()),
+                    |old| (Arc::clone(&old.handle.name), old.all),
+                );
+                let handle = Arc::new(self.build(name, partitions, &mut all));
+                let entry = Entry { version: snapshot.version(), handle: Arc::clone(&handle), all };
                 topics.insert(Arc::clone(&handle.name), entry);
                 handle
             }
@@ -110,14 +116,14 @@ impl TopicTable {
         let topics = self.topics.lock();
         self.closed.store(true, Ordering::SeqCst);
         for entry in topics.values() {
-            entry.handle.queues.iter().for_each(|queue| queue.close());
+            entry.all.iter().for_each(|queue| queue.close());
         }
     }
 
     /// Every queue there is.
     pub(crate) fn queues(&self) -> Vec<Arc<PartitionQueue>> {
         let topics = self.topics.lock();
-        topics.values().flat_map(|entry| entry.handle.queues.iter().map(Arc::clone)).collect()
+        topics.values().flat_map(|entry| entry.all.iter().map(Arc::clone)).collect()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -126,25 +132,21 @@ impl TopicTable {
 
     fn build(
         &self,
-        name: &Arc<str>,
+        name: Arc<str>,
         partitions: &[PartitionMetadata],
-        old: Option<&TopicHandle>,
+        all: &mut Vec<Arc<PartitionQueue>>,
     ) -> TopicHandle {
-        let name = old.map_or_else(|| Arc::clone(name), |old| Arc::clone(&old.name));
-        let queue = |index: usize| match old.and_then(|old| old.queues.get(index)) {
-            Some(queue) => Arc::clone(queue),
-            None => {
-                let place = TopicPartition { topic: Arc::clone(&name), partition: index as i32 };
-                let queue = PartitionQueue::new(self.partitions.fetch_add(1, Ordering::Relaxed), place);
-                if self.is_closed() {
-                    queue.close();
-                }
-                Arc::new(queue)
+        while all.len() < partitions.len() {
+            let place = TopicPartition { topic: Arc::clone(&name), partition: all.len() as i32 };
+            let queue = PartitionQueue::new(self.partitions.fetch_add(1, Ordering::Relaxed), place);
+            if self.is_closed() {
+                queue.close();
             }
-        };
+            all.push(Arc::new(queue));
+        }
         let with_leader = |index: &usize| partitions[*index].leader.is_some();
         TopicHandle {
-            queues: (0..partitions.len()).map(queue).collect(),
+            queues: all[..partitions.len()].iter().map(Arc::clone).collect(),
             available: (0..partitions.len()).filter(with_leader).map(|index| index as i32).collect(),
             name,
         }

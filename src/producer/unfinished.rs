@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use crate::error::{DeliveryReport, Error};
 use crate::producer::future::ResultSlot;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
 use crate::time::{Clock, Deadline};
 
 /// Batches by the order of their creation.
 #[derive(Default)]
 pub(crate) struct Unfinished {
+    /// Batches of an older epoch take no more records. Raised under the lock, together with what a flush waits for, so
+    /// that no batch can be of this epoch and yet be waited for; read by every thread that appends, without it.
+    epoch: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -22,20 +25,39 @@ struct State {
     next: u64,
     /// With the number of parts that each still has.
     batches: BTreeMap<u64, (Arc<ResultSlot>, usize)>,
-    /// Completed with an error since the last report.
-    failed: Vec<Arc<ResultSlot>>,
+    /// What has failed, numbered, until every flush that began before has reported it.
+    failed: BTreeMap<u64, Arc<ResultSlot>>,
+    next_failure: u64,
+    /// Up to here failures have been reported to somebody.
+    reported: u64,
     /// Failures squeezed out of `failed` before anybody asked.
     forgotten: Option<(u64, Error)>,
+    /// Where the flushes under way began to count failures.
+    flushes: Vec<u64>,
     waiting: u32,
 }
 
+/// What a flush waits for and reports.
+pub(crate) struct Cut {
+    /// Batches below this.
+    until: u64,
+    /// Failures from here on.
+    failures_from: u64,
+}
+
 impl Unfinished {
-    pub(crate) fn enter(&self, slot: Arc<ResultSlot>) -> u64 {
+    /// A batch is born. Returns its ticket and epoch.
+    pub(crate) fn enter(&self, slot: Arc<ResultSlot>) -> (u64, u64) {
         let mut state = self.state.lock();
         let ticket = state.next;
         state.next += 1;
         state.batches.insert(ticket, (slot, 1));
-        ticket
+        (ticket, self.epoch())
+    }
+
+    #[inline]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
     }
 
     /// A batch was cut up: it leaves when each of its parts has left.
@@ -70,21 +92,30 @@ impl Unfinished {
         self.state.lock().batches.is_empty()
     }
 
-    /// Waits until every batch that is here now has left, then says what failed since the last time.
+    /// Draws the line: batches that are open now take no more records. [`wait`](Self::wait) must follow.
+    pub(crate) fn cut(&self) -> Cut {
+        let mut state = self.state.lock();
+        self.epoch.fetch_add(1, Ordering::Relaxed);
+        let failures_from = state.reported;
+        state.flushes.push(failures_from);
+        Cut { until: state.next, failures_from }
+    }
+
+    /// Waits until every batch before the cut has left, then says what failed since the last report before it.
     pub(crate) fn wait(
         &self,
+        cut: &Cut,
         clock: &Clock,
         deadline: Deadline,
         timeout: Option<Duration>,
     ) -> Result<(), DeliveryReport> {
         let mut state = self.state.lock();
-        let until = state.next;
         let timed_out = loop {
-            if state.batches.first_key_value().is_none_or(|(first, _)| *first >= until) {
+            if state.batches.first_key_value().is_none_or(|(first, _)| *first >= cut.until) {
                 break None;
             }
             if deadline.has_passed(clock.now()) {
-                break timeout;
+                break Some(timeout.unwrap_or_default());
             }
             state.waiting += 1;
             state = clock.wait(&self.changed, state, deadline);
@@ -92,10 +123,10 @@ impl Unfinished {
         };
         let pending = match timed_out {
             None => Vec::new(),
-            Some(_) => state.batches.range(..until).map(|(_, (slot, _))| slot.place().clone()).collect(),
+            Some(_) => state.batches.range(..cut.until).map(|(_, (slot, _))| slot.place().clone()).collect(),
         };
-        let (failed, forgotten) = (std::mem::take(&mut state.failed), state.forgotten.take());
-        drop(state);
+        let (failed, forgotten) = Self::take_failures(state, cut);
+        // The slots' locks come after this one, and only when it is free.
         let (mut count, mut first_error) = forgotten.map_or((0, None), |(count, error)| (count, Some(error)));
         for (overlooked, error) in failed.iter().filter_map(|slot| slot.overlooked_failures()) {
             count += overlooked;
@@ -107,6 +138,21 @@ impl Unfinished {
         let pending = pending.iter().map(|place| (Arc::clone(&place.topic), place.partition)).collect();
         Err(DeliveryReport { failed: count, first_error, pending, timed_out })
     }
+
+    /// The failures of one flush. They stay for the others that began before they were reported.
+    fn take_failures(
+        mut state: MutexGuard<'_, State>,
+        cut: &Cut,
+    ) -> (Vec<Arc<ResultSlot>>, Option<(u64, Error)>) {
+        let failed = state.failed.range(cut.failures_from..).map(|(_, slot)| Arc::clone(slot)).collect();
+        state.reported = state.next_failure;
+        if let Some(at) = state.flushes.iter().position(|from| *from == cut.failures_from) {
+            state.flushes.swap_remove(at);
+        }
+        let kept_from = state.flushes.iter().copied().min().unwrap_or(state.reported);
+        state.failed = state.failed.split_off(&kept_from);
+        (failed, state.forgotten.take())
+    }
 }
 
 impl State {
@@ -114,12 +160,65 @@ impl State {
         // A program that never flushes must not pay for it for ever.
         const MOST: usize = 1024;
         if self.failed.len() == MOST {
-            for slot in self.failed.drain(..) {
+            for slot in std::mem::take(&mut self.failed).into_values() {
                 if let Some((overlooked, error)) = slot.overlooked_failures() {
                     self.forgotten.get_or_insert((0, error)).0 += overlooked;
                 }
             }
         }
-        self.failed.push(Arc::clone(slot));
+        self.failed.insert(self.next_failure, Arc::clone(slot));
+        self.next_failure += 1;
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::producer::future::{BatchResult, TopicPartition};
+
+    fn fails(unfinished: &Unfinished, records: u32) {
+        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
+        let (slot, completer) = ResultSlot::new(place, Clock::System);
+        let (ticket, _) = unfinished.enter(Arc::clone(&slot));
+        completer.complete(BatchResult::Failed(Error::new(ErrorKind::Closed)), records);
+        unfinished.leave(ticket, Some(&slot));
+    }
+
+    fn failed(unfinished: &Unfinished, cut: &Cut) -> u64 {
+        let report = unfinished.wait(cut, &Clock::System, Deadline::NEVER, None);
+        report.map_or_else(|report| report.failed, |()| 0)
+    }
+
+    #[test]
+    fn every_flush_that_began_before_hears_of_a_failure_and_no_later_one() {
+        let unfinished = Unfinished::default();
+        fails(&unfinished, 3);
+        let (first, second) = (unfinished.cut(), unfinished.cut());
+        assert_eq!((failed(&unfinished, &first), failed(&unfinished, &second)), (3, 3));
+        assert_eq!(failed(&unfinished, &unfinished.cut()), 0);
+        fails(&unfinished, 2);
+        assert_eq!(failed(&unfinished, &unfinished.cut()), 2);
+        assert!(unfinished.state.lock().failed.is_empty());
+    }
+
+    #[test]
+    fn a_program_that_never_flushes_keeps_the_count_and_not_the_batches() {
+        let unfinished = Unfinished::default();
+        (0..5000).for_each(|_| fails(&unfinished, 2));
+        assert!(unfinished.state.lock().failed.len() <= 1024);
+        assert_eq!(failed(&unfinished, &unfinished.cut()), 10_000);
+    }
+
+    #[test]
+    fn a_cut_divides_batches_by_epoch_as_by_ticket() {
+        let unfinished = Unfinished::default();
+        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
+        let (slot, _completer) = ResultSlot::new(place, Clock::System);
+        let (before, old) = unfinished.enter(Arc::clone(&slot));
+        let cut = unfinished.cut();
+        let (after, new) = unfinished.enter(slot);
+        assert!(before < cut.until && after >= cut.until && old < new);
     }
 }

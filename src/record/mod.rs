@@ -7,6 +7,8 @@ mod reader;
 mod split;
 
 pub(crate) use batch::{BATCH_HEADER_LEN, BatchHead, checksum};
+pub(crate) use compression::{Codec, decompress, with_compressor};
+pub use compression::{Compression, ParseCompressionError};
 pub(crate) use encode::{RecordParts, RecordSize, encode_record};
 #[cfg_attr(not(feature = "mock"), expect(unused_imports, reason = "a producer reads no records"))]
 pub(crate) use reader::*;
