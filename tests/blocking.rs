@@ -280,3 +280,65 @@ fn a_partition_that_does_not_exist_is_named_with_those_that_do() {
     let error = wild.build().unwrap().send(ProducerRecord::to("t").value("v")).unwrap_err();
     assert_eq!(error.to_string(), "topic 't' has no partition -1: it has 3, numbered from 0");
 }
+
+/// A callback that blocks keeps the sender, but not whoever closes; and does not make requests expire.
+#[test]
+fn a_callback_that_blocks_keeps_neither_close_nor_requests() {
+    let cluster = cluster();
+    let producer = config(&cluster.bootstrap_servers())
+        .request_timeout(Duration::from_millis(300))
+        .delivery_timeout(Duration::from_secs(20))
+        .build()
+        .unwrap();
+    let (release, released) = mpsc::channel::<()>();
+    let (tell, told) = mpsc::channel();
+    producer.send(ProducerRecord::to("t").value("v")).unwrap().add_callback(move |_| {
+        tell.send(()).unwrap();
+        let _ = released.recv_timeout(Duration::from_millis(700));
+    });
+    told.recv_timeout(PATIENCE).unwrap();
+    let next = producer.send(ProducerRecord::to("t").value("w")).unwrap();
+    assert_eq!(next.get(PATIENCE).unwrap().offset(), 1);
+    assert_eq!(cluster.record_count("t"), 2, "nothing was sent twice");
+
+    let (tell, told) = mpsc::channel();
+    let (keep, kept) = mpsc::channel::<()>();
+    producer.send(ProducerRecord::to("t").value("x")).unwrap().add_callback(move |_| {
+        tell.send(()).unwrap();
+        let _ = kept.recv_timeout(PATIENCE);
+    });
+    told.recv_timeout(PATIENCE).unwrap();
+    let (_, time) = takes(|| producer.close(Duration::from_millis(200)));
+    assert!(time < Duration::from_millis(200) + SLACK, "{time:?}");
+    drop((keep, release));
+}
+
+/// What is pending when the last handle goes inside a callback is still delivered.
+#[test]
+fn a_producer_dropped_in_its_own_callback_delivers_the_rest() {
+    let cluster = cluster();
+    let producer = std::sync::Arc::new(
+        config(&cluster.bootstrap_servers()).linger(Duration::from_secs(60)).build().unwrap(),
+    );
+    let last = std::sync::Arc::clone(&producer);
+    let (tell, told) = mpsc::channel();
+    producer.send(ProducerRecord::to("t").value("first")).unwrap().add_callback(move |_| {
+        let rest = last.send(ProducerRecord::to("t").value("rest")).unwrap();
+        drop(last);
+        tell.send(rest).unwrap();
+    });
+    producer.flush(PATIENCE).unwrap();
+    drop(producer);
+    let rest = told.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(rest.get(PATIENCE).unwrap().offset(), 1);
+}
+
+/// A success callback has not seen a failure.
+#[test]
+fn flush_reports_a_failure_that_only_a_success_callback_waited_for() {
+    let cluster = cluster();
+    let producer = config(&cluster.bootstrap_servers()).build().unwrap();
+    cluster.fail_next_produce("t", 0, kafka_producer::ErrorCode::INVALID_RECORD, 1);
+    producer.send(ProducerRecord::to("t").value("lost")).unwrap().add_callback(|_| panic!("it failed"));
+    assert!(producer.flush(PATIENCE).is_err());
+}

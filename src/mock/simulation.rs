@@ -501,3 +501,155 @@ fn only_a_record_that_is_too_large_by_itself_fails() {
     );
     assert_eq!(world.accumulator.pool().used(), 0);
 }
+
+fn partitions_of(world: &mut World) -> &mut Vec<crate::mock::cluster::Partition> {
+    &mut world.core.cluster.topics.get_mut("t").unwrap().partitions
+}
+
+fn ask_again(world: &mut World) {
+    world.sender.client_mut().metadata_mut().want();
+    world.run_for(millis(500));
+    let _ = world.topics.handle("t", &world.metadata.snapshot());
+}
+
+/// A cluster that forgets partitions and finds them again (a lagging broker) makes us neither forget what is queued
+/// there nor queue in two places.
+#[test]
+fn partitions_that_vanish_and_come_back_keep_their_batches() {
+    let mut world = World::with_topic(1, 4, config().linger(Duration::from_secs(3)));
+    let first = world.send(3, b"before");
+    let gone = partitions_of(&mut world).split_off(2);
+    ask_again(&mut world);
+    assert_eq!(world.topics.handle("t", &world.metadata.snapshot()).unwrap().queues.len(), 2);
+    assert!(world.topics.queues().len() == 4, "close and abandon must find what is queued");
+    partitions_of(&mut world).extend(gone);
+    ask_again(&mut world);
+    let second = world.send(3, b"after");
+    world.run_until(MINUTE, |_| first.is_done() && second.is_done());
+    assert_eq!((first.value().unwrap().offset(), second.value().unwrap().offset()), (1, 2));
+}
+
+#[test]
+fn the_delivery_timeout_covers_what_is_under_way() {
+    let config = config().request_timeout(Duration::from_secs(29)).delivery_timeout(Duration::from_secs(30));
+    let mut world = World::with_topic(1, 1, config);
+    world.core.faults.held[0] = true;
+    world.run_for(Duration::from_secs(10));
+    let future = world.send(0, b"v");
+    world.run_for(Duration::from_secs(20));
+    let later = world.send(0, b"w");
+    let took = world.run_until(MINUTE, |_| future.is_done());
+    assert!(took <= Duration::from_secs(10) + millis(1), "{took:?}");
+    let error = future.exception().unwrap();
+    assert_eq!(error.certainty(), crate::Certainty::MaybeWritten);
+    assert!(error.is_timeout() && !later.is_done(), "{error}");
+    // The answer to what was given up changes nothing; what came after it goes on.
+    world.core.faults.held[0] = false;
+    world.run_until(MINUTE, |_| later.is_done());
+    assert!(future.failed() && later.succeeded());
+    assert_eq!(world.accumulator.pool().used(), 0);
+}
+
+/// One timer a partition: neither many batches nor `linger` leave any behind.
+#[test]
+fn what_has_been_sent_leaves_no_timers_behind() {
+    for linger in [0, 5] {
+        let mut world = World::with_topic(1, 3, config().linger(millis(linger)));
+        for number in 0..2000 {
+            world.send(number % 3, b"v");
+            world.run_for(millis(7));
+        }
+        world.run_for(millis(100));
+        let before = world.steps;
+        world.run_for(Duration::from_secs(240));
+        assert!(world.steps - before <= 4, "{} steps of an idle producer", world.steps - before);
+    }
+}
+
+/// B30: who waits for memory ends the linger of what holds it, also when the sender looks at the worst moment.
+#[test]
+fn memory_that_is_wanted_is_not_lingered_on() {
+    let config = config().linger(Duration::from_secs(60)).buffer_memory(8192).delivery_timeout(None);
+    let mut world = World::with_topic(1, 1, config);
+    let future = world.send(0, &[0; 5000]);
+    world.run_for(millis(5));
+    assert!(!future.is_done());
+    let pool = Arc::clone(world.accumulator.pool());
+    let accumulator = world.accumulator.clone();
+    let topic = world.topics.handle("t", &world.metadata.snapshot()).unwrap();
+    let waiter = std::thread::spawn(move || {
+        let parts = RecordParts { key: None, value: Some(&[0; 5000]), headers: &[] };
+        accumulator.append(&topic.queues[0], &parts, RecordSize::of(&parts), 0, 0, Some(Deadline::NEVER))
+    });
+    while !pool.is_wanted() {
+        std::thread::yield_now();
+    }
+    let took = world.run_until(MINUTE, |_| future.is_done());
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(waiter.join().unwrap().is_ok());
+}
+
+#[test]
+fn every_codec_stores_what_was_sent_and_makes_it_smaller() {
+    for compression in [
+        "none",
+        "gzip",
+        "snappy",
+        "lz4",
+        #[cfg(feature = "zstd")]
+        "zstd",
+    ] {
+        let config = config().compression(compression.parse().unwrap()).batch_size(50_000);
+        let mut world = World::with_topic(1, 1, config);
+        world.core.faults.held[0] = true;
+        world.send(0, b"this one keeps the others waiting");
+        world.run_for(millis(1));
+        let value =
+            |number: u32| format!("{{\"user\":{},\"event\":\"click\",\"at\":{number}}}", number % 100);
+        let futures: Vec<_> = (0..20_000).map(|number| world.send(0, value(number).as_bytes())).collect();
+        world.core.faults.held[0] = false;
+        world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
+        let log = &world.core.cluster.partition_mut("t", 0).unwrap().log;
+        let stored = log.records().unwrap();
+        for (number, record) in (0..).zip(&stored[2..]) {
+            assert_eq!(record.value.as_deref(), Some(value(number).as_bytes()), "{compression}");
+        }
+        assert_eq!(stored.len(), 20_002);
+        let per_record = world.core.counts.bytes / 20_000;
+        assert!((compression == "none") == (per_record > 30), "{compression}: {per_record} bytes a record");
+        assert_eq!(world.accumulator.pool().used(), 0);
+    }
+}
+
+#[test]
+fn a_compressed_batch_that_is_too_large_is_cut_up_too() {
+    for compression in ["gzip", "lz4"] {
+        let mut world = World::with_topic(1, 1, config().compression(compression.parse().unwrap()));
+        world.core.cluster.topics.get_mut("t").unwrap().max_message_bytes = 3000;
+        world.core.faults.held[0] = true;
+        let mut random = fastrand::Rng::with_seed(5);
+        let values: Vec<Vec<u8>> =
+            (0..5000).map(|_| (0..40).map(|_| random.u8(b'a'..b'h')).collect()).collect();
+        let futures: Vec<_> = values.iter().map(|value| world.send(0, value)).collect();
+        world.core.faults.held[0] = false;
+        world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
+        let stored = world.core.cluster.partition_mut("t", 0).unwrap().log.records().unwrap();
+        assert!(stored[1..].iter().map(|record| record.value.as_ref().unwrap()).eq(&values), "{compression}");
+        assert!(world.core.counts.refused < 20, "{}", world.core.counts.refused);
+    }
+}
+
+/// `max_block=0` and a topic that is unknown, again and again, while the sender is kept: notes do not pile up.
+#[test]
+fn what_is_said_a_thousand_times_is_noted_once() {
+    let inbox: Inbox<u32> = Inbox::new(Box::new(Nobody));
+    let topic = Arc::from("t");
+    for _ in 0..1000 {
+        inbox.topic(&topic);
+        inbox.hurry();
+        inbox.close(Deadline::NEVER);
+    }
+    let notices = inbox.take();
+    assert_eq!((notices.topics.len(), notices.hurry, notices.close), (1, true, Some(Deadline::NEVER)));
+    assert!(inbox.fall_asleep());
+}
