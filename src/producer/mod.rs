@@ -27,5 +27,7 @@ pub use future::{FutureRecordMetadata, RecordMetadata};
 pub(crate) use inbox::Inbox;
 pub(crate) use outcome::Patience;
 pub use partitioner::{DefaultPartitioner, Partitioner};
-pub(crate) use sender::{FIRST_VERSION_OF_RECORD_BATCHES, FIRST_VERSION_OF_ZSTD, Sender, SenderSettings};
+#[cfg(feature = "zstd")]
+pub(crate) use sender::FIRST_VERSION_OF_ZSTD;
+pub(crate) use sender::{FIRST_VERSION_OF_RECORD_BATCHES, Sender, SenderSettings};
 pub(crate) use topics::{TopicHandle, TopicTable};

@@ -1,0 +1,135 @@
+//! A million records with each codec, read back by the JVM: the same count, the same checksum, in the same order.
+#![cfg(feature = "_real-brokers")]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod support;
+
+use std::time::Duration;
+
+use kafka_producer::{Acks, Compression, FutureRecordMetadata, KafkaProducer, ProducerRecord};
+use support::kafka::{Cluster, SummaryCrc};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+/// `KAFKA_PRODUCER_TEST_RECORDS` in the environment makes it less, for a quick look.
+const RECORDS: usize = 1_000_000;
+
+fn records() -> usize {
+    std::env::var("KAFKA_PRODUCER_TEST_RECORDS").map_or(RECORDS, |records| records.parse().unwrap())
+}
+
+/// 100 bytes that compress as JSON does.
+fn value(number: usize) -> Vec<u8> {
+    let mut value = format!(
+        "{{\"id\":{number:08},\"user\":\"user-{:05}\",\"event\":\"{}\",\"amount\":{:06}.{:02},\"pad\":\"",
+        number.wrapping_mul(7919) % 100_000,
+        ["view", "click", "buys", "asks"][number % 4],
+        number.wrapping_mul(104_729) % 1_000_000,
+        number % 100,
+    )
+    .into_bytes();
+    value.resize(98, b'.');
+    value.extend_from_slice(b"\"}");
+    value
+}
+
+fn timestamp(number: usize) -> i64 {
+    1_700_000_000_000 + number as i64 / 10
+}
+
+fn codecs() -> Vec<Compression> {
+    vec![
+        Compression::None,
+        Compression::Gzip,
+        Compression::Snappy,
+        Compression::Lz4,
+        #[cfg(feature = "zstd")]
+        Compression::Zstd,
+    ]
+}
+
+fn sends_and_reads_back(
+    cluster: &Cluster,
+    partitions: i32,
+    replicas: i16,
+    compression: Compression,
+    acks: Acks,
+) {
+    let topic = format!("codec-{compression}-{acks:?}");
+    cluster.create_topic(&topic, partitions, replicas, &[]);
+    let producer = KafkaProducer::builder()
+        .bootstrap_servers(cluster.bootstrap_servers().split(','))
+        .compression(compression)
+        .acks(acks)
+        .linger(Duration::from_millis(5))
+        .build()
+        .unwrap();
+    let count = records();
+    let mut sums: Vec<_> = (0..partitions).map(|_| SummaryCrc::new()).collect();
+    let mut kept: Vec<(usize, FutureRecordMetadata)> = Vec::new();
+    for number in 0..count {
+        let partition = (number % partitions as usize) as i32;
+        let (value, timestamp) = (value(number), timestamp(number));
+        let record = ProducerRecord::to(&topic).partition(partition).timestamp(timestamp).value(&value);
+        let future = producer.send(record).unwrap();
+        sums[partition as usize].add(timestamp, None, Some(&value), &[]);
+        // Ten thousand are compared by their place as well.
+        if number % (count / 10_000).max(1) == 0 {
+            kept.push((number, future));
+        }
+    }
+    producer.flush(PATIENCE).unwrap();
+    producer.close(PATIENCE).unwrap();
+    let mut summary = cluster.summary(&topic);
+    if acks != Acks::All {
+        // Nobody has told that the followers have it, or even the leader; consumers see what all have.
+        let seen = support::clock::retry(support::clock::deadline(60), || {
+            summary = cluster.summary(&topic);
+            let stored: u64 = summary.iter().map(|partition| partition.count).sum();
+            if stored == count as u64 {
+                return Ok(());
+            }
+            Err(support::clock::Failure::Again(format!("{stored} of {count} records are there")))
+        });
+        seen.unwrap();
+    }
+    for (partition, sum) in summary.iter().zip(&sums) {
+        assert_eq!(partition.crc, sum.value(), "{topic}-{}", partition.partition);
+    }
+    assert_eq!(summary.iter().map(|partition| partition.count).sum::<u64>(), count as u64);
+    for (number, future) in kept {
+        let metadata = future.get(Duration::ZERO).unwrap();
+        let partitions = partitions as usize;
+        let offset = if acks == Acks::None { -1 } else { (number / partitions) as i64 };
+        assert_eq!((metadata.partition() as usize, metadata.offset()), (number % partitions, offset));
+    }
+    if acks == Acks::All {
+        let dump = cluster.dump_log(&topic, 0);
+        assert!(
+            dump.contains(&format!("compresscodec: {compression}")),
+            "DumpLogSegments does not show {compression}"
+        );
+        assert!(!dump.contains("isvalid: false"));
+    }
+}
+
+#[test]
+fn one_node_takes_every_codec() {
+    let cluster = Cluster::start(1);
+    for codec in codecs() {
+        sends_and_reads_back(&cluster, 3, 1, codec, Acks::All);
+    }
+    for acks in [Acks::None, Acks::Leader] {
+        sends_and_reads_back(&cluster, 3, 1, Compression::Lz4, acks);
+    }
+}
+
+#[test]
+fn three_nodes_with_twelve_partitions_take_every_codec() {
+    let cluster = Cluster::start(3);
+    for codec in codecs() {
+        sends_and_reads_back(&cluster, 12, 3, codec, Acks::All);
+    }
+    for acks in [Acks::None, Acks::Leader] {
+        sends_and_reads_back(&cluster, 12, 3, Compression::None, acks);
+    }
+}
