@@ -59,7 +59,10 @@ impl Error {
     pub fn is_retriable(&self) -> bool {
         match self.kind() {
             ErrorKind::Broker { code, .. } => code.is_retriable(),
-            ErrorKind::Timeout { .. } | ErrorKind::Network { .. } | ErrorKind::UnknownTopic { .. } => true,
+            ErrorKind::Timeout { .. }
+            | ErrorKind::WouldBlock { .. }
+            | ErrorKind::Network { .. }
+            | ErrorKind::UnknownTopic { .. } => true,
             _ => false,
         }
     }
@@ -209,6 +212,11 @@ pub enum ErrorKind {
     },
     /// The producer is closed.
     Closed,
+    /// The call would have to wait, and may not: `try_send`, or `send` inside a callback.
+    WouldBlock {
+        /// For what.
+        what: String,
+    },
     /// The call would wait inside a callback for the thread that runs the callback.
     CalledFromCallback {
         /// The call.
@@ -285,6 +293,12 @@ impl fmt::Display for ErrorKind {
                 }
             }
             Self::Closed => f.write_str("the producer is closed"),
+            Self::WouldBlock { what } => {
+                write!(
+                    f,
+                    "sending would have to wait for {what}; send outside of a callback, or try again later"
+                )
+            }
             Self::CalledFromCallback { call } => {
                 write!(
                     f,

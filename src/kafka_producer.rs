@@ -11,9 +11,9 @@ use crate::error::{Error, ErrorKind, Limit, SizeLimit};
 use crate::net;
 use crate::producer::{
     FutureRecordMetadata, Inbox, PartitionQueue, Partitioner, RecordAccumulator, Sender, SimpleBufferPool,
-    TopicHandle, TopicTable, is_inside, record_accumulator,
+    TopicHandle, TopicTable, Wait, is_inside, record_accumulator,
 };
-use crate::producer_record::ProducerRecord;
+use crate::producer_record::{ProducerRecord, SendError};
 use crate::protocol::ErrorCode;
 use crate::record::{BATCH_HEADER_LEN, RecordParts, RecordSize};
 use crate::sync::Mutex;
@@ -114,26 +114,27 @@ impl KafkaProducer {
     /// closed producer, [`ErrorKind::Timeout`]. What a broker says comes through the future.
     #[inline]
     pub fn send(&self, record: ProducerRecord<'_>) -> Result<FutureRecordMetadata, Error> {
-        let parts = RecordParts { key: record.key, value: record.value, headers: record.all_headers() };
-        if parts.key.is_none() && parts.value.is_none() {
-            return Err(invalid("it has neither a key nor a value; give it at least one of them"));
-        }
-        let size = RecordSize::of(&parts);
-        let most = BATCH_HEADER_LEN + size.at_most();
-        if most > self.max_request_size || most > self.accumulator.pool().total() {
-            return Err(self.too_large(most));
-        }
-        let wall = self.clock.wall_millis();
-        if record.timestamp.is_some_and(|timestamp| timestamp < 0) {
-            return Err(invalid("its timestamp is negative; give milliseconds since 1970, or none"));
-        }
-        let ready = Prepared { record: &record, parts, size, wall };
-        let version = self.metadata.version();
-        let known = self.topics.cached(record.topic, version, |topic| self.append(topic, &ready, None));
-        match known {
-            Some(Some(result)) => result,
-            _ => self.send_slowly(&ready),
-        }
+        self.dispatch(&record, self.patience())
+    }
+
+    /// As [`send`](Self::send), but never blocks, and gives the record back if it can't be sent.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); where that would wait, [`ErrorKind::WouldBlock`]. The topic's metadata is asked for all
+    /// the same, so a later try may succeed.
+    pub fn try_send<'a>(&self, record: ProducerRecord<'a>) -> Result<FutureRecordMetadata, SendError<'a>> {
+        self.dispatch(&record, Wait::Never).map_err(|error| SendError::new(error, record))
+    }
+
+    /// As [`send`](Self::send), and gives the record back if it can't be sent.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_or_return<'a>(
+        &self,
+        record: ProducerRecord<'a>,
+    ) -> Result<FutureRecordMetadata, SendError<'a>> {
+        self.dispatch(&record, self.patience()).map_err(|error| SendError::new(error, record))
     }
 
     /// The number of the topic's partitions, waiting for metadata for at most `max_block_ms`.
@@ -141,7 +142,7 @@ impl KafkaProducer {
     /// # Errors
     /// As [`send`](Self::send) for an unknown topic.
     pub fn partitions_for(&self, topic: &str) -> Result<usize, Error> {
-        Ok(self.await_topic(topic, self.max_block_deadline(), 0)?.queues.len())
+        Ok(self.await_topic(topic, self.patience(), 0)?.queues.len())
     }
 
     /// Sends everything that was sent before, without waiting for `linger`, and waits for the results, at most
@@ -222,13 +223,43 @@ impl KafkaProducer {
         }
     }
 
+    #[inline]
+    fn dispatch(&self, record: &ProducerRecord<'_>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
+        let parts = RecordParts { key: record.key, value: record.value, headers: record.all_headers() };
+        if parts.key.is_none() && parts.value.is_none() {
+            return Err(invalid("it has neither a key nor a value; give it at least one of them"));
+        }
+        let size = RecordSize::of(&parts);
+        let most = BATCH_HEADER_LEN + size.at_most();
+        if most > self.max_request_size || most > self.accumulator.pool().total() {
+            return Err(self.too_large(most));
+        }
+        let wall = self.clock.wall_millis();
+        if record.timestamp.is_some_and(|timestamp| timestamp < 0) {
+            return Err(invalid("its timestamp is negative; give milliseconds since 1970, or none"));
+        }
+        let ready = Prepared { record, parts, size, wall };
+        let version = self.metadata.version();
+        let known = self.topics.cached(record.topic, version, |topic| self.append(topic, &ready, wait));
+        match known {
+            Some(Some(result)) => result,
+            _ => self.send_slowly(&ready, wait),
+        }
+    }
+
+    /// Inside a callback nobody may wait for the thread that runs it.
+    #[inline]
+    fn patience(&self) -> Wait {
+        if is_inside() { Wait::Never } else { Wait::MaxBlock }
+    }
+
     /// Appends to a topic that is known; `None` if the partition is not.
     #[inline]
     fn append(
         &self,
         topic: &TopicHandle,
         ready: &Prepared<'_>,
-        deadline: Option<Deadline>,
+        wait: Wait,
     ) -> Option<Result<FutureRecordMetadata, Error>> {
         let record = ready.record;
         let partition = record
@@ -236,16 +267,20 @@ impl KafkaProducer {
             .unwrap_or_else(|| self.partitioner.partition(record.key, topic.queues.len(), &topic.available));
         let queue = topic.queues.get(usize::try_from(partition).ok()?)?;
         let timestamp = record.timestamp.unwrap_or(ready.wall);
-        Some(self.accumulator.append(queue, &ready.parts, ready.size, timestamp, ready.wall, deadline))
+        Some(self.accumulator.append(queue, &ready.parts, ready.size, timestamp, ready.wall, wait))
     }
 
     /// For a topic or partition that this thread does not know, or not as of the latest metadata.
     #[cold]
-    fn send_slowly(&self, ready: &Prepared<'_>) -> Result<FutureRecordMetadata, Error> {
+    fn send_slowly(&self, ready: &Prepared<'_>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
         let record = ready.record;
-        let deadline = self.max_block_deadline();
-        let topic = self.await_topic(record.topic, deadline, 0)?;
-        if let Some(result) = self.append(&topic, ready, Some(deadline)) {
+        // One deadline from here on, for metadata and memory together.
+        let wait = match wait {
+            Wait::MaxBlock => Wait::Until(Deadline::after(self.clock.now(), self.max_block)),
+            wait => wait,
+        };
+        let topic = self.await_topic(record.topic, wait, 0)?;
+        if let Some(result) = self.append(&topic, ready, wait) {
             return result;
         }
         // The partition may be new: one newer answer decides (KAFKA-6833). A negative one never is.
@@ -255,8 +290,8 @@ impl KafkaProducer {
         };
         match record.partition {
             Some(partition) if partition >= 0 => {
-                let topic = self.await_topic(record.topic, deadline, self.metadata.version() + 1)?;
-                self.append(&topic, ready, Some(deadline)).unwrap_or_else(|| unknown(&topic, partition))
+                let topic = self.await_topic(record.topic, wait, self.metadata.version() + 1)?;
+                self.append(&topic, ready, wait).unwrap_or_else(|| unknown(&topic, partition))
             }
             Some(partition) => unknown(&topic, partition),
             None => {
@@ -267,7 +302,7 @@ impl KafkaProducer {
     }
 
     /// The topic by metadata of at least `version`.
-    fn await_topic(&self, topic: &str, deadline: Deadline, version: u64) -> Result<Arc<TopicHandle>, Error> {
+    fn await_topic(&self, topic: &str, wait: Wait, version: u64) -> Result<Arc<TopicHandle>, Error> {
         let snapshot = self.metadata.snapshot();
         if snapshot.version() >= version
             && let Some(handle) = self.topics.handle(topic, &snapshot)
@@ -282,6 +317,14 @@ impl KafkaProducer {
         let version = version.max(snapshot.version() + 1);
         let name: Arc<str> = Arc::from(topic);
         self.inbox.topic(&name);
+        let deadline = match wait {
+            Wait::Never => {
+                let what = format!("metadata of topic '{topic}'");
+                return Err(Error::new(ErrorKind::WouldBlock { what }));
+            }
+            Wait::Until(deadline) => deadline,
+            Wait::MaxBlock => Deadline::after(self.clock.now(), self.max_block),
+        };
         let mut last_error = None;
         let awaited = self.metadata.wait(&self.clock, deadline, |snapshot| {
             if let Some(handle) =
@@ -312,11 +355,6 @@ impl KafkaProducer {
                 brokers,
             })),
         }
-    }
-
-    fn max_block_deadline(&self) -> Deadline {
-        let now = self.clock.now();
-        if is_inside() { Deadline::at(now) } else { Deadline::after(now, self.max_block) }
     }
 
     #[cold]

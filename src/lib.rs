@@ -25,6 +25,6 @@ pub use error::{
 };
 pub use kafka_producer::KafkaProducer;
 pub use producer::{DefaultPartitioner, FutureRecordMetadata, Partitioner, RecordMetadata};
-pub use producer_record::ProducerRecord;
+pub use producer_record::{ProducerRecord, SendError};
 pub use protocol::ErrorCode;
 pub use record::{Compression, Header, ParseCompressionError};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::error::Error;
 use crate::record::Header;
 
 /// A record to be sent: topic, and what else there is. Everything is borrowed, so a record costs no allocation (but
@@ -118,5 +119,53 @@ impl fmt::Debug for ProducerRecord<'_> {
             .field("value_size", &self.value.map(<[u8]>::len))
             .field("headers", &self.all_headers().len())
             .finish()
+    }
+}
+
+/// Why a record could not be sent, with the record.
+pub struct SendError<'a>(Box<(Error, ProducerRecord<'a>)>);
+
+impl<'a> SendError<'a> {
+    pub(crate) fn new(error: Error, record: ProducerRecord<'a>) -> Self {
+        Self(Box::new((error, record)))
+    }
+
+    /// Why.
+    pub fn error(&self) -> &Error {
+        &self.0.0
+    }
+
+    /// The record, as it was given.
+    pub fn into_record(self) -> ProducerRecord<'a> {
+        self.0.1
+    }
+
+    /// Both.
+    pub fn into_parts(self) -> (Error, ProducerRecord<'a>) {
+        *self.0
+    }
+}
+
+impl From<SendError<'_>> for Error {
+    fn from(error: SendError<'_>) -> Self {
+        error.0.0
+    }
+}
+
+impl fmt::Display for SendError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error().fmt(f)
+    }
+}
+
+impl fmt::Debug for SendError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").field("error", &self.0.0).field("record", &self.0.1).finish()
+    }
+}
+
+impl std::error::Error for SendError<'_> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.error())
     }
 }

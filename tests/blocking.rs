@@ -213,7 +213,7 @@ fn inside_a_callback_nothing_waits() {
     });
     let (flush, unknown, known) = told.recv_timeout(PATIENCE).unwrap();
     assert!(matches!(flush.kind(), ErrorKind::CalledFromCallback { .. }));
-    assert!(unknown.is_timeout());
+    assert!(matches!(unknown.kind(), ErrorKind::WouldBlock { .. }));
     assert!(matches!(known.unwrap().kind(), ErrorKind::CalledFromCallback { .. }));
     producer.flush(PATIENCE).unwrap();
     assert_eq!(cluster.record_count("t"), 2);
@@ -341,4 +341,33 @@ fn flush_reports_a_failure_that_only_a_success_callback_waited_for() {
     cluster.fail_next_produce("t", 0, kafka_producer::ErrorCode::INVALID_RECORD, 1);
     producer.send(ProducerRecord::to("t").value("lost")).unwrap().add_callback(|_| panic!("it failed"));
     assert!(producer.flush(PATIENCE).is_err());
+}
+
+/// U07: what can't be sent comes back, and `try_send` never waits.
+#[test]
+fn a_record_that_is_not_sent_comes_back() {
+    let cluster = cluster();
+    let producer = config(&cluster.bootstrap_servers())
+        .buffer_memory(8192)
+        .max_block(Duration::from_millis(100))
+        .build()
+        .unwrap();
+    let (result, time) = takes(|| producer.try_send(ProducerRecord::to("t").key("k").value("v")));
+    let (error, record) = result.unwrap_err().into_parts();
+    assert!(time < SLACK, "{time:?}");
+    assert_eq!(
+        error.to_string(),
+        "sending would have to wait for metadata of topic 't'; send outside of a callback, or try again later"
+    );
+    producer.partitions_for("t").unwrap();
+    assert_eq!(producer.try_send(record).unwrap().get(PATIENCE).unwrap().serialized_key_size(), Some(1));
+
+    cluster.hold_replies();
+    let value = [0; 1000];
+    let record = || ProducerRecord::to("t").value(&value);
+    while producer.try_send(record()).is_ok() {}
+    let error = producer.try_send(record()).unwrap_err();
+    assert!(matches!(error.error().kind(), ErrorKind::WouldBlock { .. }), "{error}");
+    let (result, time) = takes(|| producer.send_or_return(error.into_record()));
+    assert!(result.unwrap_err().error().is_timeout() && time >= Duration::from_millis(100));
 }

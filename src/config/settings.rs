@@ -35,10 +35,11 @@ impl Settings {
         let retry = Backoff { initial: config.retry_backoff, max: config.retry_backoff_max };
         let batch_max_bytes =
             config.batch_max_bytes.unwrap_or(config.max_request_size.saturating_sub(REQUEST_OVERHEAD));
-        let batch_max_bytes = match config.compression {
-            Compression::None => batch_max_bytes,
+        let batch_max_bytes = if config.compression == Compression::None {
+            batch_max_bytes
+        } else {
             // A unit is compressed in one go, by the thread that filled it or by the sender: neither should be long.
-            _ => batch_max_bytes.min(UNIT.max(config.batch_size)),
+            batch_max_bytes.min(UNIT.max(config.batch_size))
         };
         let first_version = match config.compression {
             #[cfg(feature = "zstd")]

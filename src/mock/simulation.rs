@@ -14,7 +14,8 @@ use crate::mock::cluster::Settings;
 use crate::mock::core::{self, Core, Outgoing};
 use crate::mock::produce::Look;
 use crate::producer::{
-    FutureRecordMetadata, Inbox, RecordAccumulator, Sender, SimpleBufferPool, TopicTable, record_accumulator,
+    FutureRecordMetadata, Inbox, RecordAccumulator, Sender, SimpleBufferPool, TopicTable, Wait,
+    record_accumulator,
 };
 use crate::protocol::{ApiKey, ErrorCode, FrameReader};
 use crate::record::{RecordParts, RecordSize};
@@ -112,8 +113,7 @@ impl World {
         let topic = self.topics.handle("t", &self.metadata.snapshot()).unwrap();
         let parts = RecordParts { key: None, value: Some(value), headers: &[] };
         let (size, wall) = (RecordSize::of(&parts), self.clock.wall_millis());
-        let deadline = Some(Deadline::at(self.clock.now()));
-        self.accumulator.append(&topic.queues[partition], &parts, size, wall, wall, deadline).unwrap()
+        self.accumulator.append(&topic.queues[partition], &parts, size, wall, wall, Wait::Never).unwrap()
     }
 
     /// Goes on until `done`, and fails if that takes longer than `most`. Returns how long it took.
@@ -541,7 +541,7 @@ fn the_delivery_timeout_covers_what_is_under_way() {
     let took = world.run_until(MINUTE, |_| future.is_done());
     assert!(took <= Duration::from_secs(10) + millis(1), "{took:?}");
     let error = future.exception().unwrap();
-    assert_eq!(error.certainty(), crate::Certainty::MaybeWritten);
+    assert_eq!(error.certainty(), crate::error::Certainty::MaybeWritten);
     assert!(error.is_timeout() && !later.is_done(), "{error}");
     // The answer to what was given up changes nothing; what came after it goes on.
     world.core.faults.held[0] = false;
@@ -579,7 +579,7 @@ fn memory_that_is_wanted_is_not_lingered_on() {
     let topic = world.topics.handle("t", &world.metadata.snapshot()).unwrap();
     let waiter = std::thread::spawn(move || {
         let parts = RecordParts { key: None, value: Some(&[0; 5000]), headers: &[] };
-        accumulator.append(&topic.queues[0], &parts, RecordSize::of(&parts), 0, 0, Some(Deadline::NEVER))
+        accumulator.append(&topic.queues[0], &parts, RecordSize::of(&parts), 0, 0, Wait::MaxBlock)
     });
     while !pool.is_wanted() {
         std::thread::yield_now();

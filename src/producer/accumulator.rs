@@ -121,6 +121,15 @@ impl PartitionQueue {
     }
 }
 
+/// How long an append may wait for memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Never,
+    Until(Deadline),
+    /// For `max_block` from the moment on that it has to.
+    MaxBlock,
+}
+
 /// Why a record could not be appended with what was at hand.
 enum Refused {
     Closed,
@@ -129,7 +138,7 @@ enum Refused {
 }
 
 impl RecordAccumulator {
-    /// Appends a record, waiting for memory until `deadline`, or for `max_block` from now.
+    /// Appends a record, waiting for memory as `wait` says.
     ///
     /// `wall` is the time in milliseconds since 1970 that the caller has read.
     pub(crate) fn append(
@@ -139,7 +148,7 @@ impl RecordAccumulator {
         size: RecordSize,
         timestamp: i64,
         wall: i64,
-        deadline: Option<Deadline>,
+        wait: Wait,
     ) -> Result<FutureRecordMetadata, Error> {
         let mut state = queue.state.lock();
         let needed = match self.shared.append_fast(&mut state, parts, size, timestamp, wall) {
@@ -154,7 +163,7 @@ impl RecordAccumulator {
             Err(Refused::NeedsBuffer(needed)) => needed,
         };
         drop(state);
-        self.append_slow(queue, parts, size, timestamp, needed, deadline)
+        self.append_slow(queue, parts, size, timestamp, needed, wait)
     }
 
     fn append_slow(
@@ -164,10 +173,10 @@ impl RecordAccumulator {
         size: RecordSize,
         timestamp: i64,
         needed: usize,
-        deadline: Option<Deadline>,
+        wait: Wait,
     ) -> Result<FutureRecordMetadata, Error> {
         let shared = &*self.shared;
-        let buffer = shared.reserve(needed, deadline, &queue.place)?;
+        let buffer = shared.reserve(needed, wait, &queue.place)?;
         // Both clocks anew: waiting for memory may have taken a while, and a batch that was born old would end at once.
         let (now, wall) = (shared.clock.now(), shared.clock.wall_millis());
         let mut full = None;
@@ -320,24 +329,22 @@ impl Shared {
         OpenBatch::new(Birth { now, wall, flush_epoch, slot, completion }, first)
     }
 
-    fn reserve(
-        &self,
-        size: usize,
-        deadline: Option<Deadline>,
-        place: &TopicPartition,
-    ) -> Result<PooledBuffer, Error> {
+    fn reserve(&self, size: usize, wait: Wait, place: &TopicPartition) -> Result<PooledBuffer, Error> {
         let error = match self.pool.try_reserve(size) {
             Ok(buffer) => return Ok(buffer),
             Err(error) => error,
         };
         if error == ReserveError::Exhausted {
-            if callback::is_inside() {
-                return Err(Error::new(ErrorKind::CalledFromCallback {
-                    call: "send while buffer_memory is used up",
-                }));
-            }
             let max_block = self.settings.max_block;
-            let deadline = deadline.unwrap_or_else(|| Deadline::after(self.clock.now(), max_block));
+            let deadline = match wait {
+                Wait::Never => {
+                    let what = format!("room in buffer_memory for a record for {place}");
+                    self.inbox.hurry();
+                    return Err(Error::new(ErrorKind::WouldBlock { what }));
+                }
+                Wait::Until(deadline) => deadline,
+                Wait::MaxBlock => Deadline::after(self.clock.now(), max_block),
+            };
             match self.pool.reserve(size, &self.clock, deadline, || self.inbox.hurry()) {
                 Ok(buffer) => return Ok(buffer),
                 Err(ReserveError::Closed) => {}

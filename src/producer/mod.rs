@@ -19,7 +19,9 @@ mod unfinished;
 #[cfg(all(test, any(loom, shuttle)))]
 mod models;
 
-pub(crate) use accumulator::{AccumulatorSettings, PartitionQueue, RecordAccumulator, record_accumulator};
+pub(crate) use accumulator::{
+    AccumulatorSettings, PartitionQueue, RecordAccumulator, Wait, record_accumulator,
+};
 pub(crate) use batch::Encoding;
 pub(crate) use buffer::SimpleBufferPool;
 pub(crate) use callback::is_inside;

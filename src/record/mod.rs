@@ -10,7 +10,6 @@ pub(crate) use batch::{BATCH_HEADER_LEN, BatchHead, checksum};
 pub(crate) use compression::{Codec, decompress, with_compressor};
 pub use compression::{Compression, ParseCompressionError};
 pub(crate) use encode::{RecordParts, RecordSize, encode_record};
-#[cfg_attr(not(feature = "mock"), expect(unused_imports, reason = "a producer reads no records"))]
 pub(crate) use reader::*;
 pub(crate) use split::{Part, split};
 

@@ -12,6 +12,10 @@ pub(crate) enum CompressError {
     },
     Level(InvalidLevel),
     /// The codec's library gave up; with the sizes of batches none of them is known to.
+    #[cfg_attr(
+        not(any(feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd")),
+        expect(dead_code, reason = "without codecs nothing fails")
+    )]
     Failed {
         codec: Codec,
         why: &'static str,
@@ -34,6 +38,10 @@ pub(crate) enum DecompressError {
         limit: usize,
     },
     /// Bytes that `codec` can't have made; the first of them, or what they belong to, begins at `at`.
+    #[cfg_attr(
+        not(any(feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd")),
+        expect(dead_code, reason = "without codecs nothing fails")
+    )]
     Malformed {
         codec: Codec,
         at: usize,
