@@ -30,8 +30,10 @@ pub(crate) struct Broker {
     pub(crate) port: u16,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TopicMetadata {
+    /// The [`ClusterMetadata::version`] that changed anything below.
+    pub(crate) version: u64,
     /// Zero if the cluster tells none.
     pub(crate) id: Uuid,
     /// What the last answer said, if not "fine". The partitions are then those of the answer before.
@@ -109,18 +111,23 @@ impl SharedMetadata {
         deadline: Deadline,
         mut check: impl FnMut(&Arc<ClusterMetadata>) -> Option<R>,
     ) -> Awaited<R> {
-        let mut state = self.state.lock();
+        let mut snapshot = self.snapshot();
         loop {
-            if let Some(found) = check(&state.snapshot) {
+            // Without the lock: the check takes others, and the sender must not wait for it to publish.
+            if let Some(found) = check(&snapshot) {
                 return Awaited::Found(found);
             }
-            if state.closed {
-                return Awaited::Closed;
+            let mut state = self.state.lock();
+            while Arc::ptr_eq(&state.snapshot, &snapshot) {
+                if state.closed {
+                    return Awaited::Closed;
+                }
+                if deadline.has_passed(clock.now()) {
+                    return Awaited::TimedOut(state.troubles.clone());
+                }
+                state = clock.wait(&self.changed, state, deadline);
             }
-            if deadline.has_passed(clock.now()) {
-                return Awaited::TimedOut(state.troubles.clone());
-            }
-            state = clock.wait(&self.changed, state, deadline);
+            snapshot = Arc::clone(&state.snapshot);
         }
     }
 

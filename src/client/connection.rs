@@ -26,12 +26,14 @@ pub(crate) struct Connection {
     reader: FrameReader,
     versions: Vec<(ApiKey, i16, i16)>,
     last_used: Instant,
+    /// No time-out before: the broker asked for quiet, and does not read meanwhile (KIP-219).
+    patience: Deadline,
 }
 
 struct Outgoing {
     frame: Frame,
-    /// Requests that get no answer are over when they are written.
-    unanswered: Option<Purpose>,
+    /// Requests that get no answer are over when they are written, which must not take for ever either.
+    unanswered: Option<(Purpose, Deadline)>,
     correlation: i32,
 }
 
@@ -71,6 +73,7 @@ impl Connection {
             reader: FrameReader::new(max_frame),
             versions: Vec::new(),
             last_used: now,
+            patience: Deadline::at(Instant::ZERO),
         }
     }
 
@@ -116,7 +119,11 @@ impl Connection {
         self.next_correlation = self.next_correlation.wrapping_add(1);
         self.last_used = now;
         let frame = protocol::encode_request(correlation, version, Some(&self.client_id), request);
-        self.outgoing.push_back(Outgoing { frame, unanswered: (!answered).then_some(purpose), correlation });
+        self.outgoing.push_back(Outgoing {
+            frame,
+            unanswered: (!answered).then_some((purpose, deadline)),
+            correlation,
+        });
         if answered {
             self.in_flight.push_back(InFlight { purpose, version, correlation, deadline });
         }
@@ -146,7 +153,12 @@ impl Connection {
         while let Some(first) = self.outgoing.front() {
             let Some(rest) = self.offset.checked_sub(first.frame.len()) else { break };
             self.offset = rest;
-            over.extend(self.outgoing.pop_front().and_then(|outgoing| outgoing.unanswered));
+            over.extend(
+                self.outgoing
+                    .pop_front()
+                    .and_then(|outgoing| outgoing.unanswered)
+                    .map(|(purpose, _)| purpose),
+            );
         }
         over
     }
@@ -183,14 +195,30 @@ impl Connection {
         }
     }
 
-    /// When the oldest request should have been answered.
-    pub(crate) fn deadline(&self) -> Deadline {
-        self.in_flight.front().map_or(Deadline::NEVER, |request| request.deadline)
+    /// Puts back, in their order, requests whose answers are not believed: they are lost with the rest.
+    pub(crate) fn unanswered(&mut self, requests: impl DoubleEndedIterator<Item = InFlight>) {
+        requests.rev().for_each(|request| self.in_flight.push_front(request));
     }
 
-    /// The purpose of the oldest request without an answer.
+    /// The broker answers nothing for a while, and that is no fault: time-outs before `until` are put off.
+    pub(crate) fn be_patient(&mut self, until: Deadline) {
+        self.patience = self.patience.max(until);
+    }
+
+    /// When the oldest request should have been answered, or written if that is all that happens to it.
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.oldest_request().map_or(Deadline::NEVER, |(_, deadline)| deadline.max(self.patience))
+    }
+
+    /// The purpose of the oldest request that is not over.
     pub(crate) fn oldest(&self) -> Option<Purpose> {
-        self.in_flight.front().map(|request| request.purpose)
+        self.oldest_request().map(|(purpose, _)| purpose)
+    }
+
+    fn oldest_request(&self) -> Option<(Purpose, Deadline)> {
+        let answered = self.in_flight.front().map(|request| (request.purpose, request.deadline));
+        let unanswered = self.outgoing.iter().find_map(|outgoing| outgoing.unanswered);
+        answered.into_iter().chain(unanswered).min_by_key(|(_, deadline)| *deadline)
     }
 
     /// The end: all requests that were under way; those that wait for an answer first, each kind oldest first.
@@ -200,7 +228,7 @@ impl Connection {
         let sent = |correlation: i32| !untouched.contains(&correlation);
         let answered = self.in_flight.iter().map(|request| (request.correlation, request.purpose));
         let unanswered =
-            self.outgoing.iter().filter_map(|outgoing| Some((outgoing.correlation, outgoing.unanswered?)));
+            self.outgoing.iter().filter_map(|outgoing| Some((outgoing.correlation, outgoing.unanswered?.0)));
         let lost = answered.chain(unanswered);
         lost.map(|(correlation, purpose)| Lost { purpose, sent: sent(correlation) }).collect()
     }

@@ -17,24 +17,26 @@ impl KafkaClient {
         if self.nodes.values().any(Node::is_coming) {
             return;
         }
-        let known = |id: &NodeId| matches!(id, NodeId::Broker(_));
-        let all_failed = !self.nodes.iter().any(|(id, node)| known(id) && node.failures == 0);
-        let candidates =
-            self.nodes.iter().filter(|(id, node)| node.is_dialable(now) && (known(id) || all_failed));
+        let dialable = self.candidates().filter(|(.., from)| from.has_passed(now));
         // The fewest failures first: so a list is gone through, in its order, before anyone is tried twice.
-        let next = candidates.min_by_key(|(id, node)| (node.failures, !known(id), **id)).map(|(id, _)| *id);
-        if let Some(id) = next {
+        let next = dialable.min_by_key(|(id, node, _)| (node.failures, !is_known(*id), *id));
+        if let Some(id) = next.map(|(id, ..)| id) {
             self.dial(id, now);
         }
     }
 
+    /// When [`dial_any`](Self::dial_any) finds somebody.
     pub(super) fn next_dial(&self) -> Deadline {
-        let until = |node: &Node| match node.state {
-            State::BackingOff(until) => Deadline::at(until),
-            State::Idle => Deadline::at(Instant::ZERO),
-            _ => Deadline::NEVER,
-        };
-        self.nodes.values().map(until).min().unwrap_or(Deadline::NEVER)
+        self.candidates().map(|(.., from)| from).min().unwrap_or(Deadline::NEVER)
+    }
+
+    /// Whom to dial when nobody can be asked, and from when on. One list for the dial and for the wait: if they do not
+    /// agree, the wait is over at once and nothing is done, again and again.
+    fn candidates(&self) -> impl Iterator<Item = (NodeId, &Node, Deadline)> {
+        let has_hope = |node: &Node| node.failures == 0 && !node.moved;
+        let all_failed = !self.nodes.iter().any(|(id, node)| is_known(*id) && has_hope(node));
+        let allowed = self.nodes.iter().filter(move |(id, _)| is_known(**id) || all_failed);
+        allowed.filter_map(|(id, node)| Some((*id, node, Deadline::at(node.dialable_from()?))))
     }
 
     pub(super) fn dial(&mut self, id: NodeId, now: Instant) {
@@ -67,9 +69,16 @@ impl KafkaClient {
         {
             log::warn!("{trouble}");
         }
-        node.trouble = Some(trouble.clone());
-        self.metadata.shared().set_troubles(self.troubles());
+        // Where it was before it moved says nothing about where it is.
+        let moved = node.moved;
+        if !moved {
+            node.trouble = Some(trouble.clone());
+            self.metadata.shared().set_troubles(self.troubles());
+        }
         self.disconnect(id, now, &Error::new(ErrorKind::Network { trouble }));
+        if moved {
+            return;
+        }
         let Some(node) = self.nodes.get_mut(&id) else { return };
         if !node.addresses.is_empty() && stage != Stage::Produce && stage != Stage::Metadata {
             return self.dial(id, now);
@@ -117,7 +126,7 @@ impl KafkaClient {
     /// Closes what is not needed any more once nothing is under way on it: bootstrap connections when the brokers are
     /// known and nobody asks for metadata, and connections to where a broker was before it moved.
     pub(super) fn retire(&mut self, now: Instant) {
-        let known = !self.metadata.snapshot().brokers.is_empty();
+        let known = !self.metadata.snapshot().brokers.is_empty() && !self.metadata.is_due(now);
         let retired = |id: &NodeId, node: &Node| {
             let quiet = node.connection().is_none_or(|connection| connection.load() == 0);
             let bootstrap = matches!(id, NodeId::Bootstrap(_)) && matches!(node.state, State::Ready(_));
@@ -129,4 +138,9 @@ impl KafkaClient {
             self.disconnect(id, now, &Error::new(ErrorKind::Closed));
         }
     }
+}
+
+/// Told by the cluster, not by the configuration.
+fn is_known(id: NodeId) -> bool {
+    matches!(id, NodeId::Broker(_))
 }

@@ -51,27 +51,20 @@ impl Endpoint for KafkaClient {
             Incoming::Answer(request, frame) => answers.push((request, frame.to_vec())),
             Incoming::Broken(cause) => broken = Some(cause),
         });
-        let stage = stage_of(connection);
-        for (request, frame) in answers {
+        let mut answers = answers.into_iter();
+        while let Some((request, frame)) = answers.next() {
             if let Err(cause) = self.answer(id, &request, &frame, now) {
                 broken = Some(cause);
-                let lost = match request.purpose {
-                    Purpose::Produce(number) => Some(number),
-                    Purpose::Metadata => {
-                        self.metadata.failed(now, &mut self.random);
-                        None
-                    }
-                    Purpose::ApiVersions => None,
-                };
-                if let (Some(request), Some(node)) = (lost, self.nodes.get(&id)) {
-                    let trouble = node.trouble_at(Stage::Produce, broken.clone().unwrap_or_default());
-                    let error = Error::new(ErrorKind::Network { trouble });
-                    self.events.push_back(ClientEvent::Lost { request, sent: true, error });
+                // These have left the connection already, and its end must find all that have no answer.
+                let rest = std::iter::once(request).chain(answers.map(|(request, _)| request));
+                if let Some(connection) = self.nodes.get_mut(&id).and_then(Node::connection_mut) {
+                    connection.unanswered(rest);
                 }
                 break;
             }
         }
         if let Some(cause) = broken {
+            let stage = self.nodes.get(&id).and_then(Node::connection).map_or(Stage::Idle, stage_of);
             self.fail(id, stage, cause, now);
         }
     }
@@ -126,10 +119,12 @@ impl KafkaClient {
             Purpose::ApiVersions => {
                 let answer = handshake::answer(request.version, frame)?;
                 let Some(node) = self.nodes.get_mut(&id) else { return Ok(()) };
-                let State::Handshaking { connection, deadline } =
-                    std::mem::replace(&mut node.state, State::Idle)
-                else {
-                    return Err("an ApiVersions answer came that was not asked for".to_owned());
+                let (connection, deadline) = match std::mem::replace(&mut node.state, State::Idle) {
+                    State::Handshaking { connection, deadline } => (connection, deadline),
+                    other => {
+                        node.state = other;
+                        return Err("an ApiVersions answer came that was not asked for".to_owned());
+                    }
                 };
                 match answer {
                     Handshake::Again { version } => {
@@ -183,7 +178,11 @@ impl KafkaClient {
         if let Some(node) = self.nodes.get_mut(&id)
             && let Ok(millis @ 1..) = u64::try_from(millis)
         {
-            node.throttled = Some(now + Duration::from_millis(millis));
+            let until = now + Duration::from_millis(millis);
+            // An answer with a shorter time may have been on its way when the longer one was decided on.
+            node.throttled = node.throttled.max(Some(until));
+            let patience = Deadline::after(until, self.settings.request_timeout);
+            node.connection_mut().into_iter().for_each(|connection| connection.be_patient(patience));
         }
     }
 
@@ -198,6 +197,11 @@ impl KafkaClient {
                 node.port = broker.port;
                 node.addresses.clear();
                 node.moved = node.connection_id().is_some();
+                if let State::Resolving { ticket, .. } = node.state {
+                    // The addresses to come are those of the old name.
+                    self.tickets.remove(&ticket);
+                    node.state = State::Idle;
+                }
             }
         }
         let gone =

@@ -110,7 +110,7 @@ impl KafkaClient {
                 .is_some_and(|connection| connection.load() < self.settings.max_in_flight);
         }
         node.wanted = true;
-        if node.is_dialable(now) {
+        if node.dialable_from().is_some_and(|from| from <= now) {
             self.dial(id, now);
         }
         false
@@ -152,11 +152,8 @@ impl KafkaClient {
         for id in due {
             self.time_out(id, now);
         }
-        if self.metadata.is_due(now) {
-            self.ask_for_metadata(now);
-        } else {
-            self.retire(now);
-        }
+        self.retire(now);
+        self.ask_if_due(now);
     }
 
     /// Asks for metadata if that is due and somebody can be asked.
@@ -171,7 +168,10 @@ impl KafkaClient {
         let mut next = nodes.min().unwrap_or(Deadline::NEVER);
         if !self.metadata.is_due(now) {
             next = next.min(self.metadata.next_question());
-        } else if !self.nodes.values().any(|node| node.is_ready() || node.is_coming()) {
+        } else if self.nodes.values().any(Node::is_free) {
+            // Wanted since the last step, by what happened after it.
+            next = next.min(Deadline::at(now));
+        } else if !self.nodes.values().any(Node::is_coming) {
             // It is overdue and nobody can be asked: the next dial is the next chance.
             next = next.min(self.next_dial());
         }
@@ -203,11 +203,18 @@ impl KafkaClient {
         if node.throttled.is_some_and(|until| until <= now) {
             node.throttled = None;
         }
-        let Some(node) = self.nodes.get(&id).filter(|node| self.is_due(node, now)) else { return };
+        if !self.nodes.get(&id).is_some_and(|node| self.is_due(node, now)) {
+            return;
+        }
+        let Some(node) = self.nodes.get_mut(&id) else { return };
         let setup = self.settings.setup_timeout;
         let (limit, value, stage) = match &node.state {
             State::Idle => return,
-            State::BackingOff(_) => return self.dial(id, now),
+            State::BackingOff(_) => {
+                // Who still waits for it says so again; nobody else would ever take this back.
+                node.wanted = false;
+                return self.dial(id, now);
+            }
             State::Resolving { .. } => (Limit::ConnectionSetup, setup, Stage::Dns),
             State::Connecting { .. } => (Limit::ConnectionSetup, setup, Stage::Tcp),
             State::Handshaking { .. } => (Limit::ConnectionSetup, setup, Stage::ApiVersions),
@@ -228,9 +235,9 @@ impl KafkaClient {
     }
 
     pub(super) fn ask_for_metadata(&mut self, now: Instant) {
-        let ready = self.nodes.iter().filter(|(_, node)| node.is_ready() && node.throttled.is_none());
+        let free = self.nodes.iter().filter(|(_, node)| node.is_free());
         let load = |node: &Node| node.connection().map_or(0, Connection::load);
-        let Some(id) = least_loaded(ready.map(|(id, node)| (*id, load(node)))) else {
+        let Some(id) = least_loaded(free.map(|(id, node)| (*id, load(node)))) else {
             self.dial_any(now);
             return;
         };

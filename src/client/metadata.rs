@@ -28,14 +28,38 @@ pub(crate) struct Metadata {
     settings: MetadataSettings,
     snapshot: Arc<ClusterMetadata>,
     shared: Arc<SharedMetadata>,
-    /// The topics in use, and when that was last so.
-    topics: BTreeMap<Arc<str>, Instant>,
-    /// Somebody needs a newer answer than the last.
-    wanted: bool,
+    topics: BTreeMap<Arc<str>, TopicUse>,
+    wanted: Wanted,
+    /// A question is under way; one that repeats another, if `repeated`.
     asked: bool,
+    repeated: bool,
     last_answer: Option<Instant>,
+    /// No question before, however much it is wanted; and none that only repeats the last.
     not_before: Instant,
+    repeat_not_before: Instant,
+    /// Questions in a row without an answer, and those whose answer left something open. Apart: a topic that does not
+    /// exist must not delay the news of a leader of another.
     failures: u32,
+    repeats: u32,
+}
+
+/// What is to be known of a topic, and why.
+struct TopicUse {
+    last: Instant,
+    /// So many partitions have something to send: it is in use, however long ago the last record came.
+    held: usize,
+    /// Some question has named it. A topic that came while another question was under way waits for one of its own.
+    asked: bool,
+}
+
+/// Whether somebody needs a newer answer than the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wanted {
+    No,
+    /// The last one left something open; asked too often, it says the same.
+    Again,
+    /// Something happened that it could not know.
+    Soon,
 }
 
 impl Metadata {
@@ -45,11 +69,14 @@ impl Metadata {
             snapshot: shared.snapshot(),
             shared,
             topics: BTreeMap::new(),
-            wanted: true,
+            wanted: Wanted::Soon,
             asked: false,
+            repeated: false,
             last_answer: None,
             not_before: Instant::ZERO,
+            repeat_not_before: Instant::ZERO,
             failures: 0,
+            repeats: 0,
         }
     }
 
@@ -61,22 +88,43 @@ impl Metadata {
         &self.shared
     }
 
-    /// The next answer should come soon: a leader moved, a partition has none.
+    /// The next answer should come soon: a leader moved, a broker is gone.
     pub(crate) fn want(&mut self) {
-        self.wanted = true;
+        self.wanted = Wanted::Soon;
+    }
+
+    /// The last answer did not help: a partition is without a leader still. The next one comes later each time.
+    pub(crate) fn want_again(&mut self) {
+        self.wanted = self.wanted.max(Wanted::Again);
     }
 
     /// The topic is in use; if it is new, the cluster is asked at once.
     pub(crate) fn use_topic(&mut self, topic: &Arc<str>, now: Instant) {
-        if let Some(last) = self.topics.get_mut(topic) {
-            *last = now;
-        } else {
-            self.topics.insert(Arc::clone(topic), now);
+        self.topic_in_use(topic, now);
+    }
+
+    /// A partition of the topic has got something to send: until [`release_topic`](Self::release_topic) as often, the
+    /// topic is not forgotten.
+    pub(crate) fn hold_topic(&mut self, topic: &Arc<str>, now: Instant) {
+        self.topic_in_use(topic, now).held += 1;
+    }
+
+    pub(crate) fn release_topic(&mut self, topic: &Arc<str>, now: Instant) {
+        let topic = self.topic_in_use(topic, now);
+        topic.held = topic.held.saturating_sub(1);
+    }
+
+    fn topic_in_use(&mut self, topic: &Arc<str>, now: Instant) -> &mut TopicUse {
+        let fresh = TopicUse { last: now, held: 0, asked: false };
+        let used = self.topics.entry(Arc::clone(topic)).or_insert(fresh);
+        used.last = now;
+        if !used.asked {
+            self.wanted = Wanted::Soon;
             self.not_before = Instant::ZERO;
+        } else if self.snapshot.topic(topic).is_none() {
+            self.wanted = self.wanted.max(Wanted::Again);
         }
-        if self.snapshot.topic(topic).is_none() {
-            self.wanted = true;
-        }
+        used
     }
 
     /// Whether to ask now.
@@ -90,15 +138,20 @@ impl Metadata {
             return Deadline::NEVER;
         }
         let by_age = self.last_answer.map_or(Instant::ZERO, |last| last + self.settings.max_age);
-        let due = if self.wanted { Instant::ZERO } else { by_age };
+        let due = match self.wanted {
+            Wanted::No => by_age,
+            Wanted::Again => self.repeat_not_before,
+            Wanted::Soon => Instant::ZERO,
+        };
         Deadline::at(due.max(self.not_before))
     }
 
     pub(crate) fn request(&mut self, now: Instant) -> MetadataRequest {
         self.asked = true;
-        self.wanted = false;
+        self.repeated = std::mem::replace(&mut self.wanted, Wanted::No) == Wanted::Again;
         let idle = self.settings.max_idle;
-        self.topics.retain(|_, last| now.since(*last) < idle);
+        self.topics.retain(|_, used| used.held > 0 || !used.asked || now.since(used.last) < idle);
+        self.topics.values_mut().for_each(|used| used.asked = true);
         let topic =
             |name: &Arc<str>| MetadataRequestTopic { name: Some(name.to_string()), ..Default::default() };
         MetadataRequest {
@@ -112,20 +165,20 @@ impl Metadata {
     /// The question was not answered.
     pub(crate) fn failed(&mut self, now: Instant, random: &mut fastrand::Rng) {
         self.asked = false;
-        self.wanted = true;
-        self.retry_later(now, random);
+        self.wanted = Wanted::Soon;
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = now + self.settings.retry.delay(self.failures, random);
     }
 
     /// Takes an answer in and shows it to all.
     pub(crate) fn answered(&mut self, response: MetadataResponse, now: Instant, random: &mut fastrand::Rng) {
-        self.asked = false;
         if response.brokers.is_empty() {
             // A broker that is starting up. What is known is better than nothing.
             log::debug!("a metadata answer without brokers is passed over");
-            self.wanted = true;
-            self.retry_later(now, random);
-            return;
+            return self.failed(now, random);
         }
+        self.asked = false;
+        self.failures = 0;
         let mut next = ClusterMetadata { version: self.snapshot.version + 1, ..Default::default() };
         for broker in response.brokers {
             match u16::try_from(broker.port) {
@@ -149,6 +202,7 @@ impl Metadata {
             }
         }
         self.last_answer = Some(now);
+        self.not_before = now + self.settings.retry.initial;
         let unsettled = self.topics.keys().any(|name| {
             let topic = next.topics.get(name);
             topic.is_none_or(|topic| {
@@ -156,11 +210,14 @@ impl Metadata {
             })
         });
         if unsettled {
-            self.wanted = true;
-            self.retry_later(now, random);
-        } else {
-            self.failures = 0;
-            self.not_before = now + self.settings.retry.initial;
+            self.want_again();
+        }
+        self.repeats = if unsettled || self.repeated { self.repeats.saturating_add(1) } else { 0 };
+        self.repeat_not_before = now + self.settings.retry.delay(self.repeats, random);
+        if self.topics.values().any(|used| !used.asked) {
+            // It came after the question, and nothing was said of it.
+            self.wanted = Wanted::Soon;
+            self.not_before = Instant::ZERO;
         }
         self.snapshot = Arc::new(next);
         self.shared.publish(Arc::clone(&self.snapshot));
@@ -174,16 +231,22 @@ impl Metadata {
             Some((name, known)) => (Arc::clone(name), Some(known)),
             None => (Arc::from(name.as_str()), None),
         };
-        let metadata = match error {
-            Some(error) => TopicMetadata { error: Some(error), ..known.cloned().unwrap_or_default() },
-            None => TopicMetadata { id: topic.topic_id, error: None, partitions: partitions(&topic, known) },
+        let version = known.map_or(next.version, |known| known.version);
+        let mut metadata = match error {
+            Some(error) => {
+                TopicMetadata { version, error: Some(error), ..known.cloned().unwrap_or_default() }
+            }
+            None => TopicMetadata {
+                version,
+                id: topic.topic_id,
+                error: None,
+                partitions: partitions(&topic, known),
+            },
         };
+        if known != Some(&metadata) {
+            metadata.version = next.version;
+        }
         next.topics.insert(name, metadata);
-    }
-
-    fn retry_later(&mut self, now: Instant, random: &mut fastrand::Rng) {
-        self.failures = self.failures.saturating_add(1);
-        self.not_before = now + self.settings.retry.delay(self.failures, random);
     }
 }
 

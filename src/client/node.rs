@@ -94,13 +94,18 @@ impl Node {
         matches!(self.state, State::Resolving { .. } | State::Connecting { .. } | State::Handshaking { .. })
     }
 
-    /// May be dialled now.
-    pub(crate) fn is_dialable(&self, now: Instant) -> bool {
+    /// May be dialled from then on; `None` while there is a connection, or one on the way.
+    pub(crate) fn dialable_from(&self) -> Option<Instant> {
         match self.state {
-            State::Idle => true,
-            State::BackingOff(until) => until <= now,
-            _ => false,
+            State::Idle => Some(Instant::ZERO),
+            State::BackingOff(until) => Some(until),
+            _ => None,
         }
+    }
+
+    /// Can be asked something now.
+    pub(crate) fn is_free(&self) -> bool {
+        self.is_ready() && self.throttled.is_none()
     }
 
     /// When something has to happen by itself.

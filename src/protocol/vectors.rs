@@ -195,7 +195,7 @@ fn every_truncation_is_refused() {
 
 #[test]
 fn hostile_bytes_do_not_panic() {
-    const INPUTS: usize = 200_000;
+    let inputs = hostile_inputs(200_000);
     let mut random = fastrand::Rng::with_seed(0x5eed);
     let mut seeds: Vec<(i16, Vec<u8>)> = Vec::new();
     for exchange in exchanges().into_iter().step_by(3) {
@@ -203,7 +203,7 @@ fn hostile_bytes_do_not_panic() {
         seeds.extend([exchange.request, exchange.response, body].map(|bytes| (exchange.version, bytes)));
     }
     let mut accepted = 0;
-    for round in 0..INPUTS {
+    for round in 0..inputs {
         let (version, mut bytes) = if round % 4 == 0 {
             (random.i16(-1..15), (0..random.usize(0..100)).map(|_| random.u8(..)).collect())
         } else {
@@ -220,5 +220,14 @@ fn hostile_bytes_do_not_panic() {
         }
         accepted += usize::from(decode_everything(version, &bytes));
     }
-    assert!(accepted > INPUTS / 100, "only {accepted} inputs got anywhere, so this tests nothing");
+    assert!(accepted > inputs / 100, "only {accepted} inputs got anywhere, so this tests nothing");
+}
+
+/// How many inputs a test against hostile bytes tries: more if the environment asks for more, for a long run.
+///
+/// ```sh
+/// KAFKA_PRODUCER_HOSTILE_INPUTS=5000000 cargo test --release --all-features --lib hostile
+/// ```
+pub(crate) fn hostile_inputs(usually: usize) -> usize {
+    std::env::var("KAFKA_PRODUCER_HOSTILE_INPUTS").map_or(usually, |inputs| inputs.parse().unwrap())
 }

@@ -467,7 +467,7 @@ mod tests {
     fn hostile_batches_do_not_panic() {
         let seeds = recorded();
         let mut random = fastrand::Rng::with_seed(11);
-        for _ in 0..100_000 {
+        for _ in 0..crate::protocol::vectors::hostile_inputs(100_000) {
             let mut bytes = seeds[random.usize(..seeds.len())].2.clone();
             for _ in 0..random.usize(1..4) {
                 let at = random.usize(..bytes.len());
