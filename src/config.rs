@@ -258,7 +258,8 @@ impl ProducerConfig {
         self
     }
 
-    /// Between two attempts at the same batch: the first wait, and the most it doubles to. Default 100 ms and 1 s.
+    /// Between two attempts at the same batch: the first wait, and the most it doubles to; never below 1 ms. Default
+    /// 100 ms and 1 s.
     #[doc(alias = "retry_backoff_ms")]
     #[doc(alias = "retry_backoff_max_ms")]
     pub fn retry_backoff(mut self, first: Duration, most: Duration) -> Self {
@@ -267,7 +268,8 @@ impl ProducerConfig {
         self
     }
 
-    /// Between two attempts to reach a broker: the first wait, and the most it doubles to. Default 50 ms and 30 s.
+    /// Between two attempts to reach a broker: the first wait, and the most it doubles to; never below 1 ms. Default
+    /// 50 ms and 30 s.
     #[doc(alias = "reconnect_backoff_ms")]
     #[doc(alias = "reconnect_backoff_max_ms")]
     pub fn reconnect_backoff(mut self, first: Duration, most: Duration) -> Self {
@@ -382,10 +384,39 @@ impl ProducerConfig {
             let why = format!("it is {} bytes long; at most {LONGEST_CLIENT_ID} are sent", id.len());
             problems.push(ConfigProblem { key: "client_id".to_owned(), value: None, why });
         }
-        let most = i32::MAX as usize;
-        for (key, value) in [("max_request_size", self.max_request_size), ("batch_size", self.batch_size)] {
-            if value > most {
-                problems.push(problem(key, value, "the protocol can't carry more than 2147483647"));
+        if let Some(id) = self.client_id.as_ref().filter(|id| id.chars().any(char::is_control)) {
+            problems.push(problem("client_id", id, "control characters may not stand in it"));
+        }
+        let most = settings::LARGEST_REQUEST;
+        for (key, value) in [
+            ("max_request_size", Some(self.max_request_size)),
+            ("batch_size", Some(self.batch_size)),
+            ("produce_request_max_bytes", self.produce_request_max_bytes),
+        ] {
+            if let Some(value) = value.filter(|value| *value > most) {
+                let why = format!(
+                    "brokers take no request of more than {most} bytes (their socket.request.max.bytes)"
+                );
+                problems.push(problem(key, value, why));
+            }
+        }
+        if let Some(value) = self.batch_max_bytes.filter(|value| *value > self.max_request_size) {
+            let why = format!("it is more than max_request_size ({}); raise that too", self.max_request_size);
+            problems.push(problem("batch_max_bytes", value, why));
+        }
+        for (key, value) in [
+            ("connections_max_idle_ms", self.connections_max_idle),
+            ("metadata_max_idle_ms", self.metadata_max_idle),
+            ("metadata_max_age_ms", self.metadata_max_age),
+            ("request_timeout_ms", self.request_timeout),
+            ("socket_connection_setup_timeout_ms", self.socket_connection_setup_timeout),
+        ] {
+            if value < SHORTEST {
+                problems.push(problem(
+                    key,
+                    value.as_millis(),
+                    "it must be at least 10 ms, or nothing gets done in it",
+                ));
             }
         }
         if let Some(level) = self.compression_level
@@ -440,6 +471,9 @@ impl fmt::Debug for ProducerConfig {
 
 /// Some brokers' metrics can't carry more; the protocol could.
 const LONGEST_CLIENT_ID: usize = 1000;
+
+/// Of what would otherwise open and close connections, or ask for metadata, without end.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 fn problem(key: &str, value: impl fmt::Display, why: impl Into<String>) -> ConfigProblem {
     ConfigProblem { key: key.to_owned(), value: Some(value.to_string()), why: why.into() }

@@ -36,18 +36,20 @@ where
             Ok(Err(error)) => broken(format!("the sender's poll failed: {error}")),
             Err(panic) => broken(format!("the sender panicked: {}", words_of(&*panic))),
         };
-        if !error.is_closed() {
-            log::error!("{error}; every record that waits fails");
-        }
+        // After a panic the sender's state may be anything. So each step is on its own, the one that matters most
+        // comes first, and whoever waits for the end is told in any case.
+        let Self { mut sender, mut io, clock, topics, metadata, exit } = self;
         // Closed first: what is appended before is failed below, and nothing is after.
-        self.topics.close();
-        self.metadata.close();
-        let abandon = || self.sender.abandon(&error, &self.topics.queues(), self.clock.now());
-        // After a panic its state may be anything; what it can't fail by hand fails when it is dropped.
-        let _ = catch_unwind(AssertUnwindSafe(abandon));
-        let _ = self.io.flush(&self.clock, self.sender.client_mut());
-        drop(self.sender);
-        self.exit.done();
+        quietly(|| topics.close());
+        quietly(|| metadata.close());
+        quietly(|| sender.fail_queued(&error, &topics.queues()));
+        quietly(|| sender.fail_under_way(&error, clock.now()));
+        quietly(|| drop(io.flush(&clock, sender.client_mut())));
+        quietly(|| drop(sender));
+        exit.done();
+        if !error.is_closed() {
+            quietly(|| log::error!("{error}; every record that waited has failed"));
+        }
     }
 
     fn go_round(&mut self) -> io::Result<()> {
@@ -61,6 +63,13 @@ where
             let deadline = sender.sleep_until(clock.now());
             io.wait(deadline, clock, sender.client_mut())?;
         }
+    }
+}
+
+/// On the way out one more panic changes nothing; what it throws may panic when it is dropped.
+fn quietly(step: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(step)) {
+        std::mem::forget(panic);
     }
 }
 

@@ -148,13 +148,18 @@ pub(crate) struct Backoff {
     pub(crate) max: Duration,
 }
 
+/// Without any wait at all a broker that is down would cost a whole processor.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 impl Backoff {
     /// The delay after `failures` failures in a row (at least one).
     pub(crate) fn delay(&self, failures: u32, random: &mut fastrand::Rng) -> Duration {
         const JITTER: f64 = 0.2;
         let doublings = failures.saturating_sub(1).min(30);
-        let base = self.initial.saturating_mul(1 << doublings).min(self.max.max(self.initial));
-        base.mul_f64(1.0 - JITTER + 2.0 * JITTER * random.f64())
+        let base = self.initial.max(SHORTEST).saturating_mul(1 << doublings).min(self.max.max(self.initial));
+        let spread = 1.0 - JITTER + 2.0 * JITTER * random.f64();
+        // `mul_f64` panics where this says "for ever".
+        Duration::try_from_secs_f64(base.as_secs_f64() * spread).unwrap_or(Duration::MAX).max(SHORTEST)
     }
 }
 
@@ -204,6 +209,17 @@ mod tests {
         let now = Instant::from_nanos(5);
         assert!(Deadline::after(now, Duration::ZERO).has_passed(now));
         assert!(!Deadline::after(now, Duration::from_nanos(1)).has_passed(now));
+    }
+
+    #[test]
+    fn back_off_of_nothing_and_of_for_ever_are_both_something() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for failures in [0, 1, 40, u32::MAX] {
+            let nothing = Backoff { initial: Duration::ZERO, max: Duration::ZERO };
+            assert!((SHORTEST..SHORTEST * 2).contains(&nothing.delay(failures, &mut random)));
+            let for_ever = Backoff { initial: Duration::MAX, max: Duration::MAX };
+            assert!(for_ever.delay(failures, &mut random) > Duration::from_secs(1 << 40));
+        }
     }
 
     #[test]

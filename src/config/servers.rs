@@ -10,7 +10,14 @@ const DEFAULT_PORT: u16 = 9092;
 /// Reads `host`, `host:port`, `[v6]:port`, each perhaps behind `PROTOCOL://`.
 pub(crate) fn parse(server: &str) -> Result<(Arc<str>, u16), String> {
     let server = server.trim();
-    let address = server.split_once("://").map_or(server, |(_, address)| address);
+    let address = match server.split_once("://") {
+        None => server,
+        Some((protocol, address)) if protocol.eq_ignore_ascii_case("PLAINTEXT") => address,
+        // Taken for a decoration it would send in the clear what was meant to be encrypted.
+        Some((protocol, _)) => {
+            return Err(format!("'{protocol}' is not there yet, or not Kafka's; only PLAINTEXT:// is taken"));
+        }
+    };
     let (host, port) = match address.strip_prefix('[') {
         Some(rest) => {
             let (host, port) =
@@ -64,11 +71,23 @@ mod tests {
             ("[::1]", "::1", 9092),
             ("::1", "::1", 9092),
             ("PLAINTEXT://host:9094", "host", 9094),
+            ("plaintext://[::1]:9094", "::1", 9094),
             ("1.2.3.4:1", "1.2.3.4", 1),
         ] {
             assert_eq!(parse(text), Ok((Arc::from(host), port)), "{text}");
         }
-        for text in ["", ":9092", "host:", "host:0", "host:65536", "host:notaport", "[::1", "[::1]9092"] {
+        for text in [
+            "",
+            ":9092",
+            "host:",
+            "host:0",
+            "host:65536",
+            "host:notaport",
+            "[::1",
+            "[::1]9092",
+            "SSL://a:1",
+            "http://a",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

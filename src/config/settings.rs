@@ -68,7 +68,7 @@ impl Settings {
                 first_version,
                 request_max_bytes: config
                     .produce_request_max_bytes
-                    .unwrap_or((config.buffer_memory / (in_flight + 1)).max(config.max_request_size)),
+                    .unwrap_or_else(|| config.default_request_max_bytes()),
             },
             client: ClientSettings {
                 bootstrap: config
@@ -107,6 +107,15 @@ impl Settings {
     }
 }
 
+impl ProducerConfig {
+    /// What `buffer_memory` leaves for each request that may be under way; not so much that a broker would close the
+    /// connection for it, and room for the largest batch.
+    fn default_request_max_bytes(&self) -> usize {
+        let share = self.buffer_memory / self.max_in_flight_requests_per_connection.saturating_add(1);
+        share.min(LARGEST_REQUEST / 2).max(self.max_request_size)
+    }
+}
+
 fn next_client_id() -> String {
     static NEXT: std::sync::LazyLock<AtomicU64> = std::sync::LazyLock::new(|| AtomicU64::new(1));
     format!("kafka-producer-{}", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -114,6 +123,8 @@ fn next_client_id() -> String {
 
 /// What a request takes beside its batches, for a batch that is to fill one.
 const REQUEST_OVERHEAD: usize = 512;
+/// Brokers close connections on which a larger one is announced (`socket.request.max.bytes`).
+pub(super) const LARGEST_REQUEST: usize = 104_857_600;
 /// Uncompressed bytes of a batch that is to be compressed.
 const UNIT: usize = 128 << 10;
 const SMALLEST_BUFFER: usize = 4096;

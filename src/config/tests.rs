@@ -146,3 +146,36 @@ fn the_largest_durations_are_taken() {
     let config = ProducerConfig::new().linger(Duration::MAX).delivery_timeout(None).max_block(Duration::MAX);
     assert!(config.request_timeout(Duration::MAX).settings().is_ok());
 }
+
+#[test]
+fn what_can_not_work_is_refused() {
+    let refused = |config: ProducerConfig, key: &str| {
+        let error = config.settings().map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains(key), "{key}: {error}");
+    };
+    refused(ProducerConfig::new().bootstrap_servers(["SSL://a:1"]), "only PLAINTEXT:// is taken");
+    refused(ProducerConfig::new().client_id("a\0b"), "client_id");
+    refused(ProducerConfig::new().batch_max_bytes(10 << 20), "raise that too");
+    refused(ProducerConfig::new().max_request_size(1 << 30), "socket.request.max.bytes");
+    refused(ProducerConfig::new().produce_request_max_bytes(1 << 30), "socket.request.max.bytes");
+    refused(ProducerConfig::new().connections_max_idle(Duration::ZERO), "connections_max_idle_ms");
+    refused(ProducerConfig::new().metadata_max_idle(Duration::ZERO), "metadata_max_idle_ms");
+    refused(ProducerConfig::new().request_timeout(Duration::ZERO), "request_timeout_ms");
+    let level = ProducerConfig::new().compression_level(3);
+    refused(level, "compression_level = '3': none has no levels");
+}
+
+/// B38: every size and every time at its extremes is taken or refused, and never panics.
+#[test]
+fn extremes_are_taken_or_refused() {
+    let numbers = ["0", "1", "2147483647", "2147483648", "18446744073709551615"];
+    for key in keys::KEYS {
+        for number in numbers {
+            let Ok(config) = ProducerConfig::from_pairs([(key.name, number)]) else { continue };
+            let _ = config.settings();
+        }
+    }
+    let huge =
+        ProducerConfig::new().max_in_flight_requests_per_connection(usize::MAX).buffer_memory(usize::MAX);
+    assert!(huge.settings().is_ok_and(|settings| settings.sender.request_max_bytes <= 100 << 20));
+}

@@ -206,6 +206,11 @@ impl Readiness {
         self.timers.first().map_or(Deadline::NEVER, |(at, _)| Deadline::at(*at))
     }
 
+    /// Every partition that was ever met.
+    pub(crate) fn all(&self) -> Vec<u32> {
+        self.partitions.iter().flatten().map(|entry| entry.queue.index()).collect()
+    }
+
     fn entry(&self, index: u32) -> Option<&Entry> {
         self.partitions.get(index as usize)?.as_ref()
     }

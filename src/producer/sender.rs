@@ -118,24 +118,24 @@ impl Sender {
         &mut self.client
     }
 
-    /// Fails whatever is under way or queued in `queues`, and ends every connection.
-    pub(crate) fn abandon(&mut self, error: &Error, queues: &[Arc<PartitionQueue>], now: Instant) {
+    /// The end: fails what is queued, for good.
+    pub(crate) fn fail_queued(&mut self, error: &Error, queues: &[Arc<PartitionQueue>]) {
         self.drain.close_pool();
+        for batch in queues.iter().flat_map(|queue| self.drain.empty(queue)) {
+            batch.complete(BatchResult::Failed(error.clone()));
+        }
+    }
+
+    /// The end: hears what has been answered, fails what has not, and ends every connection.
+    pub(crate) fn fail_under_way(&mut self, error: &Error, now: Instant) {
+        self.hear_brokers(now);
         self.client.close(now);
         while let Some(event) = self.client.next_event() {
             if let ClientEvent::Lost { request, sent, .. } = event {
-                for (_, batch) in self
-                    .under_way
-                    .remove(&request)
-                    .map(|request| request.batches)
-                    .unwrap_or_default()
-                    .into_values()
-                {
-                    batch.complete(BatchResult::Failed(if sent {
-                        error.clone().maybe_written()
-                    } else {
-                        error.clone()
-                    }));
+                let request = self.under_way.remove(&request);
+                for (_, batch) in request.into_iter().flat_map(|request| request.batches.into_values()) {
+                    let error = if sent { error.clone().maybe_written() } else { error.clone() };
+                    batch.complete(BatchResult::Failed(error));
                 }
             }
         }
@@ -144,8 +144,10 @@ impl Sender {
                 batch.complete(BatchResult::Failed(error.clone().maybe_written()));
             }
         }
-        for queue in queues {
-            for batch in self.drain.empty(queue) {
+        // What was heard above may have put a batch back to be sent again: it will not be.
+        for index in self.readiness.all() {
+            let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { continue };
+            for batch in self.drain.empty(&queue) {
                 batch.complete(BatchResult::Failed(error.clone()));
             }
         }
