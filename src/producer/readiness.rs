@@ -66,6 +66,8 @@ struct Entry {
     /// Stands in `leaderless` or `lingering`, where it may stay when it has moved on: once, however often it comes.
     in_leaderless: bool,
     in_lingering: bool,
+    /// Whether it had something to send when [`Readiness::changed`] was asked last.
+    busy: bool,
 }
 
 impl Readiness {
@@ -83,6 +85,7 @@ impl Readiness {
             not_before: Instant::ZERO,
             in_leaderless: false,
             in_lingering: false,
+            busy: false,
         });
         index
     }
@@ -93,6 +96,13 @@ impl Readiness {
 
     pub(crate) fn place(&self, index: u32) -> Place {
         self.entry(index).map_or(Place::Idle, |entry| entry.place)
+    }
+
+    /// Whether the partition has something to send, if that is another answer than the last.
+    pub(crate) fn changed(&mut self, index: u32) -> Option<(&Arc<PartitionQueue>, bool)> {
+        let entry = self.partitions.get_mut(index as usize)?.as_mut()?;
+        let busy = entry.place != Place::Idle;
+        (std::mem::replace(&mut entry.busy, busy) != busy).then_some((&entry.queue, busy))
     }
 
     pub(crate) fn not_before(&self, index: u32) -> Instant {

@@ -191,7 +191,7 @@ impl Sender {
         }
         let front = loop {
             let Some(front) = self.drain.look(&queue) else {
-                return self.readiness.settle(index, Place::Idle, Deadline::NEVER);
+                return self.settle(index, Place::Idle, Deadline::NEVER, now);
             };
             if !self.settings.patience.is_over(front.created, now) {
                 break front;
@@ -201,22 +201,34 @@ impl Sender {
         let expiry = Deadline::after(front.created, self.settings.patience.delivery_timeout);
         let not_before = self.readiness.not_before(index);
         if not_before > now {
-            return self.readiness.settle(index, Place::BackingOff, expiry.min(Deadline::at(not_before)));
+            return self.settle(index, Place::BackingOff, expiry.min(Deadline::at(not_before)), now);
         }
         let lingers_until = front.created + self.settings.linger;
         // Not `lingers_until > now`: a batch made after this step began would "linger" with a linger of nothing.
         let lingers = now.since(front.created) < self.settings.linger;
         let hurry = front.full || self.closing.is_some() || self.drain.is_memory_wanted();
         if !hurry && lingers && self.drain.linger(&queue) {
-            return self.readiness.settle(index, Place::Lingering, expiry.min(Deadline::at(lingers_until)));
+            return self.settle(index, Place::Lingering, expiry.min(Deadline::at(lingers_until)), now);
         }
         let place = queue.place();
         match self.client.snapshot().leader(&place.topic, place.partition) {
-            Some(node) => self.readiness.settle(index, Place::Ready(node), expiry),
+            Some(node) => self.settle(index, Place::Ready(node), expiry, now),
             None => {
-                self.client.metadata_mut().want();
-                self.readiness.settle(index, Place::Leaderless, expiry);
+                self.client.metadata_mut().want_again();
+                self.settle(index, Place::Leaderless, expiry, now);
             }
+        }
+    }
+
+    /// Its topic is not forgotten as long as it has got something to send, however long that takes.
+    fn settle(&mut self, index: u32, place: Place, look_again: Deadline, now: Instant) {
+        self.readiness.settle(index, place, look_again);
+        let Some((queue, busy)) = self.readiness.changed(index) else { return };
+        let topic = Arc::clone(&queue.place().topic);
+        if busy {
+            self.client.metadata_mut().hold_topic(&topic, now);
+        } else {
+            self.client.metadata_mut().release_topic(&topic, now);
         }
     }
 
@@ -293,7 +305,7 @@ impl Sender {
         while let Some(index) = self.readiness.next_ready(node) {
             let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { continue };
             let Some(front) = self.drain.look(&queue) else {
-                self.readiness.settle(index, Place::Idle, Deadline::NEVER);
+                self.settle(index, Place::Idle, Deadline::NEVER, now);
                 continue;
             };
             if self.settings.patience.is_over(front.created, now) {
@@ -308,7 +320,7 @@ impl Sender {
             let limit = self.limits.limit(topic);
             if limit.is_some_and(|limit| !self.limits.begin(topic, index, front.bytes.min(limit))) {
                 let expiry = Deadline::after(front.created, self.settings.patience.delivery_timeout);
-                self.readiness.settle(index, Place::Learning, expiry);
+                self.settle(index, Place::Learning, expiry, now);
                 continue;
             }
             let Some(mut batch) = self.drain.pop(&queue) else { continue };
@@ -321,7 +333,7 @@ impl Sender {
             bytes += batch.len();
             batch.begin_attempt();
             let expiry = Deadline::after(batch.created(), self.settings.patience.delivery_timeout);
-            self.readiness.settle(index, Place::InFlight, expiry);
+            self.settle(index, Place::InFlight, expiry, now);
             batches.push((index, queue, batch));
         }
         batches
