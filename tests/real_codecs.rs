@@ -133,3 +133,11 @@ fn three_nodes_with_twelve_partitions_take_every_codec() {
         sends_and_reads_back(&cluster, 12, 3, Compression::None, acks);
     }
 }
+
+#[test]
+fn a_broker_of_3_9_takes_every_codec() {
+    let cluster = Cluster::builder(1).version("3.9.2").start();
+    for codec in codecs() {
+        sends_and_reads_back(&cluster, 3, 1, codec, Acks::All);
+    }
+}

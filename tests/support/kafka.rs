@@ -36,7 +36,7 @@ use crate::support::clock::{Deadline, Failure, deadline, retry};
 pub use self::admin::PartitionState;
 pub use self::builder::ClusterBuilder;
 pub use self::fetch::FetchedBatch;
-pub use self::install::VERSION;
+pub use self::install::VERSIONS;
 pub use self::read_back::{JvmRecord, PartitionSummary, SummaryCrc};
 pub use self::wire::Wire;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use super::dirs::{RunDir, in_dir};
-use super::install::Install;
+use super::install::{Install, VERSIONS};
 use super::node::{self, Node, properties_text, random_uuid};
 use super::ports::free_ports;
 use super::{Cluster, PATIENCE_SECS};
@@ -17,6 +17,7 @@ const ATTEMPTS: usize = 5;
 #[derive(Clone, Debug)]
 pub struct ClusterBuilder {
     nodes: usize,
+    version: String,
     /// Listener name and security protocol.
     listeners: Vec<(String, String)>,
     properties: Vec<(Option<i32>, String, String)>,
@@ -30,6 +31,7 @@ impl ClusterBuilder {
         assert!(nodes > 0, "a cluster has nodes");
         Self {
             nodes,
+            version: VERSIONS[0].into(),
             listeners: vec![
                 (node::PLAINTEXT.into(), "PLAINTEXT".into()),
                 (node::CONTROLLER.into(), "PLAINTEXT".into()),
@@ -38,6 +40,12 @@ impl ClusterBuilder {
             jvm_options: Vec::new(),
             format: None,
         }
+    }
+
+    /// One of [`VERSIONS`](super::VERSIONS).
+    pub fn version(mut self, version: &str) -> Self {
+        self.version = version.into();
+        self
     }
 
     /// A broker property of every node. Later ones win, also over the harness' own.
@@ -89,7 +97,7 @@ impl ClusterBuilder {
     /// Starts the nodes and waits until topics can be created.
     #[track_caller]
     pub fn start(self) -> Cluster {
-        let started = self.start_from(Install::get());
+        let started = self.start_from(Install::get(&self.version));
         started.unwrap_or_else(|why| panic!("cannot start {} broker(s): {why}", self.nodes))
     }
 

@@ -13,8 +13,8 @@ use super::dirs::{self, FileLock, in_dir};
 use super::process::{Finished, run};
 use super::train;
 
-/// Also in `tests/kafka/pom.xml`.
-pub const VERSION: &str = "4.3.1";
+/// The versions that can be started; the first unless a test asks for another.
+pub const VERSIONS: [&str; 2] = ["4.3.1", "3.9.2"];
 
 /// Far more than a fetch takes, for slow lines; a fetch under way elsewhere is waited for.
 const FETCH_LIMIT: Duration = Duration::from_secs(900);
@@ -49,6 +49,7 @@ appender.c.layout.pattern=%d %p %c - %m%n
 /// Where things are.
 #[derive(Clone, Debug)]
 pub struct Install {
+    version: &'static str,
     java: PathBuf,
     /// `…/libs/*`; java itself expands it. An archive fits only while the class path begins the
     /// same way, so nothing may come before it.
@@ -72,23 +73,27 @@ impl Install {
     /// # Panics
     ///
     /// When that fails: a machine without a JDK fails these tests, it does not skip them.
-    pub fn get() -> &'static Self {
-        static INSTALL: OnceLock<Result<Install, String>> = OnceLock::new();
-        match INSTALL.get_or_init(Self::make) {
+    pub fn get(version: &str) -> &'static Self {
+        static INSTALLS: [OnceLock<Result<Install, String>>; VERSIONS.len()] =
+            [const { OnceLock::new() }; VERSIONS.len()];
+        let known = VERSIONS.iter().zip(&INSTALLS).find(|(known, _)| **known == version);
+        let (version, install) = known.unwrap_or_else(|| panic!("{version} is none of {VERSIONS:?}"));
+        match install.get_or_init(|| Self::make(version)) {
             Ok(install) => install,
-            Err(why) => panic!("no Kafka {VERSION} to test against: {why}"),
+            Err(why) => panic!("no Kafka {version} to test against: {why}"),
         }
     }
 
-    fn make() -> Result<Self, String> {
+    fn make(version: &'static str) -> Result<Self, String> {
         let java = program("java").ok_or(NEEDS_JDK)?;
-        let home = dirs::root().join(VERSION);
+        let home = dirs::root().join(version);
         let libs = home.join("libs");
         let source = manifest_dir().join("tests/kafka/ReadBack.java");
         let built = home.join(format!("built-{:016x}", fingerprint(&java, &source)?));
         fs::create_dir_all(&home).map_err(in_dir(&home))?;
 
         let mut install = Self {
+            version,
             java,
             class_path: libs.join("*").into_os_string(),
             built: built.clone(),
@@ -103,7 +108,7 @@ impl Install {
         let _lock = FileLock::acquire(&home.join("install.lock"), FETCH_LIMIT.as_secs())?;
         let fetch_first = !libs.is_dir();
         if fetch_first {
-            fetch(&home, &libs)?;
+            fetch(version, &home, &libs)?;
         }
         // An archive belongs to the very files it was made from.
         if fetch_first || !complete.is_file() {
@@ -163,6 +168,14 @@ impl Install {
         self.built.join("bootstrap.checkpoint")
     }
 
+    /// The name of a tool's main class, which most have changed with 4.0.
+    pub(super) fn dump_log_segments(&self) -> &'static str {
+        match self.version.split('.').next() {
+            Some("3") => "kafka.tools.DumpLogSegments",
+            _ => "org.apache.kafka.tools.DumpLogSegments",
+        }
+    }
+
     pub(super) fn broker_command(&self, options: &[String], properties: &Path) -> Vec<OsString> {
         let mut command = self.java_command("broker", self.class_path.clone());
         command.extend(options.iter().map(Into::into));
@@ -215,7 +228,7 @@ impl Install {
     }
 }
 
-fn fetch(home: &Path, libs: &Path) -> Result<(), String> {
+fn fetch(version: &str, home: &Path, libs: &Path) -> Result<(), String> {
     let maven = program("mvn").ok_or(NEEDS_MAVEN)?;
     let partial = home.join("libs.partial");
     if partial.exists() {
@@ -231,6 +244,7 @@ fn fetch(home: &Path, libs: &Path) -> Result<(), String> {
         manifest_dir().join("tests/kafka/pom.xml").into(),
         "dependency:copy-dependencies".into(),
         "-DincludeScope=runtime".into(),
+        format!("-Dkafka.version={version}").into(),
         output,
     ];
     run(&command, FETCH_LIMIT)?;

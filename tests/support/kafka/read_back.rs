@@ -90,7 +90,7 @@ impl Cluster {
         let arguments = ["--deep-iteration", "--print-data-log", "--files", &files];
         let output = self
             .install
-            .tool("org.apache.kafka.tools.DumpLogSegments", &arguments, LIMIT)
+            .tool(self.install.dump_log_segments(), &arguments, LIMIT)
             .unwrap_or_else(|why| panic!("cannot dump {topic}-{partition}: {why}"));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
