@@ -49,7 +49,8 @@ fn expected(number: usize) -> Expected {
 fn sends_and_reads_back(nodes: usize) {
     let cluster = Cluster::start(nodes);
     for (acks, topic) in [(Acks::Leader, "acks-1"), (Acks::All, "acks-all")] {
-        cluster.create_topic(topic, PARTITIONS, nodes as i16, &[]);
+        // The records are of 2023: brokers would soon delete them.
+        cluster.create_topic(topic, PARTITIONS, nodes as i16, &[("retention.ms", "-1")]);
         let producer = KafkaProducer::builder()
             .bootstrap_servers(cluster.bootstrap_servers().split(','))
             .acks(acks)

@@ -1,9 +1,11 @@
-//! Topics whose limit is smaller than our batches, on a real broker.
+//! Topics with settings of their own, on a real broker: a limit below our batches, the broker's time.
 #![cfg(feature = "_real-brokers")]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
+#![allow(clippy::disallowed_types, reason = "no model checker runs here")]
 
 mod support;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use kafka_producer::{ErrorKind, KafkaProducer, ProducerRecord};
@@ -11,11 +13,32 @@ use support::kafka::Cluster;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Counts what the crate says of batches that are refused as too large.
+struct Refusals(AtomicUsize);
+
+static REFUSALS: Refusals = Refusals(AtomicUsize::new(0));
+
+impl log::Log for Refusals {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if record.args().to_string().contains("was refused as too large") {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
 #[test]
 fn batches_are_cut_up_until_the_topic_takes_them() {
+    log::set_logger(&REFUSALS).unwrap();
+    log::set_max_level(log::LevelFilter::Debug);
     let cluster = Cluster::start(1);
     for (topic, limit) in [("small", "1000"), ("middle", "100000")] {
-        cluster.create_topic(topic, 2, 1, &[("max.message.bytes", limit)]);
+        cluster.create_topic(topic, 2, 1, &[("max.message.bytes", limit), ("retention.ms", "-1")]);
         let producer =
             KafkaProducer::builder().bootstrap_servers([cluster.bootstrap_servers()]).build().unwrap();
         let futures: Vec<_> = (0..50_000)
@@ -27,6 +50,8 @@ fn batches_are_cut_up_until_the_topic_takes_them() {
             })
             .collect();
         producer.flush(PATIENCE).unwrap();
+        let refused = REFUSALS.0.swap(0, Ordering::SeqCst);
+        assert!((1..20).contains(&refused), "{refused} batches were refused to learn a limit of {limit}");
         let read = cluster.read_back(topic);
         assert_eq!(read.len(), futures.len());
         let mut places: Vec<_> = futures
@@ -52,4 +77,16 @@ fn batches_are_cut_up_until_the_topic_takes_them() {
             producer.send(ProducerRecord::to(topic).value(&too_large)).unwrap().get(PATIENCE).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::RefusedAsTooLarge { .. }), "{error}");
     }
+}
+
+#[test]
+fn the_brokers_time_is_told_where_the_topic_wants_it() {
+    let cluster = Cluster::start(1);
+    cluster.create_topic("t", 1, 1, &[("message.timestamp.type", "LogAppendTime")]);
+    let producer = KafkaProducer::builder().bootstrap_servers([cluster.bootstrap_servers()]).build().unwrap();
+    let metadata =
+        producer.send(ProducerRecord::to("t").timestamp(5).value("v")).unwrap().get(PATIENCE).unwrap();
+    let read = cluster.read_back("t");
+    assert_eq!(metadata.timestamp(), read[0].timestamp);
+    assert!(metadata.timestamp() > 5);
 }

@@ -153,12 +153,8 @@ impl Connection {
         while let Some(first) = self.outgoing.front() {
             let Some(rest) = self.offset.checked_sub(first.frame.len()) else { break };
             self.offset = rest;
-            over.extend(
-                self.outgoing
-                    .pop_front()
-                    .and_then(|outgoing| outgoing.unanswered)
-                    .map(|(purpose, _)| purpose),
-            );
+            let unanswered = self.outgoing.pop_front().and_then(|outgoing| outgoing.unanswered);
+            over.extend(unanswered.map(|(purpose, _)| purpose));
         }
         over
     }
@@ -196,7 +192,7 @@ impl Connection {
     }
 
     /// Puts back, in their order, requests whose answers are not believed: they are lost with the rest.
-    pub(crate) fn unanswered(&mut self, requests: impl DoubleEndedIterator<Item = InFlight>) {
+    pub(crate) fn put_back(&mut self, requests: impl DoubleEndedIterator<Item = InFlight>) {
         requests.rev().for_each(|request| self.in_flight.push_front(request));
     }
 

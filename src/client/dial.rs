@@ -60,6 +60,9 @@ impl KafkaClient {
     /// An attempt, or a connection, came to nothing.
     pub(super) fn fail(&mut self, id: NodeId, stage: Stage, cause: String, now: Instant) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
+        // Where it was before it moved says nothing about where it is.
+        let moved = node.moved;
+        let cause = if moved { format!("{cause}, at its address of before") } else { cause };
         let trouble = node.trouble_at(stage, cause);
         // One warning for each change of state: what goes on as it was is not news.
         if node
@@ -69,8 +72,6 @@ impl KafkaClient {
         {
             log::warn!("{trouble}");
         }
-        // Where it was before it moved says nothing about where it is.
-        let moved = node.moved;
         if !moved {
             node.trouble = Some(trouble.clone());
             self.metadata.shared().set_troubles(self.troubles());

@@ -58,7 +58,7 @@ impl Endpoint for KafkaClient {
                 // These have left the connection already, and its end must find all that have no answer.
                 let rest = std::iter::once(request).chain(answers.map(|(request, _)| request));
                 if let Some(connection) = self.nodes.get_mut(&id).and_then(Node::connection_mut) {
-                    connection.unanswered(rest);
+                    connection.put_back(rest);
                 }
                 break;
             }

@@ -152,6 +152,7 @@ impl KafkaClient {
         for id in due {
             self.time_out(id, now);
         }
+        // Even if metadata is due: a broker that has moved can't be dialled, and asked, before.
         self.retire(now);
         self.ask_if_due(now);
     }

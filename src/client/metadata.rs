@@ -30,7 +30,10 @@ pub(crate) struct Metadata {
     shared: Arc<SharedMetadata>,
     topics: BTreeMap<Arc<str>, TopicUse>,
     wanted: Wanted,
-    /// A question is under way; one that repeats another, if `repeated`.
+    /// The last answer left something open that somebody waits for. Apart from `wanted`: what else happens meanwhile
+    /// must not start the back-off anew.
+    open: bool,
+    /// A question is under way; about what was open before, if `repeated`.
     asked: bool,
     repeated: bool,
     last_answer: Option<Instant>,
@@ -70,6 +73,7 @@ impl Metadata {
             shared,
             topics: BTreeMap::new(),
             wanted: Wanted::Soon,
+            open: false,
             asked: false,
             repeated: false,
             last_answer: None,
@@ -95,6 +99,7 @@ impl Metadata {
 
     /// The last answer did not help: a partition is without a leader still. The next one comes later each time.
     pub(crate) fn want_again(&mut self) {
+        self.open = true;
         self.wanted = self.wanted.max(Wanted::Again);
     }
 
@@ -148,7 +153,8 @@ impl Metadata {
 
     pub(crate) fn request(&mut self, now: Instant) -> MetadataRequest {
         self.asked = true;
-        self.repeated = std::mem::replace(&mut self.wanted, Wanted::No) == Wanted::Again;
+        self.wanted = Wanted::No;
+        self.repeated = std::mem::take(&mut self.open);
         let idle = self.settings.max_idle;
         self.topics.retain(|_, used| used.held > 0 || !used.asked || now.since(used.last) < idle);
         self.topics.values_mut().for_each(|used| used.asked = true);
@@ -212,7 +218,7 @@ impl Metadata {
         if unsettled {
             self.want_again();
         }
-        self.repeats = if unsettled || self.repeated { self.repeats.saturating_add(1) } else { 0 };
+        self.repeats = if self.open || self.repeated { self.repeats.saturating_add(1) } else { 0 };
         self.repeat_not_before = now + self.settings.retry.delay(self.repeats, random);
         if self.topics.values().any(|used| !used.asked) {
             // It came after the question, and nothing was said of it.
@@ -231,18 +237,11 @@ impl Metadata {
             Some((name, known)) => (Arc::clone(name), Some(known)),
             None => (Arc::from(name.as_str()), None),
         };
-        let version = known.map_or(next.version, |known| known.version);
-        let mut metadata = match error {
-            Some(error) => {
-                TopicMetadata { version, error: Some(error), ..known.cloned().unwrap_or_default() }
-            }
-            None => TopicMetadata {
-                version,
-                id: topic.topic_id,
-                error: None,
-                partitions: partitions(&topic, known),
-            },
-        };
+        let mut metadata = TopicMetadata { error, ..known.cloned().unwrap_or_default() };
+        if error.is_none() {
+            metadata.id = topic.topic_id;
+            metadata.partitions = partitions(&topic, known);
+        }
         if known != Some(&metadata) {
             metadata.version = next.version;
         }

@@ -179,3 +179,87 @@ fn extremes_are_taken_or_refused() {
         ProducerConfig::new().max_in_flight_requests_per_connection(usize::MAX).buffer_memory(usize::MAX);
     assert!(huge.settings().is_ok_and(|settings| settings.sender.request_max_bytes <= 100 << 20));
 }
+
+/// Every setting that acts, and where it arrives.
+#[test]
+fn every_setting_reaches_the_place_where_it_acts() {
+    type Place = fn(&Settings) -> String;
+    let places: &[(&str, &str, Place)] = &[
+        ("bootstrap_servers", "a:1,b:2", |s| {
+            s.client.bootstrap.iter().map(|(h, p)| format!("{h}:{p}")).collect::<Vec<_>>().join(",")
+        }),
+        ("client_id", "me", |s| s.client.client_id.clone()),
+        ("acks", "1", |s| s.sender.acks.to_string()),
+        ("compression_type", "none", |s| s.accumulator.encoding.compression.to_string()),
+        ("compression_level", "none", |s| {
+            s.accumulator.encoding.level.map_or("none".into(), |level| level.to_string())
+        }),
+        ("retries", "7", |s| s.sender.patience.retries.to_string()),
+        ("batch_size", "7001", |s| s.accumulator.batch_size.to_string()),
+        ("batch_max_bytes", "70001", |s| s.accumulator.batch_max_bytes.to_string()),
+        ("produce_request_max_bytes", "7000001", |s| s.sender.request_max_bytes.to_string()),
+        ("linger_ms", "7", |s| s.sender.linger.as_millis().to_string()),
+        ("buffer_memory", "7000001", |s| s.buffer_memory.to_string()),
+        ("max_block_ms", "7", |s| {
+            format!(
+                "{}{}",
+                s.max_block.as_millis(),
+                if s.accumulator.max_block == s.max_block { "" } else { "!" }
+            )
+        }),
+        ("max_request_size", "700001", |s| s.max_request_size.to_string()),
+        ("max_in_flight_requests_per_connection", "7", |s| s.client.max_in_flight.to_string()),
+        ("request_timeout_ms", "7000", |s| {
+            format!(
+                "{}{}",
+                s.sender.request_timeout.as_millis(),
+                if s.client.request_timeout == s.sender.request_timeout { "" } else { "!" }
+            )
+        }),
+        ("delivery_timeout_ms", "70000", |s| {
+            s.sender.patience.delivery_timeout.unwrap().as_millis().to_string()
+        }),
+        ("retry_backoff_ms", "77", |s| {
+            format!(
+                "{}{}",
+                s.sender.retry.initial.as_millis(),
+                if s.client.metadata.retry.initial == s.sender.retry.initial { "" } else { "!" }
+            )
+        }),
+        ("retry_backoff_max_ms", "7777", |s| s.sender.retry.max.as_millis().to_string()),
+        ("reconnect_backoff_ms", "77", |s| s.client.reconnect.initial.as_millis().to_string()),
+        ("reconnect_backoff_max_ms", "7777", |s| s.client.reconnect.max.as_millis().to_string()),
+        ("socket_connection_setup_timeout_ms", "777", |s| s.client.setup_timeout.as_millis().to_string()),
+        ("connections_max_idle_ms", "7777", |s| s.client.max_idle.as_millis().to_string()),
+        ("metadata_max_age_ms", "7777", |s| s.client.metadata.max_age.as_millis().to_string()),
+        ("metadata_max_idle_ms", "7777", |s| s.client.metadata.max_idle.as_millis().to_string()),
+        ("allow_auto_create_topics", "false", |s| s.client.metadata.allow_auto_create_topics.to_string()),
+        ("receive_message_max_bytes", "7777", |s| s.client.receive_message_max_bytes.to_string()),
+        ("send_buffer_bytes", "7777", |s| s.socket.send_buffer_bytes.unwrap().to_string()),
+        ("receive_buffer_bytes", "7777", |s| s.socket.receive_buffer_bytes.unwrap().to_string()),
+        ("socket_options", "TCP_NODELAY=0,SO_KEEPALIVE=1", |s| {
+            format!(
+                "TCP_NODELAY={},SO_KEEPALIVE={}",
+                u8::from(s.socket.no_delay),
+                u8::from(s.socket.keep_alive)
+            )
+        }),
+        ("sock_chunk_bytes", "7777", |s| s.socket.read_size.to_string()),
+        ("sock_chunk_buffer_count", "7", |s| s.socket.reads_a_turn.to_string()),
+    ];
+    assert!(
+        keys::KEYS.iter().map(|key| key.name).eq(places.iter().map(|(key, ..)| *key)),
+        "a setting is not in this table"
+    );
+    for (key, value, place) in places {
+        let settings = ProducerConfig::from_pairs([(*key, *value)]).unwrap().settings().unwrap();
+        assert_eq!(place(&settings), *value, "{key}");
+    }
+    #[cfg(feature = "gzip")]
+    {
+        let level = [("compression.type", "gzip"), ("compression_level", "9")];
+        let settings = ProducerConfig::from_pairs(level).unwrap().settings().unwrap();
+        assert_eq!(settings.accumulator.encoding.compression, Compression::Gzip);
+        assert_eq!(settings.accumulator.encoding.level, Some(9));
+    }
+}

@@ -1,52 +1,10 @@
 //! The client's room: time-outs, brokers that move, answers that can't be read, metadata that is asked for in time and
 //! no more than that.
 
+use super::mischief::Mischief;
 use super::*;
 use crate::config::Acks;
-
-/// What the network does to answers and to brokers, beyond what the mock broker itself does wrong.
-#[derive(Default)]
-pub(super) struct Mischief {
-    /// Brokers that read nothing any more.
-    stalled: Vec<usize>,
-    /// The first of several answers is cut short; all come in one read.
-    garbled: bool,
-    /// So many answers pass; the rest wait.
-    passing: Option<usize>,
-    waiting: BTreeMap<ConnectionId, Vec<Outgoing>>,
-}
-
-impl Mischief {
-    pub(super) fn does_not_read(&self, broker: usize) -> bool {
-        self.stalled.contains(&broker)
-    }
-
-    pub(super) fn pass(&mut self, connection: ConnectionId, outgoing: Vec<Outgoing>) -> Vec<Outgoing> {
-        let mut passed = self.waiting.remove(&connection).unwrap_or_default();
-        passed.extend(outgoing);
-        if let Some(passing) = &mut self.passing {
-            let waiting = passed.split_off((*passing).min(passed.len()));
-            *passing -= passed.len();
-            self.waiting.insert(connection, waiting);
-        }
-        passed
-    }
-
-    pub(super) fn garble(&self, outgoing: &[Outgoing]) -> Option<Vec<u8>> {
-        if !self.garbled || outgoing.is_empty() {
-            return None;
-        }
-        let frame = |outgoing: &Outgoing| match outgoing {
-            Outgoing::Write(frame) => frame.to_vec(),
-            Outgoing::Close => Vec::new(),
-        };
-        let first = frame(&outgoing[0]);
-        // Its length, the number of its request, and one byte that makes no sense.
-        let short = [&5_i32.to_be_bytes()[..], &first[4..8], &[0]].concat();
-        let rest = outgoing[1..].iter().flat_map(frame);
-        Some(short.into_iter().chain(rest).collect())
-    }
-}
+use crate::error::{Origin, Stage};
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -95,12 +53,13 @@ fn metadata_behind_an_answer_that_can_not_be_read_is_asked_for_again() {
 
 #[test]
 fn a_produce_answer_that_can_not_be_read_is_told_as_such() {
-    let mut world = World::with_topic(1, 1, config().retries(0));
+    let mut world = World::with_topic(1, 1, config());
     world.mischief.garbled = true;
-    let future = world.send(0, b"v");
-    world.run_until(secs(1), |_| future.is_done());
-    let error = future.exception().unwrap().to_string();
-    assert!(error.contains("at Produce: its Produce answer can't be read"), "{error}");
+    let _future = world.send(0, b"v");
+    world.settle();
+    let troubles = world.sender.client_mut().troubles();
+    assert_eq!(troubles.iter().map(|trouble| trouble.stage).collect::<Vec<_>>(), [Stage::Produce]);
+    assert!(troubles[0].cause.starts_with("its Produce answer can't be read"), "{troubles:?}");
 }
 
 #[test]
@@ -117,10 +76,13 @@ fn a_topic_with_records_in_wait_is_not_forgotten() {
 
 #[test]
 fn a_topic_is_asked_about_at_least_once() {
-    let mut world = World::new(1, config().metadata_max_idle(Duration::ZERO));
+    let mut world = World::new(1, config().metadata_max_idle(millis(10)));
     world.core.cluster.create_topic("t", 1);
+    world.stop(0);
     world.ask_for("t");
-    world.run_until(secs(1), |world| knows(world, "t"));
+    world.run_for(secs(1));
+    world.core.cluster.brokers[0].running = true;
+    world.run_until(MINUTE, |world| knows(world, "t"));
 }
 
 #[test]
@@ -175,28 +137,46 @@ fn a_broker_that_moved_is_used_where_it_is_when_the_old_connection_is_done() {
 #[test]
 fn a_broker_that_moves_while_its_name_is_looked_up_is_dialled_where_it_is() {
     let mut world = World::with_topic(2, 2, config());
+    world.run_for(secs(1));
     world.stop(1);
     world.core.cluster.brokers[1].running = true;
-    world.mischief.passing = Some(0);
+    world.core.cluster.brokers[1].port += 2;
     want(&mut world);
-    world.run_for(secs(1));
     let future = world.send(1, b"v");
-    world.sender.hear(world.clock.now());
-    world.sender.act(world.clock.now());
-    let Some(Command::Resolve { ticket, .. }) = world.sender.client_mut().next_command() else {
-        panic!("it is not looked up")
-    };
-    world.core.cluster.brokers[1].port += 7;
-    // Metadata says so, before the name of old is found.
     let now = world.clock.now();
-    world.mischief.waiting.clear();
-    world.mischief.passing = None;
-    world.run_for(secs(31));
-    let dials = world.dials.len();
-    world.sender.client_mut().resolved(ticket, Ok(vec![([127, 0, 0, 1], FIRST_PORT).into()]), now);
-    world.settle();
-    assert_eq!(world.dials.len(), dials, "what was found of the old name is not dialled");
-    world.run_until(MINUTE, |_| future.is_done());
+    let look_up = |world: &mut World| loop {
+        match world.sender.client_mut().next_command() {
+            Some(Command::Resolve { ticket, port, .. }) => return (ticket, port),
+            Some(Command::Close { .. }) => {}
+            command => panic!("{command:?}"),
+        }
+    };
+    world.sender.hear(now);
+    world.sender.act(now);
+    let (before, port) = look_up(&mut world);
+    assert_eq!(port, FIRST_PORT + 1);
+    world.exchange(); // Metadata, which tells of the move.
+    world.sender.hear(now);
+    world.sender.act(now);
+    let (after, port) = look_up(&mut world);
+    assert_eq!(port, FIRST_PORT + 3);
+    let address = |port| Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]);
+    world.sender.client_mut().resolved(before, address(FIRST_PORT + 1), now);
+    assert_eq!(world.sender.client_mut().next_command(), None, "the address of old is not dialled");
+    world.sender.client_mut().resolved(after, address(FIRST_PORT + 3), now);
+    world.run_until(secs(1), |_| future.is_done());
+}
+
+#[test]
+fn the_end_of_a_connection_to_where_a_broker_was_is_not_held_against_it() {
+    let (mut world, future) = moved();
+    world.mischief = Mischief::default();
+    world.stop(0);
+    world.core.cluster.brokers[0].running = true;
+    let troubles = world.sender.client_mut().troubles();
+    assert!(troubles.iter().all(|trouble| trouble.origin == Origin::Bootstrap), "{troubles:?}");
+    let took = world.run_until(secs(1), |_| future.is_done());
+    assert!(took < millis(125), "the back-off of the batch, not that of the broker: {took:?}");
 }
 
 #[test]
@@ -316,4 +296,12 @@ fn an_answer_that_changes_nothing_for_a_topic_leaves_its_version() {
     want(&mut world);
     world.run_for(secs(1));
     assert_eq!(version(&world), world.metadata.version());
+}
+
+#[test]
+fn who_waits_for_metadata_may_ask_for_more_of_it() {
+    let world = World::with_topic(1, 1, config());
+    let (metadata, deadline) = (&world.metadata, Deadline::at(world.clock.now()));
+    let awaited = metadata.wait(&world.clock, deadline, |_| Some(metadata.snapshot().version()));
+    assert!(matches!(awaited, crate::client::Awaited::Found(version) if version == metadata.version()));
 }

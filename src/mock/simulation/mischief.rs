@@ -1,0 +1,104 @@
+//! A network and brokers that do everything wrong, by a seed.
+
+use super::*;
+use crate::config::Acks;
+
+/// What the network does to answers and to brokers, beyond what the mock broker itself does wrong.
+#[derive(Default)]
+pub(super) struct Mischief {
+    /// Brokers that read nothing any more.
+    pub(super) stalled: Vec<usize>,
+    /// The first of several answers is cut short; all come in one read.
+    pub(super) garbled: bool,
+    /// So many answers pass; the rest wait.
+    pub(super) passing: Option<usize>,
+    pub(super) waiting: BTreeMap<ConnectionId, Vec<Outgoing>>,
+}
+
+impl Mischief {
+    pub(super) fn does_not_read(&self, broker: usize) -> bool {
+        self.stalled.contains(&broker)
+    }
+
+    pub(super) fn pass(&mut self, connection: ConnectionId, outgoing: Vec<Outgoing>) -> Vec<Outgoing> {
+        let mut passed = self.waiting.remove(&connection).unwrap_or_default();
+        passed.extend(outgoing);
+        if let Some(passing) = &mut self.passing {
+            let waiting = passed.split_off((*passing).min(passed.len()));
+            *passing -= passed.len();
+            self.waiting.insert(connection, waiting);
+        }
+        passed
+    }
+
+    pub(super) fn garble(&self, outgoing: &[Outgoing]) -> Option<Vec<u8>> {
+        let frame = |outgoing: &Outgoing| match outgoing {
+            Outgoing::Write(frame) => Some(frame.to_vec()),
+            Outgoing::Close => None,
+        };
+        let first = outgoing.first().filter(|_| self.garbled).and_then(frame)?;
+        // Its length, the number of its request, and one byte that makes no sense.
+        let short = [&5_i32.to_be_bytes()[..], &first[4..8], &[0]].concat();
+        let rest = outgoing[1..].iter().filter_map(frame).flatten();
+        Some(short.into_iter().chain(rest).collect())
+    }
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// Whatever happens for a while: when it is over, everything gets through, and nobody goes in circles.
+#[test]
+fn all_kinds_of_trouble_pass() {
+    for seed in 0..40 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let acks = if random.bool() { Acks::All } else { Acks::None };
+        let limits = config()
+            .delivery_timeout(None)
+            .retries(u32::MAX)
+            .request_timeout(secs(3))
+            .socket_connection_setup_timeout(secs(1))
+            .reconnect_backoff(millis(50), secs(1));
+        let mut world = World::with_topic(3, 6, limits.acks(acks));
+        let mut futures = Vec::new();
+        let (start, steps) = (world.clock.now(), world.steps);
+        for _ in 0..100 {
+            let broker = random.usize(..3);
+            match random.u8(..10) {
+                0 => world.stop(broker),
+                1 => world.core.cluster.brokers[broker].running = true,
+                2 => world.core.cluster.brokers[broker].port += 3,
+                3 => world.core.cluster.brokers[broker].throttle_ms = random.i32(0..2000),
+                4 => world.mischief.stalled = vec![broker],
+                5 => world.mischief.garbled = !world.mischief.garbled,
+                6 => world.mischief.passing = random.bool().then(|| random.usize(..5)),
+                7 => world.black_holes = vec![broker],
+                8 => world.core.faults.held[broker] = random.bool(),
+                _ => {
+                    let partition = world.core.cluster.partition_mut("t", random.usize(..6) as i32).unwrap();
+                    partition.leader = broker;
+                    partition.leader_epoch += 1;
+                }
+            }
+            futures.extend((0..random.usize(..4)).map(|_| world.send(random.usize(..6), b"v")));
+            world.run_for(millis(random.u64(..1500)));
+        }
+        world.mischief = Mischief::default();
+        world.black_holes.clear();
+        for broker in 0..3 {
+            world.core.faults.held[broker] = false;
+            world.core.cluster.brokers[broker].running = true;
+            world.core.cluster.brokers[broker].throttle_ms = 0;
+        }
+        world.run_until(secs(10), |_| futures.iter().all(FutureRecordMetadata::is_done));
+        assert!(futures.iter().all(FutureRecordMetadata::succeeded), "seed {seed}");
+        let (steps, took) = (world.steps - steps, world.clock.now().since(start));
+        assert!(steps < 40 * took.as_secs(), "seed {seed}: {steps} steps in {took:?}");
+        world.run_for(secs(600));
+        let (steps, dials) = (world.steps, world.dials.len());
+        world.run_for(secs(3600));
+        let (steps, dials) = (world.steps - steps, world.dials.len() - dials);
+        assert!(steps < 200 && dials < 20, "seed {seed}: {steps} steps and {dials} dials in an idle hour");
+    }
+}
