@@ -1,6 +1,7 @@
 //! LOGIC: from a record to its result. Sans-IO but for the user threads' waiting; the sender is stepped by `thread.rs`.
 
 mod accumulator;
+mod answers;
 mod batch;
 mod buffer;
 mod callback;
@@ -11,6 +12,7 @@ mod limits;
 mod outcome;
 mod partitioner;
 mod readiness;
+mod requests;
 mod sealing;
 mod sender;
 mod topics;
@@ -29,7 +31,8 @@ pub use future::{FutureRecordMetadata, RecordMetadata};
 pub(crate) use inbox::Inbox;
 pub(crate) use outcome::Patience;
 pub use partitioner::{DefaultPartitioner, Partitioner};
+pub(crate) use requests::FIRST_VERSION_OF_RECORD_BATCHES;
 #[cfg(feature = "zstd")]
-pub(crate) use sender::FIRST_VERSION_OF_ZSTD;
-pub(crate) use sender::{FIRST_VERSION_OF_RECORD_BATCHES, Sender, SenderSettings};
+pub(crate) use requests::FIRST_VERSION_OF_ZSTD;
+pub(crate) use sender::{Sender, SenderSettings};
 pub(crate) use topics::{TopicHandle, TopicTable};

@@ -8,19 +8,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::{ClientEvent, KafkaClient, NodeId};
-use crate::error::{Error, ErrorKind};
+use crate::client::{ClientEvent, KafkaClient};
+use crate::error::Error;
 use crate::producer::accumulator::PartitionQueue;
 use crate::producer::batch::SealedBatch;
 use crate::producer::drain::Drain;
 use crate::producer::future::BatchResult;
 use crate::producer::inbox::Notices;
 use crate::producer::limits::SizeLimits;
-use crate::producer::outcome::{self, Patience, Verdict};
+use crate::producer::outcome::Patience;
 use crate::producer::readiness::{Place, Readiness};
-use crate::protocol::{
-    ProducePartition, ProducePartitionResponse, ProduceRequest, ProduceResponse, ProduceTopic, Uuid,
-};
+use crate::protocol::Uuid;
 use crate::time::{Backoff, Deadline, Instant};
 
 #[derive(Clone, Debug)]
@@ -38,22 +36,22 @@ pub(crate) struct SenderSettings {
 }
 
 pub(crate) struct Sender {
-    settings: SenderSettings,
-    drain: Drain,
-    client: KafkaClient,
-    readiness: Readiness,
-    limits: SizeLimits,
-    under_way: BTreeMap<u64, UnderWay>,
-    next_request: u64,
-    closing: Option<Deadline>,
-    random: fastrand::Rng,
+    pub(super) settings: SenderSettings,
+    pub(super) drain: Drain,
+    pub(super) client: KafkaClient,
+    pub(super) readiness: Readiness,
+    pub(super) limits: SizeLimits,
+    pub(super) under_way: BTreeMap<u64, UnderWay>,
+    pub(super) next_request: u64,
+    pub(super) closing: Option<Deadline>,
+    pub(super) random: fastrand::Rng,
 }
 
 /// The batches of one request, by topic and partition, as its answer will name them.
-struct UnderWay {
-    batches: BTreeMap<(Arc<str>, i32), (u32, SealedBatch)>,
+pub(super) struct UnderWay {
+    pub(super) batches: BTreeMap<(Arc<str>, i32), (u32, SealedBatch)>,
     /// From version 13 on an answer names topics by id: those of the time of the request.
-    topic_ids: BTreeMap<Uuid, Arc<str>>,
+    pub(super) topic_ids: BTreeMap<Uuid, Arc<str>>,
 }
 
 impl Sender {
@@ -184,7 +182,7 @@ impl Sender {
     }
 
     /// Puts a partition where it belongs.
-    fn consider(&mut self, index: u32, now: Instant) {
+    pub(super) fn consider(&mut self, index: u32, now: Instant) {
         let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { return };
         if matches!(self.readiness.place(index), Place::InFlight | Place::Learning) {
             return;
@@ -221,7 +219,7 @@ impl Sender {
     }
 
     /// Its topic is not forgotten as long as it has got something to send, however long that takes.
-    fn settle(&mut self, index: u32, place: Place, look_again: Deadline, now: Instant) {
+    pub(super) fn settle(&mut self, index: u32, place: Place, look_again: Deadline, now: Instant) {
         self.readiness.settle(index, place, look_again);
         let Some((queue, busy)) = self.readiness.changed(index) else { return };
         let topic = Arc::clone(&queue.place().topic);
@@ -233,12 +231,12 @@ impl Sender {
     }
 
     /// For a partition that has been taken out of where it was.
-    fn reconsider(&mut self, index: u32, now: Instant) {
+    pub(super) fn reconsider(&mut self, index: u32, now: Instant) {
         self.readiness.settle(index, Place::Idle, Deadline::NEVER);
         self.consider(index, now);
     }
 
-    fn expire(&mut self, queue: &PartitionQueue, now: Instant) {
+    pub(super) fn expire(&mut self, queue: &PartitionQueue, now: Instant) {
         let Some(batch) = self.drain.pop(queue) else { return };
         let place = queue.place();
         let why_not = match self.client.snapshot().leader(&place.topic, place.partition) {
@@ -287,238 +285,4 @@ impl Sender {
             }
         }
     }
-
-    fn send_to(&mut self, node: NodeId, now: Instant) {
-        while self.readiness.has_ready(node) && self.client.poll_ready(node, now) {
-            let batches = self.collect(node, now);
-            if batches.is_empty() {
-                return;
-            }
-            self.send(node, batches, now);
-        }
-    }
-
-    /// Takes from the front of each ready partition what fits into one request.
-    fn collect(&mut self, node: NodeId, now: Instant) -> Vec<(u32, Arc<PartitionQueue>, SealedBatch)> {
-        let mut batches = Vec::new();
-        let mut bytes = 0;
-        while let Some(index) = self.readiness.next_ready(node) {
-            let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { continue };
-            let Some(front) = self.drain.look(&queue) else {
-                self.settle(index, Place::Idle, Deadline::NEVER, now);
-                continue;
-            };
-            if self.settings.patience.is_over(front.created, now) {
-                self.reconsider(index, now);
-                continue;
-            }
-            if !batches.is_empty() && bytes + front.bytes > self.settings.request_max_bytes {
-                self.readiness.still_ready(node, index);
-                break;
-            }
-            let topic = &queue.place().topic;
-            let limit = self.limits.limit(topic);
-            if limit.is_some_and(|limit| !self.limits.begin(topic, index, front.bytes.min(limit))) {
-                let expiry = Deadline::after(front.created, self.settings.patience.delivery_timeout);
-                self.settle(index, Place::Learning, expiry, now);
-                continue;
-            }
-            let Some(mut batch) = self.drain.pop(&queue) else { continue };
-            if let Some(limit) = limit.filter(|limit| batch.len() > *limit) {
-                let mut parts = batch.split(limit, self.drain.encoding()).into_iter();
-                let Some(first) = parts.next() else { continue };
-                parts.rev().for_each(|part| self.drain.put_back(&queue, part));
-                batch = first;
-            }
-            bytes += batch.len();
-            batch.begin_attempt();
-            let expiry = Deadline::after(batch.created(), self.settings.patience.delivery_timeout);
-            self.settle(index, Place::InFlight, expiry, now);
-            batches.push((index, queue, batch));
-        }
-        batches
-    }
-
-    fn send(&mut self, node: NodeId, batches: Vec<(u32, Arc<PartitionQueue>, SealedBatch)>, now: Instant) {
-        let snapshot = Arc::clone(self.client.snapshot());
-        let id = |topic: &str| snapshot.topics.get(topic).map_or(Uuid::ZERO, |topic| topic.id);
-        let mut request = UnderWay { batches: BTreeMap::new(), topic_ids: BTreeMap::new() };
-        for (index, queue, batch) in batches {
-            let place = queue.place();
-            self.client.metadata_mut().use_topic(&place.topic, now);
-            request.topic_ids.insert(id(&place.topic), Arc::clone(&place.topic));
-            request.batches.insert((Arc::clone(&place.topic), place.partition), (index, batch));
-        }
-        // Without ids for all topics no version that names them by id; and never with acks=0, where an id that the
-        // broker does not know any more loses everything unanswered on the connection, without a word.
-        let by_id = self.settings.acks != 0 && !request.topic_ids.contains_key(&Uuid::ZERO);
-        let cap = if by_id { i16::MAX } else { LAST_VERSION_BY_NAME };
-        let floor = self.settings.first_version;
-        let version = match self.client.version::<ProduceRequest>(node, floor, cap) {
-            Ok(version) => version,
-            Err(error) => return self.fail(request, &error, now),
-        };
-        let number = self.next_request;
-        self.next_request += 1;
-        self.client.produce(node, &self.encode(&request, id), version, number, now);
-        self.under_way.insert(number, request);
-    }
-
-    fn encode(&self, request: &UnderWay, id: impl Fn(&str) -> Uuid) -> ProduceRequest {
-        let mut topics: Vec<ProduceTopic> = Vec::new();
-        for ((topic, partition), (_, batch)) in &request.batches {
-            if topics.last().is_none_or(|last| *last.name != **topic) {
-                topics.push(ProduceTopic {
-                    name: topic.to_string(),
-                    topic_id: id(topic),
-                    ..Default::default()
-                });
-            }
-            let records = Some(batch.segments());
-            let partition = ProducePartition { index: *partition, records, ..Default::default() };
-            topics.last_mut().into_iter().for_each(|topic| topic.partitions.push(partition.clone()));
-        }
-        ProduceRequest {
-            acks: self.settings.acks,
-            timeout_ms: i32::try_from(self.settings.request_timeout.as_millis()).unwrap_or(i32::MAX),
-            topics,
-            ..Default::default()
-        }
-    }
-
-    fn answered(&mut self, number: u64, response: ProduceResponse, now: Instant) {
-        let Some(mut request) = self.under_way.remove(&number) else { return };
-        for topic in response.topics {
-            let name = match request.topic_ids.get(&topic.topic_id) {
-                Some(name) if topic.topic_id != Uuid::ZERO => Arc::clone(name),
-                _ => Arc::from(topic.name),
-            };
-            for answer in topic.partitions {
-                match request.batches.remove(&(Arc::clone(&name), answer.index)) {
-                    Some((index, batch)) => self.judge(index, batch, &answer, now),
-                    None => log::warn!("an answer names {name}-{}, which was not asked about", answer.index),
-                }
-            }
-        }
-        for (index, batch) in request.batches.into_values() {
-            let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { continue };
-            let error = outcome::left_out(queue.place());
-            self.carry_out(index, batch, Verdict::Retry { error, maybe_written: true }, -1, -1, now);
-        }
-    }
-
-    fn judge(&mut self, index: u32, batch: SealedBatch, answer: &ProducePartitionResponse, now: Instant) {
-        let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { return };
-        if answer.error_code.needs_metadata_refresh() {
-            self.client.metadata_mut().want();
-        }
-        if answer.error_code.asks_for_split() {
-            return self.refused_as_too_large(index, &queue, batch, now);
-        }
-        let verdict = outcome::answered(answer, queue.place());
-        if matches!(verdict, Verdict::Store) {
-            self.limits.stored(&queue.place().topic, batch.len(), now);
-        }
-        self.carry_out(index, batch, verdict, answer.base_offset, answer.log_append_time_ms, now);
-    }
-
-    /// Cuts the batch up and goes on with the parts; a single record can't be helped.
-    fn refused_as_too_large(&mut self, index: u32, queue: &PartitionQueue, batch: SealedBatch, now: Instant) {
-        let place = queue.place();
-        let size = batch.len();
-        if batch.records() == 1 {
-            let kind = ErrorKind::RefusedAsTooLarge { size, about: place.to_string() };
-            return self.carry_out(index, batch, Verdict::Fail(Error::new(kind)), -1, -1, now);
-        }
-        let limit = self.limits.refused(&place.topic, size, now);
-        let parts = batch.split(limit, self.drain.encoding());
-        log::debug!("a batch of {size} bytes for {place} was refused as too large: sent as {}", parts.len());
-        parts.into_iter().rev().for_each(|part| self.drain.put_back(queue, part));
-        self.attempt_is_over(index, queue, now);
-    }
-
-    fn stored_unseen(&mut self, number: u64, now: Instant) {
-        let Some(request) = self.under_way.remove(&number) else { return };
-        for (index, batch) in request.batches.into_values() {
-            self.carry_out(index, batch, Verdict::Store, -1, -1, now);
-        }
-    }
-
-    fn lost(&mut self, number: u64, sent: bool, error: &Error, now: Instant) {
-        let Some(request) = self.under_way.remove(&number) else { return };
-        // Where it was may not be where it is.
-        self.client.metadata_mut().want();
-        for (index, batch) in request.batches.into_values() {
-            self.carry_out(index, batch, outcome::lost(error.clone(), sent), -1, -1, now);
-        }
-    }
-
-    fn fail(&mut self, request: UnderWay, error: &Error, now: Instant) {
-        for (index, batch) in request.batches.into_values() {
-            self.carry_out(index, batch, Verdict::Fail(error.clone()), -1, -1, now);
-        }
-    }
-
-    /// The end of an attempt: the batch is done, or goes back to the front of its queue.
-    fn carry_out(
-        &mut self,
-        index: u32,
-        mut batch: SealedBatch,
-        verdict: Verdict,
-        base_offset: i64,
-        log_append_time: i64,
-        now: Instant,
-    ) {
-        let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { return };
-        let result = match verdict {
-            // What comes back is for nobody; it is only over now.
-            _ if batch.is_given_up() => Some(BatchResult::Failed(Error::new(ErrorKind::Closed))),
-            Verdict::Store => {
-                let log_append_time = (log_append_time >= 0).then_some(log_append_time);
-                Some(BatchResult::Stored { base_offset, log_append_time })
-            }
-            Verdict::Fail(error) => Some(BatchResult::Failed(error)),
-            Verdict::Retry { error, maybe_written } => {
-                log::debug!("attempt {} for {} failed: {error}", batch.attempts(), queue.place());
-                batch.attempt_failed(error, maybe_written);
-                if self.settings.patience.allows(&batch, now) {
-                    None
-                } else {
-                    Some(BatchResult::Failed(self.settings.patience.last_word(
-                        &batch,
-                        queue.place(),
-                        "",
-                        now,
-                    )))
-                }
-            }
-        };
-        match result {
-            None => {
-                let delay = self.settings.retry.delay(batch.attempts(), &mut self.random);
-                self.readiness.back_off(index, now + delay);
-                self.drain.put_back(&queue, batch);
-            }
-            Some(result) => batch.complete(result),
-        }
-        self.attempt_is_over(index, &queue, now);
-    }
-
-    fn attempt_is_over(&mut self, index: u32, queue: &PartitionQueue, now: Instant) {
-        let topic = &queue.place().topic;
-        if let Some(limit) = self.limits.limit(topic) {
-            self.drain.limit(queue, limit);
-            for waiting in self.limits.end(topic, index) {
-                self.reconsider(waiting, now);
-            }
-        }
-        self.reconsider(index, now);
-    }
 }
-
-/// The first with record batches: 0 to 2 carry message sets, which 4.x lists and then refuses (KAFKA-18659).
-pub(crate) const FIRST_VERSION_OF_RECORD_BATCHES: i16 = 3;
-/// The first in which batches may be compressed with zstd (KIP-110).
-#[cfg(feature = "zstd")]
-pub(crate) const FIRST_VERSION_OF_ZSTD: i16 = 7;
-const LAST_VERSION_BY_NAME: i16 = 12;
