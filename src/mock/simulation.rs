@@ -22,6 +22,9 @@ use crate::record::{RecordParts, RecordSize};
 use crate::sync::Wake;
 use crate::time::{Clock, Deadline, Instant, ManualClock};
 
+mod client;
+mod mischief;
+
 struct Nobody;
 
 impl Wake for Nobody {
@@ -49,6 +52,7 @@ struct World {
     /// How often the sender was stepped, and how often somebody was dialled and when.
     steps: u64,
     dials: Vec<Instant>,
+    mischief: mischief::Mischief,
 }
 
 const FIRST_PORT: u16 = 40_000;
@@ -87,6 +91,7 @@ impl World {
             black_holes: Vec::new(),
             steps: 0,
             dials: Vec::new(),
+            mischief: mischief::Mischief::default(),
             clock,
         }
     }
@@ -195,7 +200,7 @@ impl World {
 
     fn connect(&mut self, connection: ConnectionId, address: SocketAddr, now: Instant) {
         self.dials.push(now);
-        let broker = usize::from(address.port() - FIRST_PORT);
+        let broker = usize::from(address.port() - FIRST_PORT) % self.core.cluster.brokers.len();
         if self.black_holes.contains(&broker) {
             return;
         }
@@ -209,6 +214,9 @@ impl World {
     }
 
     fn carry(&mut self, connection: ConnectionId, now: Instant) {
+        if self.links.get(&connection).is_some_and(|link| self.mischief.does_not_read(link.broker)) {
+            return;
+        }
         let mut bytes = Vec::new();
         self.sender.client_mut().outgoing(connection, &mut |slice| {
             bytes.extend_from_slice(slice);
@@ -225,7 +233,11 @@ impl World {
 
     fn answer(&mut self, connection: ConnectionId, now: Instant) -> bool {
         let Some(link) = self.links.get(&connection) else { return false };
-        let outgoing = self.core.take_outgoing(link.number);
+        let outgoing = self.mischief.pass(connection, self.core.take_outgoing(link.number));
+        if let Some(bytes) = self.mischief.garble(&outgoing) {
+            self.sender.client_mut().received(connection, &bytes, now);
+            return true;
+        }
         let busy = !outgoing.is_empty();
         for outgoing in outgoing {
             match outgoing {

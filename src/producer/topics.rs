@@ -91,8 +91,10 @@ impl TopicTable {
         snapshot: &ClusterMetadata,
     ) -> Option<Arc<TopicHandle>> {
         let (name, partitions) = snapshot.topic(topic)?;
+        // The topic's own: an answer that changes nothing for it is no reason to build anything.
+        let version = snapshot.topics.get(topic)?.version;
         let mut topics = self.topics.lock();
-        let old = topics.get(topic).filter(|entry| entry.version >= snapshot.version());
+        let old = topics.get(topic).filter(|entry| entry.version >= version);
         let handle = match old {
             Some(entry) => Arc::clone(&entry.handle),
             None => {
@@ -101,7 +103,7 @@ impl TopicTable {
                     |old| (Arc::clone(&old.handle.name), old.all),
                 );
                 let handle = Arc::new(self.build(name, partitions, &mut all));
-                let entry = Entry { version: snapshot.version(), handle: Arc::clone(&handle), all };
+                let entry = Entry { version, handle: Arc::clone(&handle), all };
                 topics.insert(Arc::clone(&handle.name), entry);
                 handle
             }
