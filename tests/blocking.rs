@@ -290,23 +290,29 @@ fn a_callback_that_blocks_keeps_neither_close_nor_requests() {
         .delivery_timeout(Duration::from_secs(20))
         .build()
         .unwrap();
+    // An answer that is there already would run the callback on this thread.
+    producer.send(ProducerRecord::to("t").value("first")).unwrap().get(PATIENCE).unwrap();
     let (release, released) = mpsc::channel::<()>();
+    cluster.hold_replies();
     let (tell, told) = mpsc::channel();
     producer.send(ProducerRecord::to("t").value("v")).unwrap().add_callback(move |_| {
         tell.send(()).unwrap();
         let _ = released.recv_timeout(Duration::from_millis(700));
     });
+    cluster.release_replies();
     told.recv_timeout(PATIENCE).unwrap();
     let next = producer.send(ProducerRecord::to("t").value("w")).unwrap();
-    assert_eq!(next.get(PATIENCE).unwrap().offset(), 1);
-    assert_eq!(cluster.record_count("t"), 2, "nothing was sent twice");
+    assert_eq!(next.get(PATIENCE).unwrap().offset(), 2);
+    assert_eq!(cluster.record_count("t"), 3, "nothing was sent twice");
 
     let (tell, told) = mpsc::channel();
     let (keep, kept) = mpsc::channel::<()>();
+    cluster.hold_replies();
     producer.send(ProducerRecord::to("t").value("x")).unwrap().add_callback(move |_| {
         tell.send(()).unwrap();
         let _ = kept.recv_timeout(PATIENCE);
     });
+    cluster.release_replies();
     told.recv_timeout(PATIENCE).unwrap();
     let (_, time) = takes(|| producer.close(Duration::from_millis(200)));
     assert!(time < Duration::from_millis(200) + SLACK, "{time:?}");

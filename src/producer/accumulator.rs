@@ -3,21 +3,20 @@
 //! It comes as two halves. [`RecordAccumulator`] appends; [`Drain`] looks, pops and puts back, and there is one of it,
 //! in the sender's thread.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Limit};
-use crate::producer::batch::{Birth, Completion, Encoding, Growth, OpenBatch, SealedBatch};
+use crate::producer::batch::{Birth, Completion, Encoding, Growth, OpenBatch};
 use crate::producer::buffer::{PooledBuffer, ReserveError, SimpleBufferPool};
 use crate::producer::callback;
 use crate::producer::drain::Drain;
 use crate::producer::future::{FutureRecordMetadata, ResultSlot, TopicPartition};
 use crate::producer::inbox::Inbox;
+use crate::producer::queue::{Attention, Batch, PartitionQueue, QueueState};
 use crate::producer::sealing::Sealing;
 use crate::producer::unfinished::Unfinished;
 use crate::record::{Compression, RecordParts, RecordSize};
-use crate::sync::Mutex;
 use crate::time::{Clock, Deadline, Instant};
 
 /// What the accumulator needs of the configuration.
@@ -57,68 +56,6 @@ pub(crate) fn record_accumulator(
     let unfinished = Arc::default();
     let shared = Arc::new(Shared { settings, pool, unfinished, inbox, clock });
     (RecordAccumulator { shared: Arc::clone(&shared) }, Drain { shared })
-}
-
-/// The batches of one partition, oldest first. Records are pushed at the back, batches popped at the front.
-pub(crate) struct PartitionQueue {
-    /// Its number among all partitions that this producer has met.
-    index: u32,
-    place: Arc<TopicPartition>,
-    pub(super) state: Mutex<QueueState>,
-}
-
-pub(super) struct QueueState {
-    pub(super) batches: VecDeque<Batch>,
-    pub(super) attention: Attention,
-    /// The size that the next batch's first buffer should have: what the last one needed.
-    pub(super) first_buffer: usize,
-    /// What its topic has taught of the largest batch.
-    pub(super) limit: usize,
-    closed: bool,
-}
-
-pub(super) enum Batch {
-    Open(OpenBatch),
-    /// The place of a batch, by its ticket, that a user thread is sealing.
-    Sealing(u64),
-    Sealed(SealedBatch),
-}
-
-/// What the sender knows of a partition, and so what it must be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Attention {
-    /// Nothing: tell it of the first record.
-    Idle,
-    /// It waits for company or for the end of `linger`: tell it when the batch is full.
-    Lingering,
-    /// It will look by itself.
-    Attended,
-}
-
-impl PartitionQueue {
-    pub(crate) fn new(index: u32, place: TopicPartition) -> Self {
-        let state = QueueState {
-            batches: VecDeque::new(),
-            attention: Attention::Idle,
-            first_buffer: SMALLEST_BUFFER,
-            limit: usize::MAX,
-            closed: false,
-        };
-        Self { index, place: Arc::new(place), state: Mutex::new(state) }
-    }
-
-    pub(crate) fn index(&self) -> u32 {
-        self.index
-    }
-
-    pub(crate) fn place(&self) -> &Arc<TopicPartition> {
-        &self.place
-    }
-
-    /// Refuses records from here on.
-    pub(crate) fn close(&self) {
-        self.state.lock().closed = true;
-    }
 }
 
 /// How long an append may wait for memory.
@@ -370,6 +307,3 @@ impl Shared {
 fn bug(what: &str) -> Error {
     Error::new(ErrorKind::Bug { what: what.to_owned() })
 }
-
-/// What a partition's very first batch begins with.
-pub(super) const SMALLEST_BUFFER: usize = 1024;

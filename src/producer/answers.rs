@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind};
-use crate::producer::accumulator::PartitionQueue;
 use crate::producer::batch::SealedBatch;
 use crate::producer::future::BatchResult;
 use crate::producer::outcome::{self, Verdict};
+use crate::producer::queue::PartitionQueue;
 use crate::producer::sender::{Sender, UnderWay};
 use crate::protocol::{ProducePartitionResponse, ProduceResponse, Uuid};
 use crate::time::Instant;

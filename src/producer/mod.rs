@@ -11,6 +11,7 @@ mod inbox;
 mod limits;
 mod outcome;
 mod partitioner;
+mod queue;
 mod readiness;
 mod requests;
 mod sealing;
@@ -21,9 +22,7 @@ mod unfinished;
 #[cfg(all(test, any(loom, shuttle)))]
 mod models;
 
-pub(crate) use accumulator::{
-    AccumulatorSettings, PartitionQueue, RecordAccumulator, Wait, record_accumulator,
-};
+pub(crate) use accumulator::{AccumulatorSettings, RecordAccumulator, Wait, record_accumulator};
 pub(crate) use batch::Encoding;
 pub(crate) use buffer::SimpleBufferPool;
 pub(crate) use callback::is_inside;
@@ -31,6 +30,7 @@ pub use future::{FutureRecordMetadata, RecordMetadata};
 pub(crate) use inbox::Inbox;
 pub(crate) use outcome::Patience;
 pub use partitioner::{DefaultPartitioner, Partitioner};
+pub(crate) use queue::PartitionQueue;
 pub(crate) use requests::FIRST_VERSION_OF_RECORD_BATCHES;
 #[cfg(feature = "zstd")]
 pub(crate) use requests::FIRST_VERSION_OF_ZSTD;

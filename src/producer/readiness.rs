@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::client::NodeId;
-use crate::producer::accumulator::PartitionQueue;
+use crate::producer::queue::PartitionQueue;
 use crate::time::{Deadline, Instant};
 
 /// Where a partition is.

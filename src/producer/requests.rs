@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::client::NodeId;
-use crate::producer::accumulator::PartitionQueue;
 use crate::producer::batch::SealedBatch;
+use crate::producer::queue::PartitionQueue;
 use crate::producer::readiness::Place;
 use crate::producer::sender::{Sender, UnderWay};
 use crate::protocol::{ProducePartition, ProduceRequest, ProduceTopic, Uuid};

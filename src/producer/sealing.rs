@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind};
-use crate::producer::accumulator::{Attention, Batch, PartitionQueue};
 use crate::producer::batch::{Encoding, OpenBatch, SealedBatch};
 use crate::producer::future::BatchResult;
+use crate::producer::queue::{Attention, Batch, PartitionQueue};
 
 /// A batch that is away from its queue.
 pub(super) struct Sealing<'a> {

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use crate::client::{ClientEvent, KafkaClient};
 use crate::error::Error;
-use crate::producer::accumulator::PartitionQueue;
 use crate::producer::batch::SealedBatch;
 use crate::producer::drain::Drain;
 use crate::producer::future::BatchResult;
 use crate::producer::inbox::Notices;
 use crate::producer::limits::SizeLimits;
 use crate::producer::outcome::Patience;
+use crate::producer::queue::PartitionQueue;
 use crate::producer::readiness::{Place, Readiness};
 use crate::protocol::Uuid;
 use crate::time::{Backoff, Deadline, Instant};
