@@ -150,7 +150,7 @@ fn a_compressor_within_a_compressor_is_another() {
 #[test]
 fn other_decoders_read_what_we_write() {
     use bytes::{Buf as _, Bytes};
-    use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
+    use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy};
 
     fn read<D: Decompressor<Bytes>>(bytes: Vec<u8>) -> Vec<u8>
     where
@@ -168,7 +168,8 @@ fn other_decoders_read_what_we_write() {
                 Codec::GZIP => read::<Gzip>(compressed),
                 Codec::SNAPPY => read::<Snappy>(compressed),
                 Codec::LZ4 => read::<Lz4>(compressed),
-                Codec::ZSTD => read::<Zstd>(compressed),
+                #[cfg(feature = "zstd")]
+                Codec::ZSTD => ::zstd::decode_all(&compressed[..]).unwrap(),
                 _ => continue,
             };
             assert!(content == batch, "{codec}, {}", batch.len());
@@ -179,7 +180,7 @@ fn other_decoders_read_what_we_write() {
 #[test]
 fn other_encoders_are_read() {
     use bytes::{BufMut as _, BytesMut};
-    use kafka_protocol::compression::{Compressor, Gzip, Lz4, Snappy, Zstd};
+    use kafka_protocol::compression::{Compressor, Gzip, Lz4, Snappy};
 
     fn written<C: Compressor<BytesMut>>(batch: &[u8]) -> Vec<u8> {
         let mut out = BytesMut::new();
@@ -197,7 +198,8 @@ fn other_encoders_are_read() {
                 Codec::SNAPPY => written::<Snappy>(&batch),
                 // The C library's frames, with a checksum of the content.
                 Codec::LZ4 => written::<Lz4>(&batch),
-                Codec::ZSTD => written::<Zstd>(&batch),
+                #[cfg(feature = "zstd")]
+                Codec::ZSTD => ::zstd::encode_all(&batch[..], 0).unwrap(),
                 _ => continue,
             };
             assert!(
