@@ -204,7 +204,8 @@ impl ProducerConfig {
     }
 
     /// Bytes of batches in one request, which may be those of several partitions. Default: what `buffer_memory` leaves
-    /// for each request that may be under way (`max_in_flight_requests_per_connection`), at least `max_request_size`.
+    /// for each request that may be under way (`max_in_flight_requests_per_connection`), at most 50 MiB and at least
+    /// `max_request_size`. Brokers take no request of more than 100 MiB (their `socket.request.max.bytes`).
     pub fn produce_request_max_bytes(mut self, bytes: usize) -> Self {
         self.produce_request_max_bytes = Some(bytes);
         self
@@ -243,7 +244,7 @@ impl ProducerConfig {
         self
     }
 
-    /// How long a broker may take to answer before its connection is given up. Default 30 s.
+    /// How long a broker may take to answer before its connection is given up; at least 10 ms. Default 30 s.
     #[doc(alias = "request_timeout_ms")]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
@@ -278,28 +279,29 @@ impl ProducerConfig {
         self
     }
 
-    /// How long a connection may take to get ready. Default 10 s.
+    /// How long a connection may take to get ready; at least 10 ms. Default 10 s.
     #[doc(alias = "socket_connection_setup_timeout_ms")]
     pub fn socket_connection_setup_timeout(mut self, timeout: Duration) -> Self {
         self.socket_connection_setup_timeout = timeout;
         self
     }
 
-    /// A connection that was not used for so long is closed. Default 540 s.
+    /// A connection that was not used for so long is closed; at least 10 ms. Default 540 s.
     #[doc(alias = "connections_max_idle_ms")]
     pub fn connections_max_idle(mut self, time: Duration) -> Self {
         self.connections_max_idle = time;
         self
     }
 
-    /// How old metadata may get before the cluster is asked again, if nothing happens. Default 300 s.
+    /// How old metadata may get before the cluster is asked again, if nothing happens; at least 10 ms. Default
+    /// 300 s.
     #[doc(alias = "metadata_max_age_ms")]
     pub fn metadata_max_age(mut self, age: Duration) -> Self {
         self.metadata_max_age = age;
         self
     }
 
-    /// A topic to which nothing was sent for so long is not asked about any more. Default 300 s.
+    /// A topic to which nothing was sent for so long is not asked about any more; at least 10 ms. Default 300 s.
     #[doc(alias = "metadata_max_idle_ms")]
     pub fn metadata_max_idle(mut self, time: Duration) -> Self {
         self.metadata_max_idle = time;
@@ -344,7 +346,7 @@ impl ProducerConfig {
         self
     }
 
-    /// Bytes to read from a socket at a time. Default 65,536.
+    /// Bytes to read from a socket at a time, at most 16 MiB. Default 65,536.
     pub fn sock_chunk_bytes(mut self, bytes: usize) -> Self {
         self.sock_chunk_bytes = bytes;
         self
@@ -380,6 +382,36 @@ impl ProducerConfig {
         at_least_one("receive_message_max_bytes", self.receive_message_max_bytes);
         at_least_one("sock_chunk_bytes", self.sock_chunk_bytes);
         at_least_one("sock_chunk_buffer_count", self.sock_chunk_buffer_count);
+        for (key, value, most, why) in [
+            (
+                "sock_chunk_bytes",
+                Some(self.sock_chunk_bytes),
+                LARGEST_READ,
+                "it must be at most 16777216: so much memory is taken for it at the start",
+            ),
+            (
+                "receive_message_max_bytes",
+                Some(self.receive_message_max_bytes),
+                LARGEST_INT,
+                "it must be at most 2147483647: no answer can be longer",
+            ),
+            (
+                "send_buffer_bytes",
+                self.send_buffer_bytes,
+                LARGEST_INT,
+                "it must be at most 2147483647: sockets know no more",
+            ),
+            (
+                "receive_buffer_bytes",
+                self.receive_buffer_bytes,
+                LARGEST_INT,
+                "it must be at most 2147483647: sockets know no more",
+            ),
+        ] {
+            if let Some(value) = value.filter(|value| *value > most) {
+                problems.push(problem(key, value, why));
+            }
+        }
         if let Some(id) = self.client_id.as_ref().filter(|id| id.len() > LONGEST_CLIENT_ID) {
             let why = format!("it is {} bytes long; at most {LONGEST_CLIENT_ID} are sent", id.len());
             problems.push(ConfigProblem { key: "client_id".to_owned(), value: None, why });
@@ -471,6 +503,12 @@ impl fmt::Debug for ProducerConfig {
 
 /// Some brokers' metrics can't carry more; the protocol could.
 const LONGEST_CLIENT_ID: usize = 1000;
+
+/// Of a read: its buffer is there from the start.
+const LARGEST_READ: usize = 16 << 20;
+
+/// What the protocol and sockets count bytes with.
+const LARGEST_INT: usize = i32::MAX as usize;
 
 /// Of what would otherwise open and close connections, or ask for metadata, without end.
 const SHORTEST: Duration = Duration::from_millis(10);

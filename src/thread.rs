@@ -34,7 +34,11 @@ where
         let error = match catch_unwind(AssertUnwindSafe(|| self.go_round())) {
             Ok(Ok(())) => Error::new(ErrorKind::Closed),
             Ok(Err(error)) => broken(format!("the sender's poll failed: {error}")),
-            Err(panic) => broken(format!("the sender panicked: {}", words_of(&*panic))),
+            Err(panic) => {
+                let error = broken(format!("the sender panicked: {}", words_of(&*panic)));
+                std::mem::forget(panic);
+                error
+            }
         };
         // After a panic the sender's state may be anything. So each step is on its own, the one that matters most
         // comes first, and whoever waits for the end is told in any case.
@@ -42,8 +46,18 @@ where
         // Closed first: what is appended before is failed below, and nothing is after.
         quietly(|| topics.close());
         quietly(|| metadata.close());
-        quietly(|| sender.fail_queued(&error, &topics.queues()));
+        let fail_queued = |sender: &mut Sender| {
+            // Each queue on its own as well: what stops one must not leave the futures of another waiting.
+            let mut queues = Vec::new();
+            quietly(|| queues = topics.queues());
+            queues
+                .iter()
+                .for_each(|queue| quietly(|| sender.fail_queued(&error, std::slice::from_ref(queue))));
+        };
+        fail_queued(&mut sender);
         quietly(|| sender.fail_under_way(&error, clock.now()));
+        // An answer heard at the very end may have put a batch back, and a panic kept it there.
+        fail_queued(&mut sender);
         quietly(|| drop(io.flush(&clock, sender.client_mut())));
         quietly(|| drop(sender));
         exit.done();

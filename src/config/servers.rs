@@ -1,5 +1,6 @@
 //! `bootstrap_servers`: what people write for "that broker".
 
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use crate::error::ConfigProblem;
@@ -28,11 +29,20 @@ pub(crate) fn parse(server: &str) -> Result<(Arc<str>, u16), String> {
             }
         }
         // An address of IPv6 without brackets can't have a port.
-        None if address.matches(':').count() > 1 => (address, None),
+        None if is_v6(address) => (address, None),
         None => address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port))),
     };
     if host.is_empty() {
         return Err("there is no host; write host:port".to_owned());
+    }
+    if address.starts_with('[') && !is_v6(host) {
+        return Err(format!("'{host}' is no address of IPv6; only those stand in brackets"));
+    }
+    if address.contains(',') {
+        return Err("there is a comma in it; give each server by itself".to_owned());
+    }
+    if let Some(strange) = host.chars().find(|letter| is_strange(*letter)) {
+        return Err(format!("no host has a {strange:?} in its name; write host:port"));
     }
     let port = match port {
         None => DEFAULT_PORT,
@@ -42,6 +52,16 @@ pub(crate) fn parse(server: &str) -> Result<(Arc<str>, u16), String> {
         },
     };
     Ok((Arc::from(host), port))
+}
+
+/// Perhaps with a zone: `fe80::1%eth0`.
+fn is_v6(address: &str) -> bool {
+    address.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
+}
+
+/// What comes from a URL, a list or a slip; the look-up would fail by it for ever.
+fn is_strange(letter: char) -> bool {
+    letter.is_whitespace() || letter.is_control() || "/@?#[]\"'".contains(letter)
 }
 
 pub(crate) fn problems(servers: &[String]) -> Vec<ConfigProblem> {
@@ -73,6 +93,8 @@ mod tests {
             ("PLAINTEXT://host:9094", "host", 9094),
             ("plaintext://[::1]:9094", "::1", 9094),
             ("1.2.3.4:1", "1.2.3.4", 1),
+            ("fe80::1%eth0", "fe80::1%eth0", 9092),
+            ("kafka_1.prod-b:9092", "kafka_1.prod-b", 9092),
         ] {
             assert_eq!(parse(text), Ok((Arc::from(host), port)), "{text}");
         }
@@ -87,6 +109,13 @@ mod tests {
             "[::1]9092",
             "SSL://a:1",
             "http://a",
+            "a:1,b:2",
+            "a:1:2",
+            "[a]:1",
+            "a b:1",
+            "a/b",
+            "user@a:1",
+            "a\0b:1",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

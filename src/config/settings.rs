@@ -68,7 +68,8 @@ impl Settings {
                 first_version,
                 request_max_bytes: config
                     .produce_request_max_bytes
-                    .unwrap_or_else(|| config.default_request_max_bytes()),
+                    .unwrap_or_else(|| config.default_request_max_bytes())
+                    .min(LARGEST_REQUEST - ROOM_FOR_NAMES),
             },
             client: ClientSettings {
                 bootstrap: config
@@ -125,6 +126,8 @@ fn next_client_id() -> String {
 const REQUEST_OVERHEAD: usize = 512;
 /// Brokers close connections on which a larger one is announced (`socket.request.max.bytes`).
 pub(super) const LARGEST_REQUEST: usize = 104_857_600;
+/// Of that, what many partitions take beside their batches: topics' names, numbers, lengths.
+const ROOM_FOR_NAMES: usize = 1 << 20;
 /// Uncompressed bytes of a batch that is to be compressed.
 const UNIT: usize = 128 << 10;
 const SMALLEST_BUFFER: usize = 4096;

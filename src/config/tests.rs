@@ -263,3 +263,13 @@ fn every_setting_reaches_the_place_where_it_acts() {
         assert_eq!(settings.accumulator.encoding.level, Some(9));
     }
 }
+
+/// What many partitions take beside their batches must fit as well, or the broker closes the connection for it.
+#[test]
+fn no_request_is_larger_than_brokers_take() {
+    let most = settings::LARGEST_REQUEST;
+    let bytes = |config: ProducerConfig| config.settings().unwrap().sender.request_max_bytes;
+    assert_eq!(bytes(ProducerConfig::new().buffer_memory(2 << 30)), most / 2);
+    assert!(bytes(ProducerConfig::new().produce_request_max_bytes(most)) < most);
+    assert!(bytes(ProducerConfig::new().max_request_size(most).buffer_memory(2 << 30)) < most);
+}

@@ -250,10 +250,12 @@ impl Drop for Completer {
 /// User code: it may panic, and it must not wait for the thread it runs on.
 fn run(callback: Callback, index: u32, result: &BatchResult, place: &TopicPartition) {
     let _inside = callback::enter();
+    // What is thrown may itself panic when it is dropped, and so may the logger: a second panic, while the first one
+    // unwinds through the batches of a request, would end the process.
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| callback(index, result))) {
-        // What was thrown may itself panic when it is dropped.
         std::mem::forget(panic);
-        log::error!("a callback for {place} panicked; the producer goes on");
+        let told = || log::error!("a callback for {place} panicked; the producer goes on");
+        catch_unwind(told).unwrap_or_else(std::mem::forget);
     }
 }
 
