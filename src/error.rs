@@ -137,6 +137,14 @@ pub enum ErrorKind {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A [`Serializer`](crate::Serializer) could not make bytes of a key or value; nothing was reserved or sent. Its own
+    /// error is the [source](StdError::source).
+    Serialization {
+        /// Key or value, and of which topic.
+        what: String,
+        /// The serializer's own words.
+        reason: String,
+    },
     /// The record is larger than a limit; nothing was reserved or sent.
     RecordTooLarge {
         /// Its size in bytes as it would be encoded, headers included.
@@ -245,6 +253,7 @@ impl fmt::Display for ErrorKind {
                 write_list(f, problems, "; ")
             }
             Self::InvalidRecord { reason } => write!(f, "the record can't be sent: {reason}"),
+            Self::Serialization { what, reason } => write!(f, "the {what} could not be serialized: {reason}"),
             Self::RecordTooLarge { size, limit, limited_by } => {
                 write!(
                     f,

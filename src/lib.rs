@@ -24,7 +24,10 @@ pub use error::{
     Stage,
 };
 pub use kafka_producer::KafkaProducer;
-pub use producer::{DefaultPartitioner, FutureRecordMetadata, Partitioner, RecordMetadata};
-pub use producer_record::{ProducerRecord, SendError};
+pub use producer::{
+    BytesSerializer, DefaultPartitioner, FutureRecordMetadata, Partitioner, RecordMetadata,
+    SerializationContext, Serialized, Serializer, StringSerializer,
+};
+pub use producer_record::{IntoField, ProducerRecord, SendError};
 pub use protocol::ErrorCode;
 pub use record::{Compression, Header, ParseCompressionError};

@@ -1,26 +1,33 @@
 //! `ProducerRecord`: what to send, borrowed from its owner.
 
+mod field;
+
 use std::fmt;
 
 use crate::error::Error;
 use crate::record::Header;
 
+pub(crate) use field::Field;
+pub use field::IntoField;
+
 /// A record to be sent: topic, and what else there is. Everything is borrowed, so a record costs no allocation (but
 /// for [`header`](Self::header), which collects; [`headers`](Self::headers) borrows).
+///
+/// Keys and values are bytes, unless the producer has serializers: `K` and `V` are what it was
+/// [built with](crate::ProducerConfig::build_with).
 ///
 /// ```
 /// use kafka_producer::ProducerRecord;
 ///
-/// let record = ProducerRecord::to("events").key("user-1").value("hello").header("trace", "abc");
+/// let record: ProducerRecord = ProducerRecord::to("events").key("user-1").value("hello").header("trace", "abc");
 /// # let _ = record;
 /// ```
-#[derive(Clone)]
-pub struct ProducerRecord<'a> {
+pub struct ProducerRecord<'a, K: ?Sized = [u8], V: ?Sized = [u8]> {
     pub(crate) topic: &'a str,
     pub(crate) partition: Option<i32>,
     pub(crate) timestamp: Option<i64>,
-    pub(crate) key: Option<&'a [u8]>,
-    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) key: Option<Field<'a, K>>,
+    pub(crate) value: Option<Field<'a, V>>,
     headers: Headers<'a>,
 }
 
@@ -30,7 +37,7 @@ enum Headers<'a> {
     Collected(Vec<Header<'a>>),
 }
 
-impl<'a> ProducerRecord<'a> {
+impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
     /// A record for `topic`, with nothing in it yet: it needs a key or a value.
     #[inline]
     pub fn to(topic: &'a str) -> Self {
@@ -44,17 +51,18 @@ impl<'a> ProducerRecord<'a> {
         }
     }
 
-    /// The key: records with equal keys go to the same partition. Without one it is null.
+    /// The key: records with equal keys go to the same partition. Without one, or with `None`, it is null.
     #[inline]
-    pub fn key<B: AsRef<[u8]> + ?Sized>(mut self, key: &'a B) -> Self {
-        self.key = Some(key.as_ref());
+    pub fn key(mut self, key: impl IntoField<'a, K>) -> Self {
+        self.key = key.into_field();
         self
     }
 
-    /// The value. Without one it is null, which on a compacted topic deletes the key; empty is not null.
+    /// The value. Without one, or with `None`, it is null, which on a compacted topic deletes the key; empty is not
+    /// null.
     #[inline]
-    pub fn value<B: AsRef<[u8]> + ?Sized>(mut self, value: &'a B) -> Self {
-        self.value = Some(value.as_ref());
+    pub fn value(mut self, value: impl IntoField<'a, V>) -> Self {
+        self.value = value.into_field();
         self
     }
 
@@ -108,25 +116,31 @@ impl<'a> ProducerRecord<'a> {
     }
 }
 
+impl<K: ?Sized, V: ?Sized> Clone for ProducerRecord<'_, K, V> {
+    fn clone(&self) -> Self {
+        Self { headers: self.headers.clone(), ..*self }
+    }
+}
+
 /// Without payload: sizes, not bytes.
-impl fmt::Debug for ProducerRecord<'_> {
+impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProducerRecord")
             .field("topic", &self.topic)
             .field("partition", &self.partition)
             .field("timestamp", &self.timestamp)
-            .field("key_size", &self.key.map(<[u8]>::len))
-            .field("value_size", &self.value.map(<[u8]>::len))
+            .field("key", &self.key)
+            .field("value", &self.value)
             .field("headers", &self.all_headers().len())
             .finish()
     }
 }
 
 /// Why a record could not be sent, with the record.
-pub struct SendError<'a>(Box<(Error, ProducerRecord<'a>)>);
+pub struct SendError<'a, K: ?Sized = [u8], V: ?Sized = [u8]>(Box<(Error, ProducerRecord<'a, K, V>)>);
 
-impl<'a> SendError<'a> {
-    pub(crate) fn new(error: Error, record: ProducerRecord<'a>) -> Self {
+impl<'a, K: ?Sized, V: ?Sized> SendError<'a, K, V> {
+    pub(crate) fn new(error: Error, record: ProducerRecord<'a, K, V>) -> Self {
         Self(Box::new((error, record)))
     }
 
@@ -136,35 +150,35 @@ impl<'a> SendError<'a> {
     }
 
     /// The record, as it was given.
-    pub fn into_record(self) -> ProducerRecord<'a> {
+    pub fn into_record(self) -> ProducerRecord<'a, K, V> {
         self.0.1
     }
 
     /// Both.
-    pub fn into_parts(self) -> (Error, ProducerRecord<'a>) {
+    pub fn into_parts(self) -> (Error, ProducerRecord<'a, K, V>) {
         *self.0
     }
 }
 
-impl From<SendError<'_>> for Error {
-    fn from(error: SendError<'_>) -> Self {
+impl<K: ?Sized, V: ?Sized> From<SendError<'_, K, V>> for Error {
+    fn from(error: SendError<'_, K, V>) -> Self {
         error.0.0
     }
 }
 
-impl fmt::Display for SendError<'_> {
+impl<K: ?Sized, V: ?Sized> fmt::Display for SendError<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error().fmt(f)
     }
 }
 
-impl fmt::Debug for SendError<'_> {
+impl<K: ?Sized, V: ?Sized> fmt::Debug for SendError<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendError").field("error", &self.0.0).field("record", &self.0.1).finish()
     }
 }
 
-impl std::error::Error for SendError<'_> {
+impl<K: ?Sized, V: ?Sized> std::error::Error for SendError<'_, K, V> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(self.error())
     }

@@ -43,6 +43,9 @@ where
         // After a panic the sender's state may be anything. So each step is on its own, the one that matters most
         // comes first, and whoever waits for the end is told in any case.
         let Self { mut sender, mut io, clock, topics, metadata, exit } = self;
+        if !error.is_closed() {
+            quietly(|| *exit.cause.lock() = Some(error.clone()));
+        }
         // Closed first: what is appended before is failed below, and nothing is after.
         quietly(|| topics.close());
         quietly(|| metadata.close());
@@ -101,12 +104,19 @@ fn words_of(panic: &(dyn std::any::Any + Send)) -> &str {
 pub(crate) struct Exit {
     over: Mutex<bool>,
     changed: Condvar,
+    /// Of an end that nobody asked for.
+    cause: Mutex<Option<Error>>,
 }
 
 impl Exit {
     fn done(&self) {
         *self.over.lock() = true;
         self.changed.notify_all();
+    }
+
+    /// Why it has ended, if not because of `close`.
+    pub(crate) fn cause(&self) -> Option<Error> {
+        self.cause.lock().clone()
     }
 
     /// False if the deadline came first.

@@ -377,3 +377,39 @@ fn a_record_that_is_not_sent_comes_back() {
     let (result, time) = takes(|| producer.send_or_return(error.into_record()));
     assert!(result.unwrap_err().error().is_timeout() && time >= Duration::from_millis(100));
 }
+
+/// A loop over many records for a topic that is not there does not wait `max_block` for each of them.
+#[test]
+fn a_topic_that_was_just_waited_for_in_vain_fails_at_once_until_it_is_there() {
+    let cluster = MockCluster::builder().auto_create_topics(false).build();
+    let backoff = Duration::from_secs(20);
+    let producer = config(&cluster.bootstrap_servers())
+        .max_block(Duration::from_millis(300))
+        .retry_backoff(backoff, backoff)
+        .build()
+        .unwrap();
+    let record = || ProducerRecord::to("late").value("v");
+    let first = producer.send(record()).unwrap_err().to_string();
+    let (result, time) = takes(|| (0..100).map(|_| producer.send(record()).unwrap_err()).last());
+    assert_eq!(result.unwrap().to_string(), first);
+    assert!(time < Duration::from_millis(300), "{time:?}");
+    assert_eq!(producer.try_send(record()).unwrap_err().to_string(), first);
+    assert_eq!(producer.partitions_for("late").unwrap_err().to_string(), first);
+    // Another topic has its own time.
+    let (_, time) = takes(|| producer.send(ProducerRecord::to("other").value("v")).unwrap_err());
+    assert!(time >= Duration::from_millis(300), "{time:?}");
+}
+
+#[test]
+fn a_topic_that_was_waited_for_in_vain_is_sent_to_as_soon_as_it_is_there() {
+    let cluster = MockCluster::builder().auto_create_topics(false).build();
+    let producer =
+        config(&cluster.bootstrap_servers()).max_block(Duration::from_millis(100)).build().unwrap();
+    producer.send(ProducerRecord::to("late").value("v")).unwrap_err();
+    cluster.create_topic("late", 1);
+    let (result, time) = takes(|| {
+        std::iter::repeat_with(|| producer.send(ProducerRecord::to("late").value("v"))).find_map(Result::ok)
+    });
+    result.unwrap().get(PATIENCE).unwrap();
+    assert!(time < Duration::from_secs(2), "{time:?}");
+}

@@ -95,8 +95,8 @@ const LATER: &[Later] = {
 
 /// Settings that are code, and how to set them.
 const CODE: &[(&str, &str)] = &[
-    ("key_serializer", "give bytes to ProducerRecord::key"),
-    ("value_serializer", "give bytes to ProducerRecord::value"),
+    ("key_serializer", "give it to ProducerConfig::build_with"),
+    ("value_serializer", "give it to ProducerConfig::build_with"),
     ("partitioner", "call ProducerConfig::partitioner"),
     ("ssl_context", "TLS is not there yet"),
     ("metric_reporters", "the metrics registry is not there yet"),

@@ -6,6 +6,7 @@ mod batch;
 mod buffer;
 mod callback;
 mod drain;
+mod failures;
 mod future;
 mod inbox;
 mod limits;
@@ -16,6 +17,7 @@ mod readiness;
 mod requests;
 mod sealing;
 mod sender;
+mod serializer;
 mod topics;
 mod unfinished;
 
@@ -26,6 +28,7 @@ pub(crate) use accumulator::{AccumulatorSettings, RecordAccumulator, Wait, recor
 pub(crate) use batch::Encoding;
 pub(crate) use buffer::SimpleBufferPool;
 pub(crate) use callback::is_inside;
+pub(crate) use failures::RecentFailures;
 pub use future::{FutureRecordMetadata, RecordMetadata};
 pub(crate) use inbox::Inbox;
 pub(crate) use outcome::Patience;
@@ -35,4 +38,6 @@ pub(crate) use requests::FIRST_VERSION_OF_RECORD_BATCHES;
 #[cfg(feature = "zstd")]
 pub(crate) use requests::FIRST_VERSION_OF_ZSTD;
 pub(crate) use sender::{Sender, SenderSettings};
+pub(crate) use serializer::with_scratch;
+pub use serializer::{BytesSerializer, SerializationContext, Serialized, Serializer, StringSerializer};
 pub(crate) use topics::{TopicHandle, TopicTable};

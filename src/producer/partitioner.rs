@@ -22,7 +22,7 @@ where
 /// kafka-python's: a key by its murmur2 hash, as the Java client does it; no key at random, among those that have a
 /// leader if there are any.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "it has nothing to grow, and is named to be used")]
 pub struct DefaultPartitioner;
 
 impl Partitioner for DefaultPartitioner {

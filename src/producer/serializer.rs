@@ -1,0 +1,242 @@
+//! Serializers: from what a program sends to the bytes that Kafka stores.
+
+use std::cell::Cell;
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::record::Header;
+
+/// Makes bytes of keys or of values; what [`build_with`](crate::ProducerConfig::build_with) takes.
+///
+/// It is called on the thread that sends, before anything is reserved: if it fails or panics, `send` does, and nothing
+/// is lost. A record without key or value does not ask for it: null stays null.
+///
+/// A closure `Fn(&T) -> B` is one too, where `B` is `Vec<u8>`, `String`, an array of bytes, or a `Result` of these.
+///
+/// ```
+/// use kafka_producer::{SerializationContext, Serializer};
+///
+/// /// As Java's `IntegerSerializer`.
+/// struct BigEndian;
+///
+/// impl Serializer<i32> for BigEndian {
+///     fn serialize(
+///         &self,
+///         _: &SerializationContext<'_>,
+///         value: &i32,
+///         out: &mut Vec<u8>,
+///     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+///         out.extend_from_slice(&value.to_be_bytes());
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Serializer<T: ?Sized>: Send + Sync {
+    /// Appends the bytes of `value` to `out`, which is empty and is used again for the next record.
+    ///
+    /// # Errors
+    /// Whatever keeps `value` from being sent; `send` returns it as the source of
+    /// [`ErrorKind::Serialization`](crate::ErrorKind::Serialization).
+    fn serialize(
+        &self,
+        context: &SerializationContext<'_>,
+        value: &T,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Box<dyn StdError + Send + Sync>>;
+}
+
+/// Of which record a key or value is: what a schema registry needs to choose its subject.
+#[derive(Clone, Copy, Debug)]
+pub struct SerializationContext<'a> {
+    topic: &'a str,
+    headers: &'a [Header<'a>],
+    is_key: bool,
+}
+
+impl<'a> SerializationContext<'a> {
+    pub(crate) fn key(topic: &'a str, headers: &'a [Header<'a>]) -> Self {
+        Self { topic, headers, is_key: true }
+    }
+
+    pub(crate) fn value(topic: &'a str, headers: &'a [Header<'a>]) -> Self {
+        Self { topic, headers, is_key: false }
+    }
+
+    /// The topic that the record is for.
+    pub fn topic(&self) -> &'a str {
+        self.topic
+    }
+
+    /// The record's headers.
+    pub fn headers(&self) -> &'a [Header<'a>] {
+        self.headers
+    }
+
+    /// Whether this is the record's key; else it is its value.
+    pub fn is_key(&self) -> bool {
+        self.is_key
+    }
+}
+
+impl fmt::Display for SerializationContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of a record for '{}'", if self.is_key { "key" } else { "value" }, self.topic)
+    }
+}
+
+impl<T, F, B> Serializer<T> for F
+where
+    T: ?Sized,
+    F: Fn(&T) -> B + Send + Sync,
+    B: Serialized,
+{
+    fn serialize(
+        &self,
+        _: &SerializationContext<'_>,
+        value: &T,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        self(value).append_to(out)
+    }
+}
+
+/// What a closure that serves as a [`Serializer`] may return.
+#[diagnostic::on_unimplemented(
+    message = "a serializer can't return `{Self}`",
+    note = "it returns `Vec<u8>`, `String`, an array of bytes, or a `Result` of these"
+)]
+pub trait Serialized {
+    /// Appends the bytes to `out`.
+    ///
+    /// # Errors
+    /// What the closure returned in their place.
+    fn append_to(self, out: &mut Vec<u8>) -> Result<(), Box<dyn StdError + Send + Sync>>;
+}
+
+impl Serialized for Vec<u8> {
+    fn append_to(self, out: &mut Vec<u8>) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        // The closure has allocated; copying it as well would be a waste.
+        if out.is_empty() {
+            *out = self
+        } else {
+            out.extend_from_slice(&self)
+        }
+        Ok(())
+    }
+}
+
+impl Serialized for String {
+    fn append_to(self, out: &mut Vec<u8>) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        self.into_bytes().append_to(out)
+    }
+}
+
+impl<const N: usize> Serialized for [u8; N] {
+    fn append_to(self, out: &mut Vec<u8>) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        out.extend_from_slice(&self);
+        Ok(())
+    }
+}
+
+impl<B: Serialized, E: Into<Box<dyn StdError + Send + Sync>>> Serialized for Result<B, E> {
+    fn append_to(self, out: &mut Vec<u8>) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        self.map_err(Into::into)?.append_to(out)
+    }
+}
+
+/// Bytes as they are: the default for keys and for values.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "it has nothing to grow, and is named to be used")]
+pub struct BytesSerializer;
+
+impl Serializer<[u8]> for BytesSerializer {
+    fn serialize(
+        &self,
+        _: &SerializationContext<'_>,
+        value: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        out.extend_from_slice(value);
+        Ok(())
+    }
+}
+
+/// Text as UTF-8, as Java's class of the same name.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "it has nothing to grow, and is named to be used")]
+pub struct StringSerializer;
+
+impl Serializer<str> for StringSerializer {
+    fn serialize(
+        &self,
+        _: &SerializationContext<'_>,
+        value: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        out.extend_from_slice(value.as_bytes());
+        Ok(())
+    }
+}
+
+/// Where a thread's serializers write: a key and a value, kept for its next record.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+}
+
+thread_local! {
+    static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch { key: Vec::new(), value: Vec::new() }) };
+}
+
+/// Runs `with` on this thread's empty buffers. A serializer that sends finds fresh ones, not those it writes to.
+pub(crate) fn with_scratch<R>(with: impl FnOnce(&mut Scratch) -> R) -> R {
+    let mut scratch = SCRATCH.take();
+    scratch.key.clear();
+    scratch.value.clear();
+    let result = with(&mut scratch);
+    // One giant must not be paid for until the thread ends.
+    if scratch.key.capacity().max(scratch.value.capacity()) <= LARGEST_KEPT {
+        SCRATCH.set(scratch);
+    }
+    result
+}
+
+const LARGEST_KEPT: usize = 1 << 20;
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use super::*;
+
+    fn bytes<T: ?Sized>(serializer: &impl Serializer<T>, value: &T) -> Result<Vec<u8>, String> {
+        let mut out = Vec::new();
+        let context = SerializationContext::value("t", &[]);
+        serializer.serialize(&context, value, &mut out).map(|()| out).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn closures_return_bytes_text_arrays_or_what_kept_them_from_it() {
+        assert_eq!(bytes(&|value: &u16| vec![*value as u8], &7), Ok(vec![7]));
+        assert_eq!(bytes(&|value: &u16| value.to_string(), &700), Ok(b"700".to_vec()));
+        assert_eq!(bytes(&|value: &u16| value.to_be_bytes(), &258), Ok(vec![1, 2]));
+        let parse = |value: &str| value.parse::<i32>().map(i32::to_be_bytes);
+        assert_eq!(bytes(&parse, "1"), Ok(vec![0, 0, 0, 1]));
+        assert_eq!(bytes(&parse, "one"), Err("invalid digit found in string".to_owned()));
+        assert_eq!(bytes(&StringSerializer, "ä"), Ok("ä".as_bytes().to_vec()));
+        assert_eq!(bytes(&BytesSerializer, &[0, 255][..]), Ok(vec![0, 255]));
+    }
+
+    #[test]
+    fn buffers_are_kept_empty_and_not_if_they_are_giants() {
+        let capacity = with_scratch(|scratch| {
+            scratch.value.extend_from_slice(&[1; 1000]);
+            // A serializer that sends.
+            with_scratch(|inner| assert_eq!((inner.key.len(), inner.value.capacity()), (0, 0)));
+            scratch.value.capacity()
+        });
+        with_scratch(|scratch| assert_eq!((scratch.value.len(), scratch.value.capacity()), (0, capacity)));
+        with_scratch(|scratch| scratch.key.reserve(LARGEST_KEPT + 1));
+        with_scratch(|scratch| assert_eq!(scratch.key.capacity(), 0));
+    }
+}
