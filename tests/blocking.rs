@@ -413,3 +413,30 @@ fn a_topic_that_was_waited_for_in_vain_is_sent_to_as_soon_as_it_is_there() {
     result.unwrap().get(PATIENCE).unwrap();
     assert!(time < Duration::from_secs(2), "{time:?}");
 }
+
+/// A leader that is stuck takes its share of the memory, not that of the others.
+#[test]
+fn a_partition_that_is_stuck_does_not_stop_another() {
+    let cluster = MockCluster::start(2);
+    cluster.create_topic("t", 2);
+    cluster.set_leader("t", 0, 0);
+    cluster.set_leader("t", 1, 1);
+    let producer = config(&cluster.bootstrap_servers()).buffer_memory(512 << 10).build().unwrap();
+    let send = |partition| producer.send(ProducerRecord::to("t").partition(partition).value(&[0; 1000]));
+    // Both have been met.
+    send(0).unwrap().get(PATIENCE).unwrap();
+    send(1).unwrap().get(PATIENCE).unwrap();
+    cluster.broker(0).hold_replies();
+    std::thread::scope(|scope| {
+        let stuck = scope.spawn(|| std::iter::repeat_with(|| send(0)).find_map(Result::err));
+        for _ in 0..10 {
+            // Each time all of its own memory has come back, and somebody waits for it.
+            let last = (0..1000).map(|_| send(1).unwrap()).last();
+            last.unwrap().get(PATIENCE).unwrap();
+        }
+        producer.close(Duration::ZERO).unwrap_err();
+        // It was blocked for want of memory.
+        assert!(stuck.join().unwrap().unwrap().is_closed());
+    });
+    assert_eq!(cluster.records("t", 1).len(), 10_001);
+}

@@ -11,7 +11,7 @@ use crate::producer::batch::{Birth, Completion, Encoding, Growth, OpenBatch};
 use crate::producer::buffer::{PooledBuffer, ReserveError, SimpleBufferPool};
 use crate::producer::callback;
 use crate::producer::drain::Drain;
-use crate::producer::future::{FutureRecordMetadata, ResultSlot, TopicPartition};
+use crate::producer::future::{FutureRecordMetadata, ResultSlot};
 use crate::producer::inbox::Inbox;
 use crate::producer::queue::{Attention, Batch, PartitionQueue, QueueState};
 use crate::producer::sealing::Sealing;
@@ -113,7 +113,7 @@ impl RecordAccumulator {
         wait: Wait,
     ) -> Result<FutureRecordMetadata, Error> {
         let shared = &*self.shared;
-        let buffer = shared.reserve(needed, wait, &queue.place)?;
+        let buffer = shared.reserve(queue, needed, wait)?;
         // Both clocks anew: waiting for memory may have taken a while, and a batch that was born old would end at once.
         let (now, wall) = (shared.clock.now(), shared.clock.wall_millis());
         let mut full = None;
@@ -266,8 +266,9 @@ impl Shared {
         OpenBatch::new(Birth { now, wall, flush_epoch, slot, completion }, first)
     }
 
-    fn reserve(&self, size: usize, wait: Wait, place: &TopicPartition) -> Result<PooledBuffer, Error> {
-        let error = match self.pool.try_reserve(size) {
+    fn reserve(&self, queue: &PartitionQueue, size: usize, wait: Wait) -> Result<PooledBuffer, Error> {
+        let (holder, place) = (queue.index(), queue.place());
+        let error = match self.pool.try_reserve(holder, size) {
             Ok(buffer) => return Ok(buffer),
             Err(error) => error,
         };
@@ -282,7 +283,7 @@ impl Shared {
                 Wait::Until(deadline) => deadline,
                 Wait::MaxBlock => Deadline::after(self.clock.now(), max_block),
             };
-            match self.pool.reserve(size, &self.clock, deadline, || self.inbox.hurry()) {
+            match self.pool.reserve(holder, size, &self.clock, deadline, || self.inbox.hurry()) {
                 Ok(buffer) => return Ok(buffer),
                 Err(ReserveError::Closed) => {}
                 Err(_) => {

@@ -4,6 +4,9 @@
 //! who comes when nothing is left waits in line. Memory goes to the *longest* waiter, whole: a newcomer never
 //! overtakes, a large request can't be starved by small ones, and a waiter that gives up makes way at once
 //! (KAFKA-3651).
+//!
+//! One partition whose leader is stuck must not end up with all of it, a piece for each one that comes back: a holder
+//! that has a share already waits behind those that have not, and leaves a reserve for them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,10 +25,17 @@ pub(crate) struct SimpleBufferPool {
     state: Mutex<State>,
 }
 
+/// A partition, by its queue's number.
+pub(crate) type Holder = u32;
+
 #[derive(Debug)]
 struct State {
     /// Bytes neither handed out nor lying in `free`.
     untouched: usize,
+    /// What each holder has of it; `None` if it has never had any.
+    held: Vec<Option<usize>>,
+    /// How many have ever had any. Who is alone need not leave anything.
+    holders: usize,
     /// Buffers of `buffer_size` that came back.
     free: Vec<Vec<u8>>,
     waiting: VecDeque<Waiter>,
@@ -38,6 +48,7 @@ struct State {
 #[derive(Debug)]
 struct Waiter {
     ticket: u64,
+    holder: Holder,
     size: usize,
     turn: Arc<Condvar>,
 }
@@ -57,6 +68,8 @@ impl SimpleBufferPool {
     pub(crate) fn new(total: usize, buffer_size: usize) -> Arc<Self> {
         let state = State {
             untouched: total,
+            held: Vec::new(),
+            holders: 0,
             free: Vec::new(),
             waiting: VecDeque::new(),
             granted: Vec::new(),
@@ -80,23 +93,25 @@ impl SimpleBufferPool {
     }
 
     /// A buffer of `size` bytes, if it can be had at once.
-    pub(crate) fn try_reserve(self: &Arc<Self>, size: usize) -> Result<PooledBuffer, ReserveError> {
+    pub(crate) fn try_reserve(
+        self: &Arc<Self>,
+        holder: Holder,
+        size: usize,
+    ) -> Result<PooledBuffer, ReserveError> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(ReserveError::Closed);
         }
-        if !state.waiting.is_empty() || !state.has(size, self.buffer_size) {
-            return Err(ReserveError::Exhausted);
-        }
-        let reused = state.take(size, self.buffer_size);
+        let reused = self.take_at_once(&mut state, holder, size).ok_or(ReserveError::Exhausted)?;
         drop(state);
-        Ok(self.buffer(size, reused))
+        Ok(self.buffer(holder, size, reused))
     }
 
     /// A buffer of `size` bytes, waiting in line for it until `deadline`. `waiting` is called once it stands in line:
     /// whoever can make room must hear of it when it shows, not before.
     pub(crate) fn reserve(
         self: &Arc<Self>,
+        holder: Holder,
         size: usize,
         clock: &Clock,
         deadline: Deadline,
@@ -104,15 +119,17 @@ impl SimpleBufferPool {
     ) -> Result<PooledBuffer, ReserveError> {
         debug_assert!(size <= self.total, "refused before: it would wait for ever");
         let mut state = self.state.lock();
-        if !state.closed && state.waiting.is_empty() && state.has(size, self.buffer_size) {
-            let reused = state.take(size, self.buffer_size);
+        if state.closed {
+            return Err(ReserveError::Closed);
+        }
+        if let Some(reused) = self.take_at_once(&mut state, holder, size) {
             drop(state);
-            return Ok(self.buffer(size, reused));
+            return Ok(self.buffer(holder, size, reused));
         }
         let turn = Arc::new(Condvar::new());
         let ticket = state.next_ticket;
         state.next_ticket += 1;
-        state.waiting.push_back(Waiter { ticket, size, turn: Arc::clone(&turn) });
+        state.waiting.push_back(Waiter { ticket, holder, size, turn: Arc::clone(&turn) });
         self.wanted.store(true, Ordering::SeqCst);
         drop(state);
         waiting();
@@ -120,7 +137,7 @@ impl SimpleBufferPool {
         loop {
             if let Some(reused) = state.collect(ticket) {
                 drop(state);
-                return Ok(self.buffer(size, reused));
+                return Ok(self.buffer(holder, size, reused));
             }
             let failure = if state.closed {
                 Some(ReserveError::Closed)
@@ -164,13 +181,16 @@ impl SimpleBufferPool {
         }
     }
 
-    fn buffer(self: &Arc<Self>, size: usize, reused: Option<Vec<u8>>) -> PooledBuffer {
+    fn buffer(self: &Arc<Self>, holder: Holder, size: usize, reused: Option<Vec<u8>>) -> PooledBuffer {
         let bytes = reused.unwrap_or_else(|| Vec::with_capacity(size));
-        PooledBuffer { bytes, charged: size, pool: Arc::clone(self) }
+        PooledBuffer { bytes, charged: size, holder, pool: Arc::clone(self) }
     }
 
-    fn give_back(&self, mut bytes: Vec<u8>, charged: usize) {
+    fn give_back(&self, holder: Holder, mut bytes: Vec<u8>, charged: usize) {
         let mut state = self.state.lock();
+        if let Some(Some(held)) = state.held.get_mut(holder as usize) {
+            *held -= charged;
+        }
         // What came by another way than from here may have less capacity than it was charged for.
         if charged == self.buffer_size && bytes.capacity() >= charged && !state.closed {
             bytes.clear();
@@ -182,27 +202,69 @@ impl SimpleBufferPool {
     }
 
     fn grant(&self, state: &mut MutexGuard<'_, State>) {
-        while let Some(size) = state.waiting.front().map(|waiter| waiter.size) {
-            if !state.has(size, self.buffer_size) {
+        while !state.waiting.is_empty() {
+            // The longest waiter of those that have no share yet; if all have, the longest.
+            let first = state.waiting.iter().position(|waiter| !self.has_share(state, waiter.holder));
+            let first = first.unwrap_or(0);
+            let Some(Waiter { holder, size, .. }) = state.waiting.get(first) else { return };
+            let (holder, size) = (*holder, *size);
+            if !self.may_take(state, holder, size) {
                 return;
             }
-            let reused = state.take(size, self.buffer_size);
-            if let Some(waiter) = state.waiting.pop_front() {
+            let reused = state.take(holder, size, self.buffer_size);
+            if let Some(waiter) = state.waiting.remove(first) {
                 state.granted.push((waiter.ticket, reused));
                 waiter.turn.notify_one();
             }
         }
         self.wanted.store(false, Ordering::SeqCst);
     }
+
+    /// Unless somebody waits who comes first.
+    fn take_at_once(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        holder: Holder,
+        size: usize,
+    ) -> Option<Option<Vec<u8>>> {
+        let comes_first =
+            |waiter: &Waiter| self.has_share(state, holder) || !self.has_share(state, waiter.holder);
+        if state.waiting.iter().any(comes_first) || !self.may_take(state, holder, size) {
+            return None;
+        }
+        Some(state.take(holder, size, self.buffer_size))
+    }
+
+    fn has_share(&self, state: &State, holder: Holder) -> bool {
+        state.held(holder) >= self.total / SHARES
+    }
+
+    fn may_take(&self, state: &State, holder: Holder, size: usize) -> bool {
+        let left = (state.untouched + state.free.len() * self.buffer_size).checked_sub(size);
+        let reserve =
+            if self.has_share(state, holder) && state.holders > 1 { self.total / RESERVES } else { 0 };
+        left.is_some_and(|left| left >= reserve)
+    }
 }
 
+/// A partition has its share when it holds one of so many.
+const SHARES: usize = 4;
+/// One of so many is not for those who have their share, unless there is nobody else.
+const RESERVES: usize = 8;
+
 impl State {
-    fn has(&self, size: usize, buffer_size: usize) -> bool {
-        self.untouched + self.free.len() * buffer_size >= size
+    fn held(&self, holder: Holder) -> usize {
+        self.held.get(holder as usize).copied().flatten().unwrap_or(0)
     }
 
     /// Takes `size` bytes, of which the caller knows that they are there.
-    fn take(&mut self, size: usize, buffer_size: usize) -> Option<Vec<u8>> {
+    fn take(&mut self, holder: Holder, size: usize, buffer_size: usize) -> Option<Vec<u8>> {
+        let index = holder as usize;
+        if self.held.len() <= index {
+            self.held.resize(index + 1, None);
+        }
+        self.holders += usize::from(self.held[index].is_none());
+        self.held[index] = Some(self.held(holder) + size);
         if size == buffer_size
             && let Some(buffer) = self.free.pop()
         {
@@ -226,6 +288,7 @@ impl State {
 pub(crate) struct PooledBuffer {
     bytes: Vec<u8>,
     charged: usize,
+    holder: Holder,
     pool: Arc<SimpleBufferPool>,
 }
 
@@ -265,7 +328,8 @@ pub(crate) fn refill(mut buffers: Vec<PooledBuffer>, mut bytes: &[u8]) -> Vec<Po
 /// Puts `contents` in the place of what `buffers` held: the reservation goes over, nothing is given back between.
 /// What is larger than all of it together, by a few bytes at the most, is not charged.
 pub(crate) fn replace(buffers: Vec<PooledBuffer>, contents: Vec<Vec<u8>>) -> Vec<PooledBuffer> {
-    let Some(pool) = buffers.first().map(|buffer| Arc::clone(&buffer.pool)) else { return Vec::new() };
+    let Some(first) = buffers.first() else { return Vec::new() };
+    let (pool, holder) = (Arc::clone(&first.pool), first.holder);
     let mut charged: usize = buffers.iter().map(|buffer| buffer.charged).sum();
     // Dropped with nothing charged, they give nothing back.
     buffers.into_iter().for_each(|mut buffer| buffer.charged = 0);
@@ -273,20 +337,21 @@ pub(crate) fn replace(buffers: Vec<PooledBuffer>, contents: Vec<Vec<u8>>) -> Vec
     let buffer = |(index, bytes): (usize, Vec<u8>)| {
         let share = if index == last { charged } else { charged.min(bytes.len()) };
         charged -= share;
-        PooledBuffer { bytes, charged: share, pool: Arc::clone(&pool) }
+        PooledBuffer { bytes, charged: share, holder, pool: Arc::clone(&pool) }
     };
     contents.into_iter().enumerate().map(buffer).collect()
 }
 
 /// The same for buffers that somebody else still holds, and will give back: nothing is left to charge.
 pub(crate) fn beside(buffers: &[PooledBuffer], contents: Vec<Vec<u8>>) -> Vec<PooledBuffer> {
-    let Some(pool) = buffers.first().map(|buffer| &buffer.pool) else { return Vec::new() };
-    contents.into_iter().map(|bytes| PooledBuffer { bytes, charged: 0, pool: Arc::clone(pool) }).collect()
+    let Some(PooledBuffer { pool, holder, .. }) = buffers.first() else { return Vec::new() };
+    let buffer = |bytes| PooledBuffer { bytes, charged: 0, holder: *holder, pool: Arc::clone(pool) };
+    contents.into_iter().map(buffer).collect()
 }
 
 impl Drop for PooledBuffer {
     fn drop(&mut self) {
-        self.pool.give_back(std::mem::take(&mut self.bytes), self.charged);
+        self.pool.give_back(self.holder, std::mem::take(&mut self.bytes), self.charged);
     }
 }
 
@@ -304,10 +369,10 @@ mod tests {
     #[test]
     fn what_is_dropped_comes_back() {
         let pool = SimpleBufferPool::new(100, 40);
-        let first = pool.try_reserve(40).unwrap();
-        let second = pool.try_reserve(60).unwrap();
+        let first = pool.try_reserve(0, 40).unwrap();
+        let second = pool.try_reserve(0, 60).unwrap();
         assert_eq!(pool.used(), 100);
-        assert_eq!(pool.try_reserve(1).unwrap_err(), ReserveError::Exhausted);
+        assert_eq!(pool.try_reserve(0, 1).unwrap_err(), ReserveError::Exhausted);
         drop(first);
         assert_eq!(pool.used(), 60);
         drop(second);
@@ -317,47 +382,47 @@ mod tests {
     #[test]
     fn a_large_request_eats_the_buffers_kept_for_reuse() {
         let pool = SimpleBufferPool::new(100, 40);
-        drop((pool.try_reserve(40).unwrap(), pool.try_reserve(40).unwrap()));
-        assert_eq!(pool.try_reserve(100).unwrap().room(), 100);
+        drop((pool.try_reserve(0, 40).unwrap(), pool.try_reserve(0, 40).unwrap()));
+        assert_eq!(pool.try_reserve(0, 100).unwrap().room(), 100);
         assert_eq!(pool.used(), 0);
     }
 
     #[test]
     fn a_buffer_that_came_back_is_empty_and_not_allocated_again() {
         let pool = SimpleBufferPool::new(100, 40);
-        let mut first = pool.try_reserve(40).unwrap();
+        let mut first = pool.try_reserve(0, 40).unwrap();
         first.bytes_mut().extend_from_slice(b"abc");
         let place = first.bytes().as_ptr();
         drop(first);
-        let second = pool.try_reserve(40).unwrap();
+        let second = pool.try_reserve(0, 40).unwrap();
         assert_eq!((second.bytes().as_ptr(), second.bytes().len()), (place, 0));
     }
 
     #[test]
     fn a_deadline_that_has_passed_does_not_wait_and_leaves_nobody_in_line() {
         let pool = SimpleBufferPool::new(10, 10);
-        let held = pool.try_reserve(10).unwrap();
+        let held = pool.try_reserve(0, 10).unwrap();
         let (clock, deadline) = now_and_never();
-        assert_eq!(pool.reserve(10, &clock, deadline, || ()).unwrap_err(), ReserveError::TimedOut);
+        assert_eq!(pool.reserve(0, 10, &clock, deadline, || ()).unwrap_err(), ReserveError::TimedOut);
         assert!(!pool.is_wanted());
         drop(held);
-        assert!(pool.reserve(10, &clock, deadline, || ()).is_ok(), "memory that is there needs no time");
+        assert!(pool.reserve(0, 10, &clock, deadline, || ()).is_ok(), "memory that is there needs no time");
     }
 
     #[test]
     fn closing_fails_who_waits_and_who_comes() {
         let pool = SimpleBufferPool::new(10, 10);
-        let held = pool.try_reserve(10).unwrap();
+        let held = pool.try_reserve(0, 10).unwrap();
         std::thread::scope(|scope| {
             let waiter =
-                scope.spawn(|| pool.reserve(10, &Clock::System, Deadline::NEVER, || ()).unwrap_err());
+                scope.spawn(|| pool.reserve(0, 10, &Clock::System, Deadline::NEVER, || ()).unwrap_err());
             while !pool.is_wanted() {
                 std::thread::yield_now();
             }
             pool.close();
             assert_eq!(waiter.join().unwrap(), ReserveError::Closed);
         });
-        assert_eq!(pool.try_reserve(1).unwrap_err(), ReserveError::Closed);
+        assert_eq!(pool.try_reserve(0, 1).unwrap_err(), ReserveError::Closed);
         drop(held);
         assert_eq!(pool.used(), 0);
     }
@@ -366,20 +431,21 @@ mod tests {
     #[test]
     fn memory_goes_to_the_longest_waiter_and_round_one_that_gave_up() {
         let pool = SimpleBufferPool::new(10, 10);
-        let held = pool.try_reserve(6).unwrap();
+        let held = pool.try_reserve(0, 6).unwrap();
         let order = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
             let deadline = Deadline::after(Clock::System.now(), Duration::from_millis(30));
             let timed = &pool;
-            let first = scope.spawn(move || timed.reserve(8, &Clock::System, deadline, || ()).unwrap_err());
+            let first =
+                scope.spawn(move || timed.reserve(0, 8, &Clock::System, deadline, || ()).unwrap_err());
             while pool.state.lock().waiting.is_empty() {
                 std::thread::yield_now();
             }
             let second = scope.spawn(|| {
-                let _small = pool.reserve(3, &Clock::System, Deadline::NEVER, || ()).unwrap();
+                let _small = pool.reserve(0, 3, &Clock::System, Deadline::NEVER, || ()).unwrap();
                 order.lock().push("second");
             });
-            assert_eq!(pool.try_reserve(1).unwrap_err(), ReserveError::Exhausted, "others wait already");
+            assert_eq!(pool.try_reserve(0, 1).unwrap_err(), ReserveError::Exhausted, "others wait already");
             assert_eq!(first.join().unwrap(), ReserveError::TimedOut);
             second.join().unwrap();
         });
@@ -391,14 +457,55 @@ mod tests {
     #[test]
     fn a_reservation_goes_over_to_what_takes_its_place() {
         let pool = SimpleBufferPool::new(100, 40);
-        let buffers = vec![pool.try_reserve(40).unwrap(), pool.try_reserve(40).unwrap()];
+        let buffers = vec![pool.try_reserve(0, 40).unwrap(), pool.try_reserve(0, 40).unwrap()];
         let parts = replace(buffers, vec![vec![0; 10], vec![0; 25], vec![0; 41]]);
         assert_eq!(pool.used(), 80);
         assert!(beside(&parts, vec![vec![0; 99]]).iter().all(|buffer| buffer.room() == 0));
         assert_eq!(pool.used(), 80);
         drop(parts);
         assert_eq!(pool.used(), 0);
-        assert_eq!(pool.try_reserve(100).unwrap().room(), 100);
+        assert_eq!(pool.try_reserve(0, 100).unwrap().room(), 100);
+    }
+
+    /// What comes back goes past those that have their share already, and they leave a reserve.
+    #[test]
+    fn a_holder_that_has_its_share_waits_behind_those_that_have_not() {
+        let pool = SimpleBufferPool::new(80, 10);
+        let stuck: Vec<_> = (0..7).map(|_| pool.try_reserve(0, 10).unwrap()).collect();
+        let moving = pool.try_reserve(1, 10).unwrap();
+        let order = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            let wait = |holder| {
+                drop(pool.reserve(holder, 10, &Clock::System, Deadline::NEVER, || ()).unwrap());
+                order.lock().push(holder);
+            };
+            for (index, holder) in [0, 1].into_iter().enumerate() {
+                scope.spawn(move || wait(holder));
+                while pool.state.lock().waiting.len() <= index {
+                    std::thread::yield_now();
+                }
+            }
+            drop(moving);
+            while order.lock().is_empty() {
+                std::thread::yield_now();
+            }
+            assert_eq!(*order.lock(), [1]);
+            // Ten are there, and they are the reserve.
+            assert_eq!(pool.used(), 70);
+            drop(pool.try_reserve(2, 10).unwrap());
+            assert_eq!(pool.try_reserve(0, 1).unwrap_err(), ReserveError::Exhausted);
+            drop(stuck);
+        });
+        assert_eq!(*order.lock(), [1, 0]);
+        assert_eq!((pool.used(), pool.is_wanted()), (0, false));
+    }
+
+    #[test]
+    fn who_has_always_been_alone_may_have_all_of_it() {
+        let pool = SimpleBufferPool::new(80, 10);
+        let all: Vec<_> = (0..8).map(|_| pool.try_reserve(5, 10).unwrap()).collect();
+        assert_eq!(pool.used(), 80);
+        drop(all);
     }
 
     #[test]
@@ -413,13 +520,14 @@ mod tests {
                         let size = if random.bool() { 100 } else { random.usize(1..=1000) };
                         let timeout = Duration::from_micros(random.u64(..200));
                         let deadline = Deadline::after(Clock::System.now(), timeout);
-                        drop(pool.reserve(size, &Clock::System, deadline, || ()));
+                        drop(pool.reserve(seed as Holder % 3, size, &Clock::System, deadline, || ()));
                     }
                 });
             }
         });
         assert_eq!(pool.used(), 0);
         assert!(pool.state.lock().granted.is_empty() && pool.state.lock().waiting.is_empty());
+        assert_eq!(pool.state.lock().held, [Some(0), Some(0), Some(0)]);
         assert!(!pool.is_wanted());
     }
 }

@@ -117,15 +117,15 @@ fn the_pool_hands_memory_to_who_waits_or_tells_that_time_is_over() {
     check(|| {
         let pool = SimpleBufferPool::new(2, 2);
         let clock = ManualClock::default();
-        let held = pool.try_reserve(2).unwrap();
+        let held = pool.try_reserve(0, 2).unwrap();
         let deadline = Deadline::after(Clock::Manual(clock.clone()).now(), Duration::from_secs(1));
         let patient = {
             let (pool, clock) = (Arc::clone(&pool), Clock::Manual(clock.clone()));
-            thread::spawn(move || drop(pool.reserve(2, &clock, Deadline::NEVER, || ()).unwrap()))
+            thread::spawn(move || drop(pool.reserve(0, 2, &clock, Deadline::NEVER, || ()).unwrap()))
         };
         let hurried = {
             let (pool, clock) = (Arc::clone(&pool), Clock::Manual(clock.clone()));
-            thread::spawn(move || match pool.reserve(2, &clock, deadline, || ()) {
+            thread::spawn(move || match pool.reserve(0, 2, &clock, deadline, || ()) {
                 Ok(buffer) => drop(buffer),
                 Err(error) => {
                     assert_eq!(error, ReserveError::TimedOut);
@@ -146,11 +146,11 @@ fn the_pool_hands_memory_to_who_waits_or_tells_that_time_is_over() {
 fn closing_the_pool_ends_every_wait() {
     check(|| {
         let pool = SimpleBufferPool::new(1, 1);
-        let held = pool.try_reserve(1).unwrap();
+        let held = pool.try_reserve(0, 1).unwrap();
         let waiter = {
             let pool = Arc::clone(&pool);
             let clock = Clock::Manual(ManualClock::default());
-            thread::spawn(move || drop(pool.reserve(1, &clock, Deadline::NEVER, || ())))
+            thread::spawn(move || drop(pool.reserve(0, 1, &clock, Deadline::NEVER, || ())))
         };
         let closer = {
             let pool = Arc::clone(&pool);
