@@ -3,8 +3,6 @@
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-use crate::error::ConfigProblem;
-
 /// The port of a server that names none.
 const DEFAULT_PORT: u16 = 9092;
 
@@ -19,6 +17,10 @@ pub(crate) fn parse(server: &str) -> Result<(Arc<str>, u16), String> {
             return Err(format!("'{protocol}' is not there yet, or not Kafka's; only PLAINTEXT:// is taken"));
         }
     };
+    // Before anything that would put a part of it into an error: it may be a password.
+    if address.contains('@') {
+        return Err("a user or a password can't stand before it; write host:port".to_owned());
+    }
     let (host, port) = match address.strip_prefix('[') {
         Some(rest) => {
             let (host, port) =
@@ -61,20 +63,12 @@ fn is_v6(address: &str) -> bool {
 
 /// What comes from a URL, a list or a slip; the look-up would fail by it for ever.
 fn is_strange(letter: char) -> bool {
-    letter.is_whitespace() || letter.is_control() || "/@?#[]\"'".contains(letter)
+    letter.is_whitespace() || letter.is_control() || "/?#[]\"'".contains(letter)
 }
 
-pub(crate) fn problems(servers: &[String]) -> Vec<ConfigProblem> {
-    let key = "bootstrap_servers".to_owned();
-    if servers.is_empty() {
-        let why = "there is none; name at least one broker as host:port".to_owned();
-        return vec![ConfigProblem { key, value: None, why }];
-    }
-    let problem = |server: &String| {
-        let why = parse(server).err()?;
-        Some(ConfigProblem { key: key.clone(), value: Some(server.clone()), why })
-    };
-    servers.iter().filter_map(problem).collect()
+/// As an error may show it.
+pub(crate) fn without_account(server: &str) -> &str {
+    server.rsplit_once('@').map_or(server, |(_, address)| address)
 }
 
 #[cfg(test)]
@@ -118,6 +112,14 @@ mod tests {
             "a\0b:1",
         ] {
             assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_server_is_not_shown() {
+        for text in ["user:hunter2@host:9092", "PLAINTEXT://user:hunter2@host", "SSL://user:hunter2@host"] {
+            assert!(!parse(text).unwrap_err().contains("hunter2"));
+            assert!(!without_account(text).contains("hunter2"));
         }
     }
 }

@@ -38,7 +38,7 @@ fn texts_are_read_by_either_name_and_unknown_ones_refused() {
     assert_eq!(
         error.to_string(),
         "the configuration can't be used: linger = '5': there is no such setting; did you mean linger_ms?; \
-         acks = '2': it is one of 0, 1, all; retries = '-1': it is a whole number from 0 to 2147483647"
+         acks = '2': it is one of 0, 1, all; retries = '-1': write a whole number from 0 to 2147483647, in digits alone"
     );
 }
 

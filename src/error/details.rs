@@ -10,7 +10,7 @@ use super::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigProblem {
-    /// The setting's name, in kafka-python's spelling.
+    /// The setting's name, as the text wrote it that set it, else in kafka-python's spelling.
     pub key: String,
     /// The value as given; `None` if it must not be shown or there is none.
     pub value: Option<String>,

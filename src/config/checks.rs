@@ -1,0 +1,182 @@
+//! What is wrong with a configuration whose values can all be read, setting by setting.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{ProducerConfig, servers, settings};
+use crate::error::ConfigProblem;
+
+impl ProducerConfig {
+    pub(super) fn problems(&self) -> Vec<ConfigProblem> {
+        let mut checks = Checks { config: self, found: Vec::new() };
+        checks.servers();
+        checks.sizes();
+        checks.client_id();
+        checks.batches_and_requests();
+        checks.level();
+        checks.times();
+        checks.found
+    }
+}
+
+struct Checks<'a> {
+    config: &'a ProducerConfig,
+    found: Vec<ConfigProblem>,
+}
+
+impl Checks<'_> {
+    fn refuse(&mut self, key: &'static str, value: impl fmt::Display, why: impl Into<String>) {
+        let key = self.config.written_as(key).to_owned();
+        self.found.push(ConfigProblem { key, value: Some(value.to_string()), why: why.into() });
+    }
+
+    fn refuse_unshown(&mut self, key: &'static str, why: impl Into<String>) {
+        let key = self.config.written_as(key).to_owned();
+        self.found.push(ConfigProblem { key, value: None, why: why.into() });
+    }
+
+    fn servers(&mut self) {
+        let config = self.config;
+        if config.bootstrap_servers.is_empty() {
+            self.refuse_unshown("bootstrap_servers", "there is none; name at least one broker as host:port");
+        }
+        for server in &config.bootstrap_servers {
+            if let Err(why) = servers::parse(server) {
+                self.refuse("bootstrap_servers", servers::without_account(server), why);
+            }
+        }
+    }
+
+    fn sizes(&mut self) {
+        let config = self.config;
+        for (key, value) in [
+            ("buffer_memory", config.buffer_memory),
+            ("max_request_size", config.max_request_size),
+            ("max_in_flight_requests_per_connection", config.max_in_flight_requests_per_connection),
+            ("receive_message_max_bytes", config.receive_message_max_bytes),
+            ("sock_chunk_bytes", config.sock_chunk_bytes),
+            ("sock_chunk_buffer_count", config.sock_chunk_buffer_count),
+        ] {
+            if value == 0 {
+                self.refuse(key, value, "it must be at least 1");
+            }
+        }
+        for (key, value, most, why) in [
+            (
+                "sock_chunk_bytes",
+                Some(config.sock_chunk_bytes),
+                LARGEST_READ,
+                "so much memory is taken for it at the start",
+            ),
+            (
+                "receive_message_max_bytes",
+                Some(config.receive_message_max_bytes),
+                LARGEST_INT,
+                "no answer can be longer",
+            ),
+            ("send_buffer_bytes", config.send_buffer_bytes, LARGEST_INT, "sockets know no more"),
+            ("receive_buffer_bytes", config.receive_buffer_bytes, LARGEST_INT, "sockets know no more"),
+        ] {
+            if let Some(value) = value.filter(|value| *value > most) {
+                self.refuse(key, value, format!("it must be at most {most}: {why}"));
+            }
+        }
+    }
+
+    fn client_id(&mut self) {
+        let Some(id) = &self.config.client_id else { return };
+        if id.len() > LONGEST_CLIENT_ID {
+            let why = format!("it is {} bytes long; at most {LONGEST_CLIENT_ID} are sent", id.len());
+            self.refuse_unshown("client_id", why);
+        }
+        if id.chars().any(char::is_control) {
+            self.refuse("client_id", id, "control characters may not stand in it");
+        }
+    }
+
+    fn batches_and_requests(&mut self) {
+        let config = self.config;
+        let most = settings::LARGEST_REQUEST;
+        for (key, value) in [
+            ("max_request_size", Some(config.max_request_size)),
+            ("batch_size", Some(config.batch_size)),
+            ("produce_request_max_bytes", config.produce_request_max_bytes),
+        ] {
+            if let Some(value) = value.filter(|value| *value > most) {
+                let why = format!(
+                    "brokers take no request of more than {most} bytes (their socket.request.max.bytes)"
+                );
+                self.refuse(key, value, why);
+            }
+        }
+        if let Some(value) = config.batch_max_bytes.filter(|value| *value > config.max_request_size) {
+            let limit = config.written_as("max_request_size");
+            let why = format!("it is more than {limit} ({}); raise that too", config.max_request_size);
+            self.refuse("batch_max_bytes", value, why);
+        }
+    }
+
+    fn level(&mut self) {
+        let config = self.config;
+        if let Some(level) = config.compression_level
+            && let Err(error) = config.compression.check_level(level)
+        {
+            self.refuse("compression_level", level, error.to_string());
+        }
+    }
+
+    fn times(&mut self) {
+        let config = self.config;
+        for (key, value) in [
+            ("connections_max_idle_ms", config.connections_max_idle),
+            ("metadata_max_idle_ms", config.metadata_max_idle),
+            ("metadata_max_age_ms", config.metadata_max_age),
+            ("request_timeout_ms", config.request_timeout),
+            ("socket_connection_setup_timeout_ms", config.socket_connection_setup_timeout),
+        ] {
+            if value < SHORTEST {
+                self.refuse(key, value.as_millis(), "it must be at least 10 ms, or nothing gets done in it");
+            }
+        }
+        if let Some(limit) = config.delivery_timeout
+            && limit < config.linger.saturating_add(config.request_timeout)
+        {
+            let why = format!(
+                "a record would expire before its first request can time out; it must be at least {} ({}) and {} \
+                 ({}) together",
+                config.written_as("linger_ms"),
+                config.linger.as_millis(),
+                config.written_as("request_timeout_ms"),
+                config.request_timeout.as_millis()
+            );
+            self.refuse("delivery_timeout_ms", limit.as_millis(), why);
+        }
+        for (key, first, key_of_most, most) in [
+            ("retry_backoff_ms", config.retry_backoff, "retry_backoff_max_ms", config.retry_backoff_max),
+            (
+                "reconnect_backoff_ms",
+                config.reconnect_backoff,
+                "reconnect_backoff_max_ms",
+                config.reconnect_backoff_max,
+            ),
+        ] {
+            if first > most {
+                let key_of_most = config.written_as(key_of_most);
+                let why = format!("it is more than {key_of_most} ({}); raise that too", most.as_millis());
+                self.refuse(key, first.as_millis(), why);
+            }
+        }
+    }
+}
+
+/// Some brokers' metrics can't carry more; the protocol could.
+const LONGEST_CLIENT_ID: usize = 1000;
+
+/// Of a read: its buffer is there from the start.
+const LARGEST_READ: usize = 16 << 20;
+
+/// What the protocol and sockets count bytes with.
+const LARGEST_INT: usize = i32::MAX as usize;
+
+/// Of what would otherwise open and close connections, or ask for metadata, without end.
+const SHORTEST: Duration = Duration::from_millis(10);

@@ -1,0 +1,153 @@
+//! Settings on which nothing acts: what they ask for is not there yet, or it is code, which a text can't be.
+//!
+//! Each is known by name, so that a file written for another client is not answered with "no such setting". It is
+//! taken at the values that say what is done anyway and refused at any other, the other client's default among them:
+//! nobody should believe to have what is not there.
+
+use super::values::is_none;
+
+pub(super) struct Later {
+    name: &'static str,
+    /// The values that say what is done anyway; `none` stands for whatever says nothing.
+    taken: &'static [&'static str],
+    what: What,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    /// Which is not there yet.
+    Feature(&'static str),
+    /// How to give it instead.
+    Code(&'static str),
+}
+
+impl Later {
+    /// Why not `value`; `None` if it is taken.
+    pub(super) fn refuse(&self, value: &str) -> Option<String> {
+        let says = |taken: &str| taken.eq_ignore_ascii_case(value) || (taken == "none" && is_none(value));
+        if self.taken.iter().copied().any(says) {
+            return None;
+        }
+        Some(match self.what {
+            What::Feature(what) => {
+                let only = self.taken.first().unwrap_or(&"none");
+                format!("{what} is not there yet; only {only} is taken")
+            }
+            What::Code(instead) => format!("it is code, which a text can't be; {instead}"),
+        })
+    }
+}
+
+pub(super) fn find(name: &str) -> Option<&'static Later> {
+    LATER.iter().find(|later| later.name == name)
+}
+
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    LATER.iter().map(|later| later.name)
+}
+
+macro_rules! later {
+    ($( $what:ident($text:literal): $( $name:ident $([$($taken:literal),+])? ),+ ; )*) => {
+        const LATER: &[Later] = &[$($(
+            Later { name: stringify!($name), taken: later!(@ $($($taken),+)?), what: What::$what($text) },
+        )+)*];
+    };
+    (@) => { &["none"] };
+    (@ $($taken:literal),+) => { &[$($taken),+] };
+}
+
+// In brackets what is taken, if it is not `none`.
+later! {
+    Feature("another protocol"): security_protocol["PLAINTEXT"];
+
+    Feature("TLS"):
+        ssl_check_hostname["true"], ssl_endpoint_identification_algorithm["https"],
+        ssl_cafile, ssl_certfile, ssl_keyfile, ssl_crlfile, ssl_password, ssl_ciphers, ssl_cipher_suites,
+        ssl_protocol["TLSv1.3", "TLSv1.2"],
+        ssl_enabled_protocols["TLSv1.2,TLSv1.3", "TLSv1.2, TLSv1.3", "TLSv1.2"],
+        ssl_truststore_location, ssl_truststore_password, ssl_truststore_certificates,
+        ssl_truststore_type["JKS", "none"],
+        ssl_keystore_location, ssl_keystore_password, ssl_keystore_key, ssl_keystore_certificate_chain,
+        ssl_keystore_type["JKS", "none"],
+        ssl_key_password, ssl_provider, ssl_secure_random_implementation, ssl_engine_factory_class,
+        ssl_keymanager_algorithm["SunX509", "none"], ssl_trustmanager_algorithm["PKIX", "none"],
+        security_providers;
+
+    Feature("SASL"):
+        sasl_mechanism["none", "GSSAPI"], sasl_jaas_config, sasl_plain_username, sasl_plain_password,
+        sasl_client_callback_handler_class, sasl_login_callback_handler_class, sasl_login_class,
+        sasl_login_connect_timeout_ms, sasl_login_read_timeout_ms,
+        sasl_login_retry_backoff_ms["100"], sasl_login_retry_backoff_max_ms["10000"],
+        sasl_login_refresh_window_factor["0.8"], sasl_login_refresh_window_jitter["0.05"],
+        sasl_login_refresh_min_period_seconds["60"], sasl_login_refresh_buffer_seconds["300"];
+
+    Feature("Kerberos"):
+        sasl_kerberos_service_name["kafka", "none"], sasl_kerberos_name, sasl_kerberos_domain_name,
+        sasl_kerberos_kinit_cmd["/usr/bin/kinit"], sasl_kerberos_ticket_renew_window_factor["0.8"],
+        sasl_kerberos_ticket_renew_jitter["0.05"], sasl_kerberos_min_time_before_relogin["60000"];
+
+    Feature("OAUTHBEARER"):
+        sasl_oauthbearer_token_endpoint_url, sasl_oauthbearer_jwks_endpoint_url,
+        sasl_oauthbearer_jwks_endpoint_refresh_ms["3600000"],
+        sasl_oauthbearer_jwks_endpoint_retry_backoff_ms["100"],
+        sasl_oauthbearer_jwks_endpoint_retry_backoff_max_ms["10000"],
+        sasl_oauthbearer_clock_skew_seconds["30"], sasl_oauthbearer_header_urlencode["false"],
+        sasl_oauthbearer_expected_audience, sasl_oauthbearer_expected_issuer, sasl_oauthbearer_scope,
+        sasl_oauthbearer_scope_claim_name["scope"], sasl_oauthbearer_sub_claim_name["sub"],
+        sasl_oauthbearer_client_credentials_client_id, sasl_oauthbearer_client_credentials_client_secret,
+        sasl_oauthbearer_assertion_algorithm["RS256"], sasl_oauthbearer_assertion_file,
+        sasl_oauthbearer_assertion_template_file, sasl_oauthbearer_assertion_private_key_file,
+        sasl_oauthbearer_assertion_private_key_passphrase, sasl_oauthbearer_assertion_claim_aud,
+        sasl_oauthbearer_assertion_claim_iss, sasl_oauthbearer_assertion_claim_sub,
+        sasl_oauthbearer_assertion_claim_exp_seconds["300"], sasl_oauthbearer_assertion_claim_nbf_seconds["60"],
+        sasl_oauthbearer_assertion_claim_jti_include["false"],
+        sasl_oauthbearer_jwt_retriever_class["org.apache.kafka.common.security.oauthbearer.DefaultJwtRetriever"],
+        sasl_oauthbearer_jwt_validator_class["org.apache.kafka.common.security.oauthbearer.DefaultJwtValidator"];
+
+    Feature("a proxy"): proxy_url, socks5_proxy;
+
+    Feature("idempotence"): enable_idempotence["false"];
+    Feature("transactions"):
+        transactional_id, transaction_timeout_ms["60000"], transaction_two_phase_commit_enable["false"];
+
+    Feature("pinning the version of brokers"): api_version["none", "auto"];
+    Feature("guessing the version of brokers before 0.10"): api_version_auto_timeout_ms["2000"];
+    Feature("a time-out of its own for the first connection"): bootstrap_timeout_ms["30000"];
+    Feature("waiting for a name that can't be looked up yet"): bootstrap_resolve_timeout_ms["0"];
+    Feature("another way to use a name's addresses"): client_dns_lookup["use_all_dns_ips"];
+    Feature("another way to recover"): metadata_recovery_strategy["rebootstrap"];
+    Feature("another time to recover after"): metadata_recovery_rebootstrap_trigger_ms["300000"];
+    Feature("the check that brokers are of one cluster"): metadata_cluster_check_enable["false"];
+    Feature("a filter of bootstrap topics"): bootstrap_topics_filter["none", "set()"];
+
+    Feature("a partitioner that avoids slow brokers"):
+        partitioner_adaptive_partitioning_enable["false"], partitioner_availability_timeout_ms["0"];
+    Feature("a partitioner that knows racks"): partitioner_rack_aware["false"], client_rack;
+    Feature("another way to take memory"): buffer_memory_allocation_strategy["full"];
+
+    Feature("the metrics registry"):
+        metrics_enabled["false"], metrics_num_samples["2"], metrics_sample_window_ms["30000"],
+        metrics_recording_level["INFO"];
+    Feature("telemetry for brokers (KIP-714)"): enable_metrics_push["false"];
+    Feature("interceptors"): interceptor_classes["none", "[]"];
+    Feature("reading settings from elsewhere"): config_providers["none", "[]"];
+
+    Code("give bytes to ProducerRecord::key"):
+        key_serializer[
+            "none",
+            "org.apache.kafka.common.serialization.ByteArraySerializer",
+            "org.apache.kafka.common.serialization.StringSerializer"
+        ];
+    Code("give bytes to ProducerRecord::value"):
+        value_serializer[
+            "none",
+            "org.apache.kafka.common.serialization.ByteArraySerializer",
+            "org.apache.kafka.common.serialization.StringSerializer"
+        ];
+    Code("call ProducerConfig::partitioner"): partitioner, partitioner_class;
+    Code("TLS is not there yet"): ssl_context;
+    Code("SASL is not there yet"): sasl_oauth_token_provider;
+    Code("the metrics registry is not there yet"): metric_reporters["none", "[]"];
+    Code("mio chooses the system's best"): selector;
+    Code("a client of your own has no place here"): kafka_client;
+}

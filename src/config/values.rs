@@ -1,0 +1,146 @@
+//! The kinds of values: how each is read from a text and shown as one.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{Acks, SocketOptions};
+use crate::record::{Compression, ParseCompressionError};
+
+pub(super) struct Kind<T> {
+    /// Or says what to write instead.
+    pub(super) read: fn(&str) -> Result<T, String>,
+    pub(super) show: fn(&T) -> String,
+}
+
+pub(super) const TEXT: Kind<Option<String>> =
+    Kind { read: |value| Ok((!is_none(value)).then(|| value.to_owned())), show: show_optional };
+
+pub(super) const LIST: Kind<Vec<String>> = Kind {
+    read: |value| {
+        let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
+        Ok(items.map(str::to_owned).collect())
+    },
+    show: |items| items.join(","),
+};
+
+pub(super) const FLAG: Kind<bool> = Kind {
+    read: |value| match value {
+        _ if value.eq_ignore_ascii_case("true") => Ok(true),
+        _ if value.eq_ignore_ascii_case("false") => Ok(false),
+        _ => Err("write true or false".to_owned()),
+    },
+    show: bool::to_string,
+};
+
+pub(super) const NUMBER: Kind<usize> =
+    Kind { read: |value| whole(value, "a whole number", 0..=usize::MAX), show: usize::to_string };
+
+pub(super) const OPTIONAL_NUMBER: Kind<Option<usize>> =
+    Kind { read: |value| unless_none(value, NUMBER.read), show: show_optional };
+
+/// Java writes -1 for "the system's".
+pub(super) const SOCKET_BUFFER: Kind<Option<usize>> = Kind {
+    read: |value| if value == "-1" { Ok(None) } else { (OPTIONAL_NUMBER.read)(value) },
+    show: show_optional,
+};
+
+/// kafka-python 3 writes "inf" for the most.
+pub(super) const RETRIES: Kind<u32> = Kind {
+    read: |value| match value {
+        "inf" => Ok(MOST_RETRIES),
+        value => whole(value, "a whole number", 0..=MOST_RETRIES),
+    },
+    show: u32::to_string,
+};
+
+pub(super) const MILLIS: Kind<Duration> = Kind {
+    read: |value| whole(value, "a whole number of milliseconds", 0..=u64::MAX).map(Duration::from_millis),
+    show: |time| time.as_millis().to_string(),
+};
+
+/// A variable that is empty by mistake should not mean "for ever".
+pub(super) const OPTIONAL_MILLIS: Kind<Option<Duration>> = Kind {
+    read: |value| {
+        let read =
+            if value.is_empty() { (MILLIS.read)(value).map(Some) } else { unless_none(value, MILLIS.read) };
+        read.map_err(|why| format!("{why}, or none"))
+    },
+    show: |time| show_optional(&time.map(|time| time.as_millis())),
+};
+
+pub(super) const LEVEL: Kind<Option<i32>> = Kind {
+    read: |value| unless_none(value, |value| whole(value, "a whole number", i32::MIN..=i32::MAX)),
+    show: show_optional,
+};
+
+pub(super) const ACKS: Kind<Acks> = Kind {
+    read: |value| match value {
+        "0" => Ok(Acks::None),
+        "1" => Ok(Acks::Leader),
+        "-1" => Ok(Acks::All),
+        _ if value.eq_ignore_ascii_case("all") => Ok(Acks::All),
+        _ => Err("it is one of 0, 1, all".to_owned()),
+    },
+    show: |acks| match acks {
+        Acks::None => "0".to_owned(),
+        Acks::Leader => "1".to_owned(),
+        Acks::All => "all".to_owned(),
+    },
+};
+
+pub(super) const COMPRESSION: Kind<Compression> = Kind {
+    read: |value| match value {
+        _ if is_none(value) => Ok(Compression::None),
+        _ => value.parse().map_err(|error: ParseCompressionError| error.to_string()),
+    },
+    show: Compression::to_string,
+};
+
+/// Named ones: a list of `NAME=0` or `NAME=1`.
+pub(super) const SOCKET_OPTIONS: Kind<SocketOptions> = Kind {
+    read: |value| {
+        let mut options = SocketOptions { no_delay: true, keep_alive: false };
+        for option in value.split(',').map(str::trim).filter(|option| !is_none(option)) {
+            let (name, on) = option.split_once('=').ok_or("write NAME=0 or NAME=1, with commas between")?;
+            let on = match on.trim() {
+                "0" => false,
+                "1" => true,
+                other => return Err(format!("'{other}' is neither 0 nor 1")),
+            };
+            match name.trim() {
+                "TCP_NODELAY" => options.no_delay = on,
+                "SO_KEEPALIVE" => options.keep_alive = on,
+                other => return Err(format!("'{other}' is not one of TCP_NODELAY, SO_KEEPALIVE")),
+            }
+        }
+        Ok(options)
+    },
+    show: |options| {
+        format!("TCP_NODELAY={},SO_KEEPALIVE={}", u8::from(options.no_delay), u8::from(options.keep_alive))
+    },
+};
+
+/// Python's, YAML's and a properties file's way to say nothing.
+pub(super) fn is_none(value: &str) -> bool {
+    value.is_empty() || value.eq_ignore_ascii_case("none") || value.eq_ignore_ascii_case("null")
+}
+
+fn unless_none<T>(value: &str, read: fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+    if is_none(value) { Ok(None) } else { read(value).map(Some) }
+}
+
+fn show_optional(value: &Option<impl fmt::Display>) -> String {
+    value.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
+}
+
+fn whole<T>(value: &str, what: &str, range: RangeInclusive<T>) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + fmt::Display,
+{
+    let number = value.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("write {what} from {} to {}, in digits alone", range.start(), range.end()))
+}
+
+const MOST_RETRIES: u32 = i32::MAX as u32;
