@@ -38,6 +38,14 @@ pub(crate) struct SocketOptions {
     pub(crate) keep_alive: bool,
 }
 
+/// Java's levels, each for when its codec is chosen.
+#[derive(Clone, Copy, Debug, Default)]
+struct CodecLevels {
+    gzip: Option<i32>,
+    lz4: Option<i32>,
+    zstd: Option<i32>,
+}
+
 /// The configuration of a [`KafkaProducer`](crate::KafkaProducer).
 ///
 /// Setters take any value; [`build`](Self::build) checks them all at once. Each setting has kafka-python's name, by
@@ -49,6 +57,7 @@ pub struct ProducerConfig {
     acks: Acks,
     compression: Compression,
     compression_level: Option<i32>,
+    codec_levels: CodecLevels,
     retries: u32,
     batch_size: usize,
     batch_max_bytes: Option<usize>,
@@ -89,6 +98,7 @@ impl Default for ProducerConfig {
             acks: Acks::All,
             compression: Compression::None,
             compression_level: None,
+            codec_levels: CodecLevels::default(),
             retries: i32::MAX as u32,
             batch_size: 16_384,
             batch_max_bytes: None,
@@ -173,8 +183,16 @@ impl ProducerConfig {
         Err(Error::new(ErrorKind::Config { problems }))
     }
 
+    /// Of the codec that is chosen: its own, else the one for whichever is.
     fn level(&self) -> Option<i32> {
-        self.compression_level
+        let own = match self.compression {
+            #[cfg(feature = "gzip")]
+            Compression::Gzip => self.codec_levels.gzip,
+            #[cfg(feature = "zstd")]
+            Compression::Zstd => self.codec_levels.zstd,
+            _ => None,
+        };
+        own.or(self.compression_level)
     }
 
     /// How whoever wrote it knows the setting `name`.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::{ProducerConfig, servers, settings};
 use crate::error::ConfigProblem;
+#[cfg(feature = "lz4")]
+use crate::record::Compression;
 
 impl ProducerConfig {
     pub(super) fn problems(&self) -> Vec<ConfigProblem> {
@@ -123,6 +125,14 @@ impl Checks<'_> {
         {
             self.refuse("compression_level", level, error.to_string());
         }
+        #[cfg(feature = "lz4")]
+        if let Some(level) = config.codec_levels.lz4
+            && config.compression == Compression::Lz4
+            && level != JAVAS_LZ4_LEVEL
+        {
+            let why = "the lz4 of this crate has no levels, it does what Java does at 9; leave it out";
+            self.refuse("compression_lz4_level", level, why);
+        }
     }
 
     fn times(&mut self) {
@@ -180,3 +190,7 @@ const LARGEST_INT: usize = i32::MAX as usize;
 
 /// Of what would otherwise open and close connections, or ask for metadata, without end.
 const SHORTEST: Duration = Duration::from_millis(10);
+
+/// At its default Java takes the fast encoder, at any other a slow one.
+#[cfg(feature = "lz4")]
+const JAVAS_LZ4_LEVEL: i32 = 9;

@@ -3,8 +3,8 @@
 use super::ProducerConfig;
 use super::later;
 use super::values::{
-    ACKS, COMPRESSION, FLAG, LEVEL, LIST, MILLIS, NUMBER, OPTIONAL_MILLIS, OPTIONAL_NUMBER, RETRIES,
-    SOCKET_BUFFER, SOCKET_OPTIONS, TEXT,
+    ACKS, COMPRESSION, FLAG, GZIP_LEVEL, LEVEL, LIST, LZ4_LEVEL, MILLIS, NUMBER, OPTIONAL_MILLIS,
+    OPTIONAL_NUMBER, RETRIES, SOCKET_BUFFER, SOCKET_OPTIONS, TEXT, ZSTD_LEVEL,
 };
 use crate::error::ConfigProblem;
 
@@ -90,6 +90,9 @@ keys! {
     acks: ACKS(acks),
     compression_type: COMPRESSION(compression),
     compression_level: LEVEL(compression_level),
+    compression_gzip_level: GZIP_LEVEL(codec_levels.gzip),
+    compression_lz4_level: LZ4_LEVEL(codec_levels.lz4),
+    compression_zstd_level: ZSTD_LEVEL(codec_levels.zstd),
     retries: RETRIES(retries),
     batch_size: NUMBER(batch_size),
     batch_max_bytes: OPTIONAL_NUMBER(batch_max_bytes),

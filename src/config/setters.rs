@@ -35,6 +35,12 @@ impl ProducerConfig {
     }
 
     /// The codec's level, where it has any: gzip 1 to 9, zstd -131072 to 22. Default: the codec's own.
+    ///
+    /// In a program codec and level stand side by side, and this is the level of whichever codec is chosen. A text may
+    /// also have Java's level for each codec (`compression.gzip.level`): for its codec it wins over this one, for
+    /// another it does nothing.
+    #[doc(alias = "compression_gzip_level")]
+    #[doc(alias = "compression_zstd_level")]
     pub fn compression_level(mut self, level: i32) -> Self {
         self.compression_level = Some(level);
         self

@@ -75,6 +75,28 @@ pub(super) const LEVEL: Kind<Option<i32>> = Kind {
     show: show_optional,
 };
 
+/// Java refuses a level that the codec does not have even if another codec is chosen; so do we.
+pub(super) const GZIP_LEVEL: Kind<Option<i32>> = Kind {
+    read: |value| match value {
+        // zlib's name for its default.
+        "-1" => Ok(Some(6)),
+        _ => unless_none(value, |value| {
+            whole(value, "a whole number", 1..=9).map_err(|why| format!("{why}, or -1 for the default"))
+        }),
+    },
+    show: show_optional,
+};
+
+pub(super) const LZ4_LEVEL: Kind<Option<i32>> = Kind {
+    read: |value| unless_none(value, |value| whole(value, "a whole number", 1..=17)),
+    show: show_optional,
+};
+
+pub(super) const ZSTD_LEVEL: Kind<Option<i32>> = Kind {
+    read: |value| unless_none(value, |value| whole(value, "a whole number", -131_072..=22)),
+    show: show_optional,
+};
+
 pub(super) const ACKS: Kind<Acks> = Kind {
     read: |value| match value {
         "0" => Ok(Acks::None),
