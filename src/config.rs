@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
-use crate::producer::{DefaultPartitioner, Partitioner};
+use crate::producer::Partitioner;
 use crate::record::Compression;
 
 pub(crate) use settings::Settings;
@@ -84,7 +84,9 @@ pub struct ProducerConfig {
     socket_options: SocketOptions,
     sock_chunk_bytes: usize,
     sock_chunk_buffer_count: usize,
-    partitioner: Arc<dyn Partitioner>,
+    /// `None` is ours.
+    partitioner: Option<Arc<dyn Partitioner>>,
+    partitioner_ignore_keys: bool,
     /// The settings that texts have set, as they were written there.
     written: BTreeMap<&'static str, String>,
 }
@@ -125,7 +127,8 @@ impl Default for ProducerConfig {
             socket_options: SocketOptions { no_delay: true, keep_alive: false },
             sock_chunk_bytes: 65_536,
             sock_chunk_buffer_count: 16,
-            partitioner: Arc::new(DefaultPartitioner),
+            partitioner: None,
+            partitioner_ignore_keys: false,
             written: BTreeMap::new(),
         }
     }

@@ -119,6 +119,7 @@ keys! {
     socket_options: SOCKET_OPTIONS(socket_options),
     sock_chunk_bytes: NUMBER(sock_chunk_bytes),
     sock_chunk_buffer_count: NUMBER(sock_chunk_buffer_count),
+    partitioner_ignore_keys: FLAG(partitioner_ignore_keys),
 }
 
 /// How many letters must change to get from one word to the other (Levenshtein).

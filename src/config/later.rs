@@ -126,7 +126,7 @@ later! {
     Feature("another way to take memory"): buffer_memory_allocation_strategy["full"];
 
     Feature("the metrics registry"):
-        metrics_enabled["false"], metrics_num_samples["2"], metrics_sample_window_ms["30000"],
+        metrics_enabled["false"], auto_include_jmx_reporter["false"], metrics_num_samples["2"], metrics_sample_window_ms["30000"],
         metrics_recording_level["INFO"];
     Feature("telemetry for brokers (KIP-714)"): enable_metrics_push["false"];
     Feature("interceptors"): interceptor_classes["none", "[]"];

@@ -221,9 +221,16 @@ impl ProducerConfig {
         self
     }
 
-    /// Chooses the partition of records that name none. Default [`DefaultPartitioner`].
+    /// Chooses the partition of records that name none. Default [`DefaultPartitioner`](crate::DefaultPartitioner).
     pub fn partitioner(mut self, partitioner: impl Partitioner + 'static) -> Self {
-        self.partitioner = Arc::new(partitioner);
+        self.partitioner = Some(Arc::new(partitioner));
+        self
+    }
+
+    /// Whether the default partitioner treats records with a key as those without. Default false. A partitioner of
+    /// your own sees keys all the same, as in Java.
+    pub fn partitioner_ignore_keys(mut self, ignore: bool) -> Self {
+        self.partitioner_ignore_keys = ignore;
         self
     }
 }

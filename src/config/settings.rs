@@ -9,7 +9,8 @@ use crate::net::SocketSettings;
 #[cfg(feature = "zstd")]
 use crate::producer::FIRST_VERSION_OF_ZSTD;
 use crate::producer::{
-    AccumulatorSettings, Encoding, FIRST_VERSION_OF_RECORD_BATCHES, Partitioner, Patience, SenderSettings,
+    AccumulatorSettings, DefaultPartitioner, Encoding, FIRST_VERSION_OF_RECORD_BATCHES, Partitioner,
+    Patience, SenderSettings,
 };
 use crate::record::Compression;
 use crate::sync::{AtomicU64, Ordering};
@@ -99,7 +100,7 @@ impl Settings {
                 send_buffer_bytes: config.send_buffer_bytes,
                 receive_buffer_bytes: config.receive_buffer_bytes,
             },
-            partitioner: Arc::clone(&config.partitioner),
+            partitioner: config.chosen_partitioner(),
             buffer_memory: config.buffer_memory,
             buffer_size: config.batch_size.clamp(SMALLEST_BUFFER, LARGEST_BUFFER).min(config.buffer_memory),
             max_request_size: config.max_request_size,
@@ -114,6 +115,18 @@ impl ProducerConfig {
     fn default_request_max_bytes(&self) -> usize {
         let share = self.buffer_memory / self.max_in_flight_requests_per_connection.saturating_add(1);
         share.min(LARGEST_REQUEST / 2).max(self.max_request_size)
+    }
+
+    fn chosen_partitioner(&self) -> Arc<dyn Partitioner> {
+        match &self.partitioner {
+            Some(partitioner) => Arc::clone(partitioner),
+            None if self.partitioner_ignore_keys => {
+                Arc::new(|_: Option<&[u8]>, partitions: usize, available: &[i32]| {
+                    DefaultPartitioner.partition(None, partitions, available)
+                })
+            }
+            None => Arc::new(DefaultPartitioner),
+        }
     }
 }
 
