@@ -152,14 +152,20 @@ pub(crate) struct Backoff {
 const SHORTEST: Duration = Duration::from_millis(1);
 
 impl Backoff {
+    /// The delay before it is spread.
+    pub(crate) fn nominal(&self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(30);
+        self.initial.max(SHORTEST).saturating_mul(1 << doublings).min(self.max.max(self.initial))
+    }
+
     /// The delay after `failures` failures in a row (at least one).
     pub(crate) fn delay(&self, failures: u32, random: &mut fastrand::Rng) -> Duration {
         const JITTER: f64 = 0.2;
-        let doublings = failures.saturating_sub(1).min(30);
-        let base = self.initial.max(SHORTEST).saturating_mul(1 << doublings).min(self.max.max(self.initial));
         let spread = 1.0 - JITTER + 2.0 * JITTER * random.f64();
         // `mul_f64` panics where this says "for ever".
-        Duration::try_from_secs_f64(base.as_secs_f64() * spread).unwrap_or(Duration::MAX).max(SHORTEST)
+        Duration::try_from_secs_f64(self.nominal(failures).as_secs_f64() * spread)
+            .unwrap_or(Duration::MAX)
+            .max(SHORTEST)
     }
 }
 

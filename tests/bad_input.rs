@@ -343,7 +343,12 @@ const TIMES: &[(&str, With<Duration>)] = &[
     ("retry_backoff_max", |config, time| config.retry_backoff(Duration::ZERO, time)),
     ("reconnect_backoff", |config, time| config.reconnect_backoff(time, Duration::MAX)),
     ("reconnect_backoff_max", |config, time| config.reconnect_backoff(Duration::ZERO, time)),
-    ("socket_connection_setup_timeout", |config, time| config.socket_connection_setup_timeout(time)),
+    ("socket_connection_setup_timeout", |config, time| {
+        config.socket_connection_setup_timeout(time, Duration::MAX)
+    }),
+    ("socket_connection_setup_timeout", |config, time| {
+        config.socket_connection_setup_timeout(10 * MILLI, time)
+    }),
     ("connections_max_idle", |config, time| config.connections_max_idle(time)),
     ("metadata_max_age", |config, time| config.metadata_max_age(time)),
     ("metadata_max_idle", |config, time| config.metadata_max_idle(time)),

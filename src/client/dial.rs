@@ -42,8 +42,9 @@ impl KafkaClient {
     pub(super) fn dial(&mut self, id: NodeId, now: Instant) {
         let number = self.next_id;
         self.next_id += 1;
-        let deadline = Deadline::after(now, self.settings.setup_timeout);
         let Some(node) = self.nodes.get_mut(&id) else { return };
+        let attempt = node.failures.saturating_add(1);
+        let deadline = Deadline::after(now, self.settings.setup_timeout.delay(attempt, &mut self.random));
         if let Some(address) = node.addresses.pop_front() {
             let connection = ConnectionId(number);
             node.state = State::Connecting { connection, deadline };

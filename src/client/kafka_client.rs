@@ -19,7 +19,8 @@ pub(crate) struct ClientSettings {
     pub(crate) client_id: String,
     pub(crate) max_in_flight: usize,
     pub(crate) request_timeout: Duration,
-    pub(crate) setup_timeout: Duration,
+    /// Of a first attempt, and of later ones as they fail (KIP-601).
+    pub(crate) setup_timeout: Backoff,
     pub(crate) max_idle: Duration,
     pub(crate) reconnect: Backoff,
     pub(crate) receive_message_max_bytes: usize,
@@ -208,7 +209,8 @@ impl KafkaClient {
             return;
         }
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        let setup = self.settings.setup_timeout;
+        // Not as it was spread: each failure would be news.
+        let setup = self.settings.setup_timeout.nominal(node.failures.saturating_add(1));
         let (limit, value, stage) = match &node.state {
             State::Idle => return,
             State::BackingOff(_) => {

@@ -169,6 +169,12 @@ impl Checks<'_> {
                 "reconnect_backoff_max_ms",
                 config.reconnect_backoff_max,
             ),
+            (
+                "socket_connection_setup_timeout_ms",
+                config.socket_connection_setup_timeout,
+                "socket_connection_setup_timeout_max_ms",
+                config.socket_connection_setup_timeout_max,
+            ),
         ] {
             if first > most {
                 let key_of_most = config.written_as(key_of_most);

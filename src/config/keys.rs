@@ -109,6 +109,7 @@ keys! {
     reconnect_backoff_ms: MILLIS(reconnect_backoff),
     reconnect_backoff_max_ms: MILLIS(reconnect_backoff_max),
     socket_connection_setup_timeout_ms: MILLIS(socket_connection_setup_timeout),
+    socket_connection_setup_timeout_max_ms: MILLIS(socket_connection_setup_timeout_max),
     connections_max_idle_ms: MILLIS(connections_max_idle),
     metadata_max_age_ms: MILLIS(metadata_max_age),
     metadata_max_idle_ms: MILLIS(metadata_max_idle),

@@ -142,10 +142,14 @@ impl ProducerConfig {
         self
     }
 
-    /// How long a connection may take to get ready; at least 10 ms. Default 10 s.
+    /// How long a connection may take to get ready: at first, at least 10 ms, and the most that this doubles to while a
+    /// broker can't be reached. Each is spread by 20 % either way, as a broker that is slow because all call at once
+    /// would go on to be. Default 10 s and 30 s.
     #[doc(alias = "socket_connection_setup_timeout_ms")]
-    pub fn socket_connection_setup_timeout(mut self, timeout: Duration) -> Self {
-        self.socket_connection_setup_timeout = timeout;
+    #[doc(alias = "socket_connection_setup_timeout_max_ms")]
+    pub fn socket_connection_setup_timeout(mut self, first: Duration, most: Duration) -> Self {
+        self.socket_connection_setup_timeout = first;
+        self.socket_connection_setup_timeout_max = most;
         self
     }
 

@@ -81,7 +81,10 @@ impl Settings {
                 client_id: config.client_id.clone().unwrap_or_else(next_client_id),
                 max_in_flight: in_flight,
                 request_timeout: config.request_timeout,
-                setup_timeout: config.socket_connection_setup_timeout,
+                setup_timeout: Backoff {
+                    initial: config.socket_connection_setup_timeout,
+                    max: config.socket_connection_setup_timeout_max,
+                },
                 max_idle: config.connections_max_idle,
                 reconnect: Backoff { initial: config.reconnect_backoff, max: config.reconnect_backoff_max },
                 receive_message_max_bytes: config.receive_message_max_bytes,

@@ -233,7 +233,12 @@ fn every_setting_reaches_the_place_where_it_acts() {
         ("retry_backoff_max_ms", "7777", |s| s.sender.retry.max.as_millis().to_string()),
         ("reconnect_backoff_ms", "77", |s| s.client.reconnect.initial.as_millis().to_string()),
         ("reconnect_backoff_max_ms", "7777", |s| s.client.reconnect.max.as_millis().to_string()),
-        ("socket_connection_setup_timeout_ms", "777", |s| s.client.setup_timeout.as_millis().to_string()),
+        ("socket_connection_setup_timeout_ms", "777", |s| {
+            s.client.setup_timeout.initial.as_millis().to_string()
+        }),
+        ("socket_connection_setup_timeout_max_ms", "77777", |s| {
+            s.client.setup_timeout.max.as_millis().to_string()
+        }),
         ("connections_max_idle_ms", "7777", |s| s.client.max_idle.as_millis().to_string()),
         ("metadata_max_age_ms", "7777", |s| s.client.metadata.max_age.as_millis().to_string()),
         ("metadata_max_idle_ms", "7777", |s| s.client.metadata.max_idle.as_millis().to_string()),

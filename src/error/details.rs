@@ -71,7 +71,7 @@ pub enum Limit {
     DeliveryTimeout,
     /// `request_timeout_ms`: how long a broker may take to answer.
     RequestTimeout,
-    /// `socket_connection_setup_timeout_ms`: how long a connection may take to get ready.
+    /// `socket_connection_setup_timeout_ms`, grown by failures: how long a connection may take to get ready.
     ConnectionSetup,
     /// The time given to the call itself: `get`, `flush`, `close`, `wait_connected`.
     Call,

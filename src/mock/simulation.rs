@@ -386,7 +386,8 @@ fn a_broker_that_swallows_everything_is_left_for_the_next_after_the_set_up_timeo
     let mut world = World::new(2, config());
     world.black_holes.push(0);
     let took = world.run_until(MINUTE, |world| world.metadata.version() > 0);
-    assert_about(took, Duration::from_secs(10));
+    // 10 s, 20 % more or less.
+    assert!((millis(8000)..=millis(12_000)).contains(&took), "{took:?}");
 }
 
 #[test]

@@ -96,6 +96,26 @@ fn without_acks_a_broker_that_does_not_read_costs_one_request_timeout() {
     assert!(took < secs(1) && future.succeeded(), "{took:?}");
 }
 
+/// KIP-601: 10 s, 20 s, then 30 s each time, by 20 % more or less.
+#[test]
+fn a_broker_that_can_not_be_reached_gets_more_time_each_time() {
+    let mut world = World::new(1, config());
+    world.mischief.stalled.push(0);
+    world.ask_for("t");
+    for (setup, least, most) in
+        [("10s", secs(8), secs(12)), ("20s", secs(16), secs(24)), ("30s", secs(24), secs(36))]
+    {
+        let cause = format!("no answer within socket_connection_setup_timeout_ms of {setup}");
+        let start = world.clock.now();
+        while world.sender.client_mut().troubles().iter().all(|trouble| trouble.cause != cause) {
+            world.run_for(millis(100));
+            assert!(world.clock.now().since(start) < MINUTE, "{:?}", world.sender.client_mut().troubles());
+        }
+        let took = world.clock.now().since(start);
+        assert!((least..most + secs(1)).contains(&took), "{setup}: {took:?}");
+    }
+}
+
 /// A world in which broker 0 has moved while a Produce request is under way to where it was.
 fn moved() -> (World, FutureRecordMetadata) {
     let mut world = World::with_topic(1, 1, config());
