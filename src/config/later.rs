@@ -28,12 +28,12 @@ impl Later {
         if self.taken.iter().copied().any(says) {
             return None;
         }
-        Some(match self.what {
-            What::Feature(what) => {
-                let only = self.taken.first().unwrap_or(&"none");
-                format!("{what} is not there yet; only {only} is taken")
+        Some(match (self.what, self.taken) {
+            (What::Feature(what), ["none", ..]) => format!("{what} is not there yet; leave it out"),
+            (What::Feature(what), taken) => {
+                format!("{what} is not there yet; only {} is taken", taken.join(" or "))
             }
-            What::Code(instead) => format!("it is code, which a text can't be; {instead}"),
+            (What::Code(instead), _) => format!("it is code, which a text can't be; {instead}"),
         })
     }
 }
@@ -63,8 +63,8 @@ later! {
     Feature("TLS"):
         ssl_check_hostname["true"], ssl_endpoint_identification_algorithm["https"],
         ssl_cafile, ssl_certfile, ssl_keyfile, ssl_crlfile, ssl_password, ssl_ciphers, ssl_cipher_suites,
-        ssl_protocol["TLSv1.3", "TLSv1.2"],
-        ssl_enabled_protocols["TLSv1.2,TLSv1.3", "TLSv1.2, TLSv1.3", "TLSv1.2"],
+        ssl_protocol["TLSv1.3"],
+        ssl_enabled_protocols["TLSv1.2,TLSv1.3", "TLSv1.2, TLSv1.3"],
         ssl_truststore_location, ssl_truststore_password, ssl_truststore_certificates,
         ssl_truststore_type["JKS", "none"],
         ssl_keystore_location, ssl_keystore_password, ssl_keystore_key, ssl_keystore_certificate_chain,
@@ -106,7 +106,7 @@ later! {
 
     Feature("a proxy"): proxy_url, socks5_proxy;
 
-    Feature("idempotence"): enable_idempotence["false"];
+    Feature("idempotence, by which no retry stores a record twice,"): enable_idempotence["false"];
     Feature("transactions"):
         transactional_id, transaction_timeout_ms["60000"], transaction_two_phase_commit_enable["false"];
 

@@ -1,0 +1,209 @@
+//! Settings as texts: names, values, and what is said of those that can't be read.
+
+use super::super::*;
+
+#[test]
+fn texts_are_read_by_either_name_and_unknown_ones_refused() {
+    let config =
+        ProducerConfig::from_pairs([("linger_ms", "5"), ("batch.size", "99"), ("acks", "all")]).unwrap();
+    assert_eq!((config.linger, config.batch_size, config.acks), (Duration::from_millis(5), 99, Acks::All));
+    let error = ProducerConfig::from_pairs([("linger", "5"), ("acks", "2"), ("retries", "-1")]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the configuration can't be used: linger = '5': there is no such setting; did you mean linger_ms?; \
+         acks = '2': it is one of 0, 1, all; retries = '-1': write a whole number from 0 to 2147483647, in digits alone"
+    );
+}
+
+#[test]
+fn what_comes_later_is_taken_at_its_neutral_value_and_refused_by_name_at_others() {
+    let neutral = [
+        ("security.protocol", "PLAINTEXT"),
+        ("ssl_cafile", "None"),
+        ("ssl_check_hostname", "True"),
+        ("sasl_kerberos_service_name", "kafka"),
+        ("key_serializer", "None"),
+        ("metrics_num_samples", "2"),
+        ("enable_idempotence", "false"),
+    ];
+    assert!(ProducerConfig::from_pairs(neutral).is_ok());
+    let error = ProducerConfig::from_pairs([
+        ("security_protocol", "SSL"),
+        ("sasl_plain_password", "hunter2"),
+        ("partitioner", "murmur2"),
+    ])
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the configuration can't be used: security_protocol = 'SSL': another protocol is not there yet; only \
+         PLAINTEXT is taken; sasl_plain_password: SASL is not there yet; leave it out; partitioner = 'murmur2': it is \
+         code, which a text can't be; call ProducerConfig::partitioner"
+    );
+    assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+fn refusal(pairs: &[(&str, &str)]) -> String {
+    let read = ProducerConfig::from_pairs(pairs.iter().copied()).and_then(|config| config.settings());
+    let text = read.map(|_| ()).unwrap_err().to_string();
+    text.strip_prefix("the configuration can't be used: ").unwrap().to_owned()
+}
+
+#[test]
+fn the_ways_people_write_a_value() {
+    for (key, value, read) in [
+        (" linger.ms ", "\t5 ", "5"),
+        ("batch_size", "+7", "7"),
+        ("allow_auto_create_topics", "true", "true"),
+        ("allow_auto_create_topics", "False", "false"),
+        ("allow_auto_create_topics", "FALSE", "false"),
+        ("acks", "ALL", "all"),
+        ("compression_type", "None", "none"),
+        ("compression_type", "", "none"),
+        ("client_id", "", "none"),
+        ("delivery_timeout_ms", "None", "none"),
+        ("delivery_timeout_ms", "9223372036854775807", "9223372036854775807"),
+        ("send_buffer_bytes", "-1", "none"),
+        ("send_buffer_bytes", "", "none"),
+        ("retries", "inf", "2147483647"),
+        ("bootstrap_servers", " a:1 , b:2 ,", "a:1,b:2"),
+        ("socket_options", "", "TCP_NODELAY=1,SO_KEEPALIVE=0"),
+    ] {
+        let config = ProducerConfig::from_pairs([(key, value)]).unwrap();
+        let known = keys::KEYS.iter().find(|known| known.name == key.trim().replace('.', "_")).unwrap();
+        assert_eq!((known.show)(&config), read, "{key} = {value:?}");
+    }
+}
+
+#[test]
+fn a_value_that_can_not_be_read_is_told_what_to_write() {
+    let bytes = format!("write a whole number from 0 to {}, in digits alone", usize::MAX);
+    let millis = "write a whole number of milliseconds from 0 to 18446744073709551615, in digits alone";
+    for (key, value, why) in [
+        ("batch_size", "-1", bytes.as_str()),
+        ("batch.size", "16_384", &bytes),
+        ("batch.size", "16KB", &bytes),
+        ("buffer_memory", "", &bytes),
+        ("buffer_memory", "none", &bytes),
+        ("buffer_memory", "1e9", &bytes),
+        ("batch_max_bytes", "-1", &bytes),
+        ("max_request_size", "18446744073709551616", &bytes),
+        ("linger.ms", "-5", millis),
+        ("linger_ms", "5ms", millis),
+        ("linger_ms", "0.5", millis),
+        ("request_timeout_ms", "99999999999999999999", millis),
+        ("delivery_timeout_ms", "", &format!("{millis}, or none")),
+        ("delivery_timeout_ms", "-1", &format!("{millis}, or none")),
+        ("retries", "2147483648", "write a whole number from 0 to 2147483647, in digits alone"),
+        ("allow_auto_create_topics", "yes", "write true or false"),
+        ("partitioner.ignore.keys", "", "write true or false"),
+        ("acks", "", "it is one of 0, 1, all"),
+        ("socket_options", "[(6, 1, 1)]", "write NAME=0 or NAME=1, with commas between"),
+        (
+            "enable.idempotence",
+            "TRUE",
+            "idempotence, by which no retry stores a record twice, is not there yet; only \
+         false is taken",
+        ),
+        ("ssl.endpoint.identification.algorithm", "", "TLS is not there yet; only https is taken"),
+        (
+            "metadata.recovery.strategy",
+            "none",
+            "another way to recover is not there yet; only rebootstrap is taken",
+        ),
+    ] {
+        assert_eq!(refusal(&[(key, value)]), format!("{key} = '{value}': {why}"));
+    }
+    assert_eq!(
+        refusal(&[("bootstrap.servers", "")]),
+        "bootstrap.servers: there is none; name at least one broker as host:port"
+    );
+}
+
+#[test]
+fn a_setting_that_is_given_twice_says_the_same_or_is_refused() {
+    let same = [("linger_ms", "5"), ("linger.ms", "05"), ("acks", "-1"), ("acks", "all"), ("linger_ms", "5")];
+    assert_eq!(ProducerConfig::from_pairs(same).unwrap().linger, Duration::from_millis(5));
+    assert_eq!(
+        refusal(&[("linger_ms", "5"), ("linger.ms", "6")]),
+        "linger.ms = '6': linger_ms = '5' came before it; leave one of the two out"
+    );
+    // As the default says, but the first did not.
+    assert_eq!(
+        refusal(&[("acks", "1"), ("acks", "all")]),
+        "acks = 'all': acks = '1' came before it; leave one of the two out"
+    );
+    // A program may overrule a text.
+    let config = ProducerConfig::from_pairs([("linger_ms", "5")]).unwrap().linger(Duration::ZERO);
+    assert_eq!(config.linger, Duration::ZERO);
+}
+
+#[test]
+fn a_setting_is_called_what_the_text_called_it() {
+    assert_eq!(
+        refusal(&[("delivery.timeout.ms", "1000"), ("linger.ms", "5")]),
+        "delivery.timeout.ms = '1000': a record would expire before its first request can time out; it must be at \
+         least linger.ms (5) and request_timeout_ms (30000) together"
+    );
+    assert_eq!(
+        refusal(&[
+            ("retry.backoff.ms", "2000"),
+            ("retry.backoff.max.ms", "100"),
+            ("batch_max_bytes", "2000000")
+        ]),
+        "batch_max_bytes = '2000000': it is more than max_request_size (1048576); raise that too; retry.backoff.ms = \
+         '2000': it is more than retry.backoff.max.ms (100); raise that too"
+    );
+}
+
+#[test]
+fn a_name_that_is_not_known_gets_the_closest_in_its_spelling() {
+    for (key, closest) in [
+        ("linger.m", " did you mean linger.ms?"),
+        ("LINGER_MS", " did you mean linger_ms?"),
+        ("max-block-ms", " did you mean max_block_ms?"),
+        ("compression.zstd.lvl", " did you mean compression.zstd.level?"),
+        ("ssl_ca_file", " did you mean ssl_cafile?"),
+    ] {
+        assert_eq!(refusal(&[(key, "v")]), format!("{key} = 'v': there is no such setting;{closest}"));
+    }
+    assert_eq!(refusal(&[("colour", "v")]), "colour = 'v': there is no such setting");
+    assert_eq!(refusal(&[("", "v")]), " = 'v': there is no such setting");
+}
+
+/// A slip in a name does not bring a password into a log.
+#[test]
+fn no_secret_is_shown() {
+    for (key, value) in [
+        ("sasl_plain_password", "hunter2"),
+        ("sasl_plain_pasword", "hunter2"),
+        ("sasl.plain.pwd", "hunter2"),
+        ("sasl.jaas.config", "ScramLoginModule required username=\"u\" password=\"hunter2\";"),
+        ("sasl.jaas.conf", "password=\"hunter2\""),
+        ("ssl.keystore.key", "hunter2"),
+        ("SSL_PASSWORD", "hunter2"),
+        ("schema.registry.basic.auth.user.info", "u:hunter2"),
+        ("proxy_url", "socks5://u:hunter2@proxy"),
+        ("bootstrap_servers", "a:1,PLAINTEXT://u:hunter2@b:2"),
+    ] {
+        let error =
+            ProducerConfig::from_pairs([(key, value)]).and_then(|config| config.settings().map(|_| ()));
+        let error = error.unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+}
+
+/// What would be found only when the producer is built is told with the rest.
+#[test]
+fn one_error_lists_what_can_not_be_read_and_what_can_not_be_used() {
+    assert_eq!(
+        refusal(&[
+            ("linger_ms", "x"),
+            ("buffer.memory", "0"),
+            ("sasl.mechanism", "PLAIN"),
+            ("bootstrap_servers", "a:0")
+        ]),
+        "linger_ms = 'x': write a whole number of milliseconds from 0 to 18446744073709551615, in digits alone; \
+         sasl.mechanism = 'PLAIN': SASL is not there yet; leave it out; bootstrap_servers = 'a:0': '0' is not a port; \
+         write host:port with a port from 1 to 65535; buffer.memory = '0': it must be at least 1"
+    );
+}
