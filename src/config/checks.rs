@@ -176,7 +176,9 @@ impl Checks<'_> {
                 config.socket_connection_setup_timeout_max,
             ),
         ] {
-            if first > most {
+            // Files of older clients know only the first; it stays at that, as in Java.
+            let only_first = config.written.contains_key(key) && !config.written.contains_key(key_of_most);
+            if first > most && !only_first {
                 let key_of_most = config.written_as(key_of_most);
                 let why = format!("it is more than {key_of_most} ({}); raise that too", most.as_millis());
                 self.refuse(key, first.as_millis(), why);

@@ -59,7 +59,8 @@ pub(crate) fn set(config: &mut ProducerConfig, key: &str, value: &str) -> Option
 fn is_secret(name: &str) -> bool {
     const WORDS: [&str; 8] =
         ["pass", "secret", "token", "credential", "auth", "jaas", "certificate", "proxy"];
-    name.ends_with("key") || WORDS.iter().any(|word| name.to_ascii_lowercase().contains(word))
+    let name = name.to_ascii_lowercase();
+    name.ends_with("key") || WORDS.iter().any(|word| name.contains(word))
 }
 
 /// The setting that is spelt most like it, if one is.

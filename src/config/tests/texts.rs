@@ -155,6 +155,20 @@ fn a_setting_is_called_what_the_text_called_it() {
     );
 }
 
+/// Files of older clients know no most; they mean a wait that stays as it is.
+#[test]
+fn a_first_wait_alone_may_be_longer_than_the_most_by_default() {
+    for key in ["retry_backoff_ms", "reconnect.backoff.ms", "socket.connection.setup.timeout.ms"] {
+        let config = ProducerConfig::from_pairs([(key, "60000")]).unwrap();
+        assert!(config.settings().is_ok(), "{key}");
+    }
+    let minute = Duration::from_secs(60);
+    let settings = ProducerConfig::from_pairs([("retry_backoff_ms", "60000")]).unwrap().settings().unwrap();
+    assert_eq!([1, 2, 9].map(|failures| settings.sender.retry.nominal(failures)), [minute; 3]);
+    let typed = ProducerConfig::new().retry_backoff(minute, Duration::from_secs(1));
+    assert!(typed.settings().is_err());
+}
+
 #[test]
 fn a_name_that_is_not_known_gets_the_closest_in_its_spelling() {
     for (key, closest) in [
@@ -181,6 +195,7 @@ fn no_secret_is_shown() {
         ("sasl.jaas.conf", "password=\"hunter2\""),
         ("ssl.keystore.key", "hunter2"),
         ("SSL_PASSWORD", "hunter2"),
+        ("SSL_KEYSTORE_KEY", "hunter2"),
         ("schema.registry.basic.auth.user.info", "u:hunter2"),
         ("proxy_url", "socks5://u:hunter2@proxy"),
         ("bootstrap_servers", "a:1,PLAINTEXT://u:hunter2@b:2"),
