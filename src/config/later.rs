@@ -132,13 +132,13 @@ later! {
     Feature("interceptors"): interceptor_classes["none", "[]"];
     Feature("reading settings from elsewhere"): config_providers["none", "[]"];
 
-    Code("give bytes to ProducerRecord::key"):
+    Code("give it to ProducerConfig::build_with"):
         key_serializer[
             "none",
             "org.apache.kafka.common.serialization.ByteArraySerializer",
             "org.apache.kafka.common.serialization.StringSerializer"
         ];
-    Code("give bytes to ProducerRecord::value"):
+    Code("give it to ProducerConfig::build_with"):
         value_serializer[
             "none",
             "org.apache.kafka.common.serialization.ByteArraySerializer",

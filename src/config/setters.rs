@@ -81,7 +81,8 @@ impl ProducerConfig {
         self
     }
 
-    /// Bytes of records that may wait to be sent; then `send` blocks. Default 33,554,432 (32 MiB).
+    /// Bytes of records that may wait to be sent; then `send` blocks. A partition that has a quarter of them leaves the
+    /// last eighth to others, if there are any, and they come first. Default 33,554,432 (32 MiB).
     pub fn buffer_memory(mut self, bytes: usize) -> Self {
         self.buffer_memory = bytes;
         self
