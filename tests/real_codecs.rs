@@ -122,32 +122,26 @@ fn sends_and_reads_back(
     }
 }
 
-#[test]
-fn one_node_takes_every_codec() {
-    let cluster = Cluster::start(1);
+fn takes_every_codec_and_acks(cluster: &Cluster, partitions: i32, replicas: i16) {
     for codec in codecs() {
-        sends_and_reads_back(&cluster, 3, 1, codec, Acks::All);
+        sends_and_reads_back(cluster, partitions, replicas, codec, Acks::All);
     }
     for acks in [Acks::None, Acks::Leader] {
-        sends_and_reads_back(&cluster, 3, 1, Compression::Lz4, acks);
+        sends_and_reads_back(cluster, partitions, replicas, Compression::Lz4, acks);
     }
 }
 
 #[test]
-fn three_nodes_with_twelve_partitions_take_every_codec() {
-    let cluster = Cluster::start(3);
-    for codec in codecs() {
-        sends_and_reads_back(&cluster, 12, 3, codec, Acks::All);
-    }
-    for acks in [Acks::None, Acks::Leader] {
-        sends_and_reads_back(&cluster, 12, 3, Compression::None, acks);
-    }
+fn one_node() {
+    takes_every_codec_and_acks(&Cluster::start(1), 3, 1);
 }
 
 #[test]
-fn a_broker_of_3_9_takes_every_codec() {
-    let cluster = Cluster::builder(1).version("3.9.2").start();
-    for codec in codecs() {
-        sends_and_reads_back(&cluster, 3, 1, codec, Acks::All);
-    }
+fn three_nodes_with_twelve_partitions() {
+    takes_every_codec_and_acks(&Cluster::start(3), 12, 3);
+}
+
+#[test]
+fn one_node_of_3_9() {
+    takes_every_codec_and_acks(&Cluster::builder(1).version("3.9.2").start(), 3, 1);
 }
