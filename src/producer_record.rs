@@ -166,6 +166,7 @@ impl fmt::Debug for SendError<'_> {
 
 impl std::error::Error for SendError<'_> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(self.error())
+        // The error itself is this one's text.
+        self.error().source()
     }
 }
