@@ -33,6 +33,7 @@ pub struct KafkaProducer {
     partitioner: Arc<dyn Partitioner>,
     max_request_size: usize,
     max_block: Duration,
+    allow_auto_create_topics: bool,
     clock: Clock,
     exit: Arc<Exit>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -74,9 +75,11 @@ impl KafkaProducer {
         let (io, waker) = net::open(socket).map_err(spawn)?;
         let inbox = Arc::new(Inbox::new(Box::new(waker)));
         let pool = SimpleBufferPool::new(buffer_memory, buffer_size);
-        let (accumulator, drain) = record_accumulator(accumulator, pool, Arc::clone(&inbox), clock.clone());
         let metadata = SharedMetadata::new();
+        let (accumulator, drain) =
+            record_accumulator(accumulator, pool, Arc::clone(&inbox), Arc::clone(&metadata), clock.clone());
         let name = client.client_id.clone();
+        let allow_auto_create_topics = client.metadata.allow_auto_create_topics;
         let random = fastrand::Rng::new();
         let client = KafkaClient::new(client, Arc::clone(&metadata), random.clone());
         let sender = Sender::new(sender, drain, client, random);
@@ -98,6 +101,7 @@ impl KafkaProducer {
             partitioner,
             max_request_size,
             max_block,
+            allow_auto_create_topics,
             clock,
             exit,
             thread,
@@ -156,7 +160,7 @@ impl KafkaProducer {
             return Err(Error::new(ErrorKind::CalledFromCallback { call: "flush" }));
         }
         let timeout = timeout.into();
-        self.accumulator.flush(Deadline::after(self.clock.now(), timeout), timeout)
+        self.accumulator.flush(Deadline::after(self.clock.now(), timeout), timeout, &self.topics)
     }
 
     /// Refuses further records, waits until those before have results, at most `timeout` (`None`: for ever), fails the
@@ -188,7 +192,7 @@ impl KafkaProducer {
         } else {
             log::warn!("the sender thread has not ended in time: a callback is keeping it");
         }
-        self.accumulator.report(timeout)
+        self.accumulator.close(timeout, &self.topics)
     }
 
     /// Refuses further records, wakes who blocks, and tells the sender.
@@ -285,8 +289,9 @@ impl KafkaProducer {
         }
         // The partition may be new: one newer answer decides (KAFKA-6833). A negative one never is.
         let unknown = |topic: &TopicHandle, partition| {
-            let known = topic.queues.len();
-            Err(Error::new(ErrorKind::UnknownPartition { topic: Arc::clone(&topic.name), partition, known }))
+            let (topic, known) = (Arc::clone(&topic.name), topic.queues.len());
+            let by_partitioner = record.partition.is_none();
+            Err(Error::new(ErrorKind::UnknownPartition { topic, partition, by_partitioner, known }))
         };
         match record.partition {
             Some(partition) if partition >= 0 => {
@@ -341,7 +346,11 @@ impl KafkaProducer {
             Awaited::Found(Err(code)) => Err(refused(&name, code)),
             Awaited::Closed => Err(Error::new(ErrorKind::Closed)),
             Awaited::TimedOut(_) if last_error == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) => {
-                Err(Error::new(ErrorKind::UnknownTopic { topic: name }))
+                Err(Error::new(ErrorKind::UnknownTopic {
+                    topic: name,
+                    max_block: self.max_block,
+                    creation_asked_for: self.allow_auto_create_topics,
+                }))
             }
             Awaited::TimedOut(brokers) => Err(Error::new(ErrorKind::Timeout {
                 limit: Limit::MaxBlock,
