@@ -69,8 +69,10 @@ fn a_full_buffer_blocks_until_max_block_and_goes_on_when_there_is_room() {
     };
     assert!((40..=64).contains(&sent), "{sent} records of 1 KiB were let into 64 KiB");
     assert!(matches!(error.kind(), ErrorKind::BufferExhausted { total: 65536, .. }), "{error}");
-    let leader =
-        format!("{} (as the cluster advertises broker 0) at ApiVersions: no answer yet", cluster.address(0));
+    let leader = format!(
+        "{} (from advertised.listeners of broker 0) at ApiVersions: no answer yet",
+        cluster.address(0)
+    );
     assert!(error.to_string().ends_with(&leader), "{error}");
     cluster.release_replies();
     producer.send(ProducerRecord::to("t").value(&value)).unwrap();
@@ -149,8 +151,8 @@ fn flush_does_not_wait_for_linger_but_for_answers() {
     assert_eq!(
         result.unwrap_err().to_string(),
         format!(
-            "the time of 200ms ran out with 1 record in 1 batch pending, for t-0; last seen: {} (as the cluster \
-             advertises broker 0) at Produce: no answer yet",
+            "the time of 200ms ran out with 1 record in 1 batch pending, for t-0; last seen: {} (from \
+             advertised.listeners of broker 0) at Produce: no answer yet",
             cluster.address(0)
         )
     );

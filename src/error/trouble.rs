@@ -41,7 +41,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bootstrap => f.write_str("from bootstrap_servers"),
-            Self::Metadata { broker } => write!(f, "as the cluster advertises broker {broker}"),
+            Self::Metadata { broker } => write!(f, "from advertised.listeners of broker {broker}"),
         }
     }
 }

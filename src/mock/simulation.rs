@@ -346,8 +346,8 @@ fn a_record_without_a_broker_expires_at_its_delivery_timeout() {
     let error = future.exception().unwrap().to_string();
     assert_eq!(
         error,
-        "delivery_timeout_ms of 5s ran out before the records for t-0 could be sent; last seen: 127.0.0.1:40000 (as the \
-         cluster advertises broker 0) at TCP connect: connection refused, 127.0.0.1:40000 (from bootstrap_servers) at \
+        "delivery_timeout_ms of 5s ran out before the records for t-0 could be sent; last seen: 127.0.0.1:40000 (from \
+         advertised.listeners of broker 0) at TCP connect: connection refused, 127.0.0.1:40000 (from bootstrap_servers) at \
          TCP connect: connection refused"
     );
 }

@@ -68,11 +68,15 @@ fn a_port_that_speaks_something_else() {
     // A fatal alert, as a TLS server answers what is no handshake.
     let alert = &[0x15, 3, 3, 0, 2, 2, 40];
     for (answer, name, why) in [
-        (&alert[..], "TLS", "the peer answered with TLS, but this connection is not encrypted"),
+        (
+            &alert[..],
+            "TLS",
+            "the peer answered with TLS, but this connection is not encrypted: use the port of a PLAINTEXT listener",
+        ),
         (
             b"HTTP/1.1 400 Bad Request\r\n\r\n",
             "HTTP",
-            "the peer answered with HTTP, so it is not a Kafka broker",
+            "the peer answered with HTTP, so it is not a Kafka broker: use the port of one",
         ),
     ] {
         let address = answers(answer);
@@ -110,7 +114,7 @@ fn advertised(host: &str, port: u16, seen: &str) {
     cluster.broker(1).advertise(host, port);
     let config = || config(&cluster.address(0)).request_timeout(300 * MILLI);
     let record = || ProducerRecord::to("t").partition(1).value("v");
-    let seen = format!("last seen: {host}:{port} (as the cluster advertises broker 1) at {seen}");
+    let seen = format!("last seen: {host}:{port} (from advertised.listeners of broker 1) at {seen}");
 
     let producer = config().delivery_timeout(600 * MILLI).build().unwrap();
     let error = producer.send(record()).unwrap().get(PATIENCE).unwrap_err();

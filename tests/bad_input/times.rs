@@ -42,7 +42,7 @@ fn what_is_not_there_yet_and_what_is_closed() {
     let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
     assert!(cluster.wait_for_records("t", 2, PATIENCE));
     let seen = format!(
-        "last seen: {} (as the cluster advertises broker 0) at Produce: no answer yet",
+        "last seen: {} (from advertised.listeners of broker 0) at Produce: no answer yet",
         cluster.address(0)
     );
     assert_eq!(
