@@ -121,7 +121,7 @@ fn a_broker_that_refuses() {
     producer.send(record()).unwrap().get(PATIENCE).unwrap();
     let said = "a broker answered NOT_ENOUGH_REPLICAS (19) for t-0: Fewer replicas are in sync than \
                 min.insync.replicas, so nothing was appended";
-    assert_eq!(logged(Level::Warn), [format!("attempt 1 for t-0 failed, to be repeated: {said}")]);
+    assert_eq!(logged(Level::Warn), [format!("attempt 1 for t-0 failed: {said}")]);
 
     cluster.fail_next_produce("t", 0, ErrorCode::TOPIC_AUTHORIZATION_FAILED, 100);
     for _ in 0..100 {

@@ -17,7 +17,7 @@ use crate::producer::inbox::Inbox;
 use crate::producer::queue::{Attention, Batch, PartitionQueue, QueueState};
 use crate::producer::sealing::Sealing;
 use crate::producer::topics::TopicTable;
-use crate::producer::unfinished::{Cut, Unfinished};
+use crate::producer::unfinished::{Cut, Pending, Unfinished};
 use crate::record::{Compression, RecordParts, RecordSize};
 use crate::time::{Clock, Deadline, Instant};
 
@@ -176,20 +176,28 @@ impl RecordAccumulator {
         if !self.shared.unfinished.is_empty() {
             self.shared.inbox.hurry();
         }
-        let in_time = self.shared.unfinished.wait(&cut, &self.shared.clock, deadline);
-        self.report(&cut, timeout.filter(|_| !in_time), topics)
+        let pending = match self.shared.unfinished.wait(&cut, &self.shared.clock, deadline) {
+            true => Pending::default(),
+            false => self.pending(&cut, topics),
+        };
+        self.report(&cut, timeout, pending)
     }
 
-    /// What has failed since the last flush and nobody has looked at, and what is still pending: without waiting.
+    /// What has failed since the last flush and nobody has looked at, and what had no result when the time of `close`
+    /// was over: without waiting.
     pub(crate) fn close(&self, timeout: Option<Duration>, topics: &TopicTable) -> Result<(), Error> {
-        self.report(&self.shared.unfinished.cut(), Some(timeout.unwrap_or_default()), topics)
+        let cut = self.shared.unfinished.cut();
+        let pending = self.shared.unfinished.given_up().unwrap_or_else(|| self.pending(&cut, topics));
+        self.report(&cut, timeout, pending)
     }
 
-    fn report(&self, cut: &Cut, timed_out: Option<Duration>, topics: &TopicTable) -> Result<(), Error> {
-        if timed_out.is_some() {
-            topics.queues().iter().for_each(|queue| queue.note_records());
-        }
-        let reported = self.shared.unfinished.report(cut, timed_out, &self.shared.metadata);
+    fn pending(&self, cut: &Cut, topics: &TopicTable) -> Pending {
+        topics.queues().iter().for_each(|queue| queue.note_records());
+        self.shared.unfinished.pending(cut, &self.shared.metadata)
+    }
+
+    fn report(&self, cut: &Cut, timeout: Option<Duration>, pending: Pending) -> Result<(), Error> {
+        let reported = self.shared.unfinished.report(cut, timeout, pending);
         reported.map_err(|report| Error::new(ErrorKind::Undelivered { report }))
     }
 }

@@ -22,7 +22,11 @@ impl Sender {
             for answer in topic.partitions {
                 match request.batches.remove(&(Arc::clone(&name), answer.index)) {
                     Some((index, batch)) => self.judge(index, batch, &answer, now),
-                    None => log::warn!("an answer names {name}-{}, which was not asked about", answer.index),
+                    None => {
+                        if self.warnings.is_news("an answer too many", A_MINUTE, now).is_some() {
+                            log::warn!("an answer names {name}-{}, which was not asked about", answer.index);
+                        }
+                    }
                 }
             }
         }
@@ -139,7 +143,7 @@ impl Sender {
         let news = code.and_then(|code| self.warnings.is_news(&format!("attempt: {code}"), A_MINUTE, now));
         match news {
             None => log::debug!("attempt {attempt} for {place} failed: {error}"),
-            Some(0) => log::warn!("attempt {attempt} for {place} failed, to be repeated: {error}"),
+            Some(0) => log::warn!("attempt {attempt} for {place} failed: {error}"),
             Some(more) => {
                 let more = Count(more, "attempt");
                 log::warn!("attempt {attempt} for {place} failed, as did {more} before: {error}");

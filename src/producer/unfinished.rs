@@ -41,7 +41,7 @@ struct State {
 }
 
 /// What has no result, and what is known of the reasons.
-type Pending = (Vec<PendingPartition>, Vec<BrokerTrouble>);
+pub(crate) type Pending = (Vec<PendingPartition>, Vec<BrokerTrouble>);
 
 /// What a flush waits for and reports.
 pub(crate) struct Cut {
@@ -124,20 +124,14 @@ impl Unfinished {
         }
     }
 
-    /// What before the cut is pending, if the time that ran out is given, and what failed since the last report
-    /// before it.
+    /// What is `pending` after `timeout`, if anything is, and what failed since the last report before the cut.
     pub(crate) fn report(
         &self,
         cut: &Cut,
-        timed_out: Option<Duration>,
-        metadata: &SharedMetadata,
+        timeout: Option<Duration>,
+        (pending, brokers): Pending,
     ) -> Result<(), DeliveryReport> {
-        let (pending, brokers) = match timed_out {
-            None => Pending::default(),
-            Some(_) => self.pending(cut.until, metadata),
-        };
-        // What was still waited for when the time ran out may have got its result since.
-        let timed_out = timed_out.filter(|_| !pending.is_empty());
+        let timed_out = timeout.filter(|_| !pending.is_empty());
         let (failed, forgotten) = Self::take_failures(self.state.lock(), cut);
         // The slots' locks come after this one, and only when it is free.
         let (mut count, mut first_error) = forgotten.map_or((0, None), |(count, error)| (count, Some(error)));
@@ -153,8 +147,18 @@ impl Unfinished {
 
     /// Sender, when the time of `close` is over: what has no result by now is about to fail.
     pub(crate) fn give_up(&self, metadata: &SharedMetadata) {
-        let pending = self.pending(u64::MAX, metadata);
-        self.state.lock().given_up = Some(pending).filter(|(partitions, _)| !partitions.is_empty());
+        let pending = self.pending_below(u64::MAX, metadata);
+        self.state.lock().given_up = Some(pending);
+    }
+
+    /// What [`give_up`](Self::give_up) has found, once.
+    pub(crate) fn given_up(&self) -> Option<Pending> {
+        self.state.lock().given_up.take()
+    }
+
+    /// What before the cut has no result.
+    pub(crate) fn pending(&self, cut: &Cut, metadata: &SharedMetadata) -> Pending {
+        self.pending_below(cut.until, metadata)
     }
 
     /// What keeps the oldest batches here, for those who wait for their memory.
@@ -168,14 +172,10 @@ impl Unfinished {
         metadata.troubles(under_way.map(|slot| (&*slot.place().topic, slot.place().partition)))
     }
 
-    fn pending(&self, until: u64, metadata: &SharedMetadata) -> Pending {
-        let mut state = self.state.lock();
-        if let Some(given_up) = state.given_up.take() {
-            return given_up;
-        }
-        let slots: Vec<_> = state.batches.range(..until).map(|(_, (slot, _))| Arc::clone(slot)).collect();
-        // As with the failures: a slot's lock comes later.
-        drop(state);
+    fn pending_below(&self, until: u64, metadata: &SharedMetadata) -> Pending {
+        // As with the failures: the slots' locks come later.
+        let slots: Vec<_> =
+            self.state.lock().batches.range(..until).map(|(_, (slot, _))| Arc::clone(slot)).collect();
         let (mut partitions, mut places, mut asked) = (Vec::new(), BTreeMap::new(), Vec::new());
         for slot in &slots {
             let place = slot.place();
@@ -245,7 +245,7 @@ mod tests {
 
     fn failed(unfinished: &Unfinished, cut: &Cut) -> u64 {
         assert!(unfinished.wait(cut, &Clock::System, Deadline::NEVER));
-        unfinished.report(cut, None, &SharedMetadata::new()).map_or_else(|report| report.failed, |()| 0)
+        unfinished.report(cut, None, Pending::default()).map_or_else(|report| report.failed, |()| 0)
     }
 
     #[test]
