@@ -68,6 +68,34 @@ fn what_is_not_there_yet_and_what_is_closed() {
     assert_eq!(nobody.wait_connected(Duration::MAX).unwrap_err().to_string(), closed);
 }
 
+/// Wherever they are: in batches that grow, that were compressed when they were full, that are under way.
+#[cfg(feature = "gzip")]
+#[test]
+fn every_record_that_is_pending_is_counted() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 5);
+    let config = config(&cluster.bootstrap_servers()).linger(Duration::from_secs(60));
+    let producer = config.compression(kafka_producer::Compression::Gzip).build().unwrap();
+    let send = |partition| producer.send(ProducerRecord::to("t").partition(partition).value(&[b'v'; 100]));
+    (0..5).for_each(|partition| drop(send(partition).unwrap()));
+    producer.flush(PATIENCE).unwrap();
+    cluster.hold_replies();
+    (0..5).flat_map(|partition| vec![partition; 2000]).for_each(|partition| drop(send(partition).unwrap()));
+    for flush in 0..3 {
+        let error = producer.flush(Duration::from_millis(50 * flush)).unwrap_err();
+        let kafka_producer::ErrorKind::Undelivered { report } = error.kind() else { panic!("{error}") };
+        assert_eq!(report.pending.iter().map(|pending| pending.records).collect::<Vec<_>>(), [2000; 5]);
+        let batches: u64 = report.pending.iter().map(|pending| pending.batches).sum();
+        assert!((10..=20).contains(&batches), "{error}");
+        let text = error.to_string();
+        let pending =
+            format!("10000 records in {batches} batches pending, for t-0, t-1, t-2 and 2 partitions more");
+        assert!(text.contains(&pending), "{text}");
+    }
+    cluster.release_replies();
+    producer.flush(PATIENCE).unwrap();
+}
+
 #[test]
 fn what_would_wait_inside_a_callback_says_so() {
     let cluster = MockCluster::start(1);
