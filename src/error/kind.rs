@@ -115,7 +115,8 @@ pub enum ErrorKind {
         /// The topic and partition, or what else it was about.
         about: String,
     },
-    /// A connection could not be made or was lost, and retrying was not allowed or not possible.
+    /// A connection could not be made or was lost: what an attempt ended with, as told by
+    /// [`RetriesUsedUp`](Self::RetriesUsedUp), or by the source of a time-out.
     Network {
         /// Where, at which step, and what happened.
         trouble: BrokerTrouble,
@@ -227,7 +228,10 @@ impl fmt::Display for ErrorKind {
             Self::UnsupportedVersion { api, ours, theirs, address } => {
                 write!(f, "{address} does not speak {api} in versions {} to {}", ours.0, ours.1)?;
                 match theirs {
-                    Some((least, most)) => write!(f, ": it offers {least} to {most}"),
+                    Some((least, most)) => {
+                        let newer = if *most < ours.0 { "broker" } else { "client" };
+                        write!(f, ": it offers {least} to {most}; take a newer {newer}")
+                    }
                     None => f.write_str(": it does not know that request"),
                 }
             }

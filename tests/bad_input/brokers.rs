@@ -104,6 +104,25 @@ fn a_port_that_says_nothing() {
     );
 }
 
+#[test]
+fn a_broker_that_does_not_answer_about_a_topic() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 1);
+    let producer = config(&cluster.bootstrap_servers()).max_block(300 * MILLI).build().unwrap();
+    producer.send(ProducerRecord::to("t").value("v")).unwrap().get(PATIENCE).unwrap();
+    cluster.hold_replies();
+    let text = producer.send(ProducerRecord::to("u").value("v")).unwrap_err().to_string();
+    // The connection by which the first answer came may have been closed by then, or not.
+    let whole = ["bootstrap_servers", "advertised.listeners of broker 0"].map(|origin| {
+        format!(
+            "max_block_ms of 300ms ran out waiting for metadata of topic 'u'; last seen: {} (from {origin}) at Metadata: \
+             no answer yet",
+            cluster.address(0)
+        )
+    });
+    assert!(whole.contains(&text), "{text}");
+}
+
 /// The bootstrap broker answers, and names a leader that can't be reached: whatever ends the wait says where the
 /// leader's address came from, how far it got with it and what stopped it there.
 fn advertised(host: &str, port: u16, seen: &str) {
