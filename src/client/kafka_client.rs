@@ -103,10 +103,14 @@ impl KafkaClient {
     }
 
     /// As those see them who wait. A Produce that is under way is none of them, or they would be others with each: of
-    /// those the batches know. A question for metadata that is under way is one if nothing else is known.
+    /// those the batches know. A question for metadata that is under way is one if nothing else is known; a server of
+    /// `bootstrap_servers` is none while the cluster itself is there.
     pub(crate) fn troubles(&self) -> Vec<BrokerTrouble> {
-        let is_coming = |node: &&Node| node.trouble.is_some() || node.is_coming();
-        let troubles: Vec<_> = self.nodes.values().filter(is_coming).filter_map(Node::trouble_now).collect();
+        let is_known = |node: &Node| node.origin != Origin::Bootstrap;
+        let connected = self.nodes.values().any(|node| is_known(node) && node.is_ready());
+        let matters =
+            |node: &&Node| (node.trouble.is_some() || node.is_coming()) && (is_known(node) || !connected);
+        let troubles: Vec<_> = self.nodes.values().filter(matters).filter_map(Node::trouble_now).collect();
         if !troubles.is_empty() {
             return troubles;
         }

@@ -123,6 +123,28 @@ fn a_broker_that_does_not_answer_about_a_topic() {
     assert!(whole.contains(&text), "{text}");
 }
 
+/// Once the cluster is there nobody needs it, and nobody is told of it.
+#[test]
+fn a_dead_bootstrap_server_is_of_no_account_later() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 1);
+    let servers = format!("{},{}", nobody_listens_here(), cluster.bootstrap_servers());
+    let producer = config(&servers).build().unwrap();
+    let send = || producer.send(ProducerRecord::to("t").value("v")).unwrap();
+    send().get(PATIENCE).unwrap();
+    cluster.hold_replies();
+    let future = send();
+    assert!(cluster.wait_for_records("t", 2, PATIENCE));
+    assert_eq!(
+        future.get(Duration::ZERO).unwrap_err().to_string(),
+        format!(
+            "the time of 0ns ran out waiting for the answer to a record for t-0; last seen: {} (from \
+             advertised.listeners of broker 0) at Produce: no answer yet",
+            cluster.address(0)
+        )
+    );
+}
+
 /// The bootstrap broker answers, and names a leader that can't be reached: whatever ends the wait says where the
 /// leader's address came from, how far it got with it and what stopped it there.
 fn advertised(host: &str, port: u16, seen: &str) {
