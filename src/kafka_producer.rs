@@ -96,8 +96,8 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     ///
     /// # Errors
     /// What is known to be wrong without a broker: an empty or too large record, one that can't be serialized, an
-    /// unknown topic or partition, a closed producer, [`ErrorKind::Timeout`]. What a broker says comes through the
-    /// future.
+    /// unknown topic or partition, a closed producer; [`ErrorKind::Timeout`] and [`ErrorKind::BufferExhausted`], which
+    /// tell what was last seen of the brokers. What a broker says comes through the future.
     #[inline]
     pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Result<FutureRecordMetadata, Error> {
         self.dispatch(&record, patience())
@@ -138,8 +138,9 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// `timeout`; `None` is for ever. Other threads may go on sending.
     ///
     /// # Errors
-    /// [`ErrorKind::Undelivered`] with a report: what has no result yet, and every failure since the last flush that
-    /// no future or callback has looked at. [`ErrorKind::CalledFromCallback`] inside a callback.
+    /// [`ErrorKind::Undelivered`] with a report: what has no result yet and what keeps the brokers from it, and every
+    /// failure since the last flush that no future or callback has looked at. [`ErrorKind::CalledFromCallback`] inside
+    /// a callback.
     pub fn flush(&self, timeout: impl Into<Option<Duration>>) -> Result<(), Error> {
         self.producer.flush(timeout.into())
     }
@@ -148,7 +149,8 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// rest, and ends the thread. Closing again does nothing. Inside a callback nothing is waited for.
     ///
     /// # Errors
-    /// [`ErrorKind::Undelivered`] with a report of what failed and nobody has looked at.
+    /// [`ErrorKind::Undelivered`] with a report: what had no result when the time was over and why, and what failed and
+    /// nobody has looked at.
     pub fn close(&self, timeout: impl Into<Option<Duration>>) -> Result<(), Error> {
         self.producer.close(timeout.into())
     }

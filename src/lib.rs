@@ -20,8 +20,8 @@ pub mod mock;
 // The public interface, all of it.
 pub use config::{Acks, ProducerConfig};
 pub use error::{
-    BrokerTrouble, Certainty, ConfigProblem, DeliveryReport, Error, ErrorKind, Limit, Origin, SizeLimit,
-    Stage,
+    BrokerTrouble, Certainty, ConfigProblem, DeliveryReport, Error, ErrorKind, Limit, Origin,
+    PendingPartition, SizeLimit, Stage,
 };
 pub use kafka_producer::KafkaProducer;
 pub use producer::{

@@ -180,6 +180,7 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for SendError<'_, K, V> {
 
 impl<K: ?Sized, V: ?Sized> std::error::Error for SendError<'_, K, V> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(self.error())
+        // The error itself is this one's text.
+        self.error().source()
     }
 }

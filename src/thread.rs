@@ -49,6 +49,9 @@ where
         // Closed first: what is appended before is failed below, and nothing is after.
         quietly(|| topics.close());
         quietly(|| metadata.close());
+        if error.is_closed() {
+            quietly(|| sender.give_up_rest(&topics.queues()));
+        }
         let fail_queued = |sender: &mut Sender| {
             // Each queue on its own as well: what stops one must not leave the futures of another waiting.
             let mut queues = Vec::new();

@@ -135,7 +135,8 @@ fn a_lost_answer_without_retries_may_have_been_written() {
     cluster.cut_next_produce_reply();
     let error = send(&producer, 7).get(PATIENCE).unwrap_err();
     assert_eq!(error.certainty(), Certainty::MaybeWritten);
-    let ErrorKind::Network { trouble } = error.kind() else { panic!("{error}") };
+    let ErrorKind::RetriesUsedUp { retries: 0, last, .. } = error.kind() else { panic!("{error}") };
+    let ErrorKind::Network { trouble } = last.kind() else { panic!("{error}") };
     assert_eq!((trouble.stage, trouble.address.as_str()), (Stage::Produce, &*cluster.bootstrap_servers()));
     assert_eq!(stored(&cluster, 0), [7]);
 }
@@ -226,7 +227,9 @@ fn a_broker_too_old_is_named_with_what_it_speaks() {
     let address = cluster.address(0);
     assert_eq!(
         error.to_string(),
-        format!("{address} does not speak Produce in versions 3 to 13: it offers 0 to 2")
+        format!(
+            "{address} does not speak Produce in versions 3 to 13: it offers 0 to 2; take a newer broker"
+        )
     );
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::error::BrokerTrouble;
+use crate::error::{BrokerTrouble, Origin, Stage};
 use crate::protocol::{ErrorCode, Uuid};
 use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
 use crate::time::{Clock, Deadline};
@@ -15,6 +15,14 @@ pub(crate) enum NodeId {
     Bootstrap(u32),
     Broker(i32),
 }
+
+/// As it is dialled and named; an address of IPv6 in brackets.
+pub(crate) fn address(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// Of a broker that something waits for and that has done nothing wrong so far.
+pub(crate) const NO_ANSWER_YET: &str = "no answer yet";
 
 /// One answer of the cluster's, merged with what was known before.
 #[derive(Clone, Debug, Default)]
@@ -140,7 +148,24 @@ impl SharedMetadata {
         self.changed.notify_all();
     }
 
-    /// Sender: what keeps it from reaching brokers, for those whose wait ends in vain.
+    /// For those whose wait ends in vain: what keeps the sender from brokers, and which leaders of `asked` have not
+    /// answered.
+    pub(crate) fn troubles<'a>(&self, asked: impl Iterator<Item = (&'a str, i32)>) -> Vec<BrokerTrouble> {
+        let state = self.state.lock();
+        let mut troubles = state.troubles.clone();
+        for (topic, partition) in asked {
+            let Some(NodeId::Broker(number)) = state.snapshot.leader(topic, partition) else { continue };
+            let Some(Broker { host, port }) = state.snapshot.brokers.get(&number) else { continue };
+            let origin = Origin::Metadata { broker: number };
+            if troubles.iter().all(|trouble| trouble.origin != origin) {
+                let (address, cause) = (address(host, *port), NO_ANSWER_YET.to_owned());
+                troubles.push(BrokerTrouble { address, origin, stage: Stage::Produce, cause });
+            }
+        }
+        troubles
+    }
+
+    /// Sender: what keeps it from reaching brokers.
     pub(crate) fn set_troubles(&self, troubles: Vec<BrokerTrouble>) {
         self.state.lock().troubles = troubles;
     }

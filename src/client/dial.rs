@@ -1,6 +1,7 @@
 //! Whom to dial and when, and what follows when it comes to nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::client::cluster::NodeId;
 use crate::client::connection::Purpose;
@@ -56,6 +57,7 @@ impl KafkaClient {
             let (host, port) = (Arc::clone(&node.host), node.port);
             self.commands.push_back(Command::Resolve { ticket: number, host, port });
         }
+        self.publish_troubles();
     }
 
     /// An attempt, or a connection, came to nothing.
@@ -66,16 +68,17 @@ impl KafkaClient {
         let cause = if moved { format!("{cause}, at its address of before") } else { cause };
         let trouble = node.trouble_at(stage, cause);
         // One warning for each change of state: what goes on as it was is not news.
-        if node
-            .trouble
-            .as_ref()
-            .is_none_or(|before| before.stage != trouble.stage || before.cause != trouble.cause)
-        {
-            log::warn!("{trouble}");
+        if node.trouble.is_none() {
+            node.warnings.begin(now);
+        }
+        let text = trouble.to_string();
+        match node.warnings.is_news(&text, Duration::MAX, now) {
+            None => log::debug!("{text}"),
+            Some(_) => log::warn!("{text}"),
         }
         if !moved {
             node.trouble = Some(trouble.clone());
-            self.metadata.shared().set_troubles(self.troubles());
+            self.publish_troubles();
         }
         self.disconnect(id, now, &Error::new(ErrorKind::Network { trouble }));
         if moved {

@@ -11,7 +11,7 @@ use crate::client::handshake::{self, Handshake};
 use crate::client::kafka_client::{ClientEvent, KafkaClient, stage_of};
 use crate::client::node::{Node, State};
 use crate::client::transport::{Command, ConnectionId, Endpoint};
-use crate::error::{Error, ErrorKind, Origin, Stage};
+use crate::error::{Count, Error, ErrorKind, Origin, Stage};
 use crate::protocol::{self, ApiVersionsRequest, MetadataRequest, ProduceRequest};
 use crate::time::{Deadline, Instant};
 
@@ -91,6 +91,7 @@ impl Endpoint for KafkaClient {
         let connection = Connection::new(connection, &self.settings.client_id, max_frame, now);
         node.state = State::Handshaking { connection, deadline };
         self.shake_hands(id, handshake::FIRST_VERSION, deadline, now);
+        self.publish_troubles();
     }
 
     fn disconnected(&mut self, connection: ConnectionId, cause: io::Error, now: Instant) {
@@ -140,6 +141,7 @@ impl KafkaClient {
                 self.throttle(id, response.throttle_time_ms, now);
                 self.metadata.answered(response, now, &mut self.random);
                 self.meet_brokers();
+                self.publish_troubles();
                 self.events.push_back(ClientEvent::MetadataChanged);
             }
             Purpose::Produce(number) => {
@@ -169,9 +171,19 @@ impl KafkaClient {
         node.failures = 0;
         node.addresses.clear();
         if node.trouble.take().is_some() {
-            log::info!("{} can be reached again", node.address());
-            self.metadata.shared().set_troubles(self.troubles());
+            match node.warnings.end() {
+                None => {}
+                Some(0) => log::info!("{} can be reached again", node.address()),
+                Some(repeats) => {
+                    let failures = Count(repeats, "more failure");
+                    log::info!(
+                        "{} can be reached again, after {failures} of which nothing was said",
+                        node.address()
+                    );
+                }
+            }
         }
+        self.publish_troubles();
     }
 
     fn throttle(&mut self, id: NodeId, millis: i32, now: Instant) {
@@ -190,7 +202,8 @@ impl KafkaClient {
     fn meet_brokers(&mut self) {
         let snapshot = Arc::clone(self.metadata.snapshot());
         for (number, broker) in &snapshot.brokers {
-            let fresh = || Node::new(Arc::clone(&broker.host), broker.port, Origin::Metadata);
+            let fresh =
+                || Node::new(Arc::clone(&broker.host), broker.port, Origin::Metadata { broker: *number });
             let node = self.nodes.entry(NodeId::Broker(*number)).or_insert_with(fresh);
             if node.host != broker.host || node.port != broker.port {
                 node.host = Arc::clone(&broker.host);

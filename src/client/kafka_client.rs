@@ -95,8 +95,32 @@ impl KafkaClient {
         &mut self.metadata
     }
 
+    /// What keeps requests to a leader from being answered, if there is one, and then what is known of the others.
+    pub(crate) fn troubles_with(&self, leader: Option<NodeId>) -> Vec<BrokerTrouble> {
+        let first = leader.and_then(|id| self.nodes.get(&id)?.trouble_now());
+        let mut troubles = self.troubles();
+        troubles.retain(|trouble| Some(trouble.origin) != first.as_ref().map(|first| first.origin));
+        first.into_iter().chain(troubles).collect()
+    }
+
+    /// As those see them who wait. A Produce that is under way is none of them, or they would be others with each: of
+    /// those the batches know. A question for metadata that is under way is one if nothing else is known; a server of
+    /// `bootstrap_servers` is none while the cluster itself is there.
     pub(crate) fn troubles(&self) -> Vec<BrokerTrouble> {
-        self.nodes.values().filter_map(|node| node.trouble.clone()).collect()
+        let is_known = |node: &Node| node.origin != Origin::Bootstrap;
+        let connected = self.nodes.values().any(|node| is_known(node) && node.is_ready());
+        let matters =
+            |node: &&Node| (node.trouble.is_some() || node.is_coming()) && (is_known(node) || !connected);
+        let troubles: Vec<_> = self.nodes.values().filter(matters).filter_map(Node::trouble_now).collect();
+        if !troubles.is_empty() {
+            return troubles;
+        }
+        let asked = self.nodes.values().filter_map(Node::trouble_now);
+        asked.filter(|trouble| trouble.stage == Stage::Metadata).collect()
+    }
+
+    pub(super) fn publish_troubles(&self) {
+        self.metadata.shared().set_troubles(self.troubles());
     }
 
     /// Whether a request can be sent to `node` now. If not, it is dialled, and a later step will find it ready.
@@ -258,6 +282,7 @@ impl KafkaClient {
             let connection = connection.id();
             self.writable.push_back(connection);
         }
+        self.publish_troubles();
     }
 }
 

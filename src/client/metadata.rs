@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::client::cluster::{
     Broker, ClusterMetadata, NodeId, PartitionMetadata, SharedMetadata, TopicMetadata,
 };
+use crate::client::warnings::Warnings;
 use crate::protocol::{
-    ErrorCode, MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataTopic, Uuid,
+    ErrorCode, MetadataBroker, MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataTopic, Uuid,
 };
 use crate::time::{Backoff, Deadline, Instant};
 
@@ -44,6 +45,7 @@ pub(crate) struct Metadata {
     /// exist must not delay the news of a leader of another.
     failures: u32,
     repeats: u32,
+    warnings: Warnings,
 }
 
 /// What is to be known of a topic, and why.
@@ -81,6 +83,7 @@ impl Metadata {
             repeat_not_before: Instant::ZERO,
             failures: 0,
             repeats: 0,
+            warnings: Warnings::default(),
         }
     }
 
@@ -191,11 +194,13 @@ impl Metadata {
                 Ok(port) => {
                     drop(next.brokers.insert(broker.node_id, Broker { host: broker.host.into(), port }))
                 }
-                Err(_) => log::warn!(
-                    "broker {} is advertised with the impossible port {}",
-                    broker.node_id,
-                    broker.port
-                ),
+                Err(_) => {
+                    let MetadataBroker { node_id, port, .. } = broker;
+                    let text = format!("broker {node_id} advertises the impossible port {port}");
+                    if self.warnings.is_news(&text, self.settings.max_age, now).is_some() {
+                        log::warn!("{text}; look at its advertised.listeners");
+                    }
+                }
             }
         }
         for topic in response.topics {

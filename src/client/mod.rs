@@ -10,7 +10,9 @@ mod kafka_client;
 mod metadata;
 mod node;
 pub(crate) mod transport;
+mod warnings;
 
 pub(crate) use cluster::{Awaited, ClusterMetadata, NodeId, PartitionMetadata, SharedMetadata};
 pub(crate) use kafka_client::{ClientEvent, ClientSettings, KafkaClient};
 pub(crate) use metadata::MetadataSettings;
+pub(crate) use warnings::Warnings;

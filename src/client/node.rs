@@ -16,8 +16,11 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::client::cluster::{NO_ANSWER_YET, address};
 use crate::client::connection::Connection;
+use crate::client::kafka_client::stage_of;
 use crate::client::transport::ConnectionId;
+use crate::client::warnings::Warnings;
 use crate::error::{BrokerTrouble, Origin, Stage};
 use crate::time::{Deadline, Instant};
 
@@ -31,6 +34,7 @@ pub(crate) struct Node {
     /// Rounds through all addresses that failed, since the last connection that got ready.
     pub(crate) failures: u32,
     pub(crate) trouble: Option<BrokerTrouble>,
+    pub(crate) warnings: Warnings,
     /// The broker asked for quiet until then (KIP-219).
     pub(crate) throttled: Option<Instant>,
     /// Something waits for it to be ready.
@@ -58,6 +62,7 @@ impl Node {
             addresses: VecDeque::new(),
             failures: 0,
             trouble: None,
+            warnings: Warnings::default(),
             throttled: None,
             wanted: false,
             moved: false,
@@ -122,10 +127,19 @@ impl Node {
     }
 
     pub(crate) fn address(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
+        address(&self.host, self.port)
+    }
+
+    /// What keeps a request from being answered, if anything is known to.
+    pub(crate) fn trouble_now(&self) -> Option<BrokerTrouble> {
+        let waiting = |stage| Some(self.trouble_at(stage, NO_ANSWER_YET.to_owned()));
+        match &self.state {
+            _ if self.trouble.is_some() => self.trouble.clone(),
+            State::Resolving { .. } => waiting(Stage::Dns),
+            State::Connecting { .. } => waiting(Stage::Tcp),
+            State::Handshaking { .. } => waiting(Stage::ApiVersions),
+            State::Ready(connection) if connection.load() > 0 => waiting(stage_of(connection)),
+            _ => None,
         }
     }
 

@@ -1,10 +1,6 @@
-//! What an error carries: which setting, whose limit, which broker, how far it got.
+//! What an error carries: which setting, whose limit.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
-
-use super::Error;
 
 /// One setting that can't be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,103 +85,31 @@ impl fmt::Display for Limit {
     }
 }
 
-/// How far it got with a broker, and what stopped it there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BrokerTrouble {
-    /// `host:port` as configured or as the cluster advertises it.
-    pub address: String,
-    /// Where the address came from.
-    pub origin: Origin,
-    /// The step that failed.
-    pub stage: Stage,
-    /// What happened there.
-    pub cause: String,
-}
+/// `1 batch`, `2 batches`.
+pub(crate) struct Count(pub(crate) u64, pub(crate) &'static str);
 
-impl fmt::Display for BrokerTrouble {
+impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}) at {}: {}", self.address, self.origin, self.stage, self.cause)
+        let Self(count, what) = self;
+        let plural = match what {
+            _ if *count == 1 => "",
+            what if what.ends_with("ch") => "es",
+            _ => "s",
+        };
+        write!(f, "{count} {what}{plural}")
     }
 }
 
-/// Where a broker's address came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Origin {
-    /// `bootstrap_servers`.
-    Bootstrap,
-    /// The cluster: what a broker advertises (its `advertised.listeners`).
-    Metadata,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Bootstrap => "from bootstrap_servers",
-            Self::Metadata => "as advertised by the cluster",
-        })
-    }
-}
-
-/// The step on the way to an answer at which something failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Looking the host's name up.
-    Dns,
-    /// The TCP connection.
-    Tcp,
-    /// The first exchange on a connection.
-    ApiVersions,
-    /// Asking for metadata.
-    Metadata,
-    /// Sending records.
-    Produce,
-    /// A connection that was open and idle.
-    Idle,
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dns => "DNS",
-            Self::Tcp => "TCP connect",
-            Self::ApiVersions => "ApiVersions",
-            Self::Metadata => "Metadata",
-            Self::Produce => "Produce",
-            Self::Idle => "rest",
-        })
-    }
-}
-
-/// What `flush` or `close` found undelivered.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct DeliveryReport {
-    /// Records that failed and whose failure no future or callback had looked at.
-    pub failed: u64,
-    /// The first of those failures.
-    pub first_error: Option<Error>,
-    /// Batches without an answer when the time ran out, by topic and partition.
-    pub pending: Vec<(Arc<str>, i32)>,
-    /// The time that ran out, if it did.
-    pub timed_out: Option<Duration>,
-}
-
-impl fmt::Display for DeliveryReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut sep = "";
-        if let Some(limit) = self.timed_out {
-            write!(f, "the time of {limit:?} ran out with {} batches pending", self.pending.len())?;
-            if let Some((topic, partition)) = self.pending.first() {
-                write!(f, " (the first for {topic}-{partition})")?;
-            }
-            sep = "; ";
+pub(super) fn write_list<T: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    items: &[T],
+    separator: &str,
+) -> fmt::Result {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            f.write_str(separator)?;
         }
-        if let Some(error) = &self.first_error {
-            write!(f, "{sep}{} records failed, the first because {error}", self.failed)?;
-        }
-        Ok(())
+        item.fmt(f)?;
     }
+    Ok(())
 }

@@ -28,6 +28,7 @@ pub(super) struct BytesProducer {
     partitioner: Arc<dyn Partitioner>,
     max_request_size: usize,
     max_block: Duration,
+    allow_auto_create_topics: bool,
     clock: Clock,
     exit: Arc<Exit>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -78,8 +79,10 @@ impl BytesProducer {
         let (io, waker) = net::open(socket).map_err(spawn)?;
         let inbox = Arc::new(Inbox::new(Box::new(waker)));
         let pool = SimpleBufferPool::new(buffer_memory, buffer_size);
-        let (accumulator, drain) = record_accumulator(accumulator, pool, Arc::clone(&inbox), clock.clone());
         let metadata = SharedMetadata::new();
+        let (accumulator, drain) =
+            record_accumulator(accumulator, pool, Arc::clone(&inbox), Arc::clone(&metadata), clock.clone());
+        let allow_auto_create_topics = client.metadata.allow_auto_create_topics;
         let failures = RecentFailures::new(sender.retry.initial);
         let name = client.client_id.clone();
         let random = fastrand::Rng::new();
@@ -104,6 +107,7 @@ impl BytesProducer {
             partitioner,
             max_request_size,
             max_block,
+            allow_auto_create_topics,
             clock,
             exit,
             thread,
@@ -143,7 +147,7 @@ impl BytesProducer {
         if is_inside() {
             return Err(Error::new(ErrorKind::CalledFromCallback { call: "flush" }));
         }
-        self.accumulator.flush(Deadline::after(self.clock.now(), timeout), timeout)
+        self.accumulator.flush(Deadline::after(self.clock.now(), timeout), timeout, &self.topics)
     }
 
     pub(super) fn close(&self, timeout: Option<Duration>) -> Result<(), Error> {
@@ -169,7 +173,7 @@ impl BytesProducer {
         } else {
             log::warn!("the sender thread has not ended in time: a callback is keeping it");
         }
-        self.accumulator.report(timeout)
+        self.accumulator.close(timeout, &self.topics)
     }
 
     /// Refuses further records, wakes who blocks, and tells the sender.
@@ -237,8 +241,9 @@ impl BytesProducer {
         }
         // The partition may be new: one newer answer decides (KAFKA-6833). A negative one never is.
         let unknown = |topic: &TopicHandle, partition| {
-            let known = topic.queues.len();
-            Err(Error::new(ErrorKind::UnknownPartition { topic: Arc::clone(&topic.name), partition, known }))
+            let (topic, known) = (Arc::clone(&topic.name), topic.queues.len());
+            let by_partitioner = record.partition.is_none();
+            Err(Error::new(ErrorKind::UnknownPartition { topic, partition, by_partitioner, known }))
         };
         match record.partition {
             Some(partition) if partition >= 0 => {
@@ -293,7 +298,11 @@ impl BytesProducer {
             Awaited::Closed => return Err(Error::new(ErrorKind::Closed)),
             Awaited::Found(Err(code)) => refused(&name, code),
             Awaited::TimedOut(_) if last_error == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) => {
-                Error::new(ErrorKind::UnknownTopic { topic: Arc::clone(&name) })
+                Error::new(ErrorKind::UnknownTopic {
+                    topic: Arc::clone(&name),
+                    max_block: self.max_block,
+                    creation_asked_for: self.allow_auto_create_topics,
+                })
             }
             Awaited::TimedOut(brokers) => Error::new(ErrorKind::Timeout {
                 limit: Limit::MaxBlock,

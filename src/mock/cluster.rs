@@ -29,6 +29,8 @@ pub(super) struct Settings {
 pub(super) struct Broker {
     pub(super) port: u16,
     pub(super) running: bool,
+    /// Where it tells clients to go (`advertised.listeners`), if not to where it is.
+    pub(super) advertised: Option<(String, u16)>,
     /// What it says it speaks, by API.
     pub(super) versions: BTreeMap<ApiKey, RangeInclusive<i16>>,
     /// What it says that it holds clients back for.
@@ -54,6 +56,7 @@ impl Cluster {
         let broker = |&port: &u16| Broker {
             port,
             running: true,
+            advertised: None,
             versions: OFFERED.iter().map(|(key, versions)| (*key, versions.clone())).collect(),
             throttle_ms: 0,
         };

@@ -294,6 +294,12 @@ impl MockBroker<'_> {
         self.cluster.shared.core.lock().cluster.brokers[self.broker].throttle_ms = milliseconds;
     }
 
+    /// From now on the cluster advertises this broker there (`advertised.listeners`), and not at its port.
+    pub fn advertise(&self, host: &str, port: u16) {
+        self.cluster.shared.core.lock().cluster.brokers[self.broker].advertised =
+            Some((host.to_owned(), port));
+    }
+
     /// See [`MockCluster::limit_api`].
     pub fn limit_api(&self, api: ApiKey, versions: RangeInclusive<i16>) {
         let mut core = self.cluster.shared.core.lock();

@@ -20,11 +20,9 @@ pub(super) fn answer(
         _ => cluster.topics.iter().map(|(name, topic)| known(cluster, name, topic)).collect(),
     };
     let running = || cluster.brokers.iter().enumerate().filter(|(_, broker)| broker.running);
-    let brokers = running().map(|(index, broker)| MetadataBroker {
-        node_id: node_id(index),
-        host: HOST.to_owned(),
-        port: broker.port.into(),
-        ..Default::default()
+    let brokers = running().map(|(index, broker)| {
+        let (host, port) = broker.advertised.clone().unwrap_or_else(|| (HOST.to_owned(), broker.port));
+        MetadataBroker { node_id: node_id(index), host, port: port.into(), ..Default::default() }
     });
     MetadataResponse {
         throttle_time_ms: cluster.brokers[broker].throttle_ms,

@@ -68,8 +68,9 @@ impl World {
         let clock = Clock::Manual(time.clone());
         let inbox = Arc::new(Inbox::new(Box::new(Nobody)));
         let pool = SimpleBufferPool::new(settings.buffer_memory, settings.buffer_size);
-        let (accumulator, drain) = record_accumulator(settings.accumulator, pool, inbox, clock.clone());
         let metadata = SharedMetadata::new();
+        let (accumulator, drain) =
+            record_accumulator(settings.accumulator, pool, inbox, Arc::clone(&metadata), clock.clone());
         let random = fastrand::Rng::with_seed(1);
         let client = KafkaClient::new(settings.client, Arc::clone(&metadata), random.clone());
         let cluster = Settings {
@@ -345,9 +346,9 @@ fn a_record_without_a_broker_expires_at_its_delivery_timeout() {
     let error = future.exception().unwrap().to_string();
     assert_eq!(
         error,
-        "delivery_timeout_ms of 5s ran out before the records for t-0 could be sent: 127.0.0.1:40000 (from \
-         bootstrap_servers) at TCP connect: connection refused, 127.0.0.1:40000 (as advertised by the cluster) at TCP \
-         connect: connection refused"
+        "delivery_timeout_ms of 5s ran out before the records for t-0 could be sent; last seen: 127.0.0.1:40000 (from \
+         advertised.listeners of broker 0) at TCP connect: connection refused, 127.0.0.1:40000 (from bootstrap_servers) at \
+         TCP connect: connection refused"
     );
 }
 

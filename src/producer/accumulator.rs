@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Limit};
+use crate::client::SharedMetadata;
+use crate::error::{Error, ErrorKind};
 use crate::producer::batch::{Birth, Completion, Encoding, Growth, OpenBatch};
 use crate::producer::buffer::{PooledBuffer, ReserveError, SimpleBufferPool};
 use crate::producer::callback;
@@ -15,7 +16,8 @@ use crate::producer::future::{FutureRecordMetadata, ResultSlot};
 use crate::producer::inbox::Inbox;
 use crate::producer::queue::{Attention, Batch, PartitionQueue, QueueState};
 use crate::producer::sealing::Sealing;
-use crate::producer::unfinished::Unfinished;
+use crate::producer::topics::TopicTable;
+use crate::producer::unfinished::{Cut, Pending, Unfinished};
 use crate::record::{Compression, RecordParts, RecordSize};
 use crate::time::{Clock, Deadline, Instant};
 
@@ -43,6 +45,8 @@ pub(super) struct Shared {
     pub(super) pool: Arc<SimpleBufferPool>,
     pub(super) unfinished: Arc<Unfinished>,
     pub(super) inbox: Arc<Inbox<Arc<PartitionQueue>>>,
+    /// Of whose brokers a wait in vain tells.
+    pub(super) metadata: Arc<SharedMetadata>,
     clock: Clock,
 }
 
@@ -51,10 +55,11 @@ pub(crate) fn record_accumulator(
     settings: AccumulatorSettings,
     pool: Arc<SimpleBufferPool>,
     inbox: Arc<Inbox<Arc<PartitionQueue>>>,
+    metadata: Arc<SharedMetadata>,
     clock: Clock,
 ) -> (RecordAccumulator, Drain) {
     let unfinished = Arc::default();
-    let shared = Arc::new(Shared { settings, pool, unfinished, inbox, clock });
+    let shared = Arc::new(Shared { settings, pool, unfinished, inbox, metadata, clock });
     (RecordAccumulator { shared: Arc::clone(&shared) }, Drain { shared })
 }
 
@@ -161,20 +166,38 @@ impl RecordAccumulator {
     }
 
     /// Closes what is open to appends, sends it, and waits until all of it has a result.
-    pub(crate) fn flush(&self, deadline: Deadline, timeout: Option<Duration>) -> Result<(), Error> {
+    pub(crate) fn flush(
+        &self,
+        deadline: Deadline,
+        timeout: Option<Duration>,
+        topics: &TopicTable,
+    ) -> Result<(), Error> {
         let cut = self.shared.unfinished.cut();
         if !self.shared.unfinished.is_empty() {
             self.shared.inbox.hurry();
         }
-        let waited = self.shared.unfinished.wait(&cut, &self.shared.clock, deadline, timeout);
-        waited.map_err(|report| Error::new(ErrorKind::Undelivered { report }))
+        let pending = match self.shared.unfinished.wait(&cut, &self.shared.clock, deadline) {
+            true => Pending::default(),
+            false => self.pending(&cut, topics),
+        };
+        self.report(&cut, timeout, pending)
     }
 
-    /// What has failed since the last flush and nobody has looked at, and what is still pending: without waiting.
-    pub(crate) fn report(&self, timeout: Option<Duration>) -> Result<(), Error> {
+    /// What has failed since the last flush and nobody has looked at, and what had no result when the time of `close`
+    /// was over: without waiting.
+    pub(crate) fn close(&self, timeout: Option<Duration>, topics: &TopicTable) -> Result<(), Error> {
         let cut = self.shared.unfinished.cut();
-        let now = Deadline::at(Instant::ZERO);
-        let reported = self.shared.unfinished.wait(&cut, &self.shared.clock, now, timeout);
+        let pending = self.shared.unfinished.given_up().unwrap_or_else(|| self.pending(&cut, topics));
+        self.report(&cut, timeout, pending)
+    }
+
+    fn pending(&self, cut: &Cut, topics: &TopicTable) -> Pending {
+        topics.queues().iter().for_each(|queue| queue.note_records());
+        self.shared.unfinished.pending(cut, &self.shared.metadata)
+    }
+
+    fn report(&self, cut: &Cut, timeout: Option<Duration>, pending: Pending) -> Result<(), Error> {
+        let reported = self.shared.unfinished.report(cut, timeout, pending);
         reported.map_err(|report| Error::new(ErrorKind::Undelivered { report }))
     }
 }
@@ -250,7 +273,10 @@ impl Shared {
             _ => return None,
         };
         match std::mem::replace(place, Batch::Sealing(ticket)) {
-            Batch::Open(batch) => Some(batch),
+            Batch::Open(batch) => {
+                batch.note_records();
+                Some(batch)
+            }
             Batch::Sealing(_) | Batch::Sealed(_) => None,
         }
     }
@@ -260,7 +286,8 @@ impl Shared {
     }
 
     fn open_batch(&self, queue: &PartitionQueue, first: PooledBuffer, now: Instant, wall: i64) -> OpenBatch {
-        let (slot, completer) = ResultSlot::new(Arc::clone(&queue.place), self.clock.clone());
+        let (slot, completer) =
+            ResultSlot::new(Arc::clone(&queue.place), self.clock.clone(), Arc::clone(&self.metadata));
         let (completion, flush_epoch) =
             Completion::new(completer, Arc::clone(&slot), Arc::clone(&self.unfinished));
         OpenBatch::new(Birth { now, wall, flush_epoch, slot, completion }, first)
@@ -276,27 +303,28 @@ impl Shared {
             let max_block = self.settings.max_block;
             let deadline = match wait {
                 Wait::Never => {
-                    let what = format!("room in buffer_memory for a record for {place}");
+                    let (used, total) = (self.pool.used(), self.pool.total());
+                    let what =
+                        format!("{size} bytes of buffer_memory for {place}: {used} of {total} are in use");
                     self.inbox.hurry();
                     return Err(Error::new(ErrorKind::WouldBlock { what }));
                 }
                 Wait::Until(deadline) => deadline,
                 Wait::MaxBlock => Deadline::after(self.clock.now(), max_block),
             };
+            let start = self.clock.now();
             match self.pool.reserve(holder, size, &self.clock, deadline, || self.inbox.hurry()) {
                 Ok(buffer) => return Ok(buffer),
                 Err(ReserveError::Closed) => {}
                 Err(_) => {
-                    return Err(Error::new(ErrorKind::Timeout {
-                        limit: Limit::MaxBlock,
-                        value: max_block,
-                        waited_for: format!(
-                            "waiting for {size} bytes of buffer_memory for {place}: {} of {} are in use; \
-                             the brokers do not take the records as fast as they are sent",
-                            self.pool.used(),
-                            self.pool.total()
-                        ),
-                        brokers: Vec::new(),
+                    return Err(Error::new(ErrorKind::BufferExhausted {
+                        about: place.to_string(),
+                        requested: size,
+                        used: self.pool.used(),
+                        total: self.pool.total(),
+                        waited: self.clock.now().since(start),
+                        max_block,
+                        brokers: self.unfinished.troubles(&self.metadata),
                     }));
                 }
             }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Count, Error, ErrorKind};
 use crate::producer::batch::SealedBatch;
-use crate::producer::future::BatchResult;
+use crate::producer::future::{BatchResult, TopicPartition};
 use crate::producer::outcome::{self, Verdict};
 use crate::producer::queue::PartitionQueue;
-use crate::producer::sender::{Sender, UnderWay};
+use crate::producer::sender::{A_MINUTE, Sender, UnderWay};
 use crate::protocol::{ProducePartitionResponse, ProduceResponse, Uuid};
 use crate::time::Instant;
 
@@ -22,7 +22,11 @@ impl Sender {
             for answer in topic.partitions {
                 match request.batches.remove(&(Arc::clone(&name), answer.index)) {
                     Some((index, batch)) => self.judge(index, batch, &answer, now),
-                    None => log::warn!("an answer names {name}-{}, which was not asked about", answer.index),
+                    None => {
+                        if self.warnings.is_news("an answer too many", A_MINUTE, now).is_some() {
+                            log::warn!("an answer names {name}-{}, which was not asked about", answer.index);
+                        }
+                    }
                 }
             }
         }
@@ -105,17 +109,14 @@ impl Sender {
             }
             Verdict::Fail(error) => Some(BatchResult::Failed(error)),
             Verdict::Retry { error, maybe_written } => {
-                log::debug!("attempt {} for {} failed: {error}", batch.attempts(), queue.place());
+                self.warn_of_refusal(batch.attempts(), queue.place(), &error, now);
                 batch.attempt_failed(error, maybe_written);
                 if self.settings.patience.allows(&batch, now) {
                     None
                 } else {
-                    Some(BatchResult::Failed(self.settings.patience.last_word(
-                        &batch,
-                        queue.place(),
-                        "",
-                        now,
-                    )))
+                    let (patience, place) = (&self.settings.patience, queue.place());
+                    let error = patience.last_word(&batch, place, String::new(), Vec::new(), now);
+                    Some(BatchResult::Failed(error))
                 }
             }
         };
@@ -125,9 +126,29 @@ impl Sender {
                 self.readiness.back_off(index, now + delay);
                 self.drain.put_back(&queue, batch);
             }
-            Some(result) => batch.complete(result),
+            Some(BatchResult::Failed(error)) => {
+                let records = batch.records();
+                batch.complete(BatchResult::Failed(error.clone()));
+                self.warn_of_loss(records, &error, now);
+            }
+            Some(stored) => batch.complete(stored),
         }
         self.attempt_is_over(index, &queue, now);
+    }
+
+    /// A broker that can be reached and does not take records would otherwise not be heard of before they expire. What
+    /// the client warns of, and what is everyday life when leaders move, is not told again.
+    fn warn_of_refusal(&mut self, attempt: u32, place: &TopicPartition, error: &Error, now: Instant) {
+        let code = error.broker_code().filter(|code| !code.needs_metadata_refresh());
+        let news = code.and_then(|code| self.warnings.is_news(&format!("attempt: {code}"), A_MINUTE, now));
+        match news {
+            None => log::debug!("attempt {attempt} for {place} failed: {error}"),
+            Some(0) => log::warn!("attempt {attempt} for {place} failed: {error}"),
+            Some(more) => {
+                let more = Count(more, "attempt");
+                log::warn!("attempt {attempt} for {place} failed, as did {more} before: {error}");
+            }
+        }
     }
 
     fn attempt_is_over(&mut self, index: u32, queue: &PartitionQueue, now: Instant) {

@@ -121,6 +121,12 @@ impl OpenBatch {
         self.created
     }
 
+    /// Tells whoever waits in vain how many records it has. While it grows nobody counts: to be called for a report, and
+    /// under the queue's lock when it leaves the queue.
+    pub(crate) fn note_records(&self) {
+        self.slot.note_records(self.records);
+    }
+
     pub(crate) fn is_cut_off(&self, flush_epoch: u64) -> bool {
         self.flush_epoch != flush_epoch
     }
@@ -240,11 +246,17 @@ impl SealedBatch {
 
     pub(crate) fn begin_attempt(&mut self) {
         self.attempts += 1;
+        if let Some(completion) = &self.completion {
+            completion.slot.note_attempt();
+        }
     }
 
     /// Remembers why an attempt failed, for the case that it was the last.
     pub(crate) fn attempt_failed(&mut self, error: Error, maybe_written: bool) {
         self.maybe_written |= maybe_written;
+        if let Some(completion) = &self.completion {
+            completion.slot.note_failure(&error);
+        }
         self.last_error = Some(error);
     }
 

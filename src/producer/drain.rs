@@ -70,6 +70,7 @@ impl Drain {
         }
         let batch = state.batches.pop_front()?;
         if let Batch::Open(batch) = &batch {
+            batch.note_records();
             let buffer_size = self.shared.pool.buffer_size();
             state.first_buffer =
                 batch.len().next_power_of_two().clamp(SMALLEST_BUFFER.min(buffer_size), buffer_size);
@@ -122,6 +123,12 @@ impl Drain {
     /// Fails who waits for memory, now and later.
     pub(crate) fn close_pool(&self) {
         self.shared.pool.close();
+    }
+
+    /// When the time of `close` is over: what has no result by now is about to fail, and `close` tells of it.
+    pub(crate) fn give_up(&self, queues: &[Arc<PartitionQueue>]) {
+        queues.iter().for_each(|queue| queue.note_records());
+        self.shared.unfinished.give_up(&self.shared.metadata);
     }
 
     pub(crate) fn inbox(&self) -> &Inbox<Arc<PartitionQueue>> {

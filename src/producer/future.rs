@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::SharedMetadata;
 use crate::error::{Error, ErrorKind, Limit};
 use crate::producer::callback;
 use crate::sync::{Condvar, Mutex};
@@ -53,6 +54,8 @@ enum Outcome {
 pub(crate) struct ResultSlot {
     place: Arc<TopicPartition>,
     clock: Clock,
+    /// Of whose brokers a wait in vain tells.
+    metadata: Arc<SharedMetadata>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -61,9 +64,20 @@ struct State {
     outcome: Outcome,
     callbacks: Vec<(u32, Callback)>,
     waiting: u32,
-    records: u32,
+    progress: Progress,
     /// The records whose failure somebody has looked at.
     looked_at: BTreeSet<u32>,
+}
+
+/// How far a batch has got, for those who wait in vain.
+#[derive(Clone, Default)]
+pub(crate) struct Progress {
+    /// As of the last time that somebody counted: while it grows nobody does.
+    pub(crate) records: u32,
+    /// A broker has it and has not answered yet.
+    pub(crate) under_way: bool,
+    /// What the last attempt ended with.
+    pub(crate) last_error: Option<Error>,
 }
 
 /// Takes the record's index in the batch it went out with, and the result of that.
@@ -71,15 +85,20 @@ type Callback = Box<dyn FnOnce(u32, &BatchResult) + Send>;
 
 impl ResultSlot {
     /// The slot, and the one right to complete it.
-    pub(crate) fn new(place: Arc<TopicPartition>, clock: Clock) -> (Arc<Self>, Completer) {
+    pub(crate) fn new(
+        place: Arc<TopicPartition>,
+        clock: Clock,
+        metadata: Arc<SharedMetadata>,
+    ) -> (Arc<Self>, Completer) {
         let state = State {
             outcome: Outcome::Pending,
             callbacks: Vec::new(),
             waiting: 0,
-            records: 0,
+            progress: Progress::default(),
             looked_at: BTreeSet::new(),
         };
-        let slot = Arc::new(Self { place, clock, state: Mutex::new(state), changed: Condvar::new() });
+        let slot =
+            Arc::new(Self { place, clock, metadata, state: Mutex::new(state), changed: Condvar::new() });
         (Arc::clone(&slot), Completer { slot: Some(slot) })
     }
 
@@ -87,12 +106,45 @@ impl ResultSlot {
         &self.place
     }
 
+    pub(crate) fn note_records(&self, records: u32) {
+        self.state.lock().progress.records = records;
+    }
+
+    pub(crate) fn note_attempt(&self) {
+        self.state.lock().progress.under_way = true;
+    }
+
+    pub(crate) fn note_failure(&self, error: &Error) {
+        let progress = &mut self.state.lock().progress;
+        progress.under_way = false;
+        progress.last_error = Some(error.clone());
+    }
+
+    /// How far it has got, all its parts taken together; `None` if it has a result.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        let parts = {
+            let state = self.state.lock();
+            match &state.outcome {
+                Outcome::Done(_) => return None,
+                Outcome::Pending => return Some(state.progress.clone()),
+                Outcome::Split(parts) => Arc::clone(parts),
+            }
+        };
+        let parts = parts.iter().filter_map(|(_, part)| part.progress());
+        parts.reduce(|first, next| Progress {
+            records: first.records + next.records,
+            under_way: first.under_way || next.under_way,
+            last_error: first.last_error.or(next.last_error),
+        })
+    }
+
     /// How many of its records failed without anybody having looked, and why.
     pub(crate) fn overlooked_failures(&self) -> Option<(u64, Error)> {
         let state = self.state.lock();
         match &state.outcome {
             Outcome::Done(BatchResult::Failed(error)) => {
-                let overlooked = u64::from(state.records).saturating_sub(state.looked_at.len() as u64);
+                let overlooked =
+                    u64::from(state.progress.records).saturating_sub(state.looked_at.len() as u64);
                 (overlooked > 0).then(|| (overlooked, error.clone()))
             }
             _ => None,
@@ -171,6 +223,29 @@ impl ResultSlot {
         }
     }
 
+    /// Why there is no answer after `value`.
+    #[cold]
+    fn timed_out(&self, value: Duration) -> Error {
+        let Self { place, metadata, .. } = self;
+        let Progress { under_way, last_error, .. } = self.progress().unwrap_or_default();
+        let how_far = match &last_error {
+            Some(error) => format!("; the last attempt: {error}"),
+            None if under_way => String::new(),
+            None => ", which has not been sent yet".to_owned(),
+        };
+        let asked = under_way.then_some((&*place.topic, place.partition));
+        let kind = ErrorKind::Timeout {
+            limit: Limit::Call,
+            value,
+            waited_for: format!("waiting for the answer to a record for {place}{how_far}"),
+            brokers: metadata.troubles(asked.into_iter()),
+        };
+        match last_error {
+            Some(error) => Error::with_source(kind, error),
+            None => Error::new(kind),
+        }
+    }
+
     /// Lets every waiter look at the time again, for models in which time does not pass by itself.
     #[cfg(any(loom, shuttle))]
     pub(crate) fn nudge(&self) {
@@ -202,8 +277,13 @@ impl Completer {
     /// Cuts the batch up into parts of so many records each: futures and callbacks move to the slots of those.
     pub(crate) fn split(mut self, sizes: &[u32]) -> Vec<(Arc<ResultSlot>, Self)> {
         let Some(slot) = self.slot.take() else { return Vec::new() };
-        let parts: Vec<_> =
-            sizes.iter().map(|_| ResultSlot::new(Arc::clone(&slot.place), slot.clock.clone())).collect();
+        let part = |records: &u32| {
+            let ResultSlot { place, clock, metadata, .. } = &*slot;
+            let (part, completer) = ResultSlot::new(Arc::clone(place), clock.clone(), Arc::clone(metadata));
+            part.note_records(*records);
+            (part, completer)
+        };
+        let parts: Vec<_> = sizes.iter().map(part).collect();
         let firsts = sizes.iter().scan(0, |next, size| Some(std::mem::replace(next, *next + size)));
         let table: Arc<[_]> = firsts.zip(parts.iter().map(|(part, _)| Arc::clone(part))).collect();
         let mut state = slot.state.lock();
@@ -227,7 +307,7 @@ impl Completer {
         let Some(slot) = self.slot.take() else { return };
         let mut state = slot.state.lock();
         state.outcome = Outcome::Done(result.clone());
-        state.records = records;
+        state.progress.records = records;
         let callbacks = std::mem::take(&mut state.callbacks);
         let somebody_waits = state.waiting > 0;
         drop(state);
@@ -299,12 +379,7 @@ impl FutureRecordMetadata {
             None if inside => {
                 Err(Error::new(ErrorKind::CalledFromCallback { call: "get on an unfinished future" }))
             }
-            None => Err(Error::new(ErrorKind::Timeout {
-                limit: Limit::Call,
-                value: timeout.unwrap_or_default(),
-                waited_for: format!("waiting for the answer to a record for {}", self.slot.place),
-                brokers: Vec::new(),
-            })),
+            None => Err(self.slot.timed_out(timeout.unwrap_or_default())),
         }
     }
 
@@ -461,7 +536,7 @@ mod tests {
 
     fn pending(clock: Clock) -> (FutureRecordMetadata, Completer) {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 3 });
-        let (slot, completer) = ResultSlot::new(place, clock);
+        let (slot, completer) = ResultSlot::new(place, clock, SharedMetadata::new());
         (FutureRecordMetadata::new(slot, 2, 77, Sizes { key: -1, value: 5 }), completer)
     }
 
@@ -503,7 +578,10 @@ mod tests {
             assert!(error.is_timeout(), "{error}");
         }
         let error = future.get(Duration::ZERO).unwrap_err().to_string();
-        assert_eq!(error, "the time of 0ns ran out waiting for the answer to a record for t-3");
+        assert_eq!(
+            error,
+            "the time of 0ns ran out waiting for the answer to a record for t-3, which has not been sent yet"
+        );
         completer.complete(STORED, 3);
         assert_eq!(future.get(Duration::MAX).unwrap().offset(), 42);
         assert_eq!(future.get(Duration::ZERO).unwrap().offset(), 42);
@@ -574,7 +652,7 @@ mod tests {
     #[test]
     fn futures_and_callbacks_follow_a_split_batch() {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
-        let (slot, completer) = ResultSlot::new(place, Clock::System);
+        let (slot, completer) = ResultSlot::new(place, Clock::System, SharedMetadata::new());
         let future =
             |index| FutureRecordMetadata::new(Arc::clone(&slot), index, 0, Sizes { key: -1, value: 0 });
         let (tell, told) = mpsc::channel();

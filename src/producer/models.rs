@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::SharedMetadata;
 use crate::producer::buffer::{ReserveError, SimpleBufferPool};
 use crate::producer::future::{BatchResult, FutureRecordMetadata, ResultSlot, Sizes, TopicPartition};
 use crate::producer::inbox::Inbox;
@@ -169,7 +170,7 @@ fn future(dies: bool) {
     check(move || {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
         let clock = ManualClock::default();
-        let (slot, completer) = ResultSlot::new(place, Clock::Manual(clock.clone()));
+        let (slot, completer) = ResultSlot::new(place, Clock::Manual(clock.clone()), SharedMetadata::new());
         let future = FutureRecordMetadata::new(Arc::clone(&slot), 0, 0, Sizes { key: -1, value: 0 });
         let waiter = {
             let future = future.clone();
@@ -205,7 +206,7 @@ fn a_get_with_a_deadline_ends_by_the_answer_or_by_the_clock() {
     check(|| {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
         let clock = ManualClock::default();
-        let (slot, completer) = ResultSlot::new(place, Clock::Manual(clock.clone()));
+        let (slot, completer) = ResultSlot::new(place, Clock::Manual(clock.clone()), SharedMetadata::new());
         let future = FutureRecordMetadata::new(Arc::clone(&slot), 0, 0, Sizes { key: -1, value: 0 });
         let waiter = {
             let (future, clock) = (future.clone(), clock.clone());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Certainty, Error, ErrorKind, Limit};
+use crate::error::{BrokerTrouble, Certainty, Count, Error, ErrorKind, Limit};
 use crate::producer::batch::SealedBatch;
 use crate::producer::future::TopicPartition;
 use crate::protocol::{ErrorCode, ProducePartitionResponse};
@@ -69,34 +69,37 @@ impl Patience {
         &self,
         batch: &SealedBatch,
         place: &TopicPartition,
-        why_not: &str,
+        waited_for: String,
+        mut brokers: Vec<BrokerTrouble>,
         now: Instant,
     ) -> Error {
-        let last = batch.last_error();
-        match self.delivery_timeout {
-            Some(value) if self.is_over(batch.created(), now) => {
+        let (last, attempts) = (batch.last_error(), batch.attempts());
+        let kind = match (self.delivery_timeout, last) {
+            (Some(value), last) if self.is_over(batch.created(), now) => {
                 let waited_for = match last {
-                    None => format!("before the records for {place} could be sent: {why_not}"),
-                    Some(last) => format!(
-                        "after {} attempts to send the records for {place}, the last: {last}",
-                        batch.attempts()
-                    ),
+                    None => waited_for,
+                    Some(last) => {
+                        // Once is enough.
+                        let told = |trouble: &BrokerTrouble| matches!(last.kind(), ErrorKind::Network { trouble: told } if told == trouble);
+                        brokers.retain(|trouble| !told(trouble));
+                        let attempts = Count(u64::from(attempts), "attempt");
+                        format!("after {attempts} to send the records for {place}, the last: {last}")
+                    }
                 };
-                let kind = ErrorKind::Timeout {
-                    limit: Limit::DeliveryTimeout,
-                    value,
-                    waited_for,
-                    brokers: Vec::new(),
-                };
-                match last {
-                    None => Error::new(kind),
-                    Some(last) => Error::with_source(kind, last.clone()),
-                }
+                ErrorKind::Timeout { limit: Limit::DeliveryTimeout, value, waited_for, brokers }
             }
-            _ => last.cloned().unwrap_or_else(|| {
+            (_, Some(last)) => {
+                let (retries, about, last) = (self.retries, place.to_string(), last.clone());
+                ErrorKind::RetriesUsedUp { retries, attempts, about, last }
+            }
+            (_, None) => {
                 let what = format!("a batch for {place} was given up without a reason");
-                Error::new(ErrorKind::Bug { what })
-            }),
+                ErrorKind::Bug { what }
+            }
+        };
+        match last {
+            None => Error::new(kind),
+            Some(last) => Error::with_source(kind, last.clone()),
         }
     }
 }

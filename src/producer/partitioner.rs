@@ -6,7 +6,11 @@
 pub trait Partitioner: Send + Sync {
     /// The partition for `key` among `partitions` ones, numbered from 0, of which `available` have a leader now.
     ///
-    /// It is called on the thread that sends and must not send itself.
+    /// It is called on the thread that sends and must not send itself. What it chooses must exist: any other number is
+    /// [`ErrorKind::UnknownPartition`](crate::ErrorKind::UnknownPartition).
+    ///
+    /// A panic in here reaches whoever called `send`. Nothing else comes of it: the record is in no batch, no memory is
+    /// kept for it, and the producer goes on.
     fn partition(&self, key: Option<&[u8]>, partitions: usize, available: &[i32]) -> i32;
 }
 

@@ -64,6 +64,15 @@ impl PartitionQueue {
         &self.place
     }
 
+    /// Tells whoever waits in vain how many records the open batches have.
+    pub(super) fn note_records(&self) {
+        for batch in &self.state.lock().batches {
+            if let Batch::Open(batch) = batch {
+                batch.note_records();
+            }
+        }
+    }
+
     /// Refuses records from here on.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::{ClientEvent, KafkaClient};
-use crate::error::Error;
+use crate::client::{ClientEvent, KafkaClient, Warnings};
+use crate::error::{Count, Error, ErrorKind};
 use crate::producer::batch::SealedBatch;
 use crate::producer::drain::Drain;
 use crate::producer::future::BatchResult;
@@ -44,6 +44,7 @@ pub(crate) struct Sender {
     pub(super) under_way: BTreeMap<u64, UnderWay>,
     pub(super) next_request: u64,
     pub(super) closing: Option<Deadline>,
+    pub(super) warnings: Warnings,
     pub(super) random: fastrand::Rng,
 }
 
@@ -70,6 +71,7 @@ impl Sender {
             under_way: BTreeMap::new(),
             next_request: 0,
             closing: None,
+            warnings: Warnings::default(),
             random,
         }
     }
@@ -114,6 +116,11 @@ impl Sender {
 
     pub(crate) fn client_mut(&mut self) -> &mut KafkaClient {
         &mut self.client
+    }
+
+    /// The end came before everything had a result: whoever closes is told what had none.
+    pub(crate) fn give_up_rest(&mut self, queues: &[Arc<PartitionQueue>]) {
+        self.drain.give_up(queues);
     }
 
     /// The end: fails what is queued, for good.
@@ -239,15 +246,37 @@ impl Sender {
     pub(super) fn expire(&mut self, queue: &PartitionQueue, now: Instant) {
         let Some(batch) = self.drain.pop(queue) else { return };
         let place = queue.place();
-        let why_not = match self.client.snapshot().leader(&place.topic, place.partition) {
-            None => "its partition has no leader".to_owned(),
-            Some(_) => match self.client.troubles().as_slice() {
-                [] => "its broker was busy".to_owned(),
-                troubles => troubles.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-            },
+        let leader = self.client.snapshot().leader(&place.topic, place.partition);
+        let brokers = self.client.troubles_with(leader);
+        let why_not = match leader {
+            None => ": it has no leader",
+            Some(_) if brokers.is_empty() => ": its broker was busy with others",
+            Some(_) => "",
         };
-        let error = self.settings.patience.last_word(&batch, place, &why_not, now);
-        batch.complete(BatchResult::Failed(error));
+        let waited_for = format!("before the records for {place} could be sent{why_not}");
+        let error = self.settings.patience.last_word(&batch, place, waited_for, brokers, now);
+        let records = batch.records();
+        batch.complete(BatchResult::Failed(error.clone()));
+        self.warn_of_loss(records, &error, now);
+    }
+
+    /// Records failed for good. Their futures know, but perhaps nobody asks those. Not one warning for each.
+    pub(super) fn warn_of_loss(&mut self, records: u32, error: &Error, now: Instant) {
+        let code = error.broker_code().map(|code| code.to_string());
+        let kind = match error.kind() {
+            ErrorKind::Closed => return,
+            ErrorKind::Timeout { .. } => "expired",
+            ErrorKind::RetriesUsedUp { .. } => "retries",
+            _ => code.as_deref().unwrap_or("refused"),
+        };
+        let records = Count(u64::from(records), "record");
+        match self.warnings.is_news(kind, A_MINUTE, now) {
+            None => log::debug!("{records} failed: {error}"),
+            Some(0) => log::warn!("{records} failed: {error}"),
+            Some(more) => {
+                log::warn!("{records} failed, and {} like it before: {error}", Count(more, "batch"))
+            }
+        }
     }
 
     /// The time of a batch is over that can't be taken back: it is under way, or its turn on trial is to come.
@@ -258,11 +287,16 @@ impl Sender {
             return self.expire(&queue, now);
         }
         let key = (Arc::clone(&place.topic), place.partition);
+        let leader = self.client.snapshot().leader(&place.topic, place.partition);
+        let brokers = self.client.troubles_with(leader);
         let batch = self.under_way.values_mut().find_map(|request| request.batches.get_mut(&key));
         if let Some((_, batch)) = batch {
-            let error = self.settings.patience.last_word(batch, place, "its broker has not answered", now);
+            let waited_for = format!("waiting for the answer to the records for {place}");
+            let error = self.settings.patience.last_word(batch, place, waited_for, brokers, now);
+            let records = batch.records();
             // The partition stays as it is: a later batch must not overtake this one, if it is written after all.
-            batch.give_up(error);
+            batch.give_up(error.clone());
+            self.warn_of_loss(records, &error, now);
         }
     }
 
@@ -286,3 +320,6 @@ impl Sender {
         }
     }
 }
+
+/// Between two warnings of the same kind.
+pub(super) const A_MINUTE: Duration = Duration::from_secs(60);

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{DeliveryReport, Error};
-use crate::producer::future::ResultSlot;
+use crate::client::SharedMetadata;
+use crate::error::{BrokerTrouble, DeliveryReport, Error, PendingPartition};
+use crate::producer::future::{Progress, ResultSlot};
 use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
 use crate::time::{Clock, Deadline};
 
@@ -34,8 +35,13 @@ struct State {
     forgotten: Option<(u64, Error)>,
     /// Where the flushes under way began to count failures.
     flushes: Vec<u64>,
+    /// What the sender had to fail when the time of `close` was over, for `close` to tell of.
+    given_up: Option<Pending>,
     waiting: u32,
 }
+
+/// What has no result, and what is known of the reasons.
+pub(crate) type Pending = (Vec<PendingPartition>, Vec<BrokerTrouble>);
 
 /// What a flush waits for and reports.
 pub(crate) struct Cut {
@@ -101,31 +107,32 @@ impl Unfinished {
         Cut { until: state.next, failures_from }
     }
 
-    /// Waits until every batch before the cut has left, then says what failed since the last report before it.
-    pub(crate) fn wait(
-        &self,
-        cut: &Cut,
-        clock: &Clock,
-        deadline: Deadline,
-        timeout: Option<Duration>,
-    ) -> Result<(), DeliveryReport> {
+    /// Waits until every batch before the cut has left; false if the deadline comes first.
+    /// [`report`](Self::report) must follow.
+    pub(crate) fn wait(&self, cut: &Cut, clock: &Clock, deadline: Deadline) -> bool {
         let mut state = self.state.lock();
-        let timed_out = loop {
+        loop {
             if state.batches.first_key_value().is_none_or(|(first, _)| *first >= cut.until) {
-                break None;
+                return true;
             }
             if deadline.has_passed(clock.now()) {
-                break Some(timeout.unwrap_or_default());
+                return false;
             }
             state.waiting += 1;
             state = clock.wait(&self.changed, state, deadline);
             state.waiting -= 1;
-        };
-        let pending = match timed_out {
-            None => Vec::new(),
-            Some(_) => state.batches.range(..cut.until).map(|(_, (slot, _))| slot.place().clone()).collect(),
-        };
-        let (failed, forgotten) = Self::take_failures(state, cut);
+        }
+    }
+
+    /// What is `pending` after `timeout`, if anything is, and what failed since the last report before the cut.
+    pub(crate) fn report(
+        &self,
+        cut: &Cut,
+        timeout: Option<Duration>,
+        (pending, brokers): Pending,
+    ) -> Result<(), DeliveryReport> {
+        let timed_out = timeout.filter(|_| !pending.is_empty());
+        let (failed, forgotten) = Self::take_failures(self.state.lock(), cut);
         // The slots' locks come after this one, and only when it is free.
         let (mut count, mut first_error) = forgotten.map_or((0, None), |(count, error)| (count, Some(error)));
         for (overlooked, error) in failed.iter().filter_map(|slot| slot.overlooked_failures()) {
@@ -135,8 +142,58 @@ impl Unfinished {
         if timed_out.is_none() && count == 0 {
             return Ok(());
         }
-        let pending = pending.iter().map(|place| (Arc::clone(&place.topic), place.partition)).collect();
-        Err(DeliveryReport { failed: count, first_error, pending, timed_out })
+        Err(DeliveryReport { failed: count, first_error, pending, brokers, timed_out })
+    }
+
+    /// Sender, when the time of `close` is over: what has no result by now is about to fail.
+    pub(crate) fn give_up(&self, metadata: &SharedMetadata) {
+        let pending = self.pending_below(u64::MAX, metadata);
+        self.state.lock().given_up = Some(pending);
+    }
+
+    /// What [`give_up`](Self::give_up) has found, once.
+    pub(crate) fn given_up(&self) -> Option<Pending> {
+        self.state.lock().given_up.take()
+    }
+
+    /// What before the cut has no result.
+    pub(crate) fn pending(&self, cut: &Cut, metadata: &SharedMetadata) -> Pending {
+        self.pending_below(cut.until, metadata)
+    }
+
+    /// What keeps the oldest batches here, for those who wait for their memory.
+    pub(crate) fn troubles(&self, metadata: &SharedMetadata) -> Vec<BrokerTrouble> {
+        /// A program that does not wait asks for each record.
+        const OLDEST: usize = 64;
+        let slots: Vec<_> =
+            self.state.lock().batches.values().take(OLDEST).map(|(slot, _)| Arc::clone(slot)).collect();
+        let under_way =
+            slots.iter().filter(|slot| slot.progress().is_some_and(|progress| progress.under_way));
+        metadata.troubles(under_way.map(|slot| (&*slot.place().topic, slot.place().partition)))
+    }
+
+    fn pending_below(&self, until: u64, metadata: &SharedMetadata) -> Pending {
+        // As with the failures: the slots' locks come later.
+        let slots: Vec<_> =
+            self.state.lock().batches.range(..until).map(|(_, (slot, _))| Arc::clone(slot)).collect();
+        let (mut partitions, mut places, mut asked) = (Vec::new(), BTreeMap::new(), Vec::new());
+        for slot in &slots {
+            let place = slot.place();
+            let Some(Progress { records, under_way, last_error }) = slot.progress() else { continue };
+            if under_way {
+                asked.push((&*place.topic, place.partition));
+            }
+            let index = *places.entry((&*place.topic, place.partition)).or_insert(partitions.len());
+            if index == partitions.len() {
+                let (topic, partition) = (Arc::clone(&place.topic), place.partition);
+                partitions.push(PendingPartition { topic, partition, batches: 0, records: 0, last_error });
+            }
+            if let Some(partition) = partitions.get_mut(index) {
+                partition.batches += 1;
+                partition.records += u64::from(records);
+            }
+        }
+        (partitions, metadata.troubles(asked.into_iter()))
     }
 
     /// The failures of one flush. They stay for the others that began before they were reported.
@@ -180,15 +237,15 @@ mod tests {
 
     fn fails(unfinished: &Unfinished, records: u32) {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
-        let (slot, completer) = ResultSlot::new(place, Clock::System);
+        let (slot, completer) = ResultSlot::new(place, Clock::System, SharedMetadata::new());
         let (ticket, _) = unfinished.enter(Arc::clone(&slot));
         completer.complete(BatchResult::Failed(Error::new(ErrorKind::Closed)), records);
         unfinished.leave(ticket, Some(&slot));
     }
 
     fn failed(unfinished: &Unfinished, cut: &Cut) -> u64 {
-        let report = unfinished.wait(cut, &Clock::System, Deadline::NEVER, None);
-        report.map_or_else(|report| report.failed, |()| 0)
+        assert!(unfinished.wait(cut, &Clock::System, Deadline::NEVER));
+        unfinished.report(cut, None, Pending::default()).map_or_else(|report| report.failed, |()| 0)
     }
 
     #[test]
@@ -215,7 +272,7 @@ mod tests {
     fn a_cut_divides_batches_by_epoch_as_by_ticket() {
         let unfinished = Unfinished::default();
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
-        let (slot, _completer) = ResultSlot::new(place, Clock::System);
+        let (slot, _completer) = ResultSlot::new(place, Clock::System, SharedMetadata::new());
         let (before, old) = unfinished.enter(Arc::clone(&slot));
         let cut = unfinished.cut();
         let (after, new) = unfinished.enter(slot);

@@ -115,13 +115,18 @@ pub(crate) enum FrameError {
 impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tls => write!(f, "the peer answered with TLS, but this connection is not encrypted"),
-            Self::Http => write!(f, "the peer answered with HTTP, so it is not a Kafka broker"),
+            Self::Tls => write!(
+                f,
+                "the peer answered with TLS, but this connection is not encrypted: use the port of a PLAINTEXT listener"
+            ),
+            Self::Http => {
+                write!(f, "the peer answered with HTTP, so it is not a Kafka broker: use the port of one")
+            }
             Self::Negative { length } => write!(f, "the peer announced a message of {length} bytes"),
             Self::TooLarge { len, max } => {
                 write!(
                     f,
-                    "the peer announced a message of {len} bytes, but {max} are the most that is accepted"
+                    "the peer announced a message of {len} bytes, more than receive_message_max_bytes of {max} allows"
                 )
             }
         }

@@ -1,0 +1,106 @@
+//! Which warnings are news: what repeats itself is counted, not told.
+
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// What has been told, by its text.
+#[derive(Default)]
+pub(crate) struct Warnings {
+    told: Vec<Told>,
+    /// Something was told since the last end.
+    news: bool,
+}
+
+struct Told {
+    what: String,
+    at: Instant,
+    /// How often it happened since without being told.
+    repeats: u64,
+}
+
+impl Warnings {
+    /// Whether to tell `what`, and then how often it was not told before. Not again before `quiet` is over.
+    pub(crate) fn is_news(&mut self, what: &str, quiet: Duration, now: Instant) -> Option<u64> {
+        if let Some(told) = self.told.iter_mut().find(|told| told.what == what) {
+            if now.since(told.at) < quiet {
+                told.repeats += 1;
+                return None;
+            }
+            told.at = now;
+            self.news = true;
+            return Some(std::mem::take(&mut told.repeats));
+        }
+        // What always says something else must not be told without end either.
+        if self.told.len() == MOST {
+            self.told.retain(|told| now.since(told.at) < WHILE_IT_FLAPS);
+        }
+        if self.told.len() == MOST {
+            return None;
+        }
+        self.told.push(Told { what: what.to_owned(), at: now, repeats: 0 });
+        self.news = true;
+        Some(0)
+    }
+
+    /// It begins anew: what was told before is news again, but for what has only just been told.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.told.retain(|told| now.since(told.at) < WHILE_IT_FLAPS);
+    }
+
+    /// It is over: whether to tell, and then how much was not told.
+    pub(crate) fn end(&mut self) -> Option<u64> {
+        std::mem::take(&mut self.news)
+            .then(|| self.told.iter_mut().map(|told| std::mem::take(&mut told.repeats)).sum())
+    }
+}
+
+/// What comes, goes and comes again within this time is told once.
+const WHILE_IT_FLAPS: Duration = Duration::from_secs(10);
+const MOST: usize = 8;
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn what_repeats_itself_is_counted() {
+        let mut warnings = Warnings::default();
+        let start = Instant::ZERO + 100 * SECOND;
+        assert_eq!(warnings.is_news("refused", 60 * SECOND, start), Some(0));
+        for second in 1..60 {
+            assert_eq!(warnings.is_news("refused", 60 * SECOND, start + second * SECOND), None);
+        }
+        assert_eq!(warnings.is_news("refused", 60 * SECOND, start + 60 * SECOND), Some(59));
+        assert_eq!(warnings.is_news("unreachable", 60 * SECOND, start + 60 * SECOND), Some(0));
+    }
+
+    /// A broker that is down for an hour is one warning; one that flaps is one each ten seconds.
+    #[test]
+    fn what_is_over_is_news_when_it_begins_again_but_not_at_once() {
+        let mut warnings = Warnings::default();
+        let hear = |warnings: &mut Warnings, second| {
+            warnings.is_news("refused", Duration::MAX, Instant::ZERO + second * SECOND)
+        };
+        assert_eq!(hear(&mut warnings, 0), Some(0));
+        assert!((1..3600).all(|second| hear(&mut warnings, second).is_none()));
+        assert_eq!(warnings.end(), Some(3599));
+        warnings.begin(Instant::ZERO + 3600 * SECOND);
+        assert_eq!(hear(&mut warnings, 3600), Some(0));
+        assert_eq!(warnings.end(), Some(0));
+        warnings.begin(Instant::ZERO + 3601 * SECOND);
+        assert_eq!((hear(&mut warnings, 3601), warnings.end()), (None, None));
+    }
+
+    #[test]
+    fn what_always_says_something_else_is_not_told_without_end() {
+        let mut warnings = Warnings::default();
+        let told = (0..1000).filter(|number: &u64| {
+            warnings.is_news(&number.to_string(), Duration::MAX, Instant::ZERO + SECOND).is_some()
+        });
+        assert_eq!(told.count(), MOST);
+    }
+}

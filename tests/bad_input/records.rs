@@ -1,0 +1,196 @@
+//! Records, topics and partitions that can't be.
+
+use kafka_producer::mock::MockCluster;
+use kafka_producer::{ErrorCode, ProducerRecord};
+
+use crate::{MILLI, PATIENCE, config};
+
+#[test]
+fn records_and_topics_that_can_not_be() {
+    let long = "x".repeat(250);
+    let value = [0; 2000];
+    let small = config("127.0.0.1:1").max_request_size(1000).build().unwrap();
+    let poor = config("127.0.0.1:1").buffer_memory(1000).build().unwrap();
+    let (why_small, why_poor) = (
+        "more than max_request_size of 1000 allows; raise max_request_size (and the broker's max.message.bytes) or send \
+         less at once",
+        "more than buffer_memory of 1000 allows; raise buffer_memory or send less at once",
+    );
+    for (producer, record, text) in [
+        (
+            &small,
+            ProducerRecord::to(".").value("v"),
+            "'.' can't be a topic's name: it is a name of directories".into(),
+        ),
+        (
+            &small,
+            ProducerRecord::to("..").value("v"),
+            "'..' can't be a topic's name: it is a name of directories".into(),
+        ),
+        (
+            &small,
+            ProducerRecord::to(&long).value("v"),
+            format!("'{long}' can't be a topic's name: it is longer than 249 characters"),
+        ),
+        (
+            &small,
+            ProducerRecord::to("a\0").value("v"),
+            "'a\\0' can't be a topic's name: only letters, digits, '.', '_' and '-' may stand in it".into(),
+        ),
+        (&small, ProducerRecord::to("t").value(&value), format!("the record takes 2083 bytes, {why_small}")),
+        (&poor, ProducerRecord::to("t").value(&value), format!("the record takes 2083 bytes, {why_poor}")),
+    ] {
+        assert_eq!(producer.send(record).unwrap_err().to_string(), text);
+    }
+}
+
+#[test]
+fn a_partitioner_that_names_what_is_not_there() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 3);
+    for wild in [i32::MAX, i32::MIN, -1, 3] {
+        let config = config(&cluster.bootstrap_servers()).max_block(300 * MILLI);
+        let producer = config.partitioner(move |_: Option<&[u8]>, _: usize, _: &[i32]| wild).build().unwrap();
+        let error = producer.send(ProducerRecord::to("t").value("v")).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "topic 't' has no partition {wild}, which the partitioner chose: it has 3, numbered from 0"
+            )
+        );
+        producer.send(ProducerRecord::to("t").partition(0).value("v")).unwrap().get(PATIENCE).unwrap();
+    }
+}
+
+#[test]
+fn a_topic_that_does_not_exist() {
+    for (asked, created, why) in [
+        (
+            true,
+            false,
+            "the cluster was asked to create it and did not (its auto.create.topics.enable): create it first",
+        ),
+        (false, true, "allow_auto_create_topics is false: set it to true or create the topic first"),
+    ] {
+        let cluster = MockCluster::builder().auto_create_topics(created).build();
+        let config = config(&cluster.bootstrap_servers()).max_block(200 * MILLI);
+        let producer = config.allow_auto_create_topics(asked).build().unwrap();
+        let text = format!("topic 'new' does not exist, nor did it after max_block_ms of 200ms; {why}");
+        assert_eq!(producer.send(ProducerRecord::to("new").value("v")).unwrap_err().to_string(), text);
+        assert_eq!(producer.partitions_for("new").unwrap_err().to_string(), text);
+    }
+}
+
+#[test]
+fn an_empty_record_and_a_partition_that_is_not_there() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 3);
+    let producer = config(&cluster.bootstrap_servers()).build().unwrap();
+    for (record, text) in [
+        (
+            ProducerRecord::to("t"),
+            "the record can't be sent: it has neither a key nor a value; give it at least one of them",
+        ),
+        (
+            ProducerRecord::to("t").value("v").timestamp(-1),
+            "the record can't be sent: its timestamp is negative; give milliseconds since 1970, or none",
+        ),
+        (
+            ProducerRecord::to("t").value("v").partition(3),
+            "topic 't' has no partition 3: it has 3, numbered from 0",
+        ),
+        (
+            ProducerRecord::to("t").value("v").partition(-1),
+            "topic 't' has no partition -1: it has 3, numbered from 0",
+        ),
+        (ProducerRecord::to("").value("v"), "'' can't be a topic's name: it is empty"),
+    ] {
+        assert_eq!(producer.send(record).unwrap_err().to_string(), text);
+    }
+}
+
+/// It fits here and nowhere else.
+#[test]
+fn a_record_that_the_broker_finds_too_large() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 1);
+    cluster.set_max_message_bytes("t", 1000);
+    let producer = config(&cluster.bootstrap_servers()).build().unwrap();
+    let error = producer.send(ProducerRecord::to("t").value(&[0; 2000])).unwrap().get(PATIENCE).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a broker refused a record for t-0 as too large: it takes 2070 bytes by itself; raise the topic's \
+         max.message.bytes (the broker's message.max.bytes) or send less at once"
+    );
+}
+
+/// U03: whatever ends it says what the broker said last.
+#[test]
+fn a_broker_that_keeps_refusing() {
+    let said = "a broker answered NOT_ENOUGH_REPLICAS (19) for t-0: Fewer replicas are in sync than min.insync.replicas, so nothing was appended";
+    for (retries, attempts) in [(0, "1 attempt"), (2, "3 attempts")] {
+        let cluster = MockCluster::start(1);
+        cluster.create_topic("t", 1);
+        cluster.fail_next_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1000);
+        let config = config(&cluster.bootstrap_servers()).retries(retries).retry_backoff(MILLI, MILLI);
+        let error = config
+            .build()
+            .unwrap()
+            .send(ProducerRecord::to("t").value("v"))
+            .unwrap()
+            .get(PATIENCE)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "retries of {retries} is used up after {attempts} to send the records for t-0, the last: {said}; raise \
+                 retries to try longer"
+            )
+        );
+        assert_eq!(error.broker_code(), Some(ErrorCode::NOT_ENOUGH_REPLICAS));
+        assert!(error.is_retriable());
+    }
+
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 1);
+    cluster.fail_next_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1000);
+    let config = config(&cluster.bootstrap_servers()).retry_backoff(100 * MILLI, 100 * MILLI);
+    let producer = config.request_timeout(100 * MILLI).delivery_timeout(500 * MILLI).build().unwrap();
+    let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
+    assert_eq!(
+        future.get(300 * MILLI).unwrap_err().to_string(),
+        format!(
+            "the time of 300ms ran out waiting for the answer to a record for t-0; the last attempt: {said}"
+        )
+    );
+    assert_eq!(
+        producer.flush(10 * MILLI).unwrap_err().to_string(),
+        format!(
+            "the time of 10ms ran out with 1 record in 1 batch pending, for t-0; the last attempt: {said}"
+        )
+    );
+    let text = future.get(PATIENCE).unwrap_err().to_string();
+    let (start, end) = ("delivery_timeout_ms of 500ms ran out after ", format!("the last: {said}"));
+    assert!(text.starts_with(start) && text.ends_with(&end), "{text}");
+}
+
+#[test]
+fn a_partitioner_that_panics_takes_nothing_with_it() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 1);
+    let producer = config(&cluster.bootstrap_servers())
+        .buffer_memory(4096)
+        .partitioner(
+            |key: Option<&[u8]>, _: usize, _: &[i32]| if key.is_some() { panic!("on purpose") } else { 0 },
+        )
+        .build()
+        .unwrap();
+    let send = || producer.send(ProducerRecord::to("t").key("k").value(&[0; 1000]));
+    // Twice as often as would fit into memory.
+    for _ in 0..8 {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(send)).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"on purpose"), "the panic is the caller's");
+    }
+    assert_eq!(producer.send(ProducerRecord::to("t").value("v")).unwrap().get(PATIENCE).unwrap().offset(), 0);
+    producer.close(PATIENCE).unwrap();
+}

@@ -1,0 +1,77 @@
+//! Settings that can not work.
+
+use std::time::Duration;
+
+use kafka_producer::KafkaProducer;
+
+use crate::config;
+
+#[test]
+fn configurations_that_can_not_work() {
+    let none: [&str; 0] = [];
+    let table = [
+        (
+            KafkaProducer::builder().bootstrap_servers(none),
+            "bootstrap_servers: there is none; name at least one broker as host:port",
+        ),
+        (
+            config("host:notaport"),
+            "bootstrap_servers = 'host:notaport': 'notaport' is not a port; write host:port with a port from 1 to 65535",
+        ),
+        (
+            config("SASL_SSL://host:9092"),
+            "bootstrap_servers = 'SASL_SSL://host:9092': 'SASL_SSL' is not there yet, or not Kafka's; only PLAINTEXT:// \
+             is taken",
+        ),
+        (
+            config("host").delivery_timeout(Duration::from_secs(1)),
+            "delivery_timeout_ms = '1000': a record would expire before its first request can time out; it must be at \
+             least linger_ms (0) and request_timeout_ms (30000) together",
+        ),
+        (
+            config("host").batch_max_bytes(2 << 20),
+            "batch_max_bytes = '2097152': it is more than max_request_size (1048576); raise that too",
+        ),
+        (
+            // Of several servers in one text a comma is left, which `config` takes apart.
+            KafkaProducer::builder().bootstrap_servers(["a:1,b:2"]),
+            "bootstrap_servers = 'a:1,b:2': there is a comma in it; give each server by itself",
+        ),
+        (
+            config("http://host:9092"),
+            "bootstrap_servers = 'http://host:9092': 'http' is not there yet, or not Kafka's; only PLAINTEXT:// is taken",
+        ),
+        (
+            config("host:9092/kafka"),
+            "bootstrap_servers = 'host:9092/kafka': '9092/kafka' is not a port; write host:port with a port from 1 to \
+             65535",
+        ),
+        (
+            config("host").max_request_size(104_857_601),
+            "max_request_size = '104857601': brokers take no request of more than 104857600 bytes (their \
+             socket.request.max.bytes)",
+        ),
+        (
+            config("host").sock_chunk_bytes(usize::MAX),
+            "sock_chunk_bytes = '18446744073709551615': it must be at most 16777216: so much memory is taken for it at \
+             the start",
+        ),
+        (
+            config("host").receive_message_max_bytes(1 << 31),
+            "receive_message_max_bytes = '2147483648': it must be at most 2147483647: no answer can be longer",
+        ),
+        (
+            config("host").send_buffer_bytes(1 << 31),
+            "send_buffer_bytes = '2147483648': it must be at most 2147483647: sockets know no more",
+        ),
+        (
+            config("host").connections_max_idle(Duration::from_nanos(1)),
+            "connections_max_idle_ms = '0': it must be at least 10 ms, or nothing gets done in it",
+        ),
+        (config("host").client_id("a\nb"), "client_id = 'a\\nb': control characters may not stand in it"),
+    ];
+    for (config, why) in table {
+        let error = config.build().unwrap_err().to_string();
+        assert_eq!(error, format!("the configuration can't be used: {why}"));
+    }
+}

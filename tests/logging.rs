@@ -1,0 +1,152 @@
+//! What is logged: one warning for each change of a broker's state, not one for each attempt or record; and never a
+//! payload. In a test binary of its own, and in one test: a logger is for the whole process.
+#![cfg(feature = "mock")]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+#![allow(clippy::disallowed_types, reason = "no model checker comes here")]
+
+mod support;
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use kafka_producer::mock::MockCluster;
+use kafka_producer::{ErrorCode, Header, KafkaProducer, ProducerConfig, ProducerRecord};
+use log::Level;
+use support::clock::pause;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const MILLI: Duration = Duration::from_millis(1);
+
+static LINES: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
+
+struct Keeper;
+
+impl log::Log for Keeper {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        LINES.lock().unwrap().push((record.level(), record.args().to_string()));
+    }
+
+    fn flush(&self) {}
+}
+
+/// What was logged since the last call, from `level` on.
+fn logged(level: Level) -> Vec<String> {
+    let lines = std::mem::take(&mut *LINES.lock().unwrap());
+    lines.iter().for_each(|(_, line)| assert!(!line.contains(PAYLOAD), "{line}"));
+    lines.into_iter().filter(|(of, _)| *of <= level).map(|(_, line)| line).collect()
+}
+
+fn config(servers: &str) -> ProducerConfig {
+    let config = KafkaProducer::builder().bootstrap_servers(servers.split(','));
+    config.reconnect_backoff(MILLI, 10 * MILLI).retry_backoff(MILLI, 10 * MILLI)
+}
+
+const PAYLOAD: &str = "4111-1111-1111-1111";
+
+fn record() -> ProducerRecord<'static> {
+    ProducerRecord::to("t").key(PAYLOAD).value(PAYLOAD).header("card", PAYLOAD)
+}
+
+#[test]
+fn changes_are_logged_once_and_payloads_never() {
+    log::set_logger(&Keeper).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    a_port_where_nobody_listens();
+    a_broker_that_comes_and_goes();
+    a_broker_that_closes_each_connection();
+    a_broker_that_refuses();
+    nothing_shows_a_payload();
+}
+
+/// Some hundred attempts.
+fn a_port_where_nobody_listens() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let producer = config(&address.to_string()).build().unwrap();
+    producer.wait_connected(Duration::from_secs(2)).unwrap_err();
+    let refused = std::net::TcpStream::connect(address).unwrap_err();
+    let warning = format!("{address} (from bootstrap_servers) at TCP connect: {refused}");
+    producer.close(Duration::ZERO).unwrap();
+    let all = logged(Level::Trace);
+    assert!(all.iter().filter(|line| **line == warning).count() > 50, "{all:?}");
+
+    let producer = config(&address.to_string()).build().unwrap();
+    producer.wait_connected(Duration::from_secs(1)).unwrap_err();
+    producer.close(Duration::ZERO).unwrap();
+    assert_eq!(logged(Level::Warn), [warning]);
+}
+
+/// Ten times within two seconds: what happens again at once is no news.
+fn a_broker_that_comes_and_goes() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 1);
+    let producer = config(&cluster.bootstrap_servers()).build().unwrap();
+    for _ in 0..10 {
+        producer.send(record()).unwrap().get(PATIENCE).unwrap();
+        cluster.stop_broker(0);
+        let futures = [(); 100].map(|()| producer.send(record()).unwrap());
+        pause(100 * MILLI);
+        cluster.start_broker(0);
+        futures.iter().for_each(|future| drop(future.get(PATIENCE).unwrap()));
+    }
+    let told = logged(Level::Info);
+    // A warning for each node that is tried and each way to fail, and that it can be reached again.
+    assert!((2..=8).contains(&told.len()), "{told:#?}");
+    assert!(told.iter().any(|line| line.contains("Connection refused")), "{told:#?}");
+    assert!(told.iter().any(|line| line.contains("can be reached again")), "{told:#?}");
+}
+
+/// It gets ready each time, and each time fails in the same way.
+fn a_broker_that_closes_each_connection() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 1);
+    let producer = config(&cluster.bootstrap_servers()).build().unwrap();
+    producer.partitions_for("t").unwrap();
+    (0..100).for_each(|_| cluster.cut_next_produce_reply());
+    let futures = [(); 100].map(|()| producer.send(record()).unwrap());
+    futures.iter().for_each(|future| drop(future.get(PATIENCE).unwrap()));
+    let told = logged(Level::Info);
+    assert!((1..=4).contains(&told.len()), "{told:#?}");
+}
+
+/// It can be reached and takes nothing: not silent, and not a line for each record.
+fn a_broker_that_refuses() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 1);
+    let producer = config(&cluster.bootstrap_servers()).linger(Duration::ZERO).build().unwrap();
+    cluster.fail_next_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 100);
+    producer.send(record()).unwrap().get(PATIENCE).unwrap();
+    let said = "a broker answered NOT_ENOUGH_REPLICAS (19) for t-0: Fewer replicas are in sync than \
+                min.insync.replicas, so nothing was appended";
+    assert_eq!(logged(Level::Warn), [format!("attempt 1 for t-0 failed: {said}")]);
+
+    cluster.fail_next_produce("t", 0, ErrorCode::TOPIC_AUTHORIZATION_FAILED, 100);
+    for _ in 0..100 {
+        producer.send(record()).unwrap().get(PATIENCE).unwrap_err();
+    }
+    let said =
+        "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for t-0: The client may not do this to the topic";
+    assert_eq!(logged(Level::Warn), [format!("1 record failed: {said}")]);
+}
+
+fn nothing_shows_a_payload() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 1);
+    let producer = config(&cluster.bootstrap_servers()).max_request_size(1000).build().unwrap();
+    let future = producer.send(record()).unwrap();
+    let stored = future.get(PATIENCE).unwrap();
+    let header = Header::new("card", PAYLOAD.as_bytes());
+    let value = PAYLOAD.repeat(100);
+    let back = producer.send_or_return(record().value(&value)).unwrap_err();
+    let shown = format!("{:?} {producer:?} {future:?} {stored:?} {header:?} {back:?} {back}", record());
+    assert!(!shown.contains(PAYLOAD), "{shown}");
+    assert!(!shown.contains(&format!("{:?}", PAYLOAD.as_bytes())[1..20]), "{shown}");
+    future.add_callback(|_| panic!("on purpose"));
+    cluster.set_max_message_bytes("t", 1);
+    producer.send(record()).unwrap().get(PATIENCE).unwrap_err();
+    producer.close(PATIENCE).unwrap();
+    logged(Level::Trace);
+}
