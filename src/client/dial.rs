@@ -64,6 +64,8 @@ impl KafkaClient {
         let moved = node.moved;
         let cause = if moved { format!("{cause}, at its address of before") } else { cause };
         let trouble = node.trouble_at(stage, cause);
+        self.disconnect(id, now, &Error::new(ErrorKind::Network { trouble: trouble.clone() }));
+        let Some(node) = self.nodes.get_mut(&id) else { return };
         // One warning for each change of state: what goes on as it was is not news.
         if node
             .trouble
@@ -72,18 +74,16 @@ impl KafkaClient {
         {
             log::warn!("{trouble}");
         }
-        if !moved {
-            node.trouble = Some(trouble.clone());
-            self.metadata.shared().set_troubles(self.troubles());
-        }
-        self.disconnect(id, now, &Error::new(ErrorKind::Network { trouble }));
         if moved {
             return;
         }
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        if !node.addresses.is_empty() && stage != Stage::Produce && stage != Stage::Metadata {
+        node.trouble = Some(trouble);
+        let next_address = !node.addresses.is_empty();
+        self.metadata.shared().set_troubles(self.troubles());
+        if next_address {
             return self.dial(id, now);
         }
+        let Some(node) = self.nodes.get_mut(&id) else { return };
         // What it led may be led by another by now.
         self.metadata.want();
         node.failures = node.failures.saturating_add(1);
@@ -95,6 +95,7 @@ impl KafkaClient {
 
     /// Ends whatever there is of a connection, without a judgement; the node is idle then.
     pub(super) fn disconnect(&mut self, id: NodeId, now: Instant, error: &Error) {
+        self.judge(id, now);
         let Some(node) = self.nodes.get_mut(&id) else { return };
         node.moved = false;
         if let Some(connection) = node.connection_id() {

@@ -39,6 +39,7 @@ impl Endpoint for KafkaClient {
                 self.events.push_back(ClientEvent::Written { request });
             }
         }
+        self.judge(id, now);
     }
 
     fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant) {
@@ -97,7 +98,7 @@ impl Endpoint for KafkaClient {
         let Some(id) = self.connections.get(&connection).copied() else { return };
         let Some(node) = self.nodes.get(&id) else { return };
         let stage = match &node.state {
-            State::Ready(connection) if connection.load() == 0 => {
+            State::Ready(connection) if connection.load() == 0 && connection.is_useful(now) => {
                 log::debug!("{} closed a connection that was at rest", node.address());
                 return self.disconnect(id, now, &Error::new(ErrorKind::Closed));
             }
@@ -131,12 +132,13 @@ impl KafkaClient {
                         node.state = State::Handshaking { connection, deadline };
                         self.shake_hands(id, version, deadline, now);
                     }
-                    Handshake::Done { versions } => self.ready(id, connection, versions),
+                    Handshake::Done { versions } => self.ready(id, connection, versions, now),
                 }
             }
             Purpose::Metadata => {
                 let (_, response) = protocol::decode_response::<MetadataRequest>(request.version, frame)
                     .map_err(|error| format!("its Metadata answer can't be read: {error}"))?;
+                self.useful(id, now);
                 self.throttle(id, response.throttle_time_ms, now);
                 self.metadata.answered(response, now, &mut self.random);
                 self.meet_brokers();
@@ -145,6 +147,7 @@ impl KafkaClient {
             Purpose::Produce(number) => {
                 let (_, response) = protocol::decode_response::<ProduceRequest>(request.version, frame)
                     .map_err(|error| format!("its Produce answer can't be read: {error}"))?;
+                self.useful(id, now);
                 self.throttle(id, response.throttle_time_ms, now);
                 self.events.push_back(ClientEvent::Answer { request: number, response });
             }
@@ -161,15 +164,24 @@ impl KafkaClient {
         }
     }
 
-    fn ready(&mut self, id: NodeId, mut connection: Connection, versions: handshake::Versions) {
+    fn ready(&mut self, id: NodeId, mut connection: Connection, versions: handshake::Versions, now: Instant) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         connection.set_versions(versions);
+        // If connections hold as long as the longest back-off, dials are as rare as that makes them.
+        connection.be_useful_from(Deadline::after(now, self.settings.reconnect.max));
         node.state = State::Ready(connection);
         node.wanted = false;
-        node.failures = 0;
-        node.addresses.clear();
-        if node.trouble.take().is_some() {
-            log::info!("{} can be reached again", node.address());
+    }
+
+    fn useful(&mut self, id: NodeId, now: Instant) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.connection_mut().into_iter().for_each(|connection| connection.be_useful_from(Deadline::at(now)));
+        self.judge(id, now);
+    }
+
+    /// Forgets what failed before if the connection of now has been of use.
+    pub(super) fn judge(&mut self, id: NodeId, now: Instant) {
+        if self.nodes.get_mut(&id).is_some_and(|node| node.recover(now)) {
             self.metadata.shared().set_troubles(self.troubles());
         }
     }

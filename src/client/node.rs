@@ -8,9 +8,9 @@
 //!    └───────────── BackingOff ◀───────────────┴───────────────────────┴──────────────────────┘
 //! ```
 //!
-//! A connection that was lost at rest goes back to Idle: a broker may close what is not used, and the next request
-//! should not pay for it. Failures are forgotten only by a connection that got Ready: one that is merely accepted
-//! proves nothing (KAFKA-13879).
+//! A connection that was of use and is lost at rest goes back to Idle: a broker may close what is not used, and the next
+//! request should not pay for it. Failures are forgotten only by a connection that got Ready and was of use after that:
+//! one that is merely accepted proves nothing (KAFKA-13879), and neither does one whose first request is its end.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ pub(crate) struct Node {
     pub(crate) state: State,
     /// Of the last look-up, not tried yet in this round.
     pub(crate) addresses: VecDeque<SocketAddr>,
-    /// Rounds through all addresses that failed, since the last connection that got ready.
+    /// Rounds through all addresses that failed, since the last connection that was of use.
     pub(crate) failures: u32,
     pub(crate) trouble: Option<BrokerTrouble>,
     /// The broker asked for quiet until then (KIP-219).
@@ -87,6 +87,20 @@ impl Node {
 
     pub(crate) fn is_ready(&self) -> bool {
         matches!(self.state, State::Ready(_)) && !self.moved
+    }
+
+    /// Forgets what failed before its connection came to be of use, if it has. True if that is news.
+    pub(crate) fn recover(&mut self, now: Instant) -> bool {
+        if self.moved || !self.connection().is_some_and(|connection| connection.is_useful(now)) {
+            return false;
+        }
+        self.failures = 0;
+        self.addresses.clear();
+        let recovered = self.trouble.take().is_some();
+        if recovered {
+            log::info!("{} can be reached again", self.address());
+        }
+        recovered
     }
 
     /// On the way to being ready.

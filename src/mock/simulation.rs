@@ -24,6 +24,9 @@ use crate::time::{Clock, Deadline, Instant, ManualClock};
 
 mod client;
 mod mischief;
+mod rudeness;
+
+use mischief::Rudeness;
 
 struct Nobody;
 
@@ -226,8 +229,19 @@ impl World {
         let Some(link) = self.links.get_mut(&connection) else { return };
         let mut input = &bytes[..];
         while let Some(frame) = link.reader.next(&mut input).unwrap() {
-            let request = core::parse(frame, Look::Records).unwrap();
-            self.core.receive(link.number, &request, now);
+            match self.mischief.rude_answer(frame) {
+                None => {
+                    let request = core::parse(frame, Look::Records).unwrap();
+                    self.core.receive(link.number, &request, now);
+                    if self.mischief.rudeness == Some(Rudeness::Leaves) {
+                        self.core.receive_garbage(link.number);
+                    }
+                }
+                Some(None) => self.core.receive_garbage(link.number),
+                Some(Some(answer)) => {
+                    return self.sender.client_mut().received(connection, &answer, now);
+                }
+            }
         }
     }
 

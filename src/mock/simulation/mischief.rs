@@ -13,6 +13,21 @@ pub(super) struct Mischief {
     /// So many answers pass; the rest wait.
     pub(super) passing: Option<usize>,
     pub(super) waiting: BTreeMap<ConnectionId, Vec<Outgoing>>,
+    /// What every broker does once a connection is ready.
+    pub(super) rudeness: Option<Rudeness>,
+}
+
+/// How a broker that gets as far as the handshake can be of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rudeness {
+    /// Closes right behind the handshake.
+    Leaves,
+    /// Closes at each request.
+    HangsUp,
+    /// Answers with what can't be read.
+    Babbles,
+    /// Answers what it was not asked.
+    Mistakes,
 }
 
 impl Mischief {
@@ -29,6 +44,20 @@ impl Mischief {
             self.waiting.insert(connection, waiting);
         }
         passed
+    }
+
+    /// What comes of `request` (without its length) in place of an answer; `Some(None)` is the end.
+    pub(super) fn rude_answer(&self, request: &[u8]) -> Option<Option<Vec<u8>>> {
+        let is_handshake = request[..2] == ApiKey::API_VERSIONS.0.to_be_bytes();
+        let number = i32::from_be_bytes(request[4..8].try_into().unwrap());
+        let answer = |number: i32| [&5_i32.to_be_bytes()[..], &number.to_be_bytes(), &[0]].concat();
+        match self.rudeness? {
+            Rudeness::Leaves => None,
+            _ if is_handshake => None,
+            Rudeness::HangsUp => Some(None),
+            Rudeness::Babbles => Some(Some(answer(number))),
+            Rudeness::Mistakes => Some(Some(answer(number + 1))),
+        }
     }
 
     pub(super) fn garble(&self, outgoing: &[Outgoing]) -> Option<Vec<u8>> {
