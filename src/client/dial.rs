@@ -130,7 +130,8 @@ impl KafkaClient {
     pub(super) fn retire(&mut self, now: Instant) {
         let known = !self.metadata.snapshot().brokers.is_empty() && !self.metadata.is_due(now);
         let retired = |id: &NodeId, node: &Node| {
-            let quiet = node.connection().is_none_or(|connection| connection.load() == 0);
+            // One that is not ready yet has nothing under way that anybody would miss.
+            let quiet = !matches!(&node.state, State::Ready(connection) if connection.load() > 0);
             let bootstrap = matches!(id, NodeId::Bootstrap(_)) && matches!(node.state, State::Ready(_));
             quiet && node.connection_id().is_some() && (node.moved || (known && bootstrap))
         };

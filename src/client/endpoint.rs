@@ -205,19 +205,14 @@ impl KafkaClient {
             let fresh = || Node::new(Arc::clone(&broker.host), broker.port, Origin::Metadata);
             let node = self.nodes.entry(NodeId::Broker(*number)).or_insert_with(fresh);
             if node.host != broker.host || node.port != broker.port {
-                node.host = Arc::clone(&broker.host);
-                node.port = broker.port;
-                node.addresses.clear();
-                node.moved = node.connection_id().is_some();
-                if let State::Resolving { ticket, .. } = node.state {
-                    // The addresses to come are those of the old name.
-                    self.tickets.remove(&ticket);
-                    node.state = State::Idle;
-                }
+                node.move_to(Arc::clone(&broker.host), broker.port);
+                // The addresses to come are those of the old name.
+                self.tickets.retain(|_, resolved| *resolved != NodeId::Broker(*number));
             }
         }
         let gone =
             |id: &NodeId| matches!(id, NodeId::Broker(number) if !snapshot.brokers.contains_key(number));
         self.nodes.retain(|id, node| !(gone(id) && node.connection_id().is_none()));
+        self.metadata.shared().set_troubles(self.troubles());
     }
 }

@@ -103,6 +103,18 @@ impl Node {
         recovered
     }
 
+    /// The cluster advertises it elsewhere. What went wrong where it was says nothing about where it is.
+    pub(crate) fn move_to(&mut self, host: Arc<str>, port: u16) {
+        (self.host, self.port) = (host, port);
+        self.addresses.clear();
+        self.failures = 0;
+        self.trouble = None;
+        self.moved = self.connection_id().is_some();
+        if !self.moved {
+            self.state = State::Idle;
+        }
+    }
+
     /// On the way to being ready.
     pub(crate) fn is_coming(&self) -> bool {
         matches!(self.state, State::Resolving { .. } | State::Connecting { .. } | State::Handshaking { .. })

@@ -180,6 +180,41 @@ fn the_end_of_a_connection_to_where_a_broker_was_is_not_held_against_it() {
 }
 
 #[test]
+fn a_broker_that_moved_is_dialled_where_it_is_without_the_back_off_of_where_it_was() {
+    let config = config().delivery_timeout(None).socket_connection_setup_timeout(secs(1));
+    let mut world = World::with_topic(2, 2, config);
+    world.black_holes.push(1);
+    world.stop(1);
+    // The cluster lists it all the same.
+    world.core.cluster.brokers[1].running = true;
+    let future = world.send(1, b"v");
+    // Seven failures, and most of the time is back-off.
+    world.run_for(secs(12));
+    world.black_holes.clear();
+    world.core.cluster.brokers[1].port += 2;
+    want(&mut world);
+    assert_about(world.run_until(MINUTE, |_| future.is_done()), millis(0));
+    let troubles = world.sender.client_mut().troubles();
+    assert!(troubles.iter().all(|trouble| trouble.origin == Origin::Bootstrap), "{troubles:?}");
+}
+
+#[test]
+fn a_handshake_with_where_a_broker_was_is_not_waited_for() {
+    let mut world = World::with_topic(2, 2, config());
+    world.run_for(secs(1));
+    world.stop(1);
+    world.core.cluster.brokers[1].running = true;
+    world.mischief.stalled.push(1);
+    let future = world.send(1, b"v");
+    world.run_for(millis(300));
+    assert!(world.links.values().any(|link| link.broker == 1), "connected, and never answered");
+    world.mischief.stalled.clear();
+    world.core.cluster.brokers[1].port += 2;
+    want(&mut world);
+    assert_about(world.run_until(MINUTE, |_| future.is_done()), millis(0));
+}
+
+#[test]
 fn metadata_that_is_wanted_late_is_asked_for() {
     let mut world = World::with_topic(2, 2, config().linger(millis(5)));
     world.stop(1);
