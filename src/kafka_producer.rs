@@ -316,15 +316,16 @@ impl KafkaProducer {
         // What was said before the question is no answer to it.
         let version = version.max(snapshot.version() + 1);
         let name: Arc<str> = Arc::from(topic);
-        self.inbox.topic(&name);
         let deadline = match wait {
-            Wait::Never => {
-                let what = format!("metadata of topic '{topic}'");
-                return Err(Error::new(ErrorKind::WouldBlock { what }));
-            }
+            Wait::Never => Deadline::at(self.clock.now()),
             Wait::Until(deadline) => deadline,
             Wait::MaxBlock => Deadline::after(self.clock.now(), self.max_block),
         };
+        self.inbox.topic(&name, deadline);
+        if matches!(wait, Wait::Never) {
+            let what = format!("metadata of topic '{topic}'");
+            return Err(Error::new(ErrorKind::WouldBlock { what }));
+        }
         let mut last_error = None;
         let awaited = self.metadata.wait(&self.clock, deadline, |snapshot| {
             if let Some(handle) =

@@ -51,6 +51,8 @@ struct TopicUse {
     last: Instant,
     /// So many partitions have something to send: it is in use, however long ago the last record came.
     held: usize,
+    /// Somebody waits for it to be known, until then.
+    awaited_until: Deadline,
     /// Some question has named it. A topic that came while another question was under way waits for one of its own.
     asked: bool,
 }
@@ -108,6 +110,13 @@ impl Metadata {
         self.topic_in_use(topic, now);
     }
 
+    /// Somebody waits until then for the topic to be known. It is not forgotten before, however soon topics that are not
+    /// sent to are (`metadata_max_idle_ms` may be below `max_block_ms`).
+    pub(crate) fn await_topic(&mut self, topic: &Arc<str>, until: Deadline, now: Instant) {
+        let topic = self.topic_in_use(topic, now);
+        topic.awaited_until = topic.awaited_until.max(until);
+    }
+
     /// A partition of the topic has got something to send: until [`release_topic`](Self::release_topic) as often, the
     /// topic is not forgotten.
     pub(crate) fn hold_topic(&mut self, topic: &Arc<str>, now: Instant) {
@@ -120,7 +129,7 @@ impl Metadata {
     }
 
     fn topic_in_use(&mut self, topic: &Arc<str>, now: Instant) -> &mut TopicUse {
-        let fresh = TopicUse { last: now, held: 0, asked: false };
+        let fresh = TopicUse { last: now, held: 0, awaited_until: Deadline::at(now), asked: false };
         let used = self.topics.entry(Arc::clone(topic)).or_insert(fresh);
         used.last = now;
         if !used.asked {
@@ -155,8 +164,11 @@ impl Metadata {
         self.asked = true;
         self.wanted = Wanted::No;
         self.repeated = std::mem::take(&mut self.open);
-        let idle = self.settings.max_idle;
-        self.topics.retain(|_, used| used.held > 0 || !used.asked || now.since(used.last) < idle);
+        let (idle, snapshot) = (self.settings.max_idle, &self.snapshot);
+        self.topics.retain(|name, used| {
+            let awaited = snapshot.topic(name).is_none() && !used.awaited_until.has_passed(now);
+            used.held > 0 || awaited || !used.asked || now.since(used.last) < idle
+        });
         self.topics.values_mut().for_each(|used| used.asked = true);
         let topic =
             |name: &Arc<str>| MetadataRequestTopic { name: Some(name.to_string()), ..Default::default() };

@@ -671,7 +671,7 @@ fn what_is_said_a_thousand_times_is_noted_once() {
     let inbox: Inbox<u32> = Inbox::new(Box::new(Nobody));
     let topic = Arc::from("t");
     for _ in 0..1000 {
-        inbox.topic(&topic);
+        inbox.topic(&topic, Deadline::NEVER);
         inbox.hurry();
         inbox.close(Deadline::NEVER);
     }

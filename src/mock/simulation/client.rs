@@ -85,6 +85,24 @@ fn a_topic_is_asked_about_at_least_once() {
     world.run_until(MINUTE, |world| knows(world, "t"));
 }
 
+/// `send` says once that it waits, and then waits for as long as `max_block`.
+#[test]
+fn a_topic_that_somebody_waits_for_is_asked_about_until_the_wait_is_over() {
+    for (comes_after, is_found) in [(secs(30), true), (secs(70), false)] {
+        let mut world = World::with_topic(1, 1, config().metadata_max_idle(secs(5)));
+        let now = world.clock.now();
+        let until = Deadline::after(now, secs(60));
+        world.sender.client_mut().metadata_mut().await_topic(&Arc::from("late"), until, now);
+        world.run_for(comes_after);
+        world.core.cluster.create_topic("late", 1);
+        want(&mut world);
+        world.run_for(secs(2));
+        assert_eq!(knows(&world, "late"), is_found);
+        world.run_for(secs(3600));
+        assert!(!knows(&world, "late"), "nobody sends to it, and so it goes");
+    }
+}
+
 #[test]
 fn without_acks_a_broker_that_does_not_read_costs_one_request_timeout() {
     let mut world = World::with_topic(2, 2, config().acks(Acks::None));
