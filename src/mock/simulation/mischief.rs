@@ -73,10 +73,6 @@ impl Mischief {
     }
 }
 
-fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
-
 /// Whatever happens for a while: when it is over, everything gets through, and nobody goes in circles.
 #[test]
 fn all_kinds_of_trouble_pass() {

@@ -3,10 +3,6 @@
 use super::*;
 use crate::config::Acks;
 
-fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
-
 /// A world whose topic `t` is known and at whose brokers nothing happens any more.
 fn at_rest(brokers: u16, config: ProducerConfig) -> World {
     let mut world = World::with_topic(brokers, usize::from(brokers), config);
