@@ -11,12 +11,9 @@ use crate::error::{Error, ErrorKind, Stage};
 use crate::time::{Deadline, Instant};
 
 impl KafkaClient {
-    /// Nobody can be asked: dial one, unless one is on the way. The cluster's own brokers first, and
-    /// `bootstrap_servers` again when all of those have failed (KIP-899).
+    /// Nobody can be asked: dial one, unless one that promises as much is on the way. The cluster's own brokers first,
+    /// and `bootstrap_servers` again when all of those have failed (KIP-899).
     pub(super) fn dial_any(&mut self, now: Instant) {
-        if self.nodes.values().any(Node::is_coming) {
-            return;
-        }
         let dialable = self.candidates().filter(|(.., from)| from.has_passed(now));
         // The fewest failures first: so a list is gone through, in its order, before anyone is tried twice.
         let next = dialable.min_by_key(|(id, node, _)| (node.failures, !is_known(*id), *id));
@@ -35,7 +32,11 @@ impl KafkaClient {
     fn candidates(&self) -> impl Iterator<Item = (NodeId, &Node, Deadline)> {
         let has_hope = |node: &Node| node.failures == 0 && !node.moved;
         let all_failed = !self.nodes.iter().any(|(id, node)| is_known(*id) && has_hope(node));
-        let allowed = self.nodes.iter().filter(move |(id, _)| is_known(**id) || all_failed);
+        // Of many brokers that swallow everything some are on the way at any time: that must not keep us from others.
+        let coming = self.nodes.values().filter(|node| node.is_coming());
+        let best = coming.map(|node| node.failures).min().unwrap_or(u32::MAX);
+        let promises = move |id: NodeId, node: &Node| (is_known(id) || all_failed) && node.failures < best;
+        let allowed = self.nodes.iter().filter(move |(id, node)| promises(**id, node));
         allowed.filter_map(|(id, node)| Some((*id, node, Deadline::at(node.dialable_from()?))))
     }
 

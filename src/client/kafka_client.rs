@@ -172,7 +172,7 @@ impl KafkaClient {
         } else if self.nodes.values().any(Node::is_free) {
             // Wanted since the last step, by what happened after it.
             next = next.min(Deadline::at(now));
-        } else if !self.nodes.values().any(Node::is_coming) {
+        } else {
             // It is overdue and nobody can be asked: the next dial is the next chance.
             next = next.min(self.next_dial());
         }

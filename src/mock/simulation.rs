@@ -183,8 +183,9 @@ impl World {
             busy = true;
             match command {
                 Command::Resolve { ticket, host, port } => {
-                    let address = SocketAddr::new(host.parse().unwrap(), port);
-                    self.sender.client_mut().resolved(ticket, Ok(vec![address]), now);
+                    let ports = self.mischief.detours.iter().chain([&port]);
+                    let addresses = ports.map(|port| SocketAddr::new(host.parse().unwrap(), *port)).collect();
+                    self.sender.client_mut().resolved(ticket, Ok(addresses), now);
                 }
                 Command::Connect { connection, address } => self.connect(connection, address, now),
                 Command::Close { connection } => {
@@ -208,7 +209,7 @@ impl World {
     fn connect(&mut self, connection: ConnectionId, address: SocketAddr, now: Instant) {
         self.dials.push(now);
         let broker = usize::from(address.port() - FIRST_PORT) % self.core.cluster.brokers.len();
-        if self.black_holes.contains(&broker) {
+        if self.black_holes.contains(&broker) || self.mischief.dead_ports.contains(&address.port()) {
             return;
         }
         if !self.core.cluster.brokers[broker].running {
@@ -233,7 +234,7 @@ impl World {
         let Some(link) = self.links.get_mut(&connection) else { return };
         let mut input = &bytes[..];
         while let Some(frame) = link.reader.next(&mut input).unwrap() {
-            match self.mischief.rude_answer(frame) {
+            match self.mischief.rude_answer(link.broker, frame) {
                 None => {
                     let request = core::parse(frame, Look::Records).unwrap();
                     self.core.receive(link.number, &request, now);

@@ -13,8 +13,13 @@ pub(super) struct Mischief {
     /// So many answers pass; the rest wait.
     pub(super) passing: Option<usize>,
     pub(super) waiting: BTreeMap<ConnectionId, Vec<Outgoing>>,
-    /// What every broker does once a connection is ready.
+    /// What every broker does once a connection is ready; but for those of `polite`.
     pub(super) rudeness: Option<Rudeness>,
+    pub(super) polite: Vec<usize>,
+    /// Ports at which nothing answers, not even to refuse.
+    pub(super) dead_ports: Vec<u16>,
+    /// What every name stands for besides its address, and before it.
+    pub(super) detours: Vec<u16>,
 }
 
 /// How a broker that gets as far as the handshake can be of no use.
@@ -47,11 +52,11 @@ impl Mischief {
     }
 
     /// What comes of `request` (without its length) in place of an answer; `Some(None)` is the end.
-    pub(super) fn rude_answer(&self, request: &[u8]) -> Option<Option<Vec<u8>>> {
+    pub(super) fn rude_answer(&self, broker: usize, request: &[u8]) -> Option<Option<Vec<u8>>> {
         let is_handshake = request[..2] == ApiKey::API_VERSIONS.0.to_be_bytes();
         let number = i32::from_be_bytes(request[4..8].try_into().unwrap());
         let answer = |number: i32| [&5_i32.to_be_bytes()[..], &number.to_be_bytes(), &[0]].concat();
-        match self.rudeness? {
+        match self.rudeness.filter(|_| !self.polite.contains(&broker))? {
             Rudeness::Leaves => None,
             _ if is_handshake => None,
             Rudeness::HangsUp => Some(None),

@@ -64,6 +64,34 @@ fn moved() -> (World, FutureRecordMetadata) {
     (world, future)
 }
 
+/// KIP-899: `bootstrap_servers` are gone through again, and brokers that have failed before do not stand in the way:
+/// with some of them on the way at any time, there would never be a quiet moment for it.
+#[test]
+fn when_all_brokers_have_moved_the_configured_ones_are_tried_one_after_the_other() {
+    let config = config().delivery_timeout(None).reconnect_backoff(millis(50), secs(1));
+    let mut world = World::with_topic(8, 8, config);
+    let move_all = |world: &mut World| {
+        world.core.cluster.brokers.iter_mut().for_each(|broker| broker.port += 8);
+    };
+    move_all(&mut world);
+    ask_again(&mut world);
+    world.run_for(secs(1));
+    move_all(&mut world);
+    // Nothing is left where the brokers were, nor of the servers configured but the last.
+    world.mischief.dead_ports = (FIRST_PORT..FIRST_PORT + 7).chain(FIRST_PORT + 8..FIRST_PORT + 16).collect();
+    for broker in 0..8 {
+        world.stop(broker);
+        world.core.cluster.brokers[broker].running = true;
+    }
+    let mut futures = Vec::new();
+    for partition in 0..8 {
+        futures.push(world.send(partition, b"v"));
+        world.run_for(millis(1300));
+    }
+    let took = world.run_until(secs(600), |_| futures.iter().all(FutureRecordMetadata::is_done));
+    assert!(took < secs(82), "a set-up timeout for where they were, and for each of seven: {took:?}");
+}
+
 #[test]
 fn a_broker_that_moves_with_requests_under_way_makes_nobody_go_in_circles() {
     let (mut world, first) = moved();
