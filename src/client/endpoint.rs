@@ -132,14 +132,17 @@ impl KafkaClient {
                         node.state = State::Handshaking { connection, deadline };
                         self.shake_hands(id, version, deadline, now);
                     }
-                    Handshake::Done { versions } => self.ready(id, connection, versions, now),
+                    Handshake::Done { versions, throttle_time_ms } => {
+                        self.ready(id, connection, versions, now);
+                        self.throttle(id, request, throttle_time_ms, now);
+                    }
                 }
             }
             Purpose::Metadata => {
                 let (_, response) = protocol::decode_response::<MetadataRequest>(request.version, frame)
                     .map_err(|error| format!("its Metadata answer can't be read: {error}"))?;
                 self.useful(id, now);
-                self.throttle(id, response.throttle_time_ms, now);
+                self.throttle(id, request, response.throttle_time_ms, now);
                 self.metadata.answered(response, now, &mut self.random);
                 self.meet_brokers();
                 self.events.push_back(ClientEvent::MetadataChanged);
@@ -148,7 +151,7 @@ impl KafkaClient {
                 let (_, response) = protocol::decode_response::<ProduceRequest>(request.version, frame)
                     .map_err(|error| format!("its Produce answer can't be read: {error}"))?;
                 self.useful(id, now);
-                self.throttle(id, response.throttle_time_ms, now);
+                self.throttle(id, request, response.throttle_time_ms, now);
                 self.events.push_back(ClientEvent::Answer { request: number, response });
             }
         }
@@ -186,7 +189,15 @@ impl KafkaClient {
         }
     }
 
-    fn throttle(&mut self, id: NodeId, millis: i32, now: Instant) {
+    fn throttle(&mut self, id: NodeId, request: &InFlight, millis: i32, now: Instant) {
+        // In older versions the time is over when it is told: the broker has held its answer back (KIP-219).
+        let told_before = match request.purpose {
+            Purpose::ApiVersions => 2,
+            Purpose::Metadata | Purpose::Produce(_) => 6,
+        };
+        if request.version < told_before {
+            return;
+        }
         if let Some(node) = self.nodes.get_mut(&id)
             && let Ok(millis @ 1..) = u64::try_from(millis)
         {

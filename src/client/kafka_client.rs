@@ -237,8 +237,9 @@ impl KafkaClient {
 
     pub(super) fn ask_for_metadata(&mut self, now: Instant) {
         let free = self.nodes.iter().filter(|(_, node)| node.is_free());
-        let load = |node: &Node| node.connection().map_or(0, Connection::load);
-        let Some(id) = least_loaded(free.map(|(id, node)| (*id, load(node)))) else {
+        let free = free.filter_map(|(id, node)| Some((*id, node.connection()?)));
+        let load = free.map(|(id, connection)| (id, connection.load(), connection.last_used()));
+        let Some(id) = least_loaded(load) else {
             self.dial_any(now);
             return;
         };

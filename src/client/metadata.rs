@@ -1,5 +1,6 @@
 //! When to ask the cluster what it looks like, about which topics, and what its answer changes.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -288,7 +289,9 @@ fn partitions(
     partitions
 }
 
-/// The node with the fewest requests under way answers soonest (as the Java client's `leastLoadedNode`).
-pub(crate) fn least_loaded(candidates: impl Iterator<Item = (NodeId, usize)>) -> Option<NodeId> {
-    candidates.min_by_key(|(_, in_flight)| *in_flight).map(|(node, _)| node)
+/// The node with the fewest requests under way answers soonest (as the Java client's `leastLoadedNode`). Of several the
+/// one that was used last: a connection at rest may be dead without anybody's knowledge, and one that nobody needs
+/// should be left to be closed.
+pub(crate) fn least_loaded(candidates: impl Iterator<Item = (NodeId, usize, Instant)>) -> Option<NodeId> {
+    candidates.min_by_key(|(_, in_flight, used)| (*in_flight, Reverse(*used))).map(|(node, ..)| node)
 }

@@ -106,14 +106,18 @@ impl World {
     /// A world whose client knows topic `t`.
     fn with_topic(brokers: u16, partitions: usize, config: ProducerConfig) -> Self {
         let mut world = Self::new(brokers, config);
-        assert!(world.core.cluster.create_topic("t", partitions));
-        world.ask_for("t");
-        world.run_until(Duration::from_secs(1), |world| world.metadata.snapshot().topic("t").is_some());
-        // Connections to the leaders are made when they are needed; the tests begin after that.
-        let first: Vec<_> = (0..partitions).map(|partition| world.send(partition, b"first")).collect();
-        world.run_until(MINUTE, |_| first.iter().all(FutureRecordMetadata::is_done));
-        world.core.requests.clear();
+        world.meet_topic(partitions);
         world
+    }
+
+    fn meet_topic(&mut self, partitions: usize) {
+        assert!(self.core.cluster.create_topic("t", partitions));
+        self.ask_for("t");
+        self.run_until(Duration::from_secs(1), |world| world.metadata.snapshot().topic("t").is_some());
+        // Connections to the leaders are made when they are needed; the tests begin after that.
+        let first: Vec<_> = (0..partitions).map(|partition| self.send(partition, b"first")).collect();
+        self.run_until(MINUTE, |_| first.iter().all(FutureRecordMetadata::is_done));
+        self.core.requests.clear();
     }
 
     fn ask_for(&mut self, topic: &str) {
@@ -238,7 +242,7 @@ impl World {
                 None => {
                     let request = core::parse(frame, Look::Records).unwrap();
                     self.core.receive(link.number, &request, now);
-                    if self.mischief.rudeness == Some(Rudeness::Leaves) {
+                    if self.mischief.rudeness_of(link.broker) == Some(Rudeness::Leaves) {
                         self.core.receive_garbage(link.number);
                     }
                 }

@@ -1,6 +1,8 @@
 //! The client's room: answers that can't be read, metadata that is asked for in time and no more than that.
 
 use super::*;
+use crate::client::NodeId;
+use crate::config::Acks;
 use crate::error::Stage;
 
 #[test]
@@ -179,4 +181,47 @@ fn who_waits_for_metadata_may_ask_for_more_of_it() {
     let (metadata, deadline) = (&world.metadata, Deadline::at(world.clock.now()));
     let awaited = metadata.wait(&world.clock, deadline, |_| Some(metadata.snapshot().version()));
     assert!(matches!(awaited, crate::client::Awaited::Found(version) if version == metadata.version()));
+}
+
+/// A connection that nothing has come over for long may be dead without anybody's knowledge.
+#[test]
+fn metadata_is_asked_of_the_broker_that_was_used_last() {
+    let mut world = World::with_topic(3, 3, config());
+    for broker in [2, 0, 1, 1, 2] {
+        let leads = |partition: &usize| {
+            world.metadata.snapshot().leader("t", *partition as i32) == Some(NodeId::Broker(broker as i32))
+        };
+        let partition = (0..3).find(leads).unwrap();
+        world.run_for(millis(1));
+        let future = world.send(partition, b"v");
+        world.run_until(secs(1), |_| future.is_done());
+        world.run_for(secs(1));
+        want(&mut world);
+        world.run_for(secs(1));
+        let asked = world.core.requests.iter().rfind(|request| request.api == ApiKey::METADATA);
+        assert_eq!(asked.map(|request| request.broker), Some(broker));
+    }
+}
+
+#[test]
+fn an_answer_beyond_the_limit_ends_the_connection_and_not_the_memory() {
+    let mut world = World::new(1, config().receive_message_max_bytes(5000));
+    world.core.cluster.create_topic("large", 1000);
+    world.ask_for("large");
+    world.run_for(MINUTE);
+    let troubles = world.sender.client_mut().troubles();
+    assert!(troubles.iter().any(|trouble| trouble.cause.contains("5000")), "{troubles:?}");
+    assert!(world.dials.len() < 24, "{} dials in a minute", world.dials.len());
+}
+
+/// By name, in 12 at most: a broker that does not know an id closes the connection, and with it goes what is unanswered.
+#[test]
+fn without_acks_topics_are_named() {
+    for (acks, version) in [(Acks::None, 12), (Acks::All, 13)] {
+        let mut world = World::with_topic(1, 1, config().acks(acks));
+        let future = world.send(0, b"v");
+        world.run_until(secs(1), |_| future.is_done());
+        let produce = world.core.requests.iter().find(|request| request.api == ApiKey::PRODUCE);
+        assert_eq!(produce.map(|request| request.version), Some(version));
+    }
 }

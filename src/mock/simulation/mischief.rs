@@ -51,12 +51,16 @@ impl Mischief {
         passed
     }
 
+    pub(super) fn rudeness_of(&self, broker: usize) -> Option<Rudeness> {
+        self.rudeness.filter(|_| !self.polite.contains(&broker))
+    }
+
     /// What comes of `request` (without its length) in place of an answer; `Some(None)` is the end.
     pub(super) fn rude_answer(&self, broker: usize, request: &[u8]) -> Option<Option<Vec<u8>>> {
         let is_handshake = request[..2] == ApiKey::API_VERSIONS.0.to_be_bytes();
         let number = i32::from_be_bytes(request[4..8].try_into().unwrap());
         let answer = |number: i32| [&5_i32.to_be_bytes()[..], &number.to_be_bytes(), &[0]].concat();
-        match self.rudeness.filter(|_| !self.polite.contains(&broker))? {
+        match self.rudeness_of(broker)? {
             Rudeness::Leaves => None,
             _ if is_handshake => None,
             Rudeness::HangsUp => Some(None),

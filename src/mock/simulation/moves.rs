@@ -193,3 +193,31 @@ fn a_handshake_with_where_a_broker_was_is_not_waited_for() {
     want(&mut world);
     assert_about(world.run_until(MINUTE, |_| future.is_done()), millis(0));
 }
+
+/// A broker that lags behind must not send us back to a leader of before; a topic made anew starts again, and brokers
+/// that tell no ids can't say which of the two it is.
+#[test]
+fn an_older_leader_epoch_is_not_believed_within_one_topic() {
+    for (is_same, versions, expected) in
+        [(true, 0..=13, 1), (false, 0..=13, 0), (true, 0..=9, 0), (true, 0..=8, 0)]
+    {
+        let mut world = World::new(2, config());
+        world.core.cluster.brokers.iter_mut().for_each(|broker| {
+            broker.versions.insert(ApiKey::METADATA, versions.clone());
+        });
+        world.meet_topic(1);
+        let lead = |world: &mut World, leader, leader_epoch| {
+            let partition = &mut partitions_of(world)[0];
+            (partition.leader, partition.leader_epoch) = (leader, leader_epoch);
+            ask_again(world);
+        };
+        lead(&mut world, 1, 7);
+        if !is_same {
+            let topic = world.core.cluster.topics.get_mut("t").unwrap();
+            topic.id = crate::protocol::Uuid([9; 16]);
+        }
+        lead(&mut world, 0, 6);
+        let leader = world.metadata.snapshot().leader("t", 0);
+        assert_eq!(leader, Some(crate::client::NodeId::Broker(expected)), "{is_same} {versions:?}");
+    }
+}

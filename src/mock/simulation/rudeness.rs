@@ -75,3 +75,20 @@ fn the_end_of_a_connection_at_rest_is_not_held_against_a_broker() {
         assert!(world.sender.client_mut().troubles().is_empty());
     }
 }
+
+/// The first of its addresses takes connections and is of no use, as a proxy does whose broker is gone.
+#[test]
+fn every_address_of_a_name_is_tried_if_those_before_it_are_of_no_use() {
+    for rudeness in [Rudeness::Leaves, Rudeness::HangsUp, Rudeness::Babbles, Rudeness::Mistakes] {
+        let mut world = at_rest(2, config());
+        world.mischief.rudeness = Some(rudeness);
+        world.mischief.polite = vec![0];
+        world.mischief.detours = vec![FIRST_PORT + 1, FIRST_PORT + 3];
+        world.stop(0);
+        world.core.cluster.brokers[0].running = true;
+        let future = world.send(0, b"v");
+        let took = world.run_until(MINUTE, |_| future.is_done());
+        // The batch's own back-off after each of two attempts: 100 and 200 ms, 20 % more or less.
+        assert!(took < millis(365), "{rudeness:?}: {took:?}");
+    }
+}

@@ -155,3 +155,42 @@ fn without_acks_a_broker_that_does_not_read_costs_one_request_timeout() {
     let took = world.run_until(MINUTE, |_| future.is_done());
     assert!(took < secs(1) && future.succeeded(), "{took:?}");
 }
+
+/// KIP-219: from these versions on a broker answers at once and leaves the wait to the client; before, it has waited
+/// itself when the answer comes.
+#[test]
+fn the_time_that_an_old_broker_has_held_us_back_is_not_waited_for_again() {
+    for (last, waits) in [(5, millis(0)), (6, millis(700))] {
+        let mut world = World::new(1, config());
+        world.core.cluster.brokers[0].versions.insert(ApiKey::PRODUCE, 3..=last);
+        world.meet_topic(1);
+        world.core.cluster.brokers[0].throttle_ms = 700;
+        let first = world.send(0, b"v");
+        world.run_until(MINUTE, |_| first.is_done());
+        world.core.cluster.brokers[0].throttle_ms = 0;
+        let second = world.send(0, b"v");
+        assert_about(world.run_until(MINUTE, |_| second.is_done()), waits);
+    }
+    for (last, waits) in [(1, millis(0)), (2, millis(700))] {
+        let mut world = World::new(1, config());
+        world.core.cluster.brokers[0].versions.insert(ApiKey::API_VERSIONS, 0..=last);
+        world.core.cluster.brokers[0].throttle_ms = 700;
+        assert_about(world.run_until(MINUTE, |world| world.metadata.version() > 0), waits);
+    }
+}
+
+#[test]
+fn a_request_that_times_out_costs_its_own_connection_and_no_other() {
+    let mut world = World::with_topic(3, 3, config().request_timeout(secs(3)));
+    world.core.faults.held[1] = true;
+    let stuck = world.send(1, b"v");
+    let before = world.dials.len();
+    let mut free = Vec::new();
+    for _ in 0..40 {
+        world.run_for(millis(100));
+        free.extend([world.send(0, b"v"), world.send(2, b"v")]);
+    }
+    world.core.faults.held[1] = false;
+    world.run_until(MINUTE, |_| stuck.is_done() && free.iter().all(FutureRecordMetadata::is_done));
+    assert!(stuck.succeeded() && world.dials.len() - before <= 2, "{:?}", &world.dials[before..]);
+}
