@@ -31,12 +31,12 @@ impl KafkaClient {
     /// agree, the wait is over at once and nothing is done, again and again.
     fn candidates(&self) -> impl Iterator<Item = (NodeId, &Node, Deadline)> {
         let has_hope = |node: &Node| node.failures == 0 && !node.moved;
-        let all_failed = !self.nodes.iter().any(|(id, node)| is_known(*id) && has_hope(node));
+        let members = || self.nodes.iter().filter(|(id, _)| self.is_member(**id));
+        let all_failed = !members().any(|(id, node)| is_known(*id) && has_hope(node));
         // Of many brokers that swallow everything some are on the way at any time: that must not keep us from others.
-        let coming = self.nodes.values().filter(|node| node.is_coming());
-        let best = coming.map(|node| node.failures).min().unwrap_or(u32::MAX);
-        let promises = move |id: NodeId, node: &Node| (is_known(id) || all_failed) && node.failures < best;
-        let allowed = self.nodes.iter().filter(move |(id, node)| promises(**id, node));
+        let coming = members().filter(|(_, node)| node.is_coming()).map(|(_, node)| node.failures).min();
+        let promises = move |node: &Node| coming.is_none_or(|failures| node.failures < failures);
+        let allowed = members().filter(move |(id, node)| (is_known(**id) || all_failed) && promises(node));
         allowed.filter_map(|(id, node)| Some((*id, node, Deadline::at(node.dialable_from()?))))
     }
 

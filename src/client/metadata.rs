@@ -1,13 +1,10 @@
 //! When to ask the cluster what it looks like, about which topics, and what its answer changes.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::cluster::{
-    Broker, ClusterMetadata, NodeId, PartitionMetadata, SharedMetadata, TopicMetadata,
-};
+use crate::client::cluster::{Broker, ClusterMetadata, PartitionMetadata, SharedMetadata, TopicMetadata};
 use crate::protocol::{
     ErrorCode, MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataTopic, Uuid,
 };
@@ -287,11 +284,4 @@ fn partitions(
         }
     }
     partitions
-}
-
-/// The node with the fewest requests under way answers soonest (as the Java client's `leastLoadedNode`). Of several the
-/// one that was used last: a connection at rest may be dead without anybody's knowledge, and one that nobody needs
-/// should be left to be closed.
-pub(crate) fn least_loaded(candidates: impl Iterator<Item = (NodeId, usize, Instant)>) -> Option<NodeId> {
-    candidates.min_by_key(|(_, in_flight, used)| (*in_flight, Reverse(*used))).map(|(node, ..)| node)
 }

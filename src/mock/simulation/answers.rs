@@ -1,9 +1,9 @@
 //! The client's room: answers that can't be read, metadata that is asked for in time and no more than that.
 
 use super::*;
-use crate::client::NodeId;
 use crate::config::Acks;
 use crate::error::Stage;
+use crate::mock::MockRequest;
 
 #[test]
 fn answers_behind_one_that_can_not_be_read_are_lost_and_not_forgotten() {
@@ -183,24 +183,28 @@ fn who_waits_for_metadata_may_ask_for_more_of_it() {
     assert!(matches!(awaited, crate::client::Awaited::Found(version) if version == metadata.version()));
 }
 
-/// A connection that nothing has come over for long may be dead without anybody's knowledge.
+/// One of them may be behind, or cut off from the others, without anybody's knowledge.
 #[test]
-fn metadata_is_asked_of_the_broker_that_was_used_last() {
+fn brokers_share_the_questions_for_metadata() {
     let mut world = World::with_topic(3, 3, config());
-    for broker in [2, 0, 1, 1, 2] {
-        let leads = |partition: &usize| {
-            world.metadata.snapshot().leader("t", *partition as i32) == Some(NodeId::Broker(broker as i32))
-        };
-        let partition = (0..3).find(leads).unwrap();
-        world.run_for(millis(1));
-        let future = world.send(partition, b"v");
-        world.run_until(secs(1), |_| future.is_done());
-        world.run_for(secs(1));
-        want(&mut world);
-        world.run_for(secs(1));
-        let asked = world.core.requests.iter().rfind(|request| request.api == ApiKey::METADATA);
-        assert_eq!(asked.map(|request| request.broker), Some(broker));
-    }
+    let asked = |world: &World, broker| {
+        let is_question =
+            |request: &&MockRequest| request.api == ApiKey::METADATA && request.broker == broker;
+        world.core.requests.iter().filter(is_question).count()
+    };
+    let ask_often = |world: &mut World| {
+        world.core.requests.clear();
+        for _ in 0..60 {
+            world.run_for(secs(1));
+            want(world);
+        }
+    };
+    ask_often(&mut world);
+    assert!((0..3).all(|broker| asked(&world, broker) > 10), "{:?}", world.core.requests);
+    // Not a broker that the others do not count among them, though it still answers.
+    world.core.cluster.brokers[0].running = false;
+    ask_often(&mut world);
+    assert!(asked(&world, 0) <= 1, "{}", asked(&world, 0));
 }
 
 #[test]
