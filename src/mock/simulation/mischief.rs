@@ -99,7 +99,7 @@ fn all_kinds_of_trouble_pass() {
         let (start, steps) = (world.clock.now(), world.steps);
         for _ in 0..100 {
             let broker = random.usize(..3);
-            match random.u8(..10) {
+            match random.u8(..11) {
                 0 => world.stop(broker),
                 1 => world.core.cluster.brokers[broker].running = true,
                 2 => world.core.cluster.brokers[broker].port += 3,
@@ -109,6 +109,18 @@ fn all_kinds_of_trouble_pass() {
                 6 => world.mischief.passing = random.bool().then(|| random.usize(..5)),
                 7 => world.black_holes = vec![broker],
                 8 => world.core.faults.held[broker] = random.bool(),
+                9 => {
+                    world.mischief.rudeness = random
+                        .choice([
+                            None,
+                            Some(Rudeness::Leaves),
+                            Some(Rudeness::HangsUp),
+                            Some(Rudeness::Babbles),
+                            Some(Rudeness::Mistakes),
+                        ])
+                        .flatten();
+                    world.mischief.polite = vec![broker];
+                }
                 _ => {
                     let partition = world.core.cluster.partition_mut("t", random.usize(..6) as i32).unwrap();
                     partition.leader = broker;
