@@ -69,7 +69,7 @@ fn a_topic_that_comes_while_send_waits_is_found_however_soon_topics_are_forgotte
     let producer = KafkaProducer::new(config.max_block(Duration::from_secs(20))).unwrap();
     std::thread::scope(|scope| {
         let sent = scope.spawn(|| producer.send(ProducerRecord::to("late").value("v")));
-        std::thread::sleep(Duration::from_millis(500));
+        assert!(cluster.wait_for_requests(6, PATIENCE), "it is asked about again and again");
         cluster.create_topic("late", 1);
         sent.join().unwrap().unwrap().get(Duration::from_secs(20)).unwrap();
     });
