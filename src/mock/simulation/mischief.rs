@@ -29,6 +29,8 @@ pub(super) enum Rudeness {
     Leaves,
     /// Closes at each request.
     HangsUp,
+    /// Closes at each request with records, as brokers do beyond their `socket.request.max.bytes`.
+    TakesNoRecords,
     /// Answers with what can't be read.
     Babbles,
     /// Answers what it was not asked.
@@ -58,10 +60,12 @@ impl Mischief {
     /// What comes of `request` (without its length) in place of an answer; `Some(None)` is the end.
     pub(super) fn rude_answer(&self, broker: usize, request: &[u8]) -> Option<Option<Vec<u8>>> {
         let is_handshake = request[..2] == ApiKey::API_VERSIONS.0.to_be_bytes();
+        let is_produce = request[..2] == ApiKey::PRODUCE.0.to_be_bytes();
         let number = i32::from_be_bytes(request[4..8].try_into().unwrap());
         let answer = |number: i32| [&5_i32.to_be_bytes()[..], &number.to_be_bytes(), &[0]].concat();
         match self.rudeness_of(broker)? {
             Rudeness::Leaves => None,
+            Rudeness::TakesNoRecords => is_produce.then_some(None),
             _ if is_handshake => None,
             Rudeness::HangsUp => Some(None),
             Rudeness::Babbles => Some(Some(answer(number))),
@@ -115,6 +119,7 @@ fn all_kinds_of_trouble_pass() {
                             None,
                             Some(Rudeness::Leaves),
                             Some(Rudeness::HangsUp),
+                            Some(Rudeness::TakesNoRecords),
                             Some(Rudeness::Babbles),
                             Some(Rudeness::Mistakes),
                         ])

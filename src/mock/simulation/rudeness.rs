@@ -41,6 +41,20 @@ fn a_broker_that_is_of_no_use_is_dialled_less_and_less() {
     }
 }
 
+/// What it answers beside the records is no sign that it will take them.
+#[test]
+fn a_broker_that_hangs_up_on_records_only_is_dialled_less_and_less() {
+    let mut world = World::with_topic(1, 50, config().delivery_timeout(None).retries(u32::MAX));
+    world.mischief.rudeness = Some(Rudeness::TakesNoRecords);
+    let before = world.dials.len();
+    let futures: Vec<_> = (0..50).map(|partition| world.send(partition, b"v")).collect();
+    world.run_for(MINUTE);
+    let dials = world.dials.len() - before;
+    assert!((8..=24).contains(&dials), "{dials} dials");
+    world.mischief.rudeness = None;
+    world.run_until(secs(37), |_| futures.iter().all(FutureRecordMetadata::is_done));
+}
+
 /// Requests that are refused now and then, behind answers, cost the first back-off each time.
 #[test]
 fn a_broker_that_has_answered_is_dialled_again_soon() {
