@@ -292,6 +292,7 @@ pub(crate) enum BatchErrorKind {
     Records(DecodeError),
 }
 
+#[cfg(feature = "mock")]
 impl BatchErrorKind {
     /// Nothing is known against the batch: brokers know its codec, this build does not.
     pub(crate) fn is_for_want_of_a_codec(&self) -> bool {
