@@ -49,6 +49,20 @@ fn a_topic_that_nobody_tells_of_ends_with_max_block_and_the_reason() {
     );
 }
 
+/// `metadata_max_idle_ms` says when a topic is forgotten that nobody sends to, not how long `send` may wait for it.
+#[test]
+fn a_topic_that_comes_while_send_waits_is_found_however_soon_topics_are_forgotten() {
+    let cluster = MockCluster::builder().auto_create_topics(false).build();
+    let config = config(&cluster.bootstrap_servers()).metadata_max_idle(Duration::from_millis(20));
+    let producer = KafkaProducer::new(config.max_block(Duration::from_secs(20))).unwrap();
+    std::thread::scope(|scope| {
+        let sent = scope.spawn(|| producer.send(ProducerRecord::to("late").value("v")));
+        assert!(cluster.wait_for_requests(6, PATIENCE), "it is asked about again and again");
+        cluster.create_topic("late", 1);
+        sent.join().unwrap().unwrap().get(Duration::from_secs(20)).unwrap();
+    });
+}
+
 #[test]
 fn a_full_buffer_blocks_until_max_block_and_goes_on_when_there_is_room() {
     let cluster = cluster();

@@ -26,6 +26,8 @@ pub(crate) struct Connection {
     reader: FrameReader,
     versions: Vec<(ApiKey, i16, i16)>,
     last_used: Instant,
+    /// See [`is_useful`](Self::is_useful).
+    useful_from: Deadline,
     /// No time-out before: the broker asked for quiet, and does not read meanwhile (KIP-219).
     patience: Deadline,
 }
@@ -73,6 +75,7 @@ impl Connection {
             reader: FrameReader::new(max_frame),
             versions: Vec::new(),
             last_used: now,
+            useful_from: Deadline::NEVER,
             patience: Deadline::at(Instant::ZERO),
         }
     }
@@ -92,6 +95,17 @@ impl Connection {
 
     pub(crate) fn set_versions(&mut self, versions: Vec<(ApiKey, i16, i16)>) {
         self.versions = versions;
+    }
+
+    /// Whether more has come of it than the handshake: an answer, or, where nothing is answered (acks=0) or asked, that
+    /// it has held for some time.
+    pub(crate) fn is_useful(&self, now: Instant) -> bool {
+        self.useful_from.has_passed(now)
+    }
+
+    /// At the latest, if it holds so long.
+    pub(crate) fn be_useful_from(&mut self, from: Deadline) {
+        self.useful_from = self.useful_from.min(from);
     }
 
     /// The highest version that both sides speak and that is not above `cap`.

@@ -12,12 +12,9 @@ use crate::error::{Error, ErrorKind, Stage};
 use crate::time::{Deadline, Instant};
 
 impl KafkaClient {
-    /// Nobody can be asked: dial one, unless one is on the way. The cluster's own brokers first, and
-    /// `bootstrap_servers` again when all of those have failed (KIP-899).
+    /// Nobody can be asked: dial one, unless one that promises as much is on the way. The cluster's own brokers first,
+    /// and `bootstrap_servers` again when all of those have failed (KIP-899).
     pub(super) fn dial_any(&mut self, now: Instant) {
-        if self.nodes.values().any(Node::is_coming) {
-            return;
-        }
         let dialable = self.candidates().filter(|(.., from)| from.has_passed(now));
         // The fewest failures first: so a list is gone through, in its order, before anyone is tried twice.
         let next = dialable.min_by_key(|(id, node, _)| (node.failures, !is_known(*id), *id));
@@ -35,8 +32,12 @@ impl KafkaClient {
     /// agree, the wait is over at once and nothing is done, again and again.
     fn candidates(&self) -> impl Iterator<Item = (NodeId, &Node, Deadline)> {
         let has_hope = |node: &Node| node.failures == 0 && !node.moved;
-        let all_failed = !self.nodes.iter().any(|(id, node)| is_known(*id) && has_hope(node));
-        let allowed = self.nodes.iter().filter(move |(id, _)| is_known(**id) || all_failed);
+        let members = || self.nodes.iter().filter(|(id, _)| self.is_member(**id));
+        let all_failed = !members().any(|(id, node)| is_known(*id) && has_hope(node));
+        // Of many brokers that swallow everything some are on the way at any time: that must not keep us from others.
+        let coming = members().filter(|(_, node)| node.is_coming()).map(|(_, node)| node.failures).min();
+        let promises = move |node: &Node| coming.is_none_or(|failures| node.failures < failures);
+        let allowed = members().filter(move |(id, node)| (is_known(**id) || all_failed) && promises(node));
         allowed.filter_map(|(id, node)| Some((*id, node, Deadline::at(node.dialable_from()?))))
     }
 
@@ -67,6 +68,8 @@ impl KafkaClient {
         let moved = node.moved;
         let cause = if moved { format!("{cause}, at its address of before") } else { cause };
         let trouble = node.trouble_at(stage, cause);
+        self.disconnect(id, now, &Error::new(ErrorKind::Network { trouble: trouble.clone() }));
+        let Some(node) = self.nodes.get_mut(&id) else { return };
         // One warning for each change of state: what goes on as it was is not news.
         if node.trouble.is_none() {
             node.warnings.begin(now);
@@ -76,18 +79,16 @@ impl KafkaClient {
             None => log::debug!("{text}"),
             Some(_) => log::warn!("{text}"),
         }
-        if !moved {
-            node.trouble = Some(trouble.clone());
-            self.publish_troubles();
-        }
-        self.disconnect(id, now, &Error::new(ErrorKind::Network { trouble }));
         if moved {
             return;
         }
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        if !node.addresses.is_empty() && stage != Stage::Produce && stage != Stage::Metadata {
+        node.trouble = Some(trouble);
+        let next_address = !node.addresses.is_empty();
+        self.publish_troubles();
+        if next_address {
             return self.dial(id, now);
         }
+        let Some(node) = self.nodes.get_mut(&id) else { return };
         // What it led may be led by another by now.
         self.metadata.want();
         node.failures = node.failures.saturating_add(1);
@@ -99,6 +100,7 @@ impl KafkaClient {
 
     /// Ends whatever there is of a connection, without a judgement; the node is idle then.
     pub(super) fn disconnect(&mut self, id: NodeId, now: Instant, error: &Error) {
+        self.judge(id, now);
         let Some(node) = self.nodes.get_mut(&id) else { return };
         node.moved = false;
         if let Some(connection) = node.connection_id() {
@@ -133,7 +135,8 @@ impl KafkaClient {
     pub(super) fn retire(&mut self, now: Instant) {
         let known = !self.metadata.snapshot().brokers.is_empty() && !self.metadata.is_due(now);
         let retired = |id: &NodeId, node: &Node| {
-            let quiet = node.connection().is_none_or(|connection| connection.load() == 0);
+            // One that is not ready yet has nothing under way that anybody would miss.
+            let quiet = !matches!(&node.state, State::Ready(connection) if connection.load() > 0);
             let bootstrap = matches!(id, NodeId::Bootstrap(_)) && matches!(node.state, State::Ready(_));
             quiet && node.connection_id().is_some() && (node.moved || (known && bootstrap))
         };

@@ -11,7 +11,7 @@ use crate::client::handshake::{self, Handshake};
 use crate::client::kafka_client::{ClientEvent, KafkaClient, stage_of};
 use crate::client::node::{Node, State};
 use crate::client::transport::{Command, ConnectionId, Endpoint};
-use crate::error::{Count, Error, ErrorKind, Origin, Stage};
+use crate::error::{Error, ErrorKind, Origin, Stage};
 use crate::protocol::{self, ApiVersionsRequest, MetadataRequest, ProduceRequest};
 use crate::time::{Deadline, Instant};
 
@@ -39,6 +39,7 @@ impl Endpoint for KafkaClient {
                 self.events.push_back(ClientEvent::Written { request });
             }
         }
+        self.judge(id, now);
     }
 
     fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant) {
@@ -98,7 +99,7 @@ impl Endpoint for KafkaClient {
         let Some(id) = self.connections.get(&connection).copied() else { return };
         let Some(node) = self.nodes.get(&id) else { return };
         let stage = match &node.state {
-            State::Ready(connection) if connection.load() == 0 => {
+            State::Ready(connection) if connection.load() == 0 && connection.is_useful(now) => {
                 log::debug!("{} closed a connection that was at rest", node.address());
                 return self.disconnect(id, now, &Error::new(ErrorKind::Closed));
             }
@@ -132,22 +133,26 @@ impl KafkaClient {
                         node.state = State::Handshaking { connection, deadline };
                         self.shake_hands(id, version, deadline, now);
                     }
-                    Handshake::Done { versions } => self.ready(id, connection, versions),
+                    Handshake::Done { versions, throttle_time_ms } => {
+                        self.ready(id, connection, versions, now);
+                        self.throttle(id, request, throttle_time_ms, now);
+                    }
                 }
             }
             Purpose::Metadata => {
                 let (_, response) = protocol::decode_response::<MetadataRequest>(request.version, frame)
                     .map_err(|error| format!("its Metadata answer can't be read: {error}"))?;
-                self.throttle(id, response.throttle_time_ms, now);
+                self.useful(id, now);
+                self.throttle(id, request, response.throttle_time_ms, now);
                 self.metadata.answered(response, now, &mut self.random);
                 self.meet_brokers();
-                self.publish_troubles();
                 self.events.push_back(ClientEvent::MetadataChanged);
             }
             Purpose::Produce(number) => {
                 let (_, response) = protocol::decode_response::<ProduceRequest>(request.version, frame)
                     .map_err(|error| format!("its Produce answer can't be read: {error}"))?;
-                self.throttle(id, response.throttle_time_ms, now);
+                self.useful(id, now);
+                self.throttle(id, request, response.throttle_time_ms, now);
                 self.events.push_back(ClientEvent::Answer { request: number, response });
             }
         }
@@ -163,30 +168,38 @@ impl KafkaClient {
         }
     }
 
-    fn ready(&mut self, id: NodeId, mut connection: Connection, versions: handshake::Versions) {
+    fn ready(&mut self, id: NodeId, mut connection: Connection, versions: handshake::Versions, now: Instant) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         connection.set_versions(versions);
+        // If connections hold as long as the longest back-off, dials are as rare as that makes them.
+        connection.be_useful_from(Deadline::after(now, self.settings.reconnect.max));
         node.state = State::Ready(connection);
         node.wanted = false;
-        node.failures = 0;
-        node.addresses.clear();
-        if node.trouble.take().is_some() {
-            match node.warnings.end() {
-                None => {}
-                Some(0) => log::info!("{} can be reached again", node.address()),
-                Some(repeats) => {
-                    let failures = Count(repeats, "more failure");
-                    log::info!(
-                        "{} can be reached again, after {failures} of which nothing was said",
-                        node.address()
-                    );
-                }
-            }
-        }
         self.publish_troubles();
     }
 
-    fn throttle(&mut self, id: NodeId, millis: i32, now: Instant) {
+    fn useful(&mut self, id: NodeId, now: Instant) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.connection_mut().into_iter().for_each(|connection| connection.be_useful_from(Deadline::at(now)));
+        self.judge(id, now);
+    }
+
+    /// Forgets what failed before if the connection of now has been of use.
+    pub(super) fn judge(&mut self, id: NodeId, now: Instant) {
+        if self.nodes.get_mut(&id).is_some_and(|node| node.recover(now)) {
+            self.publish_troubles();
+        }
+    }
+
+    fn throttle(&mut self, id: NodeId, request: &InFlight, millis: i32, now: Instant) {
+        // In older versions the time is over when it is told: the broker has held its answer back (KIP-219).
+        let told_before = match request.purpose {
+            Purpose::ApiVersions => 2,
+            Purpose::Metadata | Purpose::Produce(_) => 6,
+        };
+        if request.version < told_before {
+            return;
+        }
         if let Some(node) = self.nodes.get_mut(&id)
             && let Ok(millis @ 1..) = u64::try_from(millis)
         {
@@ -206,19 +219,14 @@ impl KafkaClient {
                 || Node::new(Arc::clone(&broker.host), broker.port, Origin::Metadata { broker: *number });
             let node = self.nodes.entry(NodeId::Broker(*number)).or_insert_with(fresh);
             if node.host != broker.host || node.port != broker.port {
-                node.host = Arc::clone(&broker.host);
-                node.port = broker.port;
-                node.addresses.clear();
-                node.moved = node.connection_id().is_some();
-                if let State::Resolving { ticket, .. } = node.state {
-                    // The addresses to come are those of the old name.
-                    self.tickets.remove(&ticket);
-                    node.state = State::Idle;
-                }
+                node.move_to(Arc::clone(&broker.host), broker.port);
+                // The addresses to come are those of the old name.
+                self.tickets.retain(|_, resolved| *resolved != NodeId::Broker(*number));
             }
         }
         let gone =
             |id: &NodeId| matches!(id, NodeId::Broker(number) if !snapshot.brokers.contains_key(number));
         self.nodes.retain(|id, node| !(gone(id) && node.connection_id().is_none()));
+        self.publish_troubles();
     }
 }

@@ -12,6 +12,7 @@ pub(crate) enum Handshake {
     },
     Done {
         versions: Versions,
+        throttle_time_ms: i32,
     },
 }
 
@@ -32,7 +33,10 @@ pub(crate) fn answer(version: i16, frame: &[u8]) -> Result<Handshake, String> {
         .map_err(|error| format!("its ApiVersions answer can't be read: {error}"))?;
     let versions = || response.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version));
     match response.error_code {
-        ErrorCode::NONE => Ok(Handshake::Done { versions: versions().collect() }),
+        ErrorCode::NONE => {
+            let throttle_time_ms = response.throttle_time_ms;
+            Ok(Handshake::Done { versions: versions().collect(), throttle_time_ms })
+        }
         ErrorCode::UNSUPPORTED_VERSION if version > 0 => {
             // Newer brokers name their range (KIP-511); the others speak 0, as all do.
             let range = versions().find(|(key, ..)| *key == ApiKey::API_VERSIONS);

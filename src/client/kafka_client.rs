@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::client::cluster::{ClusterMetadata, NodeId, SharedMetadata};
 use crate::client::connection::{Connection, Purpose};
-use crate::client::metadata::{Metadata, MetadataSettings, least_loaded};
+use crate::client::metadata::{Metadata, MetadataSettings};
 use crate::client::node::{Node, State};
 use crate::client::transport::{Command, ConnectionId};
 use crate::error::{BrokerTrouble, Error, ErrorKind, Limit, Origin, Stage};
@@ -194,10 +194,10 @@ impl KafkaClient {
         let mut next = nodes.min().unwrap_or(Deadline::NEVER);
         if !self.metadata.is_due(now) {
             next = next.min(self.metadata.next_question());
-        } else if self.nodes.values().any(Node::is_free) {
+        } else if self.free().next().is_some() {
             // Wanted since the last step, by what happened after it.
             next = next.min(Deadline::at(now));
-        } else if !self.nodes.values().any(Node::is_coming) {
+        } else {
             // It is overdue and nobody can be asked: the next dial is the next chance.
             next = next.min(self.next_dial());
         }
@@ -261,10 +261,31 @@ impl KafkaClient {
         self.fail(id, stage, format!("no answer within {limit} of {value:?}"), now);
     }
 
+    /// Who can be asked now.
+    fn free(&self) -> impl Iterator<Item = (NodeId, &Connection)> {
+        let free = self.nodes.iter().filter(|(id, node)| node.is_free() && self.is_member(**id));
+        free.filter_map(|(id, node)| Some((*id, node.connection()?)))
+    }
+
+    /// Not one that the cluster has told of before and does not any more: it may be cut off, and know only old news.
+    pub(super) fn is_member(&self, id: NodeId) -> bool {
+        match id {
+            NodeId::Bootstrap(_) => true,
+            NodeId::Broker(number) => self.metadata.snapshot().brokers.contains_key(&number),
+        }
+    }
+
+    /// The node with the fewest requests under way answers soonest (as the Java client's `leastLoadedNode`). Any of
+    /// several: one that is behind, or that everybody asks, should not be the one that is asked each time.
+    fn least_loaded(&mut self) -> Option<NodeId> {
+        let least = self.free().map(|(_, connection)| connection.load()).min()?;
+        let nodes: Vec<NodeId> =
+            self.free().filter(|(_, connection)| connection.load() == least).map(|(id, _)| id).collect();
+        self.random.choice(nodes)
+    }
+
     pub(super) fn ask_for_metadata(&mut self, now: Instant) {
-        let free = self.nodes.iter().filter(|(_, node)| node.is_free());
-        let load = |node: &Node| node.connection().map_or(0, Connection::load);
-        let Some(id) = least_loaded(free.map(|(id, node)| (*id, load(node)))) else {
+        let Some(id) = self.least_loaded() else {
             self.dial_any(now);
             return;
         };

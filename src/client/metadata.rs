@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::cluster::{
-    Broker, ClusterMetadata, NodeId, PartitionMetadata, SharedMetadata, TopicMetadata,
-};
+use crate::client::cluster::{Broker, ClusterMetadata, PartitionMetadata, SharedMetadata, TopicMetadata};
 use crate::client::warnings::Warnings;
 use crate::protocol::{
     ErrorCode, MetadataBroker, MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataTopic, Uuid,
@@ -37,6 +35,8 @@ pub(crate) struct Metadata {
     /// A question is under way; about what was open before, if `repeated`.
     asked: bool,
     repeated: bool,
+    /// It was asked for news. One that was not must not delay one that is.
+    for_news: bool,
     last_answer: Option<Instant>,
     /// No question before, however much it is wanted; and none that only repeats the last.
     not_before: Instant,
@@ -53,6 +53,8 @@ struct TopicUse {
     last: Instant,
     /// So many partitions have something to send: it is in use, however long ago the last record came.
     held: usize,
+    /// Somebody waits for it to be known, until then.
+    awaited_until: Deadline,
     /// Some question has named it. A topic that came while another question was under way waits for one of its own.
     asked: bool,
 }
@@ -78,6 +80,7 @@ impl Metadata {
             open: false,
             asked: false,
             repeated: false,
+            for_news: false,
             last_answer: None,
             not_before: Instant::ZERO,
             repeat_not_before: Instant::ZERO,
@@ -111,6 +114,13 @@ impl Metadata {
         self.topic_in_use(topic, now);
     }
 
+    /// Somebody waits until then for the topic to be known. It is not forgotten before, however soon topics that are not
+    /// sent to are (`metadata_max_idle_ms` may be below `max_block_ms`).
+    pub(crate) fn await_topic(&mut self, topic: &Arc<str>, until: Deadline, now: Instant) {
+        let topic = self.topic_in_use(topic, now);
+        topic.awaited_until = topic.awaited_until.max(until);
+    }
+
     /// A partition of the topic has got something to send: until [`release_topic`](Self::release_topic) as often, the
     /// topic is not forgotten.
     pub(crate) fn hold_topic(&mut self, topic: &Arc<str>, now: Instant) {
@@ -123,7 +133,7 @@ impl Metadata {
     }
 
     fn topic_in_use(&mut self, topic: &Arc<str>, now: Instant) -> &mut TopicUse {
-        let fresh = TopicUse { last: now, held: 0, asked: false };
+        let fresh = TopicUse { last: now, held: 0, awaited_until: Deadline::at(now), asked: false };
         let used = self.topics.entry(Arc::clone(topic)).or_insert(fresh);
         used.last = now;
         if !used.asked {
@@ -156,10 +166,14 @@ impl Metadata {
 
     pub(crate) fn request(&mut self, now: Instant) -> MetadataRequest {
         self.asked = true;
+        self.for_news = self.wanted == Wanted::Soon;
         self.wanted = Wanted::No;
         self.repeated = std::mem::take(&mut self.open);
-        let idle = self.settings.max_idle;
-        self.topics.retain(|_, used| used.held > 0 || !used.asked || now.since(used.last) < idle);
+        let (idle, snapshot) = (self.settings.max_idle, &self.snapshot);
+        self.topics.retain(|name, used| {
+            let awaited = snapshot.topic(name).is_none() && !used.awaited_until.has_passed(now);
+            used.held > 0 || awaited || !used.asked || now.since(used.last) < idle
+        });
         self.topics.values_mut().for_each(|used| used.asked = true);
         let topic =
             |name: &Arc<str>| MetadataRequestTopic { name: Some(name.to_string()), ..Default::default() };
@@ -213,7 +227,9 @@ impl Metadata {
             }
         }
         self.last_answer = Some(now);
-        self.not_before = now + self.settings.retry.initial;
+        if self.for_news {
+            self.not_before = now + self.settings.retry.initial;
+        }
         let unsettled = self.topics.keys().any(|name| {
             let topic = next.topics.get(name);
             topic.is_none_or(|topic| {
@@ -279,9 +295,4 @@ fn partitions(
         }
     }
     partitions
-}
-
-/// The node with the fewest requests under way answers soonest (as the Java client's `leastLoadedNode`).
-pub(crate) fn least_loaded(candidates: impl Iterator<Item = (NodeId, usize)>) -> Option<NodeId> {
-    candidates.min_by_key(|(_, in_flight)| *in_flight).map(|(node, _)| node)
 }

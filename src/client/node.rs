@@ -8,9 +8,9 @@
 //!    └───────────── BackingOff ◀───────────────┴───────────────────────┴──────────────────────┘
 //! ```
 //!
-//! A connection that was lost at rest goes back to Idle: a broker may close what is not used, and the next request
-//! should not pay for it. Failures are forgotten only by a connection that got Ready: one that is merely accepted
-//! proves nothing (KAFKA-13879).
+//! A connection that was of use and is lost at rest goes back to Idle: a broker may close what is not used, and the next
+//! request should not pay for it. Failures are forgotten only by a connection that got Ready and was of use after that:
+//! one that is merely accepted proves nothing (KAFKA-13879), and neither does one whose first request is its end.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use crate::client::connection::Connection;
 use crate::client::kafka_client::stage_of;
 use crate::client::transport::ConnectionId;
 use crate::client::warnings::Warnings;
-use crate::error::{BrokerTrouble, Origin, Stage};
+use crate::error::{BrokerTrouble, Count, Origin, Stage};
 use crate::time::{Deadline, Instant};
 
 pub(crate) struct Node {
@@ -31,7 +31,7 @@ pub(crate) struct Node {
     pub(crate) state: State,
     /// Of the last look-up, not tried yet in this round.
     pub(crate) addresses: VecDeque<SocketAddr>,
-    /// Rounds through all addresses that failed, since the last connection that got ready.
+    /// Rounds through all addresses that failed, since the last connection that was of use.
     pub(crate) failures: u32,
     pub(crate) trouble: Option<BrokerTrouble>,
     pub(crate) warnings: Warnings,
@@ -92,6 +92,40 @@ impl Node {
 
     pub(crate) fn is_ready(&self) -> bool {
         matches!(self.state, State::Ready(_)) && !self.moved
+    }
+
+    /// Forgets what failed before its connection came to be of use, if it has. True if that is news.
+    pub(crate) fn recover(&mut self, now: Instant) -> bool {
+        if self.moved || !self.connection().is_some_and(|connection| connection.is_useful(now)) {
+            return false;
+        }
+        self.failures = 0;
+        self.addresses.clear();
+        let recovered = self.trouble.take().is_some();
+        match recovered.then(|| self.warnings.end()).flatten() {
+            None => {}
+            Some(0) => log::info!("{} can be reached again", self.address()),
+            Some(repeats) => {
+                let failures = Count(repeats, "more failure");
+                log::info!(
+                    "{} can be reached again, after {failures} of which nothing was said",
+                    self.address()
+                );
+            }
+        }
+        recovered
+    }
+
+    /// The cluster advertises it elsewhere. What went wrong where it was says nothing about where it is.
+    pub(crate) fn move_to(&mut self, host: Arc<str>, port: u16) {
+        (self.host, self.port) = (host, port);
+        self.addresses.clear();
+        self.failures = 0;
+        self.trouble = None;
+        self.moved = self.connection_id().is_some();
+        if !self.moved {
+            self.state = State::Idle;
+        }
     }
 
     /// On the way to being ready.

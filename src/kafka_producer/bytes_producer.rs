@@ -270,18 +270,22 @@ impl BytesProducer {
         // What was said before the question is no answer to it.
         let version = version.max(snapshot.version() + 1);
         let name: Arc<str> = Arc::from(topic);
-        self.inbox.topic(&name);
-        if let Some(error) = self.failures.of(topic, self.clock.now()) {
+        let now = self.clock.now();
+        let recently = self.failures.of(topic, now);
+        let deadline = match wait {
+            Wait::Until(deadline) if recently.is_none() => deadline,
+            Wait::MaxBlock if recently.is_none() => Deadline::after(now, self.max_block),
+            _ => Deadline::at(now),
+        };
+        // Asked for in any case: a later try may find it.
+        self.inbox.topic(&name, deadline);
+        if let Some(error) = recently {
             return Err(error);
         }
-        let deadline = match wait {
-            Wait::Never => {
-                let what = format!("metadata of topic '{topic}'");
-                return Err(Error::new(ErrorKind::WouldBlock { what }));
-            }
-            Wait::Until(deadline) => deadline,
-            Wait::MaxBlock => Deadline::after(self.clock.now(), self.max_block),
-        };
+        if matches!(wait, Wait::Never) {
+            let what = format!("metadata of topic '{topic}'");
+            return Err(Error::new(ErrorKind::WouldBlock { what }));
+        }
         let mut last_error = None;
         let awaited = self.metadata.wait(&self.clock, deadline, |snapshot| {
             if let Some(handle) =

@@ -11,7 +11,7 @@
 //!
 //! What is said twice is noted once: however long the sender is kept from looking, notes do not pile up.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::sync::{Mutex, Wake};
@@ -21,8 +21,8 @@ use crate::time::Deadline;
 pub(crate) struct Notices<P> {
     /// They have something to send, or more than the sender knew.
     pub(crate) partitions: Vec<P>,
-    /// Newer metadata is waited for, of these topics above all.
-    pub(crate) topics: BTreeSet<Arc<str>>,
+    /// Newer metadata is waited for, of these topics above all, until then at most.
+    pub(crate) topics: BTreeMap<Arc<str>, Deadline>,
     /// What lingers should go: memory is waited for, or a flush.
     pub(crate) hurry: bool,
     /// Send what is there until then, fail the rest and end.
@@ -31,7 +31,7 @@ pub(crate) struct Notices<P> {
 
 impl<P> Default for Notices<P> {
     fn default() -> Self {
-        Self { partitions: Vec::new(), topics: BTreeSet::new(), hurry: false, close: None }
+        Self { partitions: Vec::new(), topics: BTreeMap::new(), hurry: false, close: None }
     }
 }
 
@@ -61,9 +61,10 @@ impl<P> Inbox<P> {
         self.note(|notices| notices.partitions.push(partition));
     }
 
-    pub(crate) fn topic(&self, topic: &Arc<str>) {
+    pub(crate) fn topic(&self, topic: &Arc<str>, until: Deadline) {
         self.note(|notices| {
-            notices.topics.insert(Arc::clone(topic));
+            let last = notices.topics.entry(Arc::clone(topic)).or_insert(until);
+            *last = until.max(*last);
         });
     }
 

@@ -160,8 +160,8 @@ impl Sender {
 
     fn hear_users(&mut self, now: Instant) {
         let Notices { partitions, topics, hurry, close } = self.drain.notices();
-        for topic in topics {
-            self.client.metadata_mut().use_topic(&topic, now);
+        for (topic, until) in topics {
+            self.client.metadata_mut().await_topic(&topic, until, now);
             self.client.metadata_mut().want();
         }
         for queue in partitions {

@@ -292,6 +292,16 @@ pub(crate) enum BatchErrorKind {
     Records(DecodeError),
 }
 
+#[cfg(feature = "mock")]
+impl BatchErrorKind {
+    /// Nothing is known against the batch: brokers know its codec, this build does not.
+    pub(crate) fn is_for_want_of_a_codec(&self) -> bool {
+        const BROKERS_KNOW: [Codec; 4] = [Codec::GZIP, Codec::SNAPPY, Codec::LZ4, Codec::ZSTD];
+        let Self::Codec(DecompressError::UnsupportedCodec { codec }) = self else { return false };
+        BROKERS_KNOW.contains(codec)
+    }
+}
+
 impl From<DecodeError> for BatchErrorKind {
     fn from(error: DecodeError) -> Self {
         Self::Records(error)

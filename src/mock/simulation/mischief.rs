@@ -13,6 +13,28 @@ pub(super) struct Mischief {
     /// So many answers pass; the rest wait.
     pub(super) passing: Option<usize>,
     pub(super) waiting: BTreeMap<ConnectionId, Vec<Outgoing>>,
+    /// What every broker does once a connection is ready; but for those of `polite`.
+    pub(super) rudeness: Option<Rudeness>,
+    pub(super) polite: Vec<usize>,
+    /// Ports at which nothing answers, not even to refuse.
+    pub(super) dead_ports: Vec<u16>,
+    /// What every name stands for besides its address, and before it.
+    pub(super) detours: Vec<u16>,
+}
+
+/// How a broker that gets as far as the handshake can be of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rudeness {
+    /// Closes right behind the handshake.
+    Leaves,
+    /// Closes at each request.
+    HangsUp,
+    /// Closes at each request with records, as brokers do beyond their `socket.request.max.bytes`.
+    TakesNoRecords,
+    /// Answers with what can't be read.
+    Babbles,
+    /// Answers what it was not asked.
+    Mistakes,
 }
 
 impl Mischief {
@@ -31,6 +53,26 @@ impl Mischief {
         passed
     }
 
+    pub(super) fn rudeness_of(&self, broker: usize) -> Option<Rudeness> {
+        self.rudeness.filter(|_| !self.polite.contains(&broker))
+    }
+
+    /// What comes of `request` (without its length) in place of an answer; `Some(None)` is the end.
+    pub(super) fn rude_answer(&self, broker: usize, request: &[u8]) -> Option<Option<Vec<u8>>> {
+        let is_handshake = request[..2] == ApiKey::API_VERSIONS.0.to_be_bytes();
+        let is_produce = request[..2] == ApiKey::PRODUCE.0.to_be_bytes();
+        let number = i32::from_be_bytes(request[4..8].try_into().unwrap());
+        let answer = |number: i32| [&5_i32.to_be_bytes()[..], &number.to_be_bytes(), &[0]].concat();
+        match self.rudeness_of(broker)? {
+            Rudeness::Leaves => None,
+            Rudeness::TakesNoRecords => is_produce.then_some(None),
+            _ if is_handshake => None,
+            Rudeness::HangsUp => Some(None),
+            Rudeness::Babbles => Some(Some(answer(number))),
+            Rudeness::Mistakes => Some(Some(answer(number + 1))),
+        }
+    }
+
     pub(super) fn garble(&self, outgoing: &[Outgoing]) -> Option<Vec<u8>> {
         let frame = |outgoing: &Outgoing| match outgoing {
             Outgoing::Write(frame) => Some(frame.to_vec()),
@@ -42,10 +84,6 @@ impl Mischief {
         let rest = outgoing[1..].iter().filter_map(frame).flatten();
         Some(short.into_iter().chain(rest).collect())
     }
-}
-
-fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
 }
 
 /// Whatever happens for a while: when it is over, everything gets through, and nobody goes in circles.
@@ -65,7 +103,7 @@ fn all_kinds_of_trouble_pass() {
         let (start, steps) = (world.clock.now(), world.steps);
         for _ in 0..100 {
             let broker = random.usize(..3);
-            match random.u8(..10) {
+            match random.u8(..11) {
                 0 => world.stop(broker),
                 1 => world.core.cluster.brokers[broker].running = true,
                 2 => world.core.cluster.brokers[broker].port += 3,
@@ -75,6 +113,19 @@ fn all_kinds_of_trouble_pass() {
                 6 => world.mischief.passing = random.bool().then(|| random.usize(..5)),
                 7 => world.black_holes = vec![broker],
                 8 => world.core.faults.held[broker] = random.bool(),
+                9 => {
+                    world.mischief.rudeness = random
+                        .choice([
+                            None,
+                            Some(Rudeness::Leaves),
+                            Some(Rudeness::HangsUp),
+                            Some(Rudeness::TakesNoRecords),
+                            Some(Rudeness::Babbles),
+                            Some(Rudeness::Mistakes),
+                        ])
+                        .flatten();
+                    world.mischief.polite = vec![broker];
+                }
                 _ => {
                     let partition = world.core.cluster.partition_mut("t", random.usize(..6) as i32).unwrap();
                     partition.leader = broker;

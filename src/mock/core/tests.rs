@@ -1,0 +1,305 @@
+//! What a broker answers, without a socket.
+
+use super::*;
+use crate::mock::MockRecord;
+use crate::protocol::vectors::{Exchange, exchanges, readme_records};
+use crate::protocol::{
+    ErrorCode, MetadataRequestTopic, MetadataResponse, ProduceResponse, Segments, Uuid,
+    decode_api_versions_response, decode_response, encode_request,
+};
+
+fn core(brokers: u16) -> Core {
+    let settings = Settings {
+        auto_create_topics: true,
+        default_partitions: 1,
+        leader_not_available_once: false,
+        counting: false,
+    };
+    let ports: Vec<u16> = (9000..9000 + brokers).collect();
+    Core::new(settings, &ports, Instant::ZERO)
+}
+
+/// Sends a frame without its length; gives back the answer without its length, or `None` for a closed connection.
+fn exchange(core: &mut Core, connection: ConnectionId, frame: &[u8]) -> Option<Vec<u8>> {
+    match parse(frame, Look::Records) {
+        Ok(request) => core.receive(connection, &request, Instant::ZERO),
+        Err(_) => core.receive_garbage(connection),
+    }
+    let mut outgoing = core.take_outgoing(connection);
+    assert!(outgoing.len() <= 1);
+    match outgoing.pop() {
+        Some(Outgoing::Write(frame)) => Some(frame.to_vec().split_off(4)),
+        Some(Outgoing::Close) | None => None,
+    }
+}
+
+fn ask<R: Request>(
+    core: &mut Core,
+    connection: ConnectionId,
+    version: i16,
+    request: &R,
+) -> Option<R::Response> {
+    let frame = encode_request(7, version, Some("test"), request).to_vec();
+    let answer = exchange(core, connection, &frame[4..])?;
+    let (correlation_id, response) = decode_response::<R>(version, &answer).unwrap();
+    assert_eq!(correlation_id, 7);
+    Some(response)
+}
+
+fn metadata(core: &mut Core, topics: &[&str], version: i16) -> MetadataResponse {
+    let connection = core.connect(0);
+    let topic = |name: &&str| MetadataRequestTopic { name: Some((*name).to_owned()), ..Default::default() };
+    let topics = Some(topics.iter().map(topic).collect());
+    ask(core, connection, version, &MetadataRequest { topics, ..Default::default() }).unwrap()
+}
+
+/// A Produce exchange of the vectors with batches that are not compressed, and the topic id it names, if it does.
+fn uncompressed(exchange: &Exchange) -> Option<Uuid> {
+    if exchange.api_key != ApiKey::PRODUCE || exchange.version < produce::OLDEST_VERSION {
+        return None;
+    }
+    let (header, body) = decode_request_header(&exchange.request).unwrap();
+    let request: ProduceRequest = decode_request(header.version, body).unwrap();
+    let plain = |records: &Segments| {
+        crate::record::split_batches(&records.to_vec()).all(|batch| batch.unwrap().decode().is_ok())
+    };
+    let all_plain = request
+        .topics
+        .iter()
+        .flat_map(|topic| &topic.partitions)
+        .all(|partition| plain(partition.records.as_ref().unwrap()));
+    (all_plain && !request.topics.is_empty()).then(|| request.topics[0].topic_id)
+}
+
+#[test]
+fn other_clients_records_are_kept_as_they_were_sent() {
+    for client in ["franz-go-1.22.2", "java-4.3.1", "librdkafka-2.16.0", "kafka-python-3.0.12"] {
+        let mut core = core(1);
+        let connection = core.connect(0);
+        for vector in exchanges().into_iter().filter(|vector| vector.file.starts_with(client)) {
+            let Some(id) = uncompressed(&vector) else { continue };
+            if !core.cluster.topics.contains_key("vec") {
+                core.cluster.insert_topic("vec", id, 3);
+            }
+            let answer = exchange(&mut core, connection, &vector.request).unwrap();
+            let (_, response) = decode_response::<ProduceRequest>(vector.version, &answer).unwrap();
+            assert!(!produce::has_errors(&response), "{vector}: {response:?}");
+        }
+        let logs = core.cluster.topics["vec"].partitions.iter().map(|partition| &partition.log);
+        let found: Vec<Vec<MockRecord>> = logs.map(|log| log.records().unwrap()).collect();
+        for (index, expected) in readme_records(!client.starts_with("kafka-python")).into_iter().enumerate() {
+            let (partition, place) = (index % 3, index / 3);
+            let MockRecord { offset, timestamp, key, value, headers } = found[partition][place].clone();
+            assert_eq!(offset, i64::try_from(place).unwrap());
+            assert_eq!((timestamp, key, value, headers), expected, "{client}, record {index}");
+        }
+    }
+}
+
+/// A Produce request of version 10 with 20 records or so for some partitions of the topic `vec`, by name.
+fn sample(acks: i16) -> ProduceRequest {
+    let vector =
+        exchanges().into_iter().find(|vector| vector.version == 10 && uncompressed(vector).is_some());
+    let request = vector.unwrap().request;
+    let (header, body) = decode_request_header(&request).unwrap();
+    ProduceRequest { acks, ..decode_request(header.version, body).unwrap() }
+}
+
+fn codes(response: &ProduceResponse) -> Vec<i16> {
+    response
+        .topics
+        .iter()
+        .flat_map(|topic| &topic.partitions)
+        .map(|partition| partition.error_code.code())
+        .collect()
+}
+
+#[test]
+fn every_version_offered_is_spoken() {
+    let mut core = core(2);
+    let connection = core.connect(0);
+    for version in 0..=4 {
+        let response = ask(&mut core, connection, version, &ApiVersionsRequest::default()).unwrap();
+        assert_eq!((response.error_code, response.api_keys.len()), (ErrorCode::NONE, 3), "{version}");
+    }
+    for version in 0..=13 {
+        let response = metadata(&mut core, &["a"], version);
+        assert_eq!((response.brokers.len(), response.topics[0].partitions.len()), (2, 1), "{version}");
+    }
+    core.cluster.insert_topic("vec", Uuid([1; 16]), 3);
+    core.cluster
+        .topics
+        .get_mut("vec")
+        .unwrap()
+        .partitions
+        .iter_mut()
+        .for_each(|partition| partition.leader = 0);
+    for version in 3..=13 {
+        let mut request = sample(-1);
+        request.topics[0].topic_id = Uuid([1; 16]);
+        let response = ask(&mut core, connection, version, &request).unwrap();
+        assert!(!produce::has_errors(&response), "{version}: {response:?}");
+    }
+}
+
+#[test]
+fn an_unknown_version_of_api_versions_is_answered_in_version_0() {
+    let mut core = core(1);
+    let connection = core.connect(0);
+    let frame = encode_request(7, 5, None, &ApiVersionsRequest::default()).to_vec();
+    let answer = exchange(&mut core, connection, &frame[4..]).unwrap();
+    let (_, response) = decode_api_versions_response(5, &answer).unwrap();
+    assert_eq!(response.error_code, ErrorCode::UNSUPPORTED_VERSION);
+    assert_eq!(
+        response.api_keys.iter().map(|api| (api.api_key, api.max_version)).collect::<Vec<_>>(),
+        [(ApiKey::API_VERSIONS, 4)]
+    );
+}
+
+#[test]
+fn what_a_broker_closes_the_connection_for() {
+    let mut core = core(1);
+    let connection = core.connect(0);
+    assert_eq!(ask(&mut core, connection, 2, &ProduceRequest::default()), None, "records too old");
+    core.cluster.brokers[0].versions.insert(ApiKey::METADATA, 0..=3);
+    assert_eq!(ask(&mut core, connection, 4, &MetadataRequest::default()), None, "version not offered");
+    assert_eq!(exchange(&mut core, connection, &[0, 3, 0]), None, "cut short");
+    assert_eq!(
+        exchange(&mut core, connection, &[0, 99, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0]),
+        None,
+        "unknown API"
+    );
+}
+
+#[test]
+fn metadata_says_what_is_wrong_with_a_topic() {
+    let mut core = core(1);
+    let code = |response: MetadataResponse| response.topics[0].error_code.code();
+    assert_eq!(code(metadata(&mut core, &["a b"], 9)), 17);
+    core.cluster.settings.leader_not_available_once = true;
+    assert_eq!(code(metadata(&mut core, &["new"], 9)), 5);
+    assert_eq!(code(metadata(&mut core, &["new"], 9)), 0);
+    core.cluster.settings.auto_create_topics = false;
+    assert_eq!(code(metadata(&mut core, &["other"], 9)), 3);
+    let connection = core.connect(0);
+    let by_id = MetadataRequestTopic { topic_id: Uuid([9; 16]), ..Default::default() };
+    let request = MetadataRequest { topics: Some(vec![by_id]), ..Default::default() };
+    assert_eq!(code(ask(&mut core, connection, 12, &request).unwrap()), 100);
+    let all = ask(&mut core, connection, 1, &MetadataRequest::default()).unwrap();
+    assert_eq!(all.topics.iter().map(|topic| topic.name.as_deref()).collect::<Vec<_>>(), [Some("new")]);
+}
+
+#[test]
+fn a_broker_that_is_down_leads_nothing() {
+    let mut core = core(2);
+    core.cluster.create_topic("t", 2);
+    core.cluster.brokers[1].running = false;
+    let response = metadata(&mut core, &["t"], 9);
+    assert_eq!(response.brokers.len(), 1);
+    let leaders: Vec<_> = response.topics[0]
+        .partitions
+        .iter()
+        .map(|partition| (partition.leader_id, partition.error_code.code()))
+        .collect();
+    assert_eq!(leaders, [(0, 0), (-1, 5)]);
+}
+
+#[test]
+fn the_wrong_broker_names_the_right_one() {
+    let mut core = core(2);
+    core.cluster.create_topic("vec", 3);
+    core.cluster
+        .topics
+        .get_mut("vec")
+        .unwrap()
+        .partitions
+        .iter_mut()
+        .for_each(|partition| partition.leader = 1);
+    let connection = core.connect(0);
+    let response = ask(&mut core, connection, 10, &sample(1)).unwrap();
+    assert!(codes(&response).iter().all(|code| *code == 6), "{response:?}");
+    assert_eq!(response.topics[0].partitions[0].current_leader.leader_id, 1);
+    assert_eq!((response.node_endpoints[0].node_id, response.node_endpoints[0].port), (1, 9001));
+}
+
+#[test]
+fn faults_happen_as_often_as_they_were_queued() {
+    let mut core = core(1);
+    core.cluster.create_topic("vec", 3);
+    let connection = core.connect(0);
+    let request = sample(-1);
+    let partition = request.topics[0].partitions[0].index;
+    let count = |core: &Core| core.cluster.topics["vec"].partitions[partition as usize].log.next_offset();
+    core.faults.fail_produce("vec", partition, ErrorCode::NOT_ENOUGH_REPLICAS, 2);
+    core.faults.fail_produce("vec", partition, ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND, 1);
+    for (code, appended) in [(19, false), (19, false), (20, true), (0, true)] {
+        let before = count(&core);
+        let response = ask(&mut core, connection, 10, &request).unwrap();
+        assert_eq!(codes(&response)[0], code);
+        assert_eq!(count(&core) > before, appended, "{code}");
+    }
+    let before = count(&core);
+    core.faults.cuts = 1;
+    assert_eq!(ask(&mut core, connection, 10, &request), None);
+    assert!(count(&core) > before, "a cut answer is one to a batch that was appended");
+}
+
+#[test]
+fn acks_0_is_not_answered_and_errors_close() {
+    let mut core = core(1);
+    core.cluster.create_topic("vec", 3);
+    let connection = core.connect(0);
+    let frame = encode_request(7, 10, None, &sample(0)).to_vec();
+    core.receive(connection, &parse(&frame[4..], Look::Header).unwrap(), Instant::ZERO);
+    assert_eq!(core.take_outgoing(connection).len(), 0);
+    core.cluster.topics.clear();
+    core.receive(connection, &parse(&frame[4..], Look::Header).unwrap(), Instant::ZERO);
+    assert!(matches!(core.take_outgoing(connection)[..], [Outgoing::Close]));
+    let frame = encode_request(7, 10, None, &sample(5)).to_vec();
+    core.receive(connection, &parse(&frame[4..], Look::Header).unwrap(), Instant::ZERO);
+    assert_eq!(core.take_outgoing(connection).len(), 1);
+}
+
+#[test]
+fn hostile_requests_do_not_panic() {
+    let seeds: Vec<Vec<u8>> = exchanges().into_iter().map(|vector| vector.request).collect();
+    let mut random = fastrand::Rng::with_seed(23);
+    let mut core = core(1);
+    core.cluster.create_topic("vec", 3);
+    let connection = core.connect(0);
+    for _ in 0..50_000 {
+        let mut bytes = seeds[random.usize(..seeds.len())].clone();
+        for _ in 0..random.usize(0..3) {
+            let at = random.usize(..bytes.len().min(200));
+            bytes[at] = *random.choice([0, 1, 0x7f, 0x80, 0xff].iter()).unwrap();
+        }
+        let look = if random.bool() { Look::Records } else { Look::Header };
+        if let Ok(request) = parse(&bytes, look) {
+            core.receive(connection, &request, Instant::ZERO);
+        }
+        core.take_outgoing(connection);
+    }
+    assert!(core.counts.records > 1000, "{:?}", core.counts);
+}
+
+#[test]
+fn held_answers_come_later_and_in_order() {
+    let mut core = core(1);
+    let connection = core.connect(0);
+    core.faults.held[0] = true;
+    for correlation in 0..3 {
+        let frame = encode_request(correlation, 0, None, &ApiVersionsRequest::default()).to_vec();
+        core.receive(connection, &parse(&frame[4..], Look::Header).unwrap(), Instant::ZERO);
+        assert_eq!(core.take_outgoing(connection).len(), 0);
+    }
+    core.faults.held[0] = false;
+    let order: Vec<u8> = core
+        .take_outgoing(connection)
+        .into_iter()
+        .map(|outgoing| match outgoing {
+            Outgoing::Write(frame) => frame.to_vec()[7],
+            Outgoing::Close => panic!("closed"),
+        })
+        .collect();
+    assert_eq!(order, [0, 1, 2]);
+}

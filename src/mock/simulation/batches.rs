@@ -1,0 +1,155 @@
+//! What becomes of batches: they grow, take turns, are compressed, are cut up, and give their memory back.
+
+use super::*;
+
+/// What comes while a batch is under way waits for its answer, and goes together.
+#[test]
+fn a_batch_that_can_not_go_grows() {
+    let mut world = World::with_topic(1, 1, config().batch_size(1000));
+    let first = world.send(0, b"v");
+    world.core.faults.held[0] = true;
+    world.run_for(millis(10));
+    let rest: Vec<_> = (0..1000).map(|_| world.send(0, &[0; 100])).collect();
+    world.run_for(millis(10));
+    assert!(!first.is_done());
+    world.core.faults.held[0] = false;
+    world.run_until(MINUTE, |_| rest.iter().all(FutureRecordMetadata::is_done));
+    assert_eq!(world.requests(ApiKey::PRODUCE), 2);
+}
+
+/// B39: with room for one batch in a request, partitions take turns.
+#[test]
+fn partitions_of_a_node_take_turns() {
+    let config = config()
+        .batch_size(1000)
+        .batch_max_bytes(1000)
+        .max_request_size(1000)
+        .buffer_memory(6000)
+        .max_in_flight_requests_per_connection(1);
+    let mut world = World::with_topic(1, 3, config);
+    let mut sent = [0; 3];
+    for _ in 0..60 {
+        for (partition, sent) in sent.iter_mut().enumerate() {
+            world.send(partition, &[0; 600]);
+            *sent += 1;
+        }
+        world.run_for(millis(1));
+    }
+    let stored: Vec<_> = (0..3)
+        .map(|partition| world.core.cluster.partition_mut("t", partition).unwrap().log.next_offset())
+        .collect();
+    assert_eq!(stored, [61, 61, 61]);
+}
+
+#[test]
+fn memory_comes_back_when_everything_is_answered() {
+    let mut world = World::with_topic(1, 4, config());
+    for round in 0..50 {
+        let futures: Vec<_> =
+            (0..200).map(|number| world.send(number % 4, &vec![0; number * 7 + round])).collect();
+        world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
+        assert_eq!(world.accumulator.pool().used(), 0);
+    }
+}
+
+/// B02, B14, B15: cut up until it fits, order and content kept, few refusals, and flush waits for the parts.
+#[test]
+fn a_batch_that_is_refused_as_too_large_is_cut_up() {
+    for limit in [200, 1000, 30_000, 100_000] {
+        let mut world = World::with_topic(1, 3, config());
+        world.core.cluster.topics.get_mut("t").unwrap().max_message_bytes = limit;
+        world.core.faults.held[0] = true;
+        let mut futures = Vec::new();
+        for number in 0..30_000_u32 {
+            futures.push((number, world.send(number as usize % 3, &number.to_be_bytes())));
+            if number == 100 {
+                world.run_for(millis(1));
+            }
+        }
+        world.core.faults.held[0] = false;
+        world.run_until(MINUTE, |_| futures.iter().all(|(_, future)| future.is_done()));
+        for partition in 0..3 {
+            let log = &world.core.cluster.partition_mut("t", partition).unwrap().log;
+            let stored: Vec<_> =
+                log.records().unwrap().into_iter().skip(1).map(|record| record.value.unwrap()).collect();
+            let sent = futures.iter().filter(|(number, _)| *number as i32 % 3 == partition);
+            let sent: Vec<_> = sent.map(|(number, _)| number.to_be_bytes().to_vec()).collect();
+            assert!(stored == sent, "order or content changed");
+        }
+        for (number, future) in &futures {
+            assert_eq!(future.value().unwrap().offset(), i64::from(number / 3) + 1);
+        }
+        assert_eq!(world.accumulator.pool().used(), 0);
+        let refused = world.core.counts.refused;
+        assert!(refused < 20, "{refused} batches were refused to learn a limit of {limit}");
+    }
+}
+
+#[test]
+fn only_a_record_that_is_too_large_by_itself_fails() {
+    let mut world = World::with_topic(1, 1, config());
+    world.core.cluster.topics.get_mut("t").unwrap().max_message_bytes = 1000;
+    let futures: Vec<_> =
+        (0..50).map(|number| world.send(0, &vec![0; if number == 20 { 2000 } else { 100 }])).collect();
+    world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
+    for (number, future) in futures.iter().enumerate() {
+        assert_eq!(future.failed(), number == 20, "{number}");
+    }
+    let error = futures[20].exception().unwrap().to_string();
+    assert_eq!(
+        error,
+        "a broker refused a record for t-0 as too large: it takes 2070 bytes by itself; raise the topic's \
+         max.message.bytes (the broker's message.max.bytes) or send less at once"
+    );
+    assert_eq!(world.accumulator.pool().used(), 0);
+}
+
+#[test]
+fn every_codec_stores_what_was_sent_and_makes_it_smaller() {
+    for compression in [
+        "none",
+        "gzip",
+        "snappy",
+        "lz4",
+        #[cfg(feature = "zstd")]
+        "zstd",
+    ] {
+        let config = config().compression(compression.parse().unwrap()).batch_size(50_000);
+        let mut world = World::with_topic(1, 1, config);
+        world.core.faults.held[0] = true;
+        world.send(0, b"this one keeps the others waiting");
+        world.run_for(millis(1));
+        let value =
+            |number: u32| format!("{{\"user\":{},\"event\":\"click\",\"at\":{number}}}", number % 100);
+        let futures: Vec<_> = (0..20_000).map(|number| world.send(0, value(number).as_bytes())).collect();
+        world.core.faults.held[0] = false;
+        world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
+        let log = &world.core.cluster.partition_mut("t", 0).unwrap().log;
+        let stored = log.records().unwrap();
+        for (number, record) in (0..).zip(&stored[2..]) {
+            assert_eq!(record.value.as_deref(), Some(value(number).as_bytes()), "{compression}");
+        }
+        assert_eq!(stored.len(), 20_002);
+        let per_record = world.core.counts.bytes / 20_000;
+        assert!((compression == "none") == (per_record > 30), "{compression}: {per_record} bytes a record");
+        assert_eq!(world.accumulator.pool().used(), 0);
+    }
+}
+
+#[test]
+fn a_compressed_batch_that_is_too_large_is_cut_up_too() {
+    for compression in ["gzip", "lz4"] {
+        let mut world = World::with_topic(1, 1, config().compression(compression.parse().unwrap()));
+        world.core.cluster.topics.get_mut("t").unwrap().max_message_bytes = 3000;
+        world.core.faults.held[0] = true;
+        let mut random = fastrand::Rng::with_seed(5);
+        let values: Vec<Vec<u8>> =
+            (0..5000).map(|_| (0..40).map(|_| random.u8(b'a'..b'h')).collect()).collect();
+        let futures: Vec<_> = values.iter().map(|value| world.send(0, value)).collect();
+        world.core.faults.held[0] = false;
+        world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
+        let stored = world.core.cluster.partition_mut("t", 0).unwrap().log.records().unwrap();
+        assert!(stored[1..].iter().map(|record| record.value.as_ref().unwrap()).eq(&values), "{compression}");
+        assert!(world.core.counts.refused < 20, "{}", world.core.counts.refused);
+    }
+}
