@@ -1,6 +1,7 @@
 //! Keys and values that are more than bytes.
 #![cfg(feature = "mock")]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
+#![allow(clippy::disallowed_types, reason = "no model checker runs here")]
 
 use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};

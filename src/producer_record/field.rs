@@ -5,7 +5,6 @@ use std::fmt;
 
 /// A key or a value, borrowed.
 #[doc(hidden)]
-#[expect(clippy::exhaustive_enums, reason = "hidden, and matched on in one place")]
 pub enum Field<'a, T: ?Sized> {
     Bytes(&'a [u8]),
     /// For the producer's serializer.
