@@ -1,6 +1,7 @@
 //! `KafkaProducer`: what a program holds.
 
 mod bytes_producer;
+mod topic_wait;
 
 use std::fmt;
 use std::sync::Arc;

@@ -445,8 +445,8 @@ fn a_partition_that_is_stuck_does_not_stop_another() {
         let stuck = scope.spawn(|| std::iter::repeat_with(|| send(0)).find_map(Result::err));
         for _ in 0..10 {
             // Each time all of its own memory has come back, and somebody waits for it.
-            let last = (0..1000).map(|_| send(1).unwrap()).last();
-            last.unwrap().get(PATIENCE).unwrap();
+            let futures: Vec<_> = (0..1000).map(|_| send(1).unwrap()).collect();
+            futures[999].get(PATIENCE).unwrap();
         }
         producer.close(Duration::ZERO).unwrap_err();
         // It was blocked for want of memory.

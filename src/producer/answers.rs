@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::error::{Count, Error, ErrorKind};
 use crate::producer::batch::SealedBatch;
-use crate::producer::future::{BatchResult, TopicPartition};
 use crate::producer::outcome::{self, Verdict};
 use crate::producer::queue::PartitionQueue;
+use crate::producer::result::{BatchResult, TopicPartition};
 use crate::producer::sender::{A_MINUTE, Sender, UnderWay};
 use crate::protocol::{ProducePartitionResponse, ProduceResponse, Uuid};
 use crate::time::Instant;

@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::producer::buffer::{self, PooledBuffer};
-use crate::producer::future::{BatchResult, Completer, FutureRecordMetadata, ResultSlot, Sizes};
+use crate::producer::future::{FutureRecordMetadata, Sizes};
+use crate::producer::result::{BatchResult, Completer, ResultSlot};
 use crate::producer::unfinished::Unfinished;
 use crate::protocol::{Chunks, Segments};
 use crate::record::{

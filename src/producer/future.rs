@@ -1,343 +1,13 @@
-//! `FutureRecordMetadata`, and the slot behind it that all records of a batch share.
-//!
-//! ```text
-//!   Pending ──complete──▶ Stored │ Failed          once, by the owner of the Completer; its Drop is a completion too
-//!      └──────split─────▶ Split into other slots    the records have moved: ask there
-//! ```
+//! `FutureRecordMetadata`: one record's view of its batch's result.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::SharedMetadata;
-use crate::error::{Error, ErrorKind, Limit};
+use crate::error::{Error, ErrorKind};
 use crate::producer::callback;
-use crate::sync::{Condvar, Mutex};
-use crate::time::{Clock, Deadline};
-
-/// Where a batch goes: the part of a result that is known from the start.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct TopicPartition {
-    pub(crate) topic: Arc<str>,
-    pub(crate) partition: i32,
-}
-
-impl fmt::Display for TopicPartition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.topic, self.partition)
-    }
-}
-
-/// What the broker said of a batch.
-#[derive(Clone, Debug)]
-pub(crate) enum BatchResult {
-    Stored {
-        /// The offset of the first record; -1 where none is told (acks=0).
-        base_offset: i64,
-        /// The broker's own time, if the topic uses it (`message.timestamp.type=LogAppendTime`).
-        log_append_time: Option<i64>,
-    },
-    Failed(Error),
-}
-
-/// How it stands with a batch.
-enum Outcome {
-    Pending,
-    Done(BatchResult),
-    /// Refused as too large and cut up: each part with the index of its first record.
-    Split(Arc<[(u32, Arc<ResultSlot>)]>),
-}
-
-/// The result of one batch, shared by the futures of its records.
-pub(crate) struct ResultSlot {
-    place: Arc<TopicPartition>,
-    clock: Clock,
-    /// Of whose brokers a wait in vain tells.
-    metadata: Arc<SharedMetadata>,
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-struct State {
-    outcome: Outcome,
-    callbacks: Vec<(u32, Callback)>,
-    waiting: u32,
-    progress: Progress,
-    /// The records whose failure somebody has looked at.
-    looked_at: BTreeSet<u32>,
-}
-
-/// How far a batch has got, for those who wait in vain.
-#[derive(Clone, Default)]
-pub(crate) struct Progress {
-    /// As of the last time that somebody counted: while it grows nobody does.
-    pub(crate) records: u32,
-    /// A broker has it and has not answered yet.
-    pub(crate) under_way: bool,
-    /// What the last attempt ended with.
-    pub(crate) last_error: Option<Error>,
-}
-
-/// Takes the record's index in the batch it went out with, and the result of that.
-type Callback = Box<dyn FnOnce(u32, &BatchResult) + Send>;
-
-impl ResultSlot {
-    /// The slot, and the one right to complete it.
-    pub(crate) fn new(
-        place: Arc<TopicPartition>,
-        clock: Clock,
-        metadata: Arc<SharedMetadata>,
-    ) -> (Arc<Self>, Completer) {
-        let state = State {
-            outcome: Outcome::Pending,
-            callbacks: Vec::new(),
-            waiting: 0,
-            progress: Progress::default(),
-            looked_at: BTreeSet::new(),
-        };
-        let slot =
-            Arc::new(Self { place, clock, metadata, state: Mutex::new(state), changed: Condvar::new() });
-        (Arc::clone(&slot), Completer { slot: Some(slot) })
-    }
-
-    pub(crate) fn place(&self) -> &Arc<TopicPartition> {
-        &self.place
-    }
-
-    pub(crate) fn note_records(&self, records: u32) {
-        self.state.lock().progress.records = records;
-    }
-
-    pub(crate) fn note_attempt(&self) {
-        self.state.lock().progress.under_way = true;
-    }
-
-    pub(crate) fn note_failure(&self, error: &Error) {
-        let progress = &mut self.state.lock().progress;
-        progress.under_way = false;
-        progress.last_error = Some(error.clone());
-    }
-
-    /// How far it has got, all its parts taken together; `None` if it has a result.
-    pub(crate) fn progress(&self) -> Option<Progress> {
-        let parts = {
-            let state = self.state.lock();
-            match &state.outcome {
-                Outcome::Done(_) => return None,
-                Outcome::Pending => return Some(state.progress.clone()),
-                Outcome::Split(parts) => Arc::clone(parts),
-            }
-        };
-        let parts = parts.iter().filter_map(|(_, part)| part.progress());
-        parts.reduce(|first, next| Progress {
-            records: first.records + next.records,
-            under_way: first.under_way || next.under_way,
-            last_error: first.last_error.or(next.last_error),
-        })
-    }
-
-    /// How many of its records failed without anybody having looked, and why.
-    pub(crate) fn overlooked_failures(&self) -> Option<(u64, Error)> {
-        let state = self.state.lock();
-        match &state.outcome {
-            Outcome::Done(BatchResult::Failed(error)) => {
-                let overlooked =
-                    u64::from(state.progress.records).saturating_sub(state.looked_at.len() as u64);
-                (overlooked > 0).then(|| (overlooked, error.clone()))
-            }
-            _ => None,
-        }
-    }
-
-    /// The result of record `index`, with the index that it has in the batch it went out with.
-    fn wait(&self, mut index: u32, deadline: Deadline) -> Option<(u32, BatchResult)> {
-        let (mut slot, mut held) = (self, None);
-        loop {
-            let moved = {
-                let mut state = slot.state.lock();
-                loop {
-                    match &state.outcome {
-                        Outcome::Done(result) => {
-                            let result = result.clone();
-                            if matches!(result, BatchResult::Failed(_)) {
-                                state.looked_at.insert(index);
-                            }
-                            return Some((index, result));
-                        }
-                        Outcome::Split(parts) => break part_of(parts, &mut index),
-                        Outcome::Pending => {}
-                    }
-                    if deadline.has_passed(slot.clock.now()) {
-                        return None;
-                    }
-                    state.waiting += 1;
-                    state = slot.clock.wait(&slot.changed, state, deadline);
-                    state.waiting -= 1;
-                }
-            };
-            slot = held.insert(moved);
-        }
-    }
-
-    fn is_done(&self, mut index: u32) -> bool {
-        let (mut slot, mut held) = (self, None);
-        loop {
-            let moved = match &slot.state.lock().outcome {
-                Outcome::Pending => return false,
-                Outcome::Done(_) => return true,
-                Outcome::Split(parts) => part_of(parts, &mut index),
-            };
-            slot = held.insert(moved);
-        }
-    }
-
-    /// Runs `callback` on completion, or now, on this thread, if that has been.
-    ///
-    /// `sees_failure`: a callback that is only told of success has not looked at a failure.
-    fn on_completion(&self, mut index: u32, sees_failure: bool, callback: Callback) {
-        let (mut slot, mut held) = (self, None);
-        loop {
-            let mut state = slot.state.lock();
-            let moved = match &state.outcome {
-                Outcome::Split(parts) => part_of(parts, &mut index),
-                Outcome::Pending => {
-                    if sees_failure {
-                        state.looked_at.insert(index);
-                    }
-                    state.callbacks.push((index, callback));
-                    return;
-                }
-                Outcome::Done(result) => {
-                    let result = result.clone();
-                    if sees_failure {
-                        state.looked_at.insert(index);
-                    }
-                    drop(state);
-                    return run(callback, index, &result, &slot.place);
-                }
-            };
-            drop(state);
-            slot = held.insert(moved);
-        }
-    }
-
-    /// Why there is no answer after `value`.
-    #[cold]
-    fn timed_out(&self, value: Duration) -> Error {
-        let Self { place, metadata, .. } = self;
-        let Progress { under_way, last_error, .. } = self.progress().unwrap_or_default();
-        let how_far = match &last_error {
-            Some(error) => format!("; the last attempt: {error}"),
-            None if under_way => String::new(),
-            None => ", which has not been sent yet".to_owned(),
-        };
-        let asked = under_way.then_some((&*place.topic, place.partition));
-        let kind = ErrorKind::Timeout {
-            limit: Limit::Call,
-            value,
-            waited_for: format!("waiting for the answer to a record for {place}{how_far}"),
-            brokers: metadata.troubles(asked.into_iter()),
-        };
-        match last_error {
-            Some(error) => Error::with_source(kind, error),
-            None => Error::new(kind),
-        }
-    }
-
-    /// Lets every waiter look at the time again, for models in which time does not pass by itself.
-    #[cfg(any(loom, shuttle))]
-    pub(crate) fn nudge(&self) {
-        drop(self.state.lock());
-        self.changed.notify_all();
-    }
-}
-
-/// The part that record `index` has moved to, with its index there.
-fn part_of(parts: &[(u32, Arc<ResultSlot>)], index: &mut u32) -> Arc<ResultSlot> {
-    let at = parts.partition_point(|(first, _)| first <= index).saturating_sub(1);
-    let (first, slot) = &parts[at];
-    *index -= first;
-    Arc::clone(slot)
-}
-
-/// The right, and the duty, to complete a [`ResultSlot`]. Dropped without a result, on whatever way out of whatever
-/// function, it fails the slot: no future waits for ever for a batch that has been lost.
-pub(crate) struct Completer {
-    slot: Option<Arc<ResultSlot>>,
-}
-
-impl Completer {
-    /// Sets the result, releases who waits, then runs the callbacks.
-    pub(crate) fn complete(mut self, result: BatchResult, records: u32) {
-        self.settle(result, records);
-    }
-
-    /// Cuts the batch up into parts of so many records each: futures and callbacks move to the slots of those.
-    pub(crate) fn split(mut self, sizes: &[u32]) -> Vec<(Arc<ResultSlot>, Self)> {
-        let Some(slot) = self.slot.take() else { return Vec::new() };
-        let part = |records: &u32| {
-            let ResultSlot { place, clock, metadata, .. } = &*slot;
-            let (part, completer) = ResultSlot::new(Arc::clone(place), clock.clone(), Arc::clone(metadata));
-            part.note_records(*records);
-            (part, completer)
-        };
-        let parts: Vec<_> = sizes.iter().map(part).collect();
-        let firsts = sizes.iter().scan(0, |next, size| Some(std::mem::replace(next, *next + size)));
-        let table: Arc<[_]> = firsts.zip(parts.iter().map(|(part, _)| Arc::clone(part))).collect();
-        let mut state = slot.state.lock();
-        let (callbacks, looked_at) =
-            (std::mem::take(&mut state.callbacks), std::mem::take(&mut state.looked_at));
-        state.outcome = Outcome::Split(Arc::clone(&table));
-        drop(state);
-        // The parts can't be completed before they are handed out: no callback comes too late.
-        for (mut index, callback) in callbacks {
-            let part = part_of(&table, &mut index);
-            part.state.lock().callbacks.push((index, callback));
-        }
-        for mut index in looked_at {
-            part_of(&table, &mut index).state.lock().looked_at.insert(index);
-        }
-        slot.changed.notify_all();
-        parts
-    }
-
-    fn settle(&mut self, result: BatchResult, records: u32) {
-        let Some(slot) = self.slot.take() else { return };
-        let mut state = slot.state.lock();
-        state.outcome = Outcome::Done(result.clone());
-        state.progress.records = records;
-        let callbacks = std::mem::take(&mut state.callbacks);
-        let somebody_waits = state.waiting > 0;
-        drop(state);
-        if somebody_waits {
-            slot.changed.notify_all();
-        }
-        for (index, callback) in callbacks {
-            run(callback, index, &result, &slot.place);
-        }
-    }
-}
-
-impl Drop for Completer {
-    fn drop(&mut self) {
-        let what = "a batch was dropped without a result".to_owned();
-        self.settle(BatchResult::Failed(Error::new(ErrorKind::Bug { what }).maybe_written()), 1);
-    }
-}
-
-/// User code: it may panic, and it must not wait for the thread it runs on.
-fn run(callback: Callback, index: u32, result: &BatchResult, place: &TopicPartition) {
-    let _inside = callback::enter();
-    // What is thrown may itself panic when it is dropped, and so may the logger: a second panic, while the first one
-    // unwinds through the batches of a request, would end the process.
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| callback(index, result))) {
-        std::mem::forget(panic);
-        let told = || log::error!("a callback for {place} panicked; the producer goes on");
-        catch_unwind(told).unwrap_or_else(std::mem::forget);
-    }
-}
+use crate::producer::result::{BatchResult, ResultSlot, TopicPartition};
+use crate::time::Deadline;
 
 /// The result of one [`send`](crate::KafkaProducer::send): pending until the broker has answered, then for ever the
 /// same.
@@ -533,6 +203,9 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::client::SharedMetadata;
+    use crate::producer::result::Completer;
+    use crate::time::Clock;
 
     fn pending(clock: Clock) -> (FutureRecordMetadata, Completer) {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 3 });
@@ -593,7 +266,7 @@ mod tests {
         std::thread::scope(|scope| {
             let waiters: Vec<_> =
                 (0..8).map(|_| scope.spawn(|| future.get(None).unwrap().offset())).collect();
-            while future.slot.state.lock().waiting < 8 {
+            while future.slot.waiting() < 8 {
                 std::thread::yield_now();
             }
             completer.complete(STORED, 3);
@@ -665,7 +338,7 @@ mod tests {
                 .map(future)
                 .map(|future| scope.spawn(move || future.get(None).unwrap().offset()))
                 .collect();
-            while slot.state.lock().waiting < 10 {
+            while slot.waiting() < 10 {
                 std::thread::yield_now();
             }
             let stored = |base_offset| BatchResult::Stored { base_offset, log_append_time: None };

@@ -15,6 +15,7 @@ mod partitioner;
 mod queue;
 mod readiness;
 mod requests;
+mod result;
 mod sealing;
 mod sender;
 mod serializer;

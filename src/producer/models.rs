@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use crate::client::SharedMetadata;
 use crate::producer::buffer::{ReserveError, SimpleBufferPool};
-use crate::producer::future::{BatchResult, FutureRecordMetadata, ResultSlot, Sizes, TopicPartition};
+use crate::producer::future::{FutureRecordMetadata, Sizes};
 use crate::producer::inbox::Inbox;
+use crate::producer::result::{BatchResult, ResultSlot, TopicPartition};
 use crate::sync::{Condvar, Mutex, Wake};
 use crate::time::{Clock, Deadline, ManualClock};
 

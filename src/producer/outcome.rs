@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{BrokerTrouble, Certainty, Count, Error, ErrorKind, Limit};
 use crate::producer::batch::SealedBatch;
-use crate::producer::future::TopicPartition;
+use crate::producer::result::TopicPartition;
 use crate::protocol::{ErrorCode, ProducePartitionResponse};
 use crate::time::Instant;
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::producer::batch::{OpenBatch, SealedBatch};
-use crate::producer::future::TopicPartition;
+use crate::producer::result::TopicPartition;
 use crate::sync::Mutex;
 
 /// The batches of one partition, oldest first. Records are pushed at the back, batches popped at the front.

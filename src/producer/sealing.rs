@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind};
 use crate::producer::batch::{Encoding, OpenBatch, SealedBatch};
-use crate::producer::future::BatchResult;
 use crate::producer::queue::{Attention, Batch, PartitionQueue};
+use crate::producer::result::BatchResult;
 
 /// A batch that is away from its queue.
 pub(super) struct Sealing<'a> {

@@ -12,12 +12,12 @@ use crate::client::{ClientEvent, KafkaClient, Warnings};
 use crate::error::{Count, Error, ErrorKind};
 use crate::producer::batch::SealedBatch;
 use crate::producer::drain::Drain;
-use crate::producer::future::BatchResult;
 use crate::producer::inbox::Notices;
 use crate::producer::limits::SizeLimits;
 use crate::producer::outcome::Patience;
 use crate::producer::queue::PartitionQueue;
 use crate::producer::readiness::{Place, Readiness};
+use crate::producer::result::BatchResult;
 use crate::protocol::Uuid;
 use crate::time::{Backoff, Deadline, Instant};
 

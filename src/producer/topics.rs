@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::client::{ClusterMetadata, PartitionMetadata};
-use crate::producer::future::TopicPartition;
 use crate::producer::queue::PartitionQueue;
+use crate::producer::result::TopicPartition;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 
 /// A topic as `send` needs it.

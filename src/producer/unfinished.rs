@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::client::SharedMetadata;
 use crate::error::{BrokerTrouble, DeliveryReport, Error, PendingPartition};
-use crate::producer::future::{Progress, ResultSlot};
+use crate::producer::result::{Progress, ResultSlot};
 use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
 use crate::time::{Clock, Deadline};
 
@@ -233,7 +233,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
-    use crate::producer::future::{BatchResult, TopicPartition};
+    use crate::producer::result::{BatchResult, TopicPartition};
 
     fn fails(unfinished: &Unfinished, records: u32) {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
