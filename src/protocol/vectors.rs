@@ -218,7 +218,7 @@ fn hostile_bytes_do_not_panic() {
             let at = random.usize(..bytes.len());
             bytes[at] = *random.choice([0, 1, 0x7f, 0x80, 0xff, bytes[at].wrapping_add(1)].iter()).unwrap();
         }
-        accepted += usize::from(decode_everything(version, &bytes));
+        accepted += usize::from(in_proportion(&bytes, 0, || decode_everything(version, &bytes)));
     }
     assert!(accepted > inputs / 100, "only {accepted} inputs got anywhere, so this tests nothing");
 }
@@ -230,4 +230,13 @@ fn hostile_bytes_do_not_panic() {
 /// ```
 pub(crate) fn hostile_inputs(usually: usize) -> usize {
     std::env::var("KAFKA_PRODUCER_HOSTILE_INPUTS").map_or(usually, |inputs| inputs.parse().unwrap())
+}
+
+/// Runs `read` on hostile `input`: it may set aside 64 times as much as that, 64 KiB, and `more`.
+pub(crate) fn in_proportion<R>(input: &[u8], more: usize, read: impl FnOnce() -> R) -> R {
+    let mut result = None;
+    let taken = allocation_counter::measure(|| result = Some(read())).bytes_max;
+    let most = 64 * input.len() + (64 << 10) + more;
+    assert!(taken <= most as u64, "{taken} bytes were set aside for {} of input: {input:x?}", input.len());
+    result.unwrap()
 }
