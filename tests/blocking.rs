@@ -390,6 +390,7 @@ fn a_record_that_is_not_sent_comes_back() {
     assert!(text.ends_with(" of 8192 are in use; send outside of a callback, or try again later"), "{text}");
     let (result, time) = takes(|| producer.send_or_return(error.into_record()));
     assert!(result.unwrap_err().error().is_timeout() && time >= Duration::from_millis(100));
+    producer.close(Duration::ZERO).unwrap_err();
 }
 
 /// A loop over many records for a topic that is not there does not wait `max_block` for each of them.

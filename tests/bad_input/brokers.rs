@@ -143,6 +143,8 @@ fn a_dead_bootstrap_server_is_of_no_account_later() {
             cluster.address(0)
         )
     );
+    cluster.release_replies();
+    producer.close(PATIENCE).unwrap();
 }
 
 /// The bootstrap broker answers, and names a leader that can't be reached: whatever ends the wait says where the
@@ -200,6 +202,7 @@ fn advertised(host: &str, port: u16, seen: &str) {
              send less; {seen}"
         )
     );
+    producer.close(Duration::ZERO).unwrap_err();
 }
 
 #[test]
