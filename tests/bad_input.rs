@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_producer::mock::MockCluster;
+use kafka_producer::mock::{ApiKey, MockCluster};
 use kafka_producer::{ErrorKind, KafkaProducer, ProducerConfig, ProducerRecord};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -153,6 +153,22 @@ fn a_port_that_speaks_something_else() {
             )
         );
     }
+}
+
+/// KRaft's controllers answer ApiVersions, and know neither Metadata nor Produce.
+#[test]
+#[expect(clippy::reversed_empty_ranges, reason = "no version at all")]
+fn a_port_where_controllers_talk_to_each_other() {
+    let cluster = MockCluster::start(1);
+    cluster.limit_api(ApiKey::METADATA, 1..=0);
+    assert_eq!(
+        trouble(&cluster.bootstrap_servers(), "controller"),
+        format!(
+            "the time of 100ms ran out waiting for the first answer of a broker; last seen: {} (from bootstrap_servers) \
+             at Metadata: it does not know this request, as the cluster's controllers do not; name the port of a broker",
+            cluster.bootstrap_servers()
+        )
+    );
 }
 
 /// The bootstrap broker answers, and names a leader that can't be reached: the error says where its address came from.
