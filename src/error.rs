@@ -62,6 +62,7 @@ impl Error {
             ErrorKind::Timeout { .. }
             | ErrorKind::WouldBlock { .. }
             | ErrorKind::Network { .. }
+            | ErrorKind::RefusedWithBatch { .. }
             | ErrorKind::UnknownTopic { .. } => true,
             _ => false,
         }
@@ -80,7 +81,7 @@ impl Error {
     /// The code a broker answered with, if it was a broker that refused.
     pub fn broker_code(&self) -> Option<ErrorCode> {
         match self.kind() {
-            ErrorKind::Broker { code, .. } => Some(*code),
+            ErrorKind::Broker { code, .. } | ErrorKind::RefusedWithBatch { code, .. } => Some(*code),
             _ => None,
         }
     }
@@ -202,6 +203,15 @@ pub enum ErrorKind {
         /// The topic and partition, or what else it was about.
         about: String,
     },
+    /// A broker refused the record's batch because of other records in it; by itself this one may be stored.
+    RefusedWithBatch {
+        /// The broker's code for the batch.
+        code: ErrorCode,
+        /// Its own words about the first of the records that are to blame, if it gave any.
+        message: Option<String>,
+        /// The topic and partition.
+        about: String,
+    },
     /// A connection could not be made or was lost, and retrying was not allowed or not possible.
     Network {
         /// Where, at which step, and what happened.
@@ -293,6 +303,12 @@ impl fmt::Display for ErrorKind {
                     message.as_deref().unwrap_or(code.description())
                 )
             }
+            Self::RefusedWithBatch { code, message, about } => write!(
+                f,
+                "a broker answered {code} for {about}, because of another record in the same batch; send this one again: \
+                 {}",
+                message.as_deref().unwrap_or(code.description())
+            ),
             Self::Network { trouble } => trouble.fmt(f),
             Self::UnsupportedVersion { api, ours, theirs, address } => {
                 write!(f, "{address} does not speak {api} in versions {} to {}", ours.0, ours.1)?;

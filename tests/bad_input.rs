@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_producer::mock::{ApiKey, MockCluster};
-use kafka_producer::{ErrorKind, KafkaProducer, ProducerConfig, ProducerRecord};
+use kafka_producer::{Certainty, ErrorKind, KafkaProducer, ProducerConfig, ProducerRecord};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const MILLI: Duration = Duration::from_millis(1);
@@ -88,15 +88,12 @@ fn configurations_that_can_not_work() {
     }
 }
 
-/// The first trouble with `servers` that `says` recognizes, as a waiting caller is told of it.
+/// The first trouble with `servers` that says `says`, as a waiting caller is told of it.
 fn trouble(servers: &str, says: &str) -> String {
     let producer = config(servers).build().unwrap();
-    loop {
-        let error = producer.wait_connected(Duration::from_millis(100)).unwrap_err().to_string();
-        if error.contains(says) {
-            return error;
-        }
-    }
+    let mut errors = (0..100).map(|_| producer.wait_connected(100 * MILLI).unwrap_err().to_string());
+    let found = errors.find(|error| error.contains(says));
+    found.unwrap_or_else(|| panic!("for ten seconds nothing was said of {says}"))
 }
 
 #[test]
@@ -231,6 +228,48 @@ fn timeouts_of_nothing_and_of_for_ever() {
     producer.close(Duration::MAX).unwrap();
     producer.close(Duration::ZERO).unwrap();
     assert!(producer.send(ProducerRecord::to("t").value("v")).unwrap_err().is_closed());
+}
+
+/// A batch is refused as a whole: each of its records learns whether it was to blame (the texts are a real broker's, see
+/// `real_bad_input.rs`), and what is in another partition's batch is stored.
+#[test]
+fn records_without_a_key_where_keys_are_needed() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 2);
+    cluster.set_compacted("t");
+    let producer = config(&cluster.bootstrap_servers()).linger(PATIENCE).build().unwrap();
+    let send = |partition, key: Option<&str>| {
+        let record = ProducerRecord::to("t").partition(partition).value("v");
+        producer.send(if let Some(key) = key { record.key(key) } else { record }).unwrap()
+    };
+    let (good, bad, elsewhere) = (send(0, Some("k")), send(0, None), send(1, Some("k")));
+    let (tell, told) = std::sync::mpsc::channel();
+    good.add_errback(move |error| tell.send(error.to_string()).unwrap());
+    let flushed = producer.flush(PATIENCE).unwrap_err();
+    let words = "Compacted topic cannot accept message without key in topic partition t-0";
+    assert_eq!(
+        flushed.to_string(),
+        format!(
+            "1 records failed, the first because a broker answered INVALID_RECORD (87) for t-0: One or more records have \
+             been rejected due to 1 record errors in total, and only showing the first three errors at most: \
+             [RecordError(batchIndex=1, message='{words}')]"
+        )
+    );
+    assert_eq!(elsewhere.get(Duration::ZERO).unwrap().offset(), 0);
+    let bad = bad.get(Duration::ZERO).unwrap_err();
+    assert_eq!(bad.to_string(), format!("a broker answered INVALID_RECORD (87) for t-0: {words}"));
+    assert!(!bad.is_retriable());
+    let good = good.get(Duration::ZERO).unwrap_err();
+    assert_eq!(
+        good.to_string(),
+        format!(
+            "a broker answered INVALID_RECORD (87) for t-0, because of another record in the same batch; send this one \
+             again: {words}"
+        )
+    );
+    assert_eq!(told.recv(), Ok(good.to_string()));
+    assert!(good.is_retriable() && good.broker_code() == bad.broker_code());
+    assert!([good, bad].iter().all(|error| error.certainty() == Certainty::NotWritten));
 }
 
 /// The texts of the times of nothing, and of what comes too late.

@@ -104,6 +104,7 @@ impl Sender {
                 Some(BatchResult::Stored { base_offset, log_append_time })
             }
             Verdict::Fail(error) => Some(BatchResult::Failed(error)),
+            Verdict::Blame(error, blamed) => Some(BatchResult::Refused { error, blamed }),
             Verdict::Retry { error, maybe_written } => {
                 log::debug!("attempt {} for {} failed: {error}", batch.attempts(), queue.place());
                 batch.attempt_failed(error, maybe_written);

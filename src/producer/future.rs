@@ -11,8 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Limit};
+use crate::error::{Certainty, Error, ErrorKind, Limit};
 use crate::producer::callback;
+use crate::protocol::RecordError;
 use crate::sync::{Condvar, Mutex};
 use crate::time::{Clock, Deadline};
 
@@ -39,6 +40,20 @@ pub(crate) enum BatchResult {
         log_append_time: Option<i64>,
     },
     Failed(Error),
+    /// Refused as a whole, because of some of its records: those that the broker names.
+    Refused {
+        error: Error,
+        blamed: Arc<[RecordError]>,
+    },
+}
+
+impl BatchResult {
+    fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Stored { .. } => None,
+            Self::Failed(error) | Self::Refused { error, .. } => Some(error),
+        }
+    }
 }
 
 /// How it stands with a batch.
@@ -91,7 +106,8 @@ impl ResultSlot {
     pub(crate) fn overlooked_failures(&self) -> Option<(u64, Error)> {
         let state = self.state.lock();
         match &state.outcome {
-            Outcome::Done(BatchResult::Failed(error)) => {
+            Outcome::Done(result) => {
+                let error = result.error()?;
                 let overlooked = u64::from(state.records).saturating_sub(state.looked_at.len() as u64);
                 (overlooked > 0).then(|| (overlooked, error.clone()))
             }
@@ -109,7 +125,7 @@ impl ResultSlot {
                     match &state.outcome {
                         Outcome::Done(result) => {
                             let result = result.clone();
-                            if matches!(result, BatchResult::Failed(_)) {
+                            if result.error().is_some() {
                                 state.looked_at.insert(index);
                             }
                             return Some((index, result));
@@ -392,6 +408,7 @@ fn metadata(
 ) -> Result<RecordMetadata, Error> {
     match result {
         BatchResult::Failed(error) => Err(error.clone()),
+        BatchResult::Refused { error, blamed } => Err(own_error(error, index, blamed)),
         BatchResult::Stored { base_offset, log_append_time } => Ok(RecordMetadata {
             place,
             offset: if *base_offset < 0 { -1 } else { base_offset.wrapping_add(i64::from(index)) },
@@ -399,6 +416,25 @@ fn metadata(
             sizes,
         }),
     }
+}
+
+/// What a refused batch means to one of its records: its own fault, or that of another (KIP-467).
+fn own_error(error: &Error, index: u32, blamed: &[RecordError]) -> Error {
+    let ErrorKind::Broker { code, message, about } = error.kind() else { return error.clone() };
+    let (code, about) = (*code, about.clone());
+    let own = blamed.iter().find(|blamed| u32::try_from(blamed.batch_index) == Ok(index));
+    let kind = match (own, blamed.first()) {
+        (None, Some(other)) => {
+            let message = other.message.clone().or_else(|| message.clone());
+            ErrorKind::RefusedWithBatch { code, message, about }
+        }
+        (own, _) => {
+            let message = own.and_then(|own| own.message.clone()).or_else(|| message.clone());
+            ErrorKind::Broker { code, message, about }
+        }
+    };
+    let own = Error::new(kind);
+    if error.certainty() == Certainty::MaybeWritten { own.maybe_written() } else { own }
 }
 
 impl fmt::Debug for FutureRecordMetadata {
