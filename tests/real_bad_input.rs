@@ -310,6 +310,8 @@ fn a_quota() {
     let producer = config(&cluster.bootstrap_servers())
         .client_id("slowcoach")
         .batch_size(BATCH)
+        // Else one batch would take in all that comes while it waits.
+        .batch_max_bytes(BATCH)
         .request_timeout(SECOND)
         .build()
         .unwrap();
