@@ -45,10 +45,10 @@ fn producer(cluster: &Cluster) -> KafkaProducer {
     config(&cluster.bootstrap_servers()).build().unwrap()
 }
 
-/// The values that a partition holds, in their order.
+/// The values that a partition holds, in their order; by a stranger's decoder, since a JVM for each would take its time.
 fn values(cluster: &Cluster, topic: &str, partition: i32) -> Vec<String> {
-    let records = cluster.read_back(topic).into_iter().filter(|record| record.partition == partition);
-    records.map(|record| String::from_utf8(record.value.unwrap()).unwrap()).collect()
+    let records = cluster.fetch(topic, partition).into_iter().flat_map(|batch| batch.records);
+    records.map(|record| String::from_utf8(record.value.unwrap().to_vec()).unwrap()).collect()
 }
 
 fn print(what: &str, error: &Error) {
@@ -103,7 +103,8 @@ fn a_topic_that_is_made_anew() {
     let after = send("after");
     assert_eq!(between.get(PATIENCE).unwrap().offset(), 0);
     assert_eq!(after.get(PATIENCE).unwrap().offset(), 1);
-    assert_eq!(values(&cluster, "phoenix", 0), ["between", "after"]);
+    let read: Vec<_> = cluster.read_back("phoenix").into_iter().map(|record| record.value.unwrap()).collect();
+    assert_eq!(read, [&b"between"[..], b"after"]);
 }
 
 #[test]
@@ -232,9 +233,10 @@ fn records_that_the_topic_does_not_take() {
 
 #[test]
 fn too_few_replicas() {
-    let mut cluster = Cluster::builder(3).quick_failover().start();
+    let mut cluster = Cluster::start(3);
     cluster.create_topic_on("safe", &[&[1, 2, 3]], &[("min.insync.replicas", "3")]);
-    cluster.kill_node(3);
+    // Not killed: that would be noticed after nine seconds, and sooner only where a busy node is taken for a dead one.
+    cluster.stop_node(3);
     cluster.wait_for_partition("safe", 0, |state| state.isr.len() == 2);
     let producer = config(&cluster.address(1).to_string())
         .request_timeout(SECOND)
@@ -249,7 +251,7 @@ fn too_few_replicas() {
     assert!(matches!(error.kind(), ErrorKind::Timeout { limit: Limit::DeliveryTimeout, .. }), "{error:?}");
     assert!(error.to_string().contains("NOT_ENOUGH_REPLICAS (19) for safe-0"), "{error}");
     assert_eq!(error.certainty(), Certainty::NotWritten);
-    assert_eq!(cluster.read_back("safe"), []);
+    assert!(values(&cluster, "safe", 0).is_empty());
 }
 
 /// The broker creates no topics, and then stops answering.
@@ -303,7 +305,7 @@ fn a_broker_that_creates_nothing_and_then_freezes() {
 fn a_quota() {
     const QUOTA: usize = 100_000;
     const BATCH: usize = 300_000;
-    const COUNT: i64 = 60;
+    const COUNT: i64 = 45;
     let cluster = shared();
     cluster.limit_producer("slowcoach", QUOTA as f64);
     cluster.create_topic("slow", 1, 1, &[]);
