@@ -70,6 +70,7 @@ impl Error {
             | ErrorKind::BufferExhausted { .. }
             | ErrorKind::WouldBlock { .. }
             | ErrorKind::Network { .. }
+            | ErrorKind::RefusedWithBatch { .. }
             | ErrorKind::UnknownTopic { .. } => true,
             _ => false,
         }
@@ -89,7 +90,7 @@ impl Error {
     /// The code a broker answered with, if it was a broker that refused.
     pub fn broker_code(&self) -> Option<ErrorCode> {
         match self.kind() {
-            ErrorKind::Broker { code, .. } => Some(*code),
+            ErrorKind::Broker { code, .. } | ErrorKind::RefusedWithBatch { code, .. } => Some(*code),
             ErrorKind::RetriesUsedUp { last, .. } => last.broker_code(),
             _ => None,
         }

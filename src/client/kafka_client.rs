@@ -293,7 +293,11 @@ impl KafkaClient {
             Ok(version) => version,
             Err(error) => {
                 self.metadata.failed(now, &mut self.random);
-                return self.fail(id, Stage::Metadata, error.to_string(), now);
+                let cause = match error.kind() {
+                    ErrorKind::UnsupportedVersion { theirs: None, .. } => NO_BROKER.to_owned(),
+                    _ => error.to_string(),
+                };
+                return self.fail(id, Stage::Metadata, cause, now);
             }
         };
         let request = self.metadata.request(now);
@@ -306,6 +310,10 @@ impl KafkaClient {
         self.publish_troubles();
     }
 }
+
+/// KRaft's controllers speak on ports of their own, and answer ApiVersions there.
+const NO_BROKER: &str =
+    "it does not know this request, as the cluster's controllers do not; name the port of a broker";
 
 pub(super) fn stage_of(connection: &Connection) -> Stage {
     match connection.oldest() {

@@ -123,6 +123,15 @@ pub enum ErrorKind {
         /// The topic and partition, or what else it was about.
         about: String,
     },
+    /// A broker refused the record's batch because of other records in it; by itself this one may be stored.
+    RefusedWithBatch {
+        /// The broker's code for the batch.
+        code: ErrorCode,
+        /// Its own words about the first of the records that are to blame, if it gave any.
+        message: Option<String>,
+        /// The topic and partition.
+        about: String,
+    },
     /// A connection could not be made or was lost: what an attempt ended with, as told by
     /// [`RetriesUsedUp`](Self::RetriesUsedUp), or by the source of a time-out.
     Network {
@@ -233,6 +242,12 @@ impl fmt::Display for ErrorKind {
                     message.as_deref().unwrap_or(code.description())
                 )
             }
+            Self::RefusedWithBatch { code, message, about } => write!(
+                f,
+                "a broker answered {code} for {about}, because of another record in the same batch; send this one again: \
+                 {}",
+                message.as_deref().unwrap_or(code.description())
+            ),
             Self::Network { trouble } => trouble.fmt(f),
             Self::UnsupportedVersion { api, ours, theirs, address } => {
                 write!(f, "{address} does not speak {api} in versions {} to {}", ours.0, ours.1)?;

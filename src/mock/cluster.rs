@@ -42,6 +42,8 @@ pub(super) struct Topic {
     pub(super) partitions: Vec<Partition>,
     /// The largest batch, in bytes (`max.message.bytes`).
     pub(super) max_message_bytes: usize,
+    /// Every record must have a key (`cleanup.policy=compact`).
+    pub(super) compacted: bool,
 }
 
 pub(super) struct Partition {
@@ -92,7 +94,7 @@ impl Cluster {
             log: PartitionLog::default(),
         };
         let partitions = (0..partitions).map(partition).collect();
-        let topic = Topic { id, partitions, max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES };
+        let topic = Topic { id, partitions, max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES, compacted: false };
         self.topics.insert(name.to_owned(), topic);
         self.names.insert(id, name.to_owned());
     }

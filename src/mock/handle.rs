@@ -166,6 +166,18 @@ impl MockCluster {
         known.unwrap_or_else(|| panic!("there is no topic {topic}")).max_message_bytes = bytes;
     }
 
+    /// Refuses batches of the topic with records without a key, as brokers do where `cleanup.policy` is `compact`.
+    /// Nothing is compacted.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such topic.
+    pub fn set_compacted(&self, topic: &str) {
+        let mut core = self.shared.core.lock();
+        let known = core.cluster.topics.get_mut(topic);
+        known.unwrap_or_else(|| panic!("there is no topic {topic}")).compacted = true;
+    }
+
     /// Makes `broker` the leader of a partition, in a new leader epoch. The records stay.
     pub fn set_leader(&self, topic: &str, partition: i32, broker: usize) {
         assert!(broker < self.ports.len(), "there is no broker {broker}");

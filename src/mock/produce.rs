@@ -9,7 +9,8 @@ use crate::mock::metadata::{HOST, node_id};
 use crate::mock::{Counts, log::PartitionLog};
 use crate::protocol::{
     DecodeError, DecodeErrorKind, ErrorCode, LeaderIdAndEpoch, Message, NodeEndpoint,
-    ProducePartitionResponse, ProduceRequest, ProduceResponse, ProduceTopicResponse, Reader, Uuid,
+    ProducePartitionResponse, ProduceRequest, ProduceResponse, ProduceTopicResponse, Reader, RecordError,
+    Uuid,
 };
 use crate::record::{BatchErrorKind, BatchHeader, RawBatch, split_batches};
 
@@ -39,11 +40,13 @@ struct ProducePartition<'a> {
 struct Refusal {
     code: ErrorCode,
     message: Option<String>,
+    /// The records that are to blame, where not all are.
+    blamed: Vec<RecordError>,
 }
 
 impl Refusal {
     fn new(code: ErrorCode, message: impl Into<Option<String>>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), blamed: Vec::new() }
     }
 }
 
@@ -208,7 +211,7 @@ fn append(
         let unknown = if by_id { ErrorCode::UNKNOWN_TOPIC_ID } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION };
         return refuse(unknown);
     };
-    let max_message_bytes = known.max_message_bytes;
+    let (max_message_bytes, compacted) = (known.max_message_bytes, known.compacted);
     let place = usize::try_from(partition.index).ok().and_then(|index| known.partitions.get_mut(index));
     let Some(Partition { leader, leader_epoch, log }) = place else {
         return refuse(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
@@ -227,10 +230,13 @@ fn append(
     }
     let batch = match &partition.batch {
         Ok(batch) => batch,
-        Err(Refusal { code, message }) => return Err((Refusal::new(*code, message.clone()), None)),
+        Err(Refusal { code, message, .. }) => return Err((Refusal::new(*code, message.clone()), None)),
     };
     if batch.bytes.len() > max_message_bytes {
         return refuse(ErrorCode::MESSAGE_TOO_LARGE);
+    }
+    if compacted {
+        check_keys(batch, name, partition.index).map_err(|refusal| (refusal, None))?;
     }
     let base_offset = store(log, batch, counting);
     counts.batches += 1;
@@ -242,6 +248,36 @@ fn append(
     }
 }
 
+/// A compacted topic's rule, in the words of a real broker.
+fn check_keys(batch: &RawBatch<'_>, topic: &str, partition: i32) -> Result<(), Refusal> {
+    // Brokers know every codec; this build need not.
+    let records = batch.decode().map(|decoded| decoded.records).unwrap_or_default();
+    let why =
+        format!("Compacted topic cannot accept message without key in topic partition {topic}-{partition}");
+    let keyless = records.iter().filter(|record| record.key.is_none());
+    let blamed: Vec<RecordError> = keyless
+        .map(|record| RecordError {
+            batch_index: record.offset_delta,
+            message: Some(why.clone()),
+            ..Default::default()
+        })
+        .collect();
+    if blamed.is_empty() {
+        return Ok(());
+    }
+    let told = blamed
+        .iter()
+        .take(3)
+        .map(|record| format!("RecordError(batchIndex={}, message='{why}')", record.batch_index));
+    let message = format!(
+        "One or more records have been rejected due to {} record errors in total, and only showing the first three \
+         errors at most: [{}]",
+        blamed.len(),
+        told.collect::<Vec<_>>().join(", ")
+    );
+    Err(Refusal { code: ErrorCode::INVALID_RECORD, message: Some(message), blamed })
+}
+
 fn store(log: &mut PartitionLog, batch: &RawBatch<'_>, counting: bool) -> i64 {
     if counting { log.count(&batch.header) } else { log.append(&batch.header, batch.bytes) }
 }
@@ -251,10 +287,11 @@ fn partition_response(index: i32, outcome: Outcome) -> ProducePartitionResponse 
         Ok(base_offset) => {
             ProducePartitionResponse { index, base_offset, log_start_offset: 0, ..Default::default() }
         }
-        Err((Refusal { code, message }, leader)) => ProducePartitionResponse {
+        Err((Refusal { code, message, blamed }, leader)) => ProducePartitionResponse {
             index,
             error_code: code,
             base_offset: -1,
+            record_errors: blamed,
             error_message: message,
             current_leader: leader.unwrap_or_default(),
             ..Default::default()

@@ -108,6 +108,7 @@ impl Sender {
                 Some(BatchResult::Stored { base_offset, log_append_time })
             }
             Verdict::Fail(error) => Some(BatchResult::Failed(error)),
+            Verdict::Blame(error, blamed) => Some(BatchResult::Refused { error, blamed }),
             Verdict::Retry { error, maybe_written } => {
                 self.warn_of_refusal(batch.attempts(), queue.place(), &error, now);
                 batch.attempt_failed(error, maybe_written);
@@ -126,12 +127,13 @@ impl Sender {
                 self.readiness.back_off(index, now + delay);
                 self.drain.put_back(&queue, batch);
             }
-            Some(BatchResult::Failed(error)) => {
-                let records = batch.records();
-                batch.complete(BatchResult::Failed(error.clone()));
-                self.warn_of_loss(records, &error, now);
+            Some(result) => {
+                let (records, loss) = (batch.records(), result.error().cloned());
+                batch.complete(result);
+                if let Some(error) = loss {
+                    self.warn_of_loss(records, &error, now);
+                }
             }
-            Some(stored) => batch.complete(stored),
         }
         self.attempt_is_over(index, &queue, now);
     }

@@ -333,6 +333,9 @@ impl SealedBatch {
     pub(crate) fn complete(self, result: BatchResult) {
         let result = match result {
             BatchResult::Failed(error) if self.maybe_written => BatchResult::Failed(error.maybe_written()),
+            BatchResult::Refused { error, blamed } if self.maybe_written => {
+                BatchResult::Refused { error: error.maybe_written(), blamed }
+            }
             result => result,
         };
         // Memory first: who waits for it should not wait for callbacks.

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Certainty, Error, ErrorKind};
 use crate::producer::callback;
 use crate::producer::result::{BatchResult, ResultSlot, TopicPartition};
+use crate::protocol::RecordError;
 use crate::time::Deadline;
 
 /// The result of one [`send`](crate::KafkaProducer::send): pending until the broker has answered, then for ever the
@@ -137,6 +138,7 @@ fn metadata(
 ) -> Result<RecordMetadata, Error> {
     match result {
         BatchResult::Failed(error) => Err(error.clone()),
+        BatchResult::Refused { error, blamed } => Err(own_error(error, index, blamed)),
         BatchResult::Stored { base_offset, log_append_time } => Ok(RecordMetadata {
             place,
             offset: if *base_offset < 0 { -1 } else { base_offset.wrapping_add(i64::from(index)) },
@@ -144,6 +146,22 @@ fn metadata(
             sizes,
         }),
     }
+}
+
+/// What a refused batch means to one of its records: its own fault, or that of another (KIP-467).
+fn own_error(error: &Error, index: u32, blamed: &[RecordError]) -> Error {
+    let ErrorKind::Broker { code, message, about } = error.kind() else { return error.clone() };
+    let (code, about) = (*code, about.clone());
+    let place = |blamed: &RecordError| i64::from(blamed.batch_index);
+    let own = blamed.binary_search_by_key(&i64::from(index), place).ok().and_then(|at| blamed.get(at));
+    let words = own.or(blamed.first()).and_then(|blamed| blamed.message.clone());
+    let message = words.or_else(|| message.clone());
+    let kind = match own {
+        Some(_) => ErrorKind::Broker { code, message, about },
+        None => ErrorKind::RefusedWithBatch { code, message, about },
+    };
+    let own = Error::new(kind);
+    if error.certainty() == Certainty::MaybeWritten { own.maybe_written() } else { own }
 }
 
 impl fmt::Debug for FutureRecordMetadata {

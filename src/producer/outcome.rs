@@ -1,11 +1,12 @@
 //! What a broker's answer, or the lack of one, means for a batch: the only place that decides.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{BrokerTrouble, Certainty, Count, Error, ErrorKind, Limit};
 use crate::producer::batch::SealedBatch;
 use crate::producer::result::TopicPartition;
-use crate::protocol::{ErrorCode, ProducePartitionResponse};
+use crate::protocol::{ErrorCode, ProducePartitionResponse, RecordError};
 use crate::time::Instant;
 
 /// When a batch is given up.
@@ -26,6 +27,8 @@ pub(crate) enum Verdict {
         maybe_written: bool,
     },
     Fail(Error),
+    /// Some of its records are to blame, by the broker's own words, in the order of the batch.
+    Blame(Error, Arc<[RecordError]>),
 }
 
 /// Of an answer that names the batch.
@@ -40,6 +43,11 @@ pub(crate) fn answered(answer: &ProducePartitionResponse, place: &TopicPartition
     match code.is_retriable() {
         true => Verdict::Retry { error, maybe_written },
         false if maybe_written => Verdict::Fail(error.maybe_written()),
+        false if !answer.record_errors.is_empty() => {
+            let mut blamed: Arc<[RecordError]> = answer.record_errors.as_slice().into();
+            Arc::make_mut(&mut blamed).sort_by_key(|blamed| blamed.batch_index);
+            Verdict::Blame(error, blamed)
+        }
         false => Verdict::Fail(error),
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::client::SharedMetadata;
 use crate::error::{Error, ErrorKind, Limit};
 use crate::producer::callback;
+use crate::protocol::RecordError;
 use crate::sync::{Condvar, Mutex};
 use crate::time::{Clock, Deadline};
 
@@ -40,6 +41,20 @@ pub(crate) enum BatchResult {
         log_append_time: Option<i64>,
     },
     Failed(Error),
+    /// Refused as a whole, because of some of its records: those that the broker names, by their place in the batch.
+    Refused {
+        error: Error,
+        blamed: Arc<[RecordError]>,
+    },
+}
+
+impl BatchResult {
+    pub(super) fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Stored { .. } => None,
+            Self::Failed(error) | Self::Refused { error, .. } => Some(error),
+        }
+    }
 }
 
 /// How it stands with a batch.
@@ -142,7 +157,8 @@ impl ResultSlot {
     pub(crate) fn overlooked_failures(&self) -> Option<(u64, Error)> {
         let state = self.state.lock();
         match &state.outcome {
-            Outcome::Done(BatchResult::Failed(error)) => {
+            Outcome::Done(result) => {
+                let error = result.error()?;
                 let overlooked =
                     u64::from(state.progress.records).saturating_sub(state.looked_at.len() as u64);
                 (overlooked > 0).then(|| (overlooked, error.clone()))
@@ -161,7 +177,7 @@ impl ResultSlot {
                     match &state.outcome {
                         Outcome::Done(result) => {
                             let result = result.clone();
-                            if matches!(result, BatchResult::Failed(_)) {
+                            if result.error().is_some() {
                                 state.looked_at.insert(index);
                             }
                             return Some((index, result));

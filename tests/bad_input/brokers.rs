@@ -4,20 +4,17 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, ToSocketAddrs};
 use std::time::Duration;
 
-use kafka_producer::mock::MockCluster;
+use kafka_producer::mock::{ApiKey, MockCluster};
 use kafka_producer::{ErrorKind, ProducerRecord};
 
 use crate::{MILLI, PATIENCE, config, nobody_listens_here, refused};
 
-/// The first trouble with `servers` that `says` recognizes, as a waiting caller is told of it.
+/// The first trouble with `servers` that says `says`, as a waiting caller is told of it.
 fn trouble(servers: &str, says: &str) -> String {
     let producer = config(servers).build().unwrap();
-    loop {
-        let error = producer.wait_connected(Duration::from_millis(100)).unwrap_err().to_string();
-        if error.contains(says) {
-            return error;
-        }
-    }
+    let mut errors = (0..100).map(|_| producer.wait_connected(100 * MILLI).unwrap_err().to_string());
+    let found = errors.find(|error| error.contains(says));
+    found.unwrap_or_else(|| panic!("for ten seconds nothing was said of {says}"))
 }
 
 #[test]
@@ -145,6 +142,22 @@ fn a_dead_bootstrap_server_is_of_no_account_later() {
     );
     cluster.release_replies();
     producer.close(PATIENCE).unwrap();
+}
+
+/// KRaft's controllers answer ApiVersions, and know neither Metadata nor Produce.
+#[test]
+#[expect(clippy::reversed_empty_ranges, reason = "no version at all")]
+fn a_port_where_controllers_talk_to_each_other() {
+    let cluster = MockCluster::start(1);
+    cluster.limit_api(ApiKey::METADATA, 1..=0);
+    assert_eq!(
+        trouble(&cluster.bootstrap_servers(), "controller"),
+        format!(
+            "the time of 100ms ran out waiting for the first answer of a broker; last seen: {} (from bootstrap_servers) \
+             at Metadata: it does not know this request, as the cluster's controllers do not; name the port of a broker",
+            cluster.bootstrap_servers()
+        )
+    );
 }
 
 /// The bootstrap broker answers, and names a leader that can't be reached: whatever ends the wait says where the

@@ -1,7 +1,9 @@
 //! Records, topics and partitions that can't be.
 
+use std::time::Duration;
+
 use kafka_producer::mock::MockCluster;
-use kafka_producer::{ErrorCode, ProducerRecord};
+use kafka_producer::{Certainty, ErrorCode, ProducerRecord};
 
 use crate::{MILLI, PATIENCE, config};
 
@@ -193,4 +195,44 @@ fn a_partitioner_that_panics_takes_nothing_with_it() {
     }
     assert_eq!(producer.send(ProducerRecord::to("t").value("v")).unwrap().get(PATIENCE).unwrap().offset(), 0);
     producer.close(PATIENCE).unwrap();
+}
+/// A batch is refused as a whole: each of its records learns whether it was to blame (the texts are a real broker's, see
+/// `real_bad_input.rs`), and what is in another partition's batch is stored.
+#[test]
+fn records_without_a_key_where_keys_are_needed() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 2);
+    cluster.set_compacted("t");
+    let producer = config(&cluster.bootstrap_servers()).linger(PATIENCE).build().unwrap();
+    let send = |partition, key: Option<&str>| {
+        producer.send(ProducerRecord::to("t").partition(partition).key(key).value("v")).unwrap()
+    };
+    let (good, bad, elsewhere) = (send(0, Some("k")), send(0, None), send(1, Some("k")));
+    let (tell, told) = std::sync::mpsc::channel();
+    good.add_errback(move |error| tell.send(error.to_string()).unwrap());
+    let flushed = producer.flush(PATIENCE).unwrap_err();
+    let words = "Compacted topic cannot accept message without key in topic partition t-0";
+    assert_eq!(
+        flushed.to_string(),
+        format!(
+            "1 record failed, the first because a broker answered INVALID_RECORD (87) for t-0: One or more records have \
+             been rejected due to 1 record errors in total, and only showing the first three errors at most: \
+             [RecordError(batchIndex=1, message='{words}')]"
+        )
+    );
+    assert_eq!(elsewhere.get(Duration::ZERO).unwrap().offset(), 0);
+    let bad = bad.get(Duration::ZERO).unwrap_err();
+    assert_eq!(bad.to_string(), format!("a broker answered INVALID_RECORD (87) for t-0: {words}"));
+    assert!(!bad.is_retriable());
+    let good = good.get(Duration::ZERO).unwrap_err();
+    assert_eq!(
+        good.to_string(),
+        format!(
+            "a broker answered INVALID_RECORD (87) for t-0, because of another record in the same batch; send this one \
+             again: {words}"
+        )
+    );
+    assert_eq!(told.recv(), Ok(good.to_string()));
+    assert!(good.is_retriable() && good.broker_code() == bad.broker_code());
+    assert!([good, bad].iter().all(|error| error.certainty() == Certainty::NotWritten));
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
 };
@@ -10,8 +12,8 @@ use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListO
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::MetadataResponsePartition;
 use kafka_protocol::messages::{
-    BrokerId, CreateTopicsRequest, DeleteTopicsRequest, ListOffsetsRequest, MetadataRequest,
-    MetadataResponse, TopicName,
+    AlterClientQuotasRequest, BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
+    ListOffsetsRequest, MetadataRequest, MetadataResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -96,7 +98,42 @@ impl Cluster {
             }
         });
         created.unwrap_or_else(|why| panic!("cannot create topic {name}: {why}"));
+        self.await_leaders(name, partitions);
+    }
 
+    /// Adds partitions to a topic until it has `count`, and waits as [`create_topic`](Self::create_topic) does.
+    #[track_caller]
+    pub fn add_partitions(&self, name: &str, count: i32) {
+        let topic = CreatePartitionsTopic::default()
+            .with_name(TopicName(text(name)))
+            .with_count(count)
+            .with_assignments(None);
+        let request = CreatePartitionsRequest::default().with_topics(vec![topic]).with_timeout_ms(15_000);
+        let response = self.ask_any(|wire| wire.call(3, &request));
+        let code = response.map(|response| response.results.first().map_or(-1, |topic| topic.error_code));
+        assert_eq!(code, Ok(0), "cannot add partitions to {name}");
+        self.await_leaders(name, usize::try_from(count).unwrap_or(0));
+    }
+
+    /// Lets the client produce at most so many bytes a second. The brokers hear of it a little later.
+    #[track_caller]
+    pub fn limit_producer(&self, client_id: &str, bytes_per_second: f64) {
+        let client = EntityData::default()
+            .with_entity_type(StrBytes::from_static_str("client-id"))
+            .with_entity_name(Some(text(client_id)));
+        let limit = OpData::default()
+            .with_key(StrBytes::from_static_str("producer_byte_rate"))
+            .with_value(bytes_per_second);
+        let entry = EntryData::default().with_entity(vec![client]).with_ops(vec![limit]);
+        let request = AlterClientQuotasRequest::default().with_entries(vec![entry]);
+        let response = self.ask_any(|wire| wire.call(1, &request));
+        let code = response.map(|response| response.entries.first().map_or(-1, |entry| entry.error_code));
+        assert_eq!(code, Ok(0), "cannot limit the client {client_id}");
+    }
+
+    #[track_caller]
+    fn await_leaders(&self, name: &str, partitions: usize) {
+        let deadline = deadline(PATIENCE_SECS);
         let known = retry(deadline, || {
             let mut states = Vec::new();
             for node in self.answering() {

@@ -13,6 +13,9 @@ use crate::support::clock::deadline;
 /// Each attempt has other ports; several in a row are taken only when something else is wrong.
 const ATTEMPTS: usize = 5;
 
+/// Java takes no shorter one.
+const KEYSTORE_PASSWORD: &str = "secret";
+
 /// Settings of a [`Cluster`] to be started.
 #[derive(Clone, Debug)]
 pub struct ClusterBuilder {
@@ -20,6 +23,8 @@ pub struct ClusterBuilder {
     version: String,
     /// Listener name and security protocol.
     listeners: Vec<(String, String)>,
+    /// Listener name and where clients are told that it is.
+    advertised: Vec<(String, String)>,
     properties: Vec<(Option<i32>, String, String)>,
     jvm_options: Vec<String>,
     /// `Some` when the real tool has to format.
@@ -36,6 +41,7 @@ impl ClusterBuilder {
                 (node::PLAINTEXT.into(), "PLAINTEXT".into()),
                 (node::CONTROLLER.into(), "PLAINTEXT".into()),
             ],
+            advertised: Vec::new(),
             properties: Vec::new(),
             jvm_options: Vec::new(),
             format: None,
@@ -60,9 +66,16 @@ impl ClusterBuilder {
         self
     }
 
-    /// One more listener on every node, with a port of its own.
+    /// One more listener on every node, with a port of its own. One that needs a certificate (`SSL`) gets a new one that
+    /// nobody has signed.
     pub fn listener(mut self, name: &str, security_protocol: &str) -> Self {
         self.listeners.push((name.into(), security_protocol.into()));
+        self
+    }
+
+    /// Clients of the listener are told to go to `address`, wherever it is.
+    pub fn advertised(mut self, listener: &str, address: &str) -> Self {
+        self.advertised.push((listener.into(), address.into()));
         self
     }
 
@@ -135,11 +148,20 @@ impl ClusterBuilder {
             })
             .collect();
 
+        let keystore = run_dir.path().join("broker.p12");
+        let encrypted = self.listeners.iter().any(|(_, protocol)| protocol.ends_with("SSL"));
+        if encrypted {
+            install.make_keystore(&keystore, KEYSTORE_PASSWORD)?;
+        }
         let cluster_id = random_uuid();
         let voters: Vec<String> =
             nodes.iter().map(|node| format!("{}@{}", node.id, node.address(node::CONTROLLER))).collect();
         for node in &nodes {
-            let own = self.base_properties(node, &voters.join(","));
+            let mut own = self.base_properties(node, &voters.join(","));
+            if encrypted {
+                own.push(("ssl.keystore.location", keystore.to_string_lossy().into_owned()));
+                own.push(("ssl.keystore.password", KEYSTORE_PASSWORD.into()));
+            }
             let asked = self.properties.iter();
             let asked = asked.filter(|(only, _, _)| only.is_none_or(|id| id == node.id));
             let text = properties_text(
@@ -156,12 +178,19 @@ impl ClusterBuilder {
         let replicas = self.nodes.min(3);
         let listeners = self.listeners.iter();
         let addresses = listeners.clone().map(|(name, _)| format!("{name}://{}", node.address(name)));
-        let protocols = listeners.map(|(name, protocol)| format!("{name}:{protocol}"));
+        let protocols = listeners.clone().map(|(name, protocol)| format!("{name}:{protocol}"));
+        // A controller's is not advertised this way.
+        let brokers = listeners.filter(|(name, _)| name != node::CONTROLLER).map(|(name, _)| {
+            let elsewhere = self.advertised.iter().find(|(advertised, _)| advertised == name);
+            let own = || node.address(name).to_string();
+            format!("{name}://{}", elsewhere.map_or_else(own, |(_, address)| address.clone()))
+        });
         vec![
             ("process.roles", "broker,controller".into()),
             ("node.id", node.id.to_string()),
             ("controller.quorum.voters", voters.into()),
             ("listeners", addresses.collect::<Vec<_>>().join(",")),
+            ("advertised.listeners", brokers.collect::<Vec<_>>().join(",")),
             ("listener.security.protocol.map", protocols.collect::<Vec<_>>().join(",")),
             ("inter.broker.listener.name", node::PLAINTEXT.into()),
             ("controller.listener.names", node::CONTROLLER.into()),

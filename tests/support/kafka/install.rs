@@ -151,6 +151,16 @@ impl Install {
         train::train(self)
     }
 
+    /// A key for TLS on 127.0.0.1, with a certificate that it has signed itself.
+    pub(super) fn make_keystore(&self, file: &Path, password: &str) -> Result<(), String> {
+        let mut command = vec![jdk_program(&self.java, "keytool")?.into(), "-genkeypair".into()];
+        let options = "-alias broker -keyalg EC -groupname secp256r1 -validity 7 -dname CN=localhost \
+                       -ext SAN=dns:localhost,ip:127.0.0.1 -storetype PKCS12 -storepass";
+        command.extend(options.split_whitespace().chain([password, "-keystore"]).map(OsString::from));
+        command.push(file.into());
+        run(&command, TOOL_LIMIT).map(drop)
+    }
+
     fn reader(&self) -> PathBuf {
         self.built.join("read-back.jar")
     }

@@ -13,7 +13,7 @@ use super::dirs::in_dir;
 use super::install::Install;
 use super::ports::random;
 use super::process::{Daemon, last_lines};
-use crate::support::clock::deadline_in;
+use crate::support::clock::{Failure, deadline_in, retry};
 
 /// Names of the listeners every node has.
 pub const PLAINTEXT: &str = "PLAINTEXT";
@@ -155,7 +155,26 @@ impl Node {
         };
         process.signal(if frozen { Signal::STOP } else { Signal::CONT });
         self.frozen = frozen;
+        if frozen {
+            // The signal is only sent by then: on a busy machine a thread goes on for long enough to answer a request.
+            let pid = process.pid();
+            let still = retry(deadline_in(Duration::from_secs(30)), || match threads_that_run(pid) {
+                0 => Ok(()),
+                count => Err(Failure::Again(format!("{count} threads run"))),
+            });
+            still.unwrap_or_else(|why| panic!("node {} does not freeze: {why}", self.id));
+        }
     }
+}
+
+/// Threads of a process that are not stopped; none where that can't be told.
+fn threads_that_run(pid: i32) -> usize {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let states = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    // The state follows the name, which is in parentheses and may hold some itself.
+    states
+        .filter(|stat| stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with('T')))
+        .count()
 }
 
 /// A properties file; a later line overrides an earlier one of the same key.
