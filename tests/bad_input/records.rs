@@ -215,7 +215,7 @@ fn records_without_a_key_where_keys_are_needed() {
     assert_eq!(
         flushed.to_string(),
         format!(
-            "1 record failed, the first because a broker answered INVALID_RECORD (87) for t-0: One or more records have \
+            "1 record failed because a broker answered INVALID_RECORD (87) for t-0: One or more records have \
              been rejected due to 1 record errors in total, and only showing the first three errors at most: \
              [RecordError(batchIndex=1, message='{words}')]"
         )
