@@ -508,6 +508,57 @@ mod tests {
         drop(all);
     }
 
+    /// As the sender does it: nothing is given back but when somebody is said to wait. So whoever waits is told of at
+    /// all times, and what comes back gets everyone on in the end, whoever has how much.
+    #[test]
+    fn nobody_waits_for_ever_if_memory_comes_back_only_while_it_is_wanted() {
+        let pool = SimpleBufferPool::new(1000, 100);
+        let handed_out = Mutex::new(Vec::new());
+        let reserve = &|seed: u64| {
+            let mut random = fastrand::Rng::with_seed(seed);
+            for _ in 0..3000 {
+                let size = match random.u8(..8) {
+                    0 => random.usize(900..=1000),
+                    1..=3 => 100,
+                    _ => random.usize(1..=300),
+                };
+                let deadline = match random.u8(..4) {
+                    0 => Deadline::after(Clock::System.now(), Duration::from_micros(random.u64(..200))),
+                    _ => Deadline::NEVER,
+                };
+                let holder = random.u32(..4);
+                match pool.reserve(holder, size, &Clock::System, deadline, || ()) {
+                    Ok(buffer) => handed_out.lock().push(buffer),
+                    Err(error) => {
+                        assert_eq!((error, deadline == Deadline::NEVER), (ReserveError::TimedOut, false));
+                    }
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let users: Vec<_> = (0..6).map(|seed| scope.spawn(move || reserve(seed))).collect();
+            let start = Clock::System.now();
+            let mut random = fastrand::Rng::with_seed(9);
+            while users.iter().any(|user| !user.is_finished()) {
+                if pool.is_wanted() {
+                    let mut buffers = handed_out.lock();
+                    let at = random.usize(..buffers.len().max(1));
+                    let back = (at < buffers.len()).then(|| buffers.swap_remove(at));
+                    drop((buffers, back));
+                } else {
+                    std::thread::yield_now();
+                }
+                if Clock::System.now().since(start) > Duration::from_secs(60) {
+                    eprintln!("{:?}", pool.state.lock());
+                    std::process::abort();
+                }
+            }
+        });
+        handed_out.lock().clear();
+        assert_eq!((pool.used(), pool.is_wanted()), (0, false));
+        assert!(pool.state.lock().held.iter().all(|held| *held == Some(0)));
+    }
+
     #[test]
     fn many_threads_with_sizes_of_all_kinds_leave_the_pool_whole() {
         let pool = SimpleBufferPool::new(1000, 100);
