@@ -275,9 +275,9 @@ pub(crate) struct Completer {
 }
 
 impl Completer {
-    /// Sets the result, releases who waits, then runs the callbacks.
-    pub(crate) fn complete(mut self, result: BatchResult, records: u32) {
-        self.settle(result, records);
+    /// Sets the result, releases who waits, does what is `due`, then runs the callbacks, which may take their time.
+    pub(crate) fn complete(mut self, result: BatchResult, records: u32, due: impl FnOnce()) {
+        self.settle(result, records, due);
     }
 
     /// Cuts the batch up into parts of so many records each: futures and callbacks move to the slots of those.
@@ -309,7 +309,7 @@ impl Completer {
         parts
     }
 
-    fn settle(&mut self, result: BatchResult, records: u32) {
+    fn settle(&mut self, result: BatchResult, records: u32, due: impl FnOnce()) {
         let Some(slot) = self.slot.take() else { return };
         let mut state = slot.state.lock();
         state.outcome = Outcome::Done(result.clone());
@@ -320,6 +320,7 @@ impl Completer {
         if somebody_waits {
             slot.changed.notify_all();
         }
+        due();
         for (index, callback) in callbacks {
             run(callback, index, &result, &slot.place);
         }
@@ -328,8 +329,10 @@ impl Completer {
 
 impl Drop for Completer {
     fn drop(&mut self) {
+        let Some(progress) = self.slot.as_ref().and_then(|slot| slot.progress()) else { return };
         let what = "a batch was dropped without a result".to_owned();
-        self.settle(BatchResult::Failed(Error::new(ErrorKind::Bug { what }).maybe_written()), 1);
+        let error = Error::new(ErrorKind::Bug { what }).maybe_written();
+        self.settle(BatchResult::Failed(error), progress.records.max(1), || ());
     }
 }
 
