@@ -154,7 +154,7 @@ impl RecordAccumulator {
         drop(unused);
         let (future, mut tell) = result?;
         if let Some(full) = full {
-            tell |= Sealing::new(queue, &shared.settings.encoding, full).finish();
+            Sealing::new(queue, shared, full, std::mem::take(&mut tell)).finish();
         }
         if tell {
             shared.inbox.partition(Arc::clone(queue));
@@ -432,6 +432,25 @@ mod tests {
         let _futures = [(); 3].map(|()| send(&accumulator, &queue));
         drop(drain.pop(&queue).unwrap());
         assert_eq!(report(accumulator.flush(Deadline::NEVER, None, &topics)).failed, 3);
+    }
+
+    /// The batch behind it, or a panic of the codec, must not keep the sender from hearing of both.
+    #[test]
+    fn the_sender_is_told_of_a_batch_whose_codec_panics_and_of_the_one_behind_it() {
+        let (accumulator, drain, _topics, [queue, _]) = halves();
+        let _future = send(&accumulator, &queue);
+        drop(drain.notices());
+        let full = match queue.state.lock().batches.front_mut() {
+            Some(place @ Batch::Open(_)) => match std::mem::replace(place, Batch::Sealing(0)) {
+                Batch::Open(batch) => batch,
+                _ => unreachable!(),
+            },
+            _ => unreachable!(),
+        };
+        assert!(drain.look(&queue).is_none());
+        drop(Sealing::new(&queue, &accumulator.shared, full, false));
+        assert_eq!(drain.notices().partitions.len(), 1);
+        assert!(drain.look(&queue).is_some());
     }
 
     fn over() -> Deadline {
