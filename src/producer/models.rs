@@ -152,7 +152,7 @@ fn who_has_a_share_and_who_has_not_are_both_heard_of_and_served() {
         let (pool, socket) = (SimpleBufferPool::new(8, 2), Socket::new(0));
         let inbox = Arc::new(Inbox::new(Box::new(Waker(Arc::clone(&socket)))));
         let mut held: Vec<_> =
-            [(0, 4), (1, 1), (0, 3)].map(|(holder, size)| pool.try_reserve(holder, size).unwrap()).into();
+            [(0, 1), (0, 6), (1, 1)].map(|(holder, size)| pool.try_reserve(holder, size).unwrap()).into();
         let users: Vec<_> = (0..2)
             .map(|holder| {
                 let (pool, inbox) = (Arc::clone(&pool), Arc::clone(&inbox));
