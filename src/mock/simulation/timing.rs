@@ -5,6 +5,18 @@ use crate::client::NodeId;
 use crate::config::Acks;
 use crate::{ErrorKind, Origin};
 
+/// Who may not wait, in a callback or by `try_send`, comes again: what lingers must not keep the memory until then.
+#[test]
+fn what_lingers_makes_room_for_who_does_not_wait() {
+    let mut world = World::with_topic(1, 40, config().linger(secs(10)).buffer_memory(42_000));
+    let refused = (0..80).find_map(|number| world.try_send(number % 40, &[0; 900]).err());
+    assert!(matches!(refused.unwrap().kind(), ErrorKind::WouldBlock { .. }));
+    world.run_for(millis(1));
+    let future = world.try_send(39, &[0; 900]).unwrap();
+    // And those that come after linger as ever.
+    assert_about(world.run_until(MINUTE, |_| future.is_done()), secs(10));
+}
+
 #[test]
 fn without_linger_a_record_goes_at_once_and_with_it_not_before() {
     for linger in [0, 1, 250] {
