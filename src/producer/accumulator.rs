@@ -360,10 +360,16 @@ mod tests {
 
     /// Both halves, and the queues of a topic of two partitions.
     fn halves() -> (RecordAccumulator, Drain, Arc<TopicTable>, [Arc<PartitionQueue>; 2]) {
+        halves_with(Compression::None)
+    }
+
+    fn halves_with(
+        compression: Compression,
+    ) -> (RecordAccumulator, Drain, Arc<TopicTable>, [Arc<PartitionQueue>; 2]) {
         let settings = AccumulatorSettings {
             batch_size: 1000,
             batch_max_bytes: 1000,
-            encoding: Encoding { compression: Compression::None, level: None },
+            encoding: Encoding { compression, level: None },
             max_age_millis: i64::MAX,
             max_block: Duration::ZERO,
         };
@@ -452,6 +458,15 @@ mod tests {
         drop(Sealing::new(&queue, &accumulator.shared, full, false));
         assert_eq!(drain.notices().partitions.len(), 1);
         assert!(drain.look(&queue).is_some());
+    }
+
+    #[cfg(feature = "gzip")]
+    #[test]
+    fn what_is_not_sent_is_not_compressed() {
+        let (accumulator, drain, _topics, [queue, other]) = halves_with(Compression::Gzip);
+        let _futures = [(); 50].map(|()| (send(&accumulator, &queue), send(&accumulator, &other)));
+        let (sent, given_up) = (drain.pop(&queue).unwrap(), drain.give_up_front(&other).unwrap());
+        assert!(sent.len() < given_up.len(), "{} and {}", sent.len(), given_up.len());
     }
 
     fn over() -> Deadline {

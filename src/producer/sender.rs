@@ -244,7 +244,7 @@ impl Sender {
     }
 
     pub(super) fn expire(&mut self, queue: &PartitionQueue, now: Instant) {
-        let Some(batch) = self.drain.pop(queue) else { return };
+        let Some(batch) = self.drain.give_up_front(queue) else { return };
         let place = queue.place();
         let leader = self.client.snapshot().leader(&place.topic, place.partition);
         let brokers = self.client.troubles_with(leader);
