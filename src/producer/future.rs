@@ -49,7 +49,10 @@ impl FutureRecordMetadata {
             None if inside => {
                 Err(Error::new(ErrorKind::CalledFromCallback { call: "get on an unfinished future" }))
             }
-            None => Err(self.slot.timed_out(timeout.unwrap_or_default())),
+            None => match self.slot.timed_out(timeout.unwrap_or_default()) {
+                Some(error) => Err(error),
+                None => self.get(Duration::ZERO),
+            },
         }
     }
 
@@ -256,6 +259,10 @@ mod tests {
             "the time of 0ns ran out waiting for the answer to a record for t-3, which has not been sent yet"
         );
         completer.complete(STORED, 3, || ());
+        assert!(
+            future.slot.timed_out(Duration::ZERO).is_none(),
+            "an answer that came in the last moment counts"
+        );
         assert_eq!(future.get(Duration::MAX).unwrap().offset(), 42);
         assert_eq!(future.get(Duration::ZERO).unwrap().offset(), 42);
     }

@@ -223,11 +223,11 @@ impl ResultSlot {
         }
     }
 
-    /// Why there is no answer after `value`.
+    /// Why there is no answer after `value`; `None` if it has come since.
     #[cold]
-    pub(super) fn timed_out(&self, value: Duration) -> Error {
+    pub(super) fn timed_out(&self, value: Duration) -> Option<Error> {
         let Self { place, metadata, .. } = self;
-        let Progress { under_way, last_error, .. } = self.progress().unwrap_or_default();
+        let Progress { under_way, last_error, .. } = self.progress()?;
         let how_far = match &last_error {
             Some(error) => format!("; the last attempt: {error}"),
             None if under_way => String::new(),
@@ -240,10 +240,10 @@ impl ResultSlot {
             waited_for: format!("waiting for the answer to a record for {place}{how_far}"),
             brokers: metadata.troubles(asked.into_iter()),
         };
-        match last_error {
+        Some(match last_error {
             Some(error) => Error::with_source(kind, error),
             None => Error::new(kind),
-        }
+        })
     }
 
     /// How many threads wait for it.
