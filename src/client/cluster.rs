@@ -21,6 +21,10 @@ pub(crate) fn address(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
+/// Brokers that are told of at once. Each batch that expires keeps what it was told, and of a cluster of a thousand
+/// brokers that is gone nobody reads more.
+pub(crate) const MOST_TROUBLES: usize = 16;
+
 /// Of a broker that something waits for and that has done nothing wrong so far.
 pub(crate) const NO_ANSWER_YET: &str = "no answer yet";
 
@@ -152,10 +156,14 @@ impl SharedMetadata {
     /// answered.
     pub(crate) fn troubles<'a>(&self, asked: impl Iterator<Item = (&'a str, i32)>) -> Vec<BrokerTrouble> {
         let state = self.state.lock();
-        let mut troubles = state.troubles.clone();
+        let (mut troubles, snapshot) = (state.troubles.clone(), Arc::clone(&state.snapshot));
+        drop(state);
         for (topic, partition) in asked {
-            let Some(NodeId::Broker(number)) = state.snapshot.leader(topic, partition) else { continue };
-            let Some(Broker { host, port }) = state.snapshot.brokers.get(&number) else { continue };
+            if troubles.len() >= 2 * MOST_TROUBLES {
+                break;
+            }
+            let Some(NodeId::Broker(number)) = snapshot.leader(topic, partition) else { continue };
+            let Some(Broker { host, port }) = snapshot.brokers.get(&number) else { continue };
             let origin = Origin::Metadata { broker: number };
             if troubles.iter().all(|trouble| trouble.origin != origin) {
                 let (address, cause) = (address(host, *port), NO_ANSWER_YET.to_owned());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::cluster::{ClusterMetadata, NodeId, SharedMetadata};
+use crate::client::cluster::{ClusterMetadata, MOST_TROUBLES, NodeId, SharedMetadata};
 use crate::client::connection::{Connection, Purpose};
 use crate::client::metadata::{Metadata, MetadataSettings};
 use crate::client::node::{Node, State};
@@ -111,12 +111,13 @@ impl KafkaClient {
         let connected = self.nodes.values().any(|node| is_known(node) && node.is_ready());
         let matters =
             |node: &&Node| (node.trouble.is_some() || node.is_coming()) && (is_known(node) || !connected);
-        let troubles: Vec<_> = self.nodes.values().filter(matters).filter_map(Node::trouble_now).collect();
+        let told = self.nodes.values().filter(matters).filter_map(Node::trouble_now);
+        let troubles: Vec<_> = told.take(MOST_TROUBLES).collect();
         if !troubles.is_empty() {
             return troubles;
         }
         let asked = self.nodes.values().filter_map(Node::trouble_now);
-        asked.filter(|trouble| trouble.stage == Stage::Metadata).collect()
+        asked.filter(|trouble| trouble.stage == Stage::Metadata).take(MOST_TROUBLES).collect()
     }
 
     pub(super) fn publish_troubles(&self) {

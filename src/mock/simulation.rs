@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::client::transport::{Command, ConnectionId, Endpoint};
 use crate::client::{KafkaClient, SharedMetadata};
 use crate::config::ProducerConfig;
+use crate::error::Error;
 use crate::mock::cluster::Settings;
 use crate::mock::core::{self, Core, Outgoing};
 use crate::mock::produce::Look;
@@ -127,10 +128,14 @@ impl World {
     }
 
     fn send(&mut self, partition: usize, value: &[u8]) -> FutureRecordMetadata {
+        self.try_send(partition, value).unwrap()
+    }
+
+    fn try_send(&mut self, partition: usize, value: &[u8]) -> Result<FutureRecordMetadata, Error> {
         let topic = self.topics.handle("t", &self.metadata.snapshot()).unwrap();
         let parts = RecordParts { key: None, value: Some(value), headers: &[] };
         let (size, wall) = (RecordSize::of(&parts), self.clock.wall_millis());
-        self.accumulator.append(&topic.queues[partition], &parts, size, wall, wall, Wait::Never).unwrap()
+        self.accumulator.append(&topic.queues[partition], &parts, size, wall, wall, Wait::Never)
     }
 
     /// Goes on until `done`, and fails if that takes longer than `most`. Returns how long it took.

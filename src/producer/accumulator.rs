@@ -154,7 +154,7 @@ impl RecordAccumulator {
         drop(unused);
         let (future, mut tell) = result?;
         if let Some(full) = full {
-            tell |= Sealing::new(queue, &shared.settings.encoding, full).finish();
+            Sealing::new(queue, shared, full, std::mem::take(&mut tell)).finish();
         }
         if tell {
             shared.inbox.partition(Arc::clone(queue));
@@ -193,7 +193,9 @@ impl RecordAccumulator {
     }
 
     fn pending(&self, cut: &Cut, topics: &TopicTable) -> Pending {
-        topics.queues().iter().for_each(|queue| queue.note_records());
+        // Not of all that are known: a program may ask again and again without any time to wait.
+        let places = self.shared.unfinished.places(cut);
+        topics.queues_of(&places).iter().for_each(|queue| queue.note_records());
         self.shared.unfinished.pending(cut, &self.shared.metadata)
     }
 
@@ -307,6 +309,7 @@ impl Shared {
                     let (used, total) = (self.pool.used(), self.pool.total());
                     let what =
                         format!("{size} bytes of buffer_memory for {place}: {used} of {total} are in use");
+                    self.pool.want();
                     self.inbox.hurry();
                     return Err(Error::new(ErrorKind::WouldBlock { what }));
                 }
@@ -336,4 +339,137 @@ impl Shared {
 
 fn bug(what: &str) -> Error {
     Error::new(ErrorKind::Bug { what: what.to_owned() })
+}
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::client::{ClusterMetadata, PartitionMetadata};
+    use crate::error::DeliveryReport;
+    use crate::producer::result::BatchResult;
+    use crate::sync::Wake;
+
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(&self) {}
+    }
+
+    /// Both halves, and the queues of a topic of two partitions.
+    fn halves() -> (RecordAccumulator, Drain, Arc<TopicTable>, [Arc<PartitionQueue>; 2]) {
+        halves_with(Compression::None)
+    }
+
+    fn halves_with(
+        compression: Compression,
+    ) -> (RecordAccumulator, Drain, Arc<TopicTable>, [Arc<PartitionQueue>; 2]) {
+        let settings = AccumulatorSettings {
+            batch_size: 1000,
+            batch_max_bytes: 1000,
+            encoding: Encoding { compression, level: None },
+            max_age_millis: i64::MAX,
+            max_block: Duration::ZERO,
+        };
+        let inbox = Arc::new(Inbox::new(Box::new(Nobody)));
+        let pool = SimpleBufferPool::new(100_000, 1000);
+        let (accumulator, drain) =
+            record_accumulator(settings, pool, inbox, SharedMetadata::new(), Clock::System);
+        let topics = TopicTable::new();
+        let mut snapshot = ClusterMetadata::default();
+        snapshot.topics.entry(Arc::from("t")).or_default().partitions = vec![PartitionMetadata::default(); 2];
+        let handle = topics.handle("t", &snapshot).unwrap();
+        let queues = [0, 1].map(|partition| Arc::clone(&handle.queues[partition]));
+        (accumulator, drain, topics, queues)
+    }
+
+    fn send(accumulator: &RecordAccumulator, queue: &Arc<PartitionQueue>) -> FutureRecordMetadata {
+        let parts = RecordParts { key: None, value: Some(b"v"), headers: &[] };
+        accumulator.append(queue, &parts, RecordSize::of(&parts), 0, 0, Wait::Never).unwrap()
+    }
+
+    fn report(flushed: Result<(), Error>) -> DeliveryReport {
+        match flushed.unwrap_err().kind() {
+            ErrorKind::Undelivered { report } => report.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Others may be a hundred thousand, and a program may flush in a loop.
+    #[test]
+    fn a_flush_in_vain_asks_only_the_partitions_that_have_something_pending() {
+        let (accumulator, _drain, topics, [queue, other]) = halves();
+        let _future = send(&accumulator, &queue);
+        let _held = other.state.lock();
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || tell.send(accumulator.flush(over(), Some(Duration::ZERO), &topics)));
+        let flushed = told.recv_timeout(Duration::from_secs(5)).expect("it waits for another partition");
+        let pending = report(flushed).pending;
+        assert_eq!(pending.iter().map(|partition| partition.records).collect::<Vec<_>>(), [1]);
+    }
+
+    /// A callback may take longer than a flush waits.
+    #[test]
+    fn a_flush_that_ends_while_callbacks_run_tells_of_the_failure_and_no_later_one() {
+        let (accumulator, drain, topics, [queue, _]) = halves();
+        let (_silent, looked_at) = (send(&accumulator, &queue), send(&accumulator, &queue));
+        let (tell, told) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        looked_at.add_errback(move |_| {
+            tell.send(()).unwrap();
+            released.recv().unwrap();
+        });
+        let batch = drain.pop(&queue).unwrap();
+        let sender = std::thread::spawn(move || {
+            batch.complete(BatchResult::Failed(Error::new(ErrorKind::Closed)));
+        });
+        told.recv().unwrap();
+        let report = report(accumulator.flush(over(), Some(Duration::ZERO), &topics));
+        assert_eq!((report.failed, report.pending.len(), report.timed_out), (1, 0, None));
+        release.send(()).unwrap();
+        sender.join().unwrap();
+        accumulator.flush(Deadline::NEVER, None, &topics).unwrap();
+    }
+
+    #[test]
+    fn of_a_batch_that_is_lost_all_records_are_counted() {
+        let (accumulator, drain, topics, [queue, _]) = halves();
+        let _futures = [(); 3].map(|()| send(&accumulator, &queue));
+        drop(drain.pop(&queue).unwrap());
+        assert_eq!(report(accumulator.flush(Deadline::NEVER, None, &topics)).failed, 3);
+    }
+
+    /// The batch behind it, or a panic of the codec, must not keep the sender from hearing of both.
+    #[test]
+    fn the_sender_is_told_of_a_batch_whose_codec_panics_and_of_the_one_behind_it() {
+        let (accumulator, drain, _topics, [queue, _]) = halves();
+        let _future = send(&accumulator, &queue);
+        drop(drain.notices());
+        let full = match queue.state.lock().batches.front_mut() {
+            Some(place @ Batch::Open(_)) => match std::mem::replace(place, Batch::Sealing(0)) {
+                Batch::Open(batch) => batch,
+                _ => unreachable!(),
+            },
+            _ => unreachable!(),
+        };
+        assert!(drain.look(&queue).is_none());
+        drop(Sealing::new(&queue, &accumulator.shared, full, false));
+        assert_eq!(drain.notices().partitions.len(), 1);
+        assert!(drain.look(&queue).is_some());
+    }
+
+    #[cfg(feature = "gzip")]
+    #[test]
+    fn what_is_not_sent_is_not_compressed() {
+        let (accumulator, drain, _topics, [queue, other]) = halves_with(Compression::Gzip);
+        let _futures = [(); 50].map(|()| (send(&accumulator, &queue), send(&accumulator, &other)));
+        let (sent, given_up) = (drain.pop(&queue).unwrap(), drain.give_up_front(&other).unwrap());
+        assert!(sent.len() < given_up.len(), "{} and {}", sent.len(), given_up.len());
+    }
+
+    fn over() -> Deadline {
+        Deadline::at(Clock::System.now())
+    }
 }

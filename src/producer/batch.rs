@@ -364,16 +364,8 @@ pub(crate) struct Completion {
     slot: Arc<ResultSlot>,
     unfinished: Arc<Unfinished>,
     ticket: u64,
-    leaves: Leaves,
-}
-
-/// How a batch leaves the unfinished.
-enum Leaves {
-    Stored,
-    /// As it does if nobody says otherwise.
-    Failed,
-    /// Each part by itself.
-    InParts,
+    /// If it was cut up, each part leaves by itself.
+    in_parts: bool,
 }
 
 impl Completion {
@@ -384,42 +376,45 @@ impl Completion {
         unfinished: Arc<Unfinished>,
     ) -> (Self, u64) {
         let (ticket, epoch) = unfinished.enter(Arc::clone(&slot));
-        (Self { completer: Some(completer), slot, unfinished, ticket, leaves: Leaves::Failed }, epoch)
+        (Self { completer: Some(completer), slot, unfinished, ticket, in_parts: false }, epoch)
     }
 
     /// One for each part of a batch that is cut up.
     fn split(mut self, sizes: &[u32]) -> Vec<Self> {
         let Some(completer) = self.completer.take() else { return Vec::new() };
         self.unfinished.split(self.ticket, sizes.len());
-        self.leaves = Leaves::InParts;
+        self.in_parts = true;
         let part = |(slot, completer)| Self {
             completer: Some(completer),
             slot,
             unfinished: Arc::clone(&self.unfinished),
             ticket: self.ticket,
-            leaves: Leaves::Failed,
+            in_parts: false,
         };
         completer.split(sizes).into_iter().map(part).collect()
     }
 
     fn complete(mut self, result: BatchResult, records: u32) {
-        if let BatchResult::Stored { .. } = result {
-            self.leaves = Leaves::Stored;
-        }
-        if let Some(completer) = self.completer.take() {
-            completer.complete(result, records);
-        }
+        let Some(completer) = self.completer.take() else { return };
+        let failed = result.error().is_some();
+        // Before the callbacks: whoever waits no longer than they take must hear of it too.
+        completer.complete(result, records, || {
+            if failed {
+                self.unfinished.failed(&self.slot);
+            }
+        });
     }
 }
 
 impl Drop for Completion {
     /// Here and nowhere else, so that a batch leaves once, whatever happened on the way: a panic in user code too.
     fn drop(&mut self) {
-        drop(self.completer.take());
-        match self.leaves {
-            Leaves::Stored => self.unfinished.leave(self.ticket, None),
-            Leaves::Failed => self.unfinished.leave(self.ticket, Some(&self.slot)),
-            Leaves::InParts => {}
+        if let Some(lost) = self.completer.take() {
+            drop(lost);
+            self.unfinished.failed(&self.slot);
+        }
+        if !self.in_parts {
+            self.unfinished.leave(self.ticket);
         }
     }
 }

@@ -20,7 +20,8 @@ use crate::time::{Clock, Deadline};
 pub(crate) struct SimpleBufferPool {
     total: usize,
     buffer_size: usize,
-    /// Somebody waits. The sender asks for each partition it looks at, so it is apart from the lock.
+    /// Somebody waits, or would have if that were allowed, and nothing has come back since. The sender asks for each
+    /// partition it looks at, so it is apart from the lock.
     wanted: AtomicBool,
     state: Mutex<State>,
 }
@@ -87,7 +88,7 @@ impl SimpleBufferPool {
         self.buffer_size
     }
 
-    /// Whether somebody waits for memory: what could go, should.
+    /// Whether somebody waits for memory, or will come again for it: what could go, should.
     pub(crate) fn is_wanted(&self) -> bool {
         self.wanted.load(Ordering::SeqCst)
     }
@@ -105,6 +106,14 @@ impl SimpleBufferPool {
         let reused = self.take_at_once(&mut state, holder, size).ok_or(ReserveError::Exhausted)?;
         drop(state);
         Ok(self.buffer(holder, size, reused))
+    }
+
+    /// Somebody who may not wait will come again. Stands until something comes back, and means nothing if nothing can.
+    pub(crate) fn want(&self) {
+        let state = self.state.lock();
+        if self.total > state.left(self.buffer_size) {
+            self.wanted.store(true, Ordering::SeqCst);
+        }
     }
 
     /// A buffer of `size` bytes, waiting in line for it until `deadline`. `waiting` is called once it stands in line:
@@ -170,7 +179,7 @@ impl SimpleBufferPool {
     /// Bytes handed out.
     pub(crate) fn used(&self) -> usize {
         let state = self.state.lock();
-        self.total - state.untouched - state.free.len() * self.buffer_size
+        self.total - state.left(self.buffer_size)
     }
 
     /// Lets every waiter look at the time again, for models in which time does not pass by itself.
@@ -240,7 +249,7 @@ impl SimpleBufferPool {
     }
 
     fn may_take(&self, state: &State, holder: Holder, size: usize) -> bool {
-        let left = (state.untouched + state.free.len() * self.buffer_size).checked_sub(size);
+        let left = state.left(self.buffer_size).checked_sub(size);
         let reserve =
             if self.has_share(state, holder) && state.holders > 1 { self.total / RESERVES } else { 0 };
         left.is_some_and(|left| left >= reserve)
@@ -253,6 +262,11 @@ const SHARES: usize = 4;
 const RESERVES: usize = 8;
 
 impl State {
+    /// Bytes that are not handed out.
+    fn left(&self, buffer_size: usize) -> usize {
+        self.untouched + self.free.len() * buffer_size
+    }
+
     fn held(&self, holder: Holder) -> usize {
         self.held.get(holder as usize).copied().flatten().unwrap_or(0)
     }
@@ -506,6 +520,57 @@ mod tests {
         let all: Vec<_> = (0..8).map(|_| pool.try_reserve(5, 10).unwrap()).collect();
         assert_eq!(pool.used(), 80);
         drop(all);
+    }
+
+    /// As the sender does it: nothing is given back but when somebody is said to wait. So whoever waits is told of at
+    /// all times, and what comes back gets everyone on in the end, whoever has how much.
+    #[test]
+    fn nobody_waits_for_ever_if_memory_comes_back_only_while_it_is_wanted() {
+        let pool = SimpleBufferPool::new(1000, 100);
+        let handed_out = Mutex::new(Vec::new());
+        let reserve = &|seed: u64| {
+            let mut random = fastrand::Rng::with_seed(seed);
+            for _ in 0..3000 {
+                let size = match random.u8(..8) {
+                    0 => random.usize(900..=1000),
+                    1..=3 => 100,
+                    _ => random.usize(1..=300),
+                };
+                let deadline = match random.u8(..4) {
+                    0 => Deadline::after(Clock::System.now(), Duration::from_micros(random.u64(..200))),
+                    _ => Deadline::NEVER,
+                };
+                let holder = random.u32(..4);
+                match pool.reserve(holder, size, &Clock::System, deadline, || ()) {
+                    Ok(buffer) => handed_out.lock().push(buffer),
+                    Err(error) => {
+                        assert_eq!((error, deadline == Deadline::NEVER), (ReserveError::TimedOut, false));
+                    }
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let users: Vec<_> = (0..6).map(|seed| scope.spawn(move || reserve(seed))).collect();
+            let start = Clock::System.now();
+            let mut random = fastrand::Rng::with_seed(9);
+            while users.iter().any(|user| !user.is_finished()) {
+                if pool.is_wanted() {
+                    let mut buffers = handed_out.lock();
+                    let at = random.usize(..buffers.len().max(1));
+                    let back = (at < buffers.len()).then(|| buffers.swap_remove(at));
+                    drop((buffers, back));
+                } else {
+                    std::thread::yield_now();
+                }
+                if Clock::System.now().since(start) > Duration::from_secs(60) {
+                    eprintln!("{:?}", pool.state.lock());
+                    std::process::abort();
+                }
+            }
+        });
+        handed_out.lock().clear();
+        assert_eq!((pool.used(), pool.is_wanted()), (0, false));
+        assert!(pool.state.lock().held.iter().all(|held| *held == Some(0)));
     }
 
     #[test]

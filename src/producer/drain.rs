@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::producer::accumulator::Shared;
-use crate::producer::batch::{Encoding, SealedBatch};
+use crate::producer::batch::{Encoding, OpenBatch, SealedBatch};
 use crate::producer::inbox::{Inbox, Notices};
 use crate::producer::queue::{Attention, Batch, PartitionQueue, SMALLEST_BUFFER};
 use crate::time::Instant;
@@ -64,6 +64,20 @@ impl Drain {
 
     /// Takes the front away, sealed.
     pub(crate) fn pop(&self, queue: &PartitionQueue) -> Option<SealedBatch> {
+        let encoding = &self.shared.settings.encoding;
+        self.take_front(queue, |batch| batch.compress(encoding))
+    }
+
+    /// Takes the front away, which is not to be sent: nothing is compressed for that.
+    pub(crate) fn give_up_front(&self, queue: &PartitionQueue) -> Option<SealedBatch> {
+        self.take_front(queue, |_| None)
+    }
+
+    fn take_front(
+        &self,
+        queue: &PartitionQueue,
+        compress: impl FnOnce(&OpenBatch) -> Option<Vec<u8>>,
+    ) -> Option<SealedBatch> {
         let mut state = queue.state.lock();
         if let Some(Batch::Sealing(_)) = state.batches.front() {
             return None;
@@ -78,9 +92,8 @@ impl Drain {
         drop(state);
         match batch {
             Batch::Open(batch) => {
-                let encoding = &self.shared.settings.encoding;
-                let compressed = batch.compress(encoding);
-                Some(batch.seal(encoding, compressed))
+                let compressed = compress(&batch);
+                Some(batch.seal(&self.shared.settings.encoding, compressed))
             }
             Batch::Sealed(batch) => Some(batch),
             Batch::Sealing(_) => None,

@@ -50,7 +50,10 @@ impl FutureRecordMetadata {
             None if inside => {
                 Err(Error::new(ErrorKind::CalledFromCallback { call: "get on an unfinished future" }))
             }
-            None => Err(self.slot.timed_out(timeout.unwrap_or_default())),
+            None => match self.slot.timed_out(timeout.unwrap_or_default()) {
+                Some(error) => Err(error),
+                None => self.get(Duration::ZERO),
+            },
         }
     }
 
@@ -242,7 +245,7 @@ mod tests {
     fn the_offset_counts_from_the_batch() {
         let (future, completer) = pending(Clock::System);
         assert!(!future.is_done() && !future.succeeded() && !future.failed());
-        completer.complete(STORED, 3);
+        completer.complete(STORED, 3, || ());
         let metadata = future.get(None).unwrap();
         assert_eq!((metadata.topic(), metadata.partition(), metadata.offset()), ("t", 3, 42));
         assert_eq!(
@@ -255,7 +258,7 @@ mod tests {
     #[test]
     fn without_an_offset_every_record_has_minus_one_and_the_brokers_time_wins() {
         let (future, completer) = pending(Clock::System);
-        completer.complete(BatchResult::Stored { base_offset: -1, log_append_time: Some(99) }, 3);
+        completer.complete(BatchResult::Stored { base_offset: -1, log_append_time: Some(99) }, 3, || ());
         let metadata = future.get(None).unwrap();
         assert_eq!((metadata.offset(), metadata.timestamp()), (-1, 99));
     }
@@ -273,7 +276,11 @@ mod tests {
             error,
             "the time of 0ns ran out waiting for the answer to a record for t-3, which has not been sent yet"
         );
-        completer.complete(STORED, 3);
+        completer.complete(STORED, 3, || ());
+        assert!(
+            future.slot.timed_out(Duration::ZERO).is_none(),
+            "an answer that came in the last moment counts"
+        );
         assert_eq!(future.get(Duration::MAX).unwrap().offset(), 42);
         assert_eq!(future.get(Duration::ZERO).unwrap().offset(), 42);
     }
@@ -287,7 +294,7 @@ mod tests {
             while future.slot.waiting() < 8 {
                 std::thread::yield_now();
             }
-            completer.complete(STORED, 3);
+            completer.complete(STORED, 3, || ());
             assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap() == 42));
         });
     }
@@ -308,7 +315,7 @@ mod tests {
             future.add_callback(move |metadata| tell.send((name, metadata.offset())).unwrap());
         }
         future.add_errback(|_| panic!("it did not fail"));
-        completer.complete(STORED, 3);
+        completer.complete(STORED, 3, || ());
         future.add_callback(move |metadata| tell.send(("third", metadata.offset())).unwrap());
         assert_eq!(told.iter().collect::<Vec<_>>(), [("first", 42), ("second", 42), ("third", 42)]);
     }
@@ -319,7 +326,7 @@ mod tests {
         let (tell, told) = mpsc::channel();
         future.add_callback(|_| panic!("on purpose"));
         future.add_callback(move |_| tell.send(()).unwrap());
-        completer.complete(STORED, 3);
+        completer.complete(STORED, 3, || ());
         assert_eq!(told.recv(), Ok(()));
         assert!(!callback::is_inside());
     }
@@ -333,7 +340,7 @@ mod tests {
         done.add_callback(move |_| {
             tell.send((finished.get(None).map(|m| m.offset()), open.get(None).unwrap_err())).unwrap();
         });
-        completer.complete(STORED, 3);
+        completer.complete(STORED, 3, || ());
         let (finished, unfinished) = told.recv().unwrap();
         assert_eq!(finished.unwrap(), 42);
         assert!(matches!(unfinished.kind(), ErrorKind::CalledFromCallback { .. }));
@@ -363,10 +370,10 @@ mod tests {
             let mut parts = completer.split(&[4, 6]).into_iter().map(|(_, completer)| completer);
             let (first, second) = (parts.next().unwrap(), parts.next().unwrap());
             assert!((0..10).all(|index| !future(index).is_done()));
-            first.complete(stored(100), 4);
+            first.complete(stored(100), 4, || ());
             let mut parts = second.split(&[1, 5]).into_iter().map(|(_, completer)| completer);
-            parts.next().unwrap().complete(stored(200), 1);
-            parts.next().unwrap().complete(stored(300), 5);
+            parts.next().unwrap().complete(stored(200), 1, || ());
+            parts.next().unwrap().complete(stored(300), 5, || ());
             let expected = [100, 101, 102, 103, 200, 300, 301, 302, 303, 304];
             assert_eq!(
                 waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect::<Vec<_>>(),
@@ -387,7 +394,7 @@ mod tests {
     fn a_failure_is_overlooked_until_a_future_or_a_callback_has_seen_it() {
         let (future, completer) = pending(Clock::System);
         let slot = Arc::clone(&future.slot);
-        completer.complete(BatchResult::Failed(Error::new(ErrorKind::Closed)), 3);
+        completer.complete(BatchResult::Failed(Error::new(ErrorKind::Closed)), 3, || ());
         assert_eq!(slot.overlooked_failures().unwrap().0, 3);
         assert!(future.failed() && future.exception().is_some());
         assert_eq!(slot.overlooked_failures().unwrap().0, 2);

@@ -144,6 +144,39 @@ fn the_pool_hands_memory_to_who_waits_or_tells_that_time_is_over() {
     });
 }
 
+/// One who has its share and one who has not want more, and the sender gives back only while it is told that somebody
+/// waits: both get it, whoever comes first.
+#[test]
+fn who_has_a_share_and_who_has_not_are_both_heard_of_and_served() {
+    check(|| {
+        let (pool, socket) = (SimpleBufferPool::new(8, 2), Socket::new(0));
+        let inbox = Arc::new(Inbox::new(Box::new(Waker(Arc::clone(&socket)))));
+        let mut held: Vec<_> =
+            [(0, 1), (0, 6), (1, 1)].map(|(holder, size)| pool.try_reserve(holder, size).unwrap()).into();
+        let users: Vec<_> = (0..2)
+            .map(|holder| {
+                let (pool, inbox) = (Arc::clone(&pool), Arc::clone(&inbox));
+                thread::spawn(move || {
+                    let clock = Clock::Manual(ManualClock::default());
+                    drop(pool.reserve(holder, 2, &clock, Deadline::NEVER, || inbox.hurry()).unwrap());
+                    inbox.partition(holder);
+                })
+            })
+            .collect();
+        let mut served = 0;
+        while served < 2 {
+            if inbox.fall_asleep() {
+                socket.poll();
+            }
+            served += inbox.take().partitions.len();
+            while pool.is_wanted() && held.pop().is_some() {}
+        }
+        users.into_iter().for_each(|user| user.join().unwrap());
+        held.clear();
+        assert_eq!((pool.used(), pool.is_wanted()), (0, false));
+    });
+}
+
 #[test]
 fn closing_the_pool_ends_every_wait() {
     check(|| {
@@ -181,7 +214,7 @@ fn future(dies: bool) {
             if dies {
                 drop(completer);
             } else {
-                completer.complete(BatchResult::Stored { base_offset: 7, log_append_time: None }, 1);
+                completer.complete(BatchResult::Stored { base_offset: 7, log_append_time: None }, 1, || ());
             }
         });
         clock.advance(Duration::from_secs(2));
@@ -228,7 +261,7 @@ fn a_get_with_a_deadline_ends_by_the_answer_or_by_the_clock() {
                 slot.nudge();
             })
         };
-        completer.complete(BatchResult::Stored { base_offset: 7, log_append_time: None }, 1);
+        completer.complete(BatchResult::Stored { base_offset: 7, log_append_time: None }, 1, || ());
         time.join().unwrap();
         waiter.join().unwrap();
     });

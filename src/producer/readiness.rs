@@ -40,8 +40,8 @@ pub(crate) enum Place {
     BackingOff,
     /// Waits to see whether a batch of its size is taken at all.
     Learning,
-    /// As many batches are under way as may be.
-    InFlight,
+    /// As many batches are under way as may be, in the request of this number.
+    InFlight(u64),
 }
 
 /// All partitions that ever had something to send, by their index.
@@ -143,7 +143,7 @@ impl Readiness {
                 | Place::Learning
                 | Place::Idle
                 | Place::BackingOff
-                | Place::InFlight => {}
+                | Place::InFlight(_) => {}
             }
         }
     }

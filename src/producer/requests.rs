@@ -57,7 +57,7 @@ impl Sender {
             bytes += batch.len();
             batch.begin_attempt();
             let expiry = Deadline::after(batch.created(), self.settings.patience.delivery_timeout);
-            self.settle(index, Place::InFlight, expiry, now);
+            self.settle(index, Place::InFlight(self.next_request), expiry, now);
             batches.push((index, queue, batch));
         }
         batches

@@ -239,11 +239,11 @@ impl ResultSlot {
         }
     }
 
-    /// Why there is no answer after `value`.
+    /// Why there is no answer after `value`; `None` if it has come since.
     #[cold]
-    pub(super) fn timed_out(&self, value: Duration) -> Error {
+    pub(super) fn timed_out(&self, value: Duration) -> Option<Error> {
         let Self { place, metadata, .. } = self;
-        let Progress { under_way, last_error, .. } = self.progress().unwrap_or_default();
+        let Progress { under_way, last_error, .. } = self.progress()?;
         let how_far = match &last_error {
             Some(error) => format!("; the last attempt: {error}"),
             None if under_way => String::new(),
@@ -256,10 +256,10 @@ impl ResultSlot {
             waited_for: format!("waiting for the answer to a record for {place}{how_far}"),
             brokers: metadata.troubles(asked.into_iter()),
         };
-        match last_error {
+        Some(match last_error {
             Some(error) => Error::with_source(kind, error),
             None => Error::new(kind),
-        }
+        })
     }
 
     /// How many threads wait for it.
@@ -291,9 +291,9 @@ pub(crate) struct Completer {
 }
 
 impl Completer {
-    /// Sets the result, releases who waits, then runs the callbacks.
-    pub(crate) fn complete(mut self, result: BatchResult, records: u32) {
-        self.settle(result, records);
+    /// Sets the result, releases who waits, does what is `due`, then runs the callbacks, which may take their time.
+    pub(crate) fn complete(mut self, result: BatchResult, records: u32, due: impl FnOnce()) {
+        self.settle(result, records, due);
     }
 
     /// Cuts the batch up into parts of so many records each: futures and callbacks move to the slots of those.
@@ -325,7 +325,7 @@ impl Completer {
         parts
     }
 
-    fn settle(&mut self, result: BatchResult, records: u32) {
+    fn settle(&mut self, result: BatchResult, records: u32, due: impl FnOnce()) {
         let Some(slot) = self.slot.take() else { return };
         let mut state = slot.state.lock();
         state.outcome = Outcome::Done(result.clone());
@@ -336,6 +336,7 @@ impl Completer {
         if somebody_waits {
             slot.changed.notify_all();
         }
+        due();
         for (index, callback) in callbacks {
             run(callback, index, &result, &slot.place);
         }
@@ -344,8 +345,10 @@ impl Completer {
 
 impl Drop for Completer {
     fn drop(&mut self) {
+        let Some(progress) = self.slot.as_ref().and_then(|slot| slot.progress()) else { return };
         let what = "a batch was dropped without a result".to_owned();
-        self.settle(BatchResult::Failed(Error::new(ErrorKind::Bug { what }).maybe_written()), 1);
+        let error = Error::new(ErrorKind::Bug { what }).maybe_written();
+        self.settle(BatchResult::Failed(error), progress.records.max(1), || ());
     }
 }
 

@@ -7,33 +7,48 @@
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind};
-use crate::producer::batch::{Encoding, OpenBatch, SealedBatch};
+use crate::producer::accumulator::Shared;
+use crate::producer::batch::{OpenBatch, SealedBatch};
 use crate::producer::queue::{Attention, Batch, PartitionQueue};
 use crate::producer::result::BatchResult;
 
 /// A batch that is away from its queue.
 pub(super) struct Sealing<'a> {
     queue: &'a Arc<PartitionQueue>,
-    encoding: &'a Encoding,
+    shared: &'a Shared,
     ticket: u64,
     batch: Option<OpenBatch>,
+    /// There is more that the sender must be told of.
+    tell: bool,
 }
 
 impl<'a> Sealing<'a> {
     /// Takes the place of `batch`, which the caller has just taken out of `queue` and replaced by its ticket.
-    pub(super) fn new(queue: &'a Arc<PartitionQueue>, encoding: &'a Encoding, batch: OpenBatch) -> Self {
-        Self { queue, encoding, ticket: batch.ticket(), batch: Some(batch) }
+    /// `tell`: the sender must be told of the partition in any case.
+    pub(super) fn new(
+        queue: &'a Arc<PartitionQueue>,
+        shared: &'a Shared,
+        batch: OpenBatch,
+        tell: bool,
+    ) -> Self {
+        Self { queue, shared, ticket: batch.ticket(), batch: Some(batch), tell }
     }
 
-    /// Compresses, and puts the batch back. True if the sender must be told.
-    pub(super) fn finish(mut self) -> bool {
-        let compressed = self.batch.as_ref().and_then(|batch| batch.compress(self.encoding));
-        self.put_back(compressed)
+    /// Compresses, puts the batch back, and tells the sender if it must be told.
+    pub(super) fn finish(mut self) {
+        let encoding = &self.shared.settings.encoding;
+        let compressed = self.batch.as_ref().and_then(|batch| batch.compress(encoding));
+        self.put_back(compressed);
     }
 
-    fn put_back(&mut self, compressed: Option<Vec<u8>>) -> bool {
-        let Some(batch) = self.batch.take() else { return false };
-        let sealed = batch.seal(self.encoding, compressed);
+    fn put_back(&mut self, compressed: Option<Vec<u8>>) {
+        let Some(batch) = self.batch.take() else { return };
+        if self.replace_ticket(batch.seal(&self.shared.settings.encoding, compressed)) || self.tell {
+            self.shared.inbox.partition(Arc::clone(self.queue));
+        }
+    }
+
+    fn replace_ticket(&self, sealed: SealedBatch) -> bool {
         let mut state = self.queue.state.lock();
         let is_ours = |batch: &&mut Batch| matches!(batch, Batch::Sealing(ticket) if *ticket == self.ticket);
         let place = state.batches.iter_mut().find(is_ours);
@@ -56,7 +71,7 @@ fn too_late(batch: SealedBatch) {
 
 impl Drop for Sealing<'_> {
     fn drop(&mut self) {
-        // Only on the way out of a panic: the sender is told with the next record, or finds it by its timer.
+        // On the way out of a panic: nobody else would tell the sender.
         self.put_back(None);
     }
 }

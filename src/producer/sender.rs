@@ -89,7 +89,7 @@ impl Sender {
         self.hear_brokers(now);
         while let Some(index) = self.readiness.next_due(now) {
             match self.readiness.place(index) {
-                Place::InFlight | Place::Learning => self.give_up(index, now),
+                Place::InFlight(_) | Place::Learning => self.give_up(index, now),
                 _ => self.consider(index, now),
             }
         }
@@ -191,7 +191,7 @@ impl Sender {
     /// Puts a partition where it belongs.
     pub(super) fn consider(&mut self, index: u32, now: Instant) {
         let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { return };
-        if matches!(self.readiness.place(index), Place::InFlight | Place::Learning) {
+        if matches!(self.readiness.place(index), Place::InFlight(_) | Place::Learning) {
             return;
         }
         let front = loop {
@@ -244,7 +244,7 @@ impl Sender {
     }
 
     pub(super) fn expire(&mut self, queue: &PartitionQueue, now: Instant) {
-        let Some(batch) = self.drain.pop(queue) else { return };
+        let Some(batch) = self.drain.give_up_front(queue) else { return };
         let place = queue.place();
         let leader = self.client.snapshot().leader(&place.topic, place.partition);
         let brokers = self.client.troubles_with(leader);
@@ -283,13 +283,11 @@ impl Sender {
     fn give_up(&mut self, index: u32, now: Instant) {
         let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { return };
         let place = queue.place();
-        if self.readiness.place(index) == Place::Learning {
-            return self.expire(&queue, now);
-        }
+        let Place::InFlight(request) = self.readiness.place(index) else { return self.expire(&queue, now) };
         let key = (Arc::clone(&place.topic), place.partition);
         let leader = self.client.snapshot().leader(&place.topic, place.partition);
         let brokers = self.client.troubles_with(leader);
-        let batch = self.under_way.values_mut().find_map(|request| request.batches.get_mut(&key));
+        let batch = self.under_way.get_mut(&request).and_then(|request| request.batches.get_mut(&key));
         if let Some((_, batch)) = batch {
             let waited_for = format!("waiting for the answer to the records for {place}");
             let error = self.settings.patience.last_word(batch, place, waited_for, brokers, now);

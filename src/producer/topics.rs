@@ -128,6 +128,16 @@ impl TopicTable {
         topics.values().flat_map(|entry| entry.all.iter().map(Arc::clone)).collect()
     }
 
+    /// The queues of `places`.
+    pub(crate) fn queues_of(&self, places: &[Arc<TopicPartition>]) -> Vec<Arc<PartitionQueue>> {
+        let topics = self.topics.lock();
+        let queue = |place: &Arc<TopicPartition>| {
+            let index = usize::try_from(place.partition).ok()?;
+            topics.get(&place.topic)?.all.get(index).map(Arc::clone)
+        };
+        places.iter().filter_map(queue).collect()
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }

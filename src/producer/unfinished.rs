@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::client::SharedMetadata;
 use crate::error::{BrokerTrouble, DeliveryReport, Error, PendingPartition};
-use crate::producer::result::{Progress, ResultSlot};
+use crate::producer::result::{Progress, ResultSlot, TopicPartition};
 use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
 use crate::time::{Clock, Deadline};
 
@@ -73,7 +73,12 @@ impl Unfinished {
         }
     }
 
-    pub(crate) fn leave(&self, ticket: u64, failed: Option<&Arc<ResultSlot>>) {
+    /// A batch, or a part of one, has failed: to be reported.
+    pub(crate) fn failed(&self, slot: &Arc<ResultSlot>) {
+        self.state.lock().remember(slot);
+    }
+
+    pub(crate) fn leave(&self, ticket: u64) {
         let mut state = self.state.lock();
         let was_first = state.batches.first_key_value().is_some_and(|(first, _)| *first == ticket);
         let is_over = match state.batches.get_mut(&ticket) {
@@ -83,9 +88,6 @@ impl Unfinished {
             }
             _ => state.batches.remove(&ticket).is_some(),
         };
-        if let Some(slot) = failed {
-            state.remember(slot);
-        }
         // Whoever waits, waits for the oldest.
         let notify = was_first && is_over && state.waiting > 0;
         drop(state);
@@ -154,6 +156,17 @@ impl Unfinished {
     /// What [`give_up`](Self::give_up) has found, once.
     pub(crate) fn given_up(&self) -> Option<Pending> {
         self.state.lock().given_up.take()
+    }
+
+    /// Where the batches before the cut go, each partition once.
+    pub(crate) fn places(&self, cut: &Cut) -> Vec<Arc<TopicPartition>> {
+        let state = self.state.lock();
+        let mut places: Vec<_> =
+            state.batches.range(..cut.until).map(|(_, (slot, _))| Arc::clone(slot.place())).collect();
+        drop(state);
+        places.sort_unstable_by_key(Arc::as_ptr);
+        places.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        places
     }
 
     /// What before the cut has no result.
@@ -233,14 +246,15 @@ impl State {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
-    use crate::producer::result::{BatchResult, TopicPartition};
+    use crate::producer::result::BatchResult;
 
     fn fails(unfinished: &Unfinished, records: u32) {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
         let (slot, completer) = ResultSlot::new(place, Clock::System, SharedMetadata::new());
         let (ticket, _) = unfinished.enter(Arc::clone(&slot));
-        completer.complete(BatchResult::Failed(Error::new(ErrorKind::Closed)), records);
-        unfinished.leave(ticket, Some(&slot));
+        let failed = BatchResult::Failed(Error::new(ErrorKind::Closed));
+        completer.complete(failed, records, || unfinished.failed(&slot));
+        unfinished.leave(ticket);
     }
 
     fn failed(unfinished: &Unfinished, cut: &Cut) -> u64 {

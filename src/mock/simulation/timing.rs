@@ -1,7 +1,21 @@
 //! When things happen: linger, time-outs, back-off, throttling, to the millisecond.
 
 use super::*;
+use crate::client::NodeId;
 use crate::config::Acks;
+use crate::{ErrorKind, Origin};
+
+/// Who may not wait, in a callback or by `try_send`, comes again: what lingers must not keep the memory until then.
+#[test]
+fn what_lingers_makes_room_for_who_does_not_wait() {
+    let mut world = World::with_topic(1, 40, config().linger(secs(10)).buffer_memory(42_000));
+    let refused = (0..80).find_map(|number| world.try_send(number % 40, &[0; 900]).err());
+    assert!(matches!(refused.unwrap().kind(), ErrorKind::WouldBlock { .. }));
+    world.run_for(millis(1));
+    let future = world.try_send(39, &[0; 900]).unwrap();
+    // And those that come after linger as ever.
+    assert_about(world.run_until(MINUTE, |_| future.is_done()), secs(10));
+}
 
 #[test]
 fn without_linger_a_record_goes_at_once_and_with_it_not_before() {
@@ -105,6 +119,22 @@ fn a_broker_that_swallows_everything_is_left_for_the_next_after_the_set_up_timeo
     let took = world.run_until(MINUTE, |world| world.metadata.version() > 0);
     // 10 s, 20 % more or less.
     assert!((millis(8000)..=millis(12_000)).contains(&took), "{took:?}");
+}
+
+/// Each batch that expires keeps what it was told, and a cluster may have a thousand brokers.
+#[test]
+fn of_many_dead_brokers_a_few_are_told_of_and_the_leader_first() {
+    let mut world = World::with_topic(40, 40, config());
+    (0..40).for_each(|broker| world.stop(broker));
+    let futures: Vec<_> = (0..40).map(|partition| world.send(partition, b"v")).collect();
+    world.run_until(secs(121), |_| futures.iter().all(FutureRecordMetadata::is_done));
+    for (future, partition) in futures.iter().zip(0..) {
+        let error = future.exception().unwrap();
+        let ErrorKind::Timeout { brokers, .. } = error.kind() else { panic!("{error}") };
+        assert!((10..=20).contains(&brokers.len()), "{}", brokers.len());
+        let Origin::Metadata { broker } = brokers[0].origin else { panic!("{:?}", brokers[0]) };
+        assert_eq!(world.metadata.snapshot().leader("t", partition), Some(NodeId::Broker(broker)));
+    }
 }
 
 /// KIP-601: 10 s, 20 s, then 30 s each time, by 20 % more or less.
