@@ -197,6 +197,13 @@ impl RecordMetadata {
     }
 }
 
+/// As Java writes it: `events-3@42`.
+impl fmt::Display for RecordMetadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.place, self.offset)
+    }
+}
+
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
@@ -227,6 +234,7 @@ mod tests {
         completer.complete(STORED, 3);
         let metadata = future.get(None).unwrap();
         assert_eq!((metadata.topic(), metadata.partition(), metadata.offset()), ("t", 3, 42));
+        assert_eq!(metadata.to_string(), "t-3@42");
         assert_eq!(
             (metadata.timestamp(), metadata.serialized_key_size(), metadata.serialized_value_size()),
             (77, None, Some(5))
