@@ -20,7 +20,7 @@ use crate::record::Compression;
 pub(crate) use settings::Settings;
 
 /// How many replicas must have a record before it counts as stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "Kafka has these three (KIP-1)")]
 pub enum Acks {
     /// None: the broker does not answer, a lost record goes unnoticed, offsets are -1.
@@ -28,7 +28,19 @@ pub enum Acks {
     /// The leader: a record is lost if the leader dies before a follower has it.
     Leader,
     /// All in-sync replicas: a record survives as long as one of them does.
+    #[default]
     All,
+}
+
+/// As texts have it: `0`, `1` or `all`.
+impl fmt::Display for Acks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::None => "0",
+            Self::Leader => "1",
+            Self::All => "all",
+        })
+    }
 }
 
 /// What is set on every socket.
@@ -49,7 +61,8 @@ struct CodecLevels {
 /// The configuration of a [`KafkaProducer`](crate::KafkaProducer).
 ///
 /// Setters take any value; [`build`](Self::build) checks them all at once. Each setting has kafka-python's name, by
-/// which [`from_pairs`](Self::from_pairs) knows it, or the Java client's.
+/// which [`from_pairs`](Self::from_pairs) knows it, or the Java client's, which has dots in it. Setters that take a
+/// [`Duration`] are called so without the `_ms`, and where a name differs otherwise the setter tells it.
 #[derive(Clone)]
 pub struct ProducerConfig {
     bootstrap_servers: Vec<String>,
@@ -167,16 +180,41 @@ impl ProducerConfig {
     /// nothing where there may be nothing.
     ///
     /// Both clients' settings are all known. One whose feature is not there yet is taken at the value that says what is
-    /// done anyway (`security.protocol=PLAINTEXT`) and refused at any other.
+    /// done anyway (`security.protocol=PLAINTEXT`) and refused at any other. What is not named keeps its default; setters
+    /// called afterwards win.
+    ///
+    /// Serializers and partitioners are code, which a text can't be: see [`build_with`](Self::build_with) and
+    /// [`partitioner`](Self::partitioner). Java's serializers of bytes and strings may be named all the same.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    ///
+    /// use kafka_producer::ProducerConfig;
+    ///
+    /// // As a reader of properties files or of the environment gives them.
+    /// let texts = HashMap::from([
+    ///     ("bootstrap.servers".to_owned(), "localhost:9092".to_owned()),
+    ///     ("linger.ms".to_owned(), "5".to_owned()),
+    /// ]);
+    /// let config = ProducerConfig::from_pairs(&texts)?.client_id("orders");
+    /// # let _ = config;
+    /// # Ok::<(), kafka_producer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Config`] listing every key that is unknown, every value that can't be read, and every setting that
     /// was given twice with different values. If there are any, what [`build`](Self::build) would refuse of the
     /// settings that could be read is listed as well.
-    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
+    pub fn from_pairs<K, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, Error>
+    where
+        K: AsRef<str>,
+        V: AsRef<str>,
+    {
         let mut config = Self::default();
-        let mut problems: Vec<_> =
-            pairs.into_iter().filter_map(|(key, value)| keys::set(&mut config, key, value)).collect();
+        let mut problems: Vec<_> = pairs
+            .into_iter()
+            .filter_map(|(key, value)| keys::set(&mut config, key.as_ref(), value.as_ref()))
+            .collect();
         if problems.is_empty() {
             return Ok(config);
         }

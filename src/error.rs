@@ -24,10 +24,11 @@ use crate::protocol::ErrorCode;
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     certainty: Certainty,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -36,19 +37,17 @@ impl Error {
     }
 
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self(Arc::new(Inner { kind, certainty: Certainty::NotWritten, source: Some(source.into()) }))
+        Self(Arc::new(Inner {
+            kind,
+            certainty: Certainty::NotWritten,
+            source: Some(Arc::from(source.into())),
+        }))
     }
 
     /// The same error about a record of which bytes had left and no answer came, or whose answer leaves it open.
     pub(crate) fn maybe_written(self) -> Self {
-        match Arc::try_unwrap(self.0) {
-            Ok(inner) => Self(Arc::new(Inner { certainty: Certainty::MaybeWritten, ..inner })),
-            Err(shared) => {
-                let kind = shared.kind.clone();
-                let source = Some(Box::new(Self(shared)) as Box<dyn StdError + Send + Sync>);
-                Self(Arc::new(Inner { kind, certainty: Certainty::MaybeWritten, source }))
-            }
-        }
+        let Inner { kind, source, .. } = Arc::unwrap_or_clone(self.0);
+        Self(Arc::new(Inner { kind, certainty: Certainty::MaybeWritten, source }))
     }
 
     /// What happened.
@@ -56,16 +55,27 @@ impl Error {
         &self.0.kind
     }
 
-    /// Whether the record this error is about may stand in the log all the same.
+    /// Whether the record this error is about may stand in the log all the same, or get there yet: that is so too where
+    /// only the waiting has ended ([`get`](crate::FutureRecordMetadata::get), `flush` and `close` whose time ran out). It
+    /// means nothing where there is no record (`build`, `wait_connected`).
     pub fn certainty(&self) -> Certainty {
-        self.0.certainty
+        match self.kind() {
+            ErrorKind::Timeout { limit: Limit::Call, .. } | ErrorKind::CalledFromCallback { .. } => {
+                Certainty::MaybeWritten
+            }
+            ErrorKind::Undelivered { report } => report.certainty(),
+            _ => self.0.certainty,
+        }
     }
 
-    /// Whether the same call may succeed later with nothing changed.
+    /// Whether the same call may succeed later with nothing changed: for the error of a future, sending the record
+    /// again (see [`certainty`](Self::certainty) first); for that of a `get` or `flush` whose time ran out, calling it
+    /// again, as the records are on their way still.
     pub fn is_retriable(&self) -> bool {
         match self.kind() {
             ErrorKind::Broker { code, .. } => code.is_retriable(),
             ErrorKind::RetriesUsedUp { last, .. } => last.is_retriable(),
+            ErrorKind::Undelivered { report } => report.timed_out.is_some() && report.failed == 0,
             ErrorKind::Timeout { .. }
             | ErrorKind::BufferExhausted { .. }
             | ErrorKind::WouldBlock { .. }
@@ -77,9 +87,13 @@ impl Error {
     }
 
     /// Whether a limit of time ran out; [`ErrorKind::Timeout`] says which, [`ErrorKind::BufferExhausted`] is
-    /// `max_block_ms`.
+    /// `max_block_ms`, [`ErrorKind::Undelivered`] the time that `flush` or `close` was given.
     pub fn is_timeout(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Timeout { .. } | ErrorKind::BufferExhausted { .. })
+        match self.kind() {
+            ErrorKind::Timeout { .. } | ErrorKind::BufferExhausted { .. } => true,
+            ErrorKind::Undelivered { report } => report.timed_out.is_some(),
+            _ => false,
+        }
     }
 
     /// Whether the producer was closed, or closed meanwhile.
@@ -87,10 +101,12 @@ impl Error {
         matches!(self.kind(), ErrorKind::Closed)
     }
 
-    /// The code a broker answered with, if it was a broker that refused.
+    /// The code a broker answered with, if it was a broker that refused, in the end or at the last of `retries`. A
+    /// time-out has none of its own; what the last attempt before it ended with is its [`source`](StdError::source).
     pub fn broker_code(&self) -> Option<ErrorCode> {
         match self.kind() {
             ErrorKind::Broker { code, .. } | ErrorKind::RefusedWithBatch { code, .. } => Some(*code),
+            ErrorKind::RefusedAsTooLarge { .. } => Some(ErrorCode::MESSAGE_TOO_LARGE),
             ErrorKind::RetriesUsedUp { last, .. } => last.broker_code(),
             _ => None,
         }
@@ -110,7 +126,7 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Error");
-        debug.field("kind", &self.0.kind).field("certainty", &self.0.certainty);
+        debug.field("kind", &self.0.kind).field("certainty", &self.certainty());
         if let Some(source) = &self.0.source {
             debug.field("source", source);
         }
@@ -130,13 +146,16 @@ impl StdError for Error {
 pub enum Certainty {
     /// No byte of it left, or the broker refused it: sending it again makes no duplicate.
     NotWritten,
-    /// Bytes of it left and no answer came, or the answer leaves it open: sending it again may make a duplicate.
+    /// Bytes of it left and no answer came, the answer leaves it open, or it is on its way still: sending it again may
+    /// make a duplicate.
     MaybeWritten,
 }
 
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -161,12 +180,54 @@ mod tests {
 
     #[test]
     fn certainty_survives_sharing_and_keeps_the_cause() {
-        let first = Error::new(ErrorKind::Closed);
+        let first = Error::with_source(ErrorKind::Closed, "why");
         let second = first.clone();
         let maybe = first.maybe_written();
         assert_eq!(second.certainty(), Certainty::NotWritten);
         assert_eq!(maybe.certainty(), Certainty::MaybeWritten);
-        assert!(maybe.source().is_some());
+        // The cause itself, not the same text once more.
+        assert_eq!(maybe.source().unwrap().to_string(), "why");
         assert_eq!(maybe.to_string(), "the producer is closed (the record may have been written)");
+    }
+
+    fn timeout(limit: Limit) -> Error {
+        let (value, waited_for) = (Duration::ZERO, "for it".to_owned());
+        Error::new(ErrorKind::Timeout { limit, value, waited_for, brokers: Vec::new() })
+    }
+
+    #[test]
+    fn what_is_on_its_way_still_may_be_written() {
+        assert_eq!(timeout(Limit::Call).certainty(), Certainty::MaybeWritten);
+        assert_eq!(timeout(Limit::MaxBlock).certainty(), Certainty::NotWritten);
+        let inside = Error::new(ErrorKind::CalledFromCallback { call: "get" });
+        assert_eq!((inside.certainty(), inside.is_retriable()), (Certainty::MaybeWritten, false));
+    }
+
+    #[test]
+    fn the_predicates_tell_what_a_report_says() {
+        let pending =
+            PendingPartition { topic: "t".into(), partition: 0, batches: 1, records: 2, last_error: None };
+        let told = |failed: Option<&Error>, pending: &[PendingPartition]| {
+            let error = Error::new(ErrorKind::Undelivered {
+                report: DeliveryReport {
+                    failed: failed.iter().len() as u64,
+                    first_error: failed.cloned(),
+                    pending: pending.to_vec(),
+                    brokers: Vec::new(),
+                    timed_out: (!pending.is_empty()).then_some(Duration::from_secs(1)),
+                },
+            });
+            (error.is_timeout(), error.is_retriable(), error.certainty())
+        };
+        let refused = Error::new(ErrorKind::RefusedAsTooLarge { size: 9, about: "t-0".to_owned() });
+        assert_eq!(refused.broker_code(), Some(ErrorCode::MESSAGE_TOO_LARGE));
+        assert_eq!(told(Some(&refused), &[]), (false, false, Certainty::NotWritten));
+        assert_eq!(
+            told(Some(&refused.clone().maybe_written()), &[]),
+            (false, false, Certainty::MaybeWritten)
+        );
+        // flush again, and it may be done.
+        assert_eq!(told(None, std::slice::from_ref(&pending)), (true, true, Certainty::MaybeWritten));
+        assert_eq!(told(Some(&refused), &[pending]), (true, false, Certainty::MaybeWritten));
     }
 }

@@ -84,6 +84,9 @@ impl KafkaProducer {
     }
 
     /// As [`ProducerConfig::build`].
+    ///
+    /// # Errors
+    /// As [`ProducerConfig::build`].
     pub fn new(config: ProducerConfig) -> Result<Self, Error> {
         config.build()
     }
@@ -108,7 +111,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     ///
     /// # Errors
     /// As [`send`](Self::send); where that would wait, [`ErrorKind::WouldBlock`]. The topic's metadata is asked for all
-    /// the same, so a later try may succeed.
+    /// the same, so a later try may succeed. The error borrows what the record does; see [`SendError`] for `?`.
     pub fn try_send<'a>(
         &self,
         record: ProducerRecord<'a, K, V>,
@@ -127,10 +130,11 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         self.dispatch(&record, patience()).map_err(|error| SendError::new(error, record))
     }
 
-    /// The number of the topic's partitions, waiting for metadata for at most `max_block_ms`.
+    /// The number of the topic's partitions, waiting for metadata for at most `max_block_ms`. Called at the start, it
+    /// spares the first `send` that wait.
     ///
     /// # Errors
-    /// As [`send`](Self::send) for an unknown topic.
+    /// As [`send`](Self::send), where that has to do with the topic.
     pub fn partitions_for(&self, topic: &str) -> Result<usize, Error> {
         self.producer.partitions_for(topic, patience())
     }

@@ -14,7 +14,8 @@ pub use field::IntoField;
 /// for [`header`](Self::header), which collects; [`headers`](Self::headers) borrows).
 ///
 /// Keys and values are bytes, unless the producer has serializers: `K` and `V` are what it was
-/// [built with](crate::ProducerConfig::build_with).
+/// [built with](crate::ProducerConfig::build_with). Where nothing says which, as in a `let` before the `send`, write the
+/// type: `ProducerRecord` for bytes, `ProducerRecord<'_, str, Order>` and so on.
 ///
 /// ```
 /// use kafka_producer::ProducerRecord;
@@ -98,6 +99,11 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         self
     }
 
+    /// The topic that it is for.
+    pub fn topic(&self) -> &'a str {
+        self.topic
+    }
+
     pub(crate) fn all_headers(&self) -> &[Header<'a>] {
         match &self.headers {
             Headers::Borrowed(headers) => headers,
@@ -137,6 +143,23 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
 }
 
 /// Why a record could not be sent, with the record.
+///
+/// It borrows what the record borrows. Where that ends sooner than the error is to go, as with `?` in a function that
+/// returns `Box<dyn std::error::Error>`, take the [`Error`] alone: `try_send(record).map_err(Error::from)?`; `?` in a
+/// function that returns [`Error`] does so by itself.
+///
+/// ```
+/// use kafka_producer::{Error, FutureRecordMetadata, KafkaProducer, ProducerRecord};
+///
+/// /// Sends, or takes the way around: a file, a table, another cluster.
+/// fn send_or_keep(producer: &KafkaProducer, record: ProducerRecord<'_>) -> Result<FutureRecordMetadata, Error> {
+///     producer.try_send(record).or_else(|error| {
+///         let (error, record) = error.into_parts();
+///         if error.is_retriable() { producer.send(record) } else { Err(error) }
+///     })
+/// }
+/// # let _ = send_or_keep;
+/// ```
 pub struct SendError<'a, K: ?Sized = [u8], V: ?Sized = [u8]>(Box<(Error, ProducerRecord<'a, K, V>)>);
 
 impl<'a, K: ?Sized, V: ?Sized> SendError<'a, K, V> {

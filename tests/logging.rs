@@ -127,8 +127,8 @@ fn a_broker_that_refuses() {
     for _ in 0..100 {
         producer.send(record()).unwrap().get(PATIENCE).unwrap_err();
     }
-    let said =
-        "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for t-0: The client may not do this to the topic";
+    let said = "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for t-0: The client may not do this to the \
+                topic; to send to it, it needs an ACL for Write and Describe";
     assert_eq!(logged(Level::Warn), [format!("1 record failed: {said}")]);
 }
 

@@ -200,3 +200,30 @@ fn neither_key_nor_value_nor_payload_in_its_debug_text() {
         "the record can't be sent: it has neither a key nor a value; give it at least one of them"
     );
 }
+
+/// What a serializer's own test needs, and one that is made of others.
+#[test]
+fn a_serializer_is_tested_without_a_producer() {
+    struct Tagged<S>(S);
+
+    impl<T: ?Sized, S: Serializer<T>> Serializer<T> for Tagged<S> {
+        fn serialize(
+            &self,
+            context: &SerializationContext<'_>,
+            value: &T,
+            out: &mut Vec<u8>,
+        ) -> Result<(), Failure> {
+            out.extend_from_slice(context.topic().as_bytes());
+            out.push(if context.is_key() { b'k' } else { b'v' });
+            out.push(context.headers().len() as u8);
+            self.0.serialize(context, value, out)
+        }
+    }
+
+    let chosen: Box<dyn Serializer<str>> = Box::new(StringSerializer);
+    let (serializer, headers) = (Tagged(chosen), [Header::new("h", None)]);
+    let mut out = Vec::new();
+    serializer.serialize(&SerializationContext::key("t", &headers), "x", &mut out).unwrap();
+    serializer.serialize(&SerializationContext::value("t", &[]), "y", &mut out).unwrap();
+    assert_eq!(out, b"tk\x01xtv\0y");
+}

@@ -58,7 +58,7 @@ macro_rules! later {
 
 // In brackets what is taken, if it is not `none`.
 later! {
-    Feature("another protocol"): security_protocol["PLAINTEXT"];
+    Feature("a protocol with TLS or SASL"): security_protocol["PLAINTEXT"];
 
     Feature("TLS"):
         ssl_check_hostname["true"], ssl_endpoint_identification_algorithm["https"],
@@ -107,7 +107,7 @@ later! {
     Feature("a proxy"): proxy_url, socks5_proxy;
 
     Feature("idempotence, by which no retry stores a record twice,"): enable_idempotence["false"];
-    Feature("transactions"):
+    Feature("a producer with transactions"):
         transactional_id, transaction_timeout_ms["60000"], transaction_two_phase_commit_enable["false"];
 
     Feature("pinning the version of brokers"): api_version["none", "auto"];
@@ -129,7 +129,7 @@ later! {
         metrics_enabled["false"], auto_include_jmx_reporter["false"], metrics_num_samples["2"], metrics_sample_window_ms["30000"],
         metrics_recording_level["INFO"];
     Feature("telemetry for brokers (KIP-714)"): enable_metrics_push["false"];
-    Feature("interceptors"): interceptor_classes["none", "[]"];
+    Feature("a chain of interceptors"): interceptor_classes["none", "[]"];
     Feature("reading settings from elsewhere"): config_providers["none", "[]"];
 
     Code("give it to ProducerConfig::build_with"):

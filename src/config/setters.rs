@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::values::LIST;
 use super::{Acks, ProducerConfig};
 use crate::producer::Partitioner;
 use crate::record::Compression;
@@ -10,8 +11,16 @@ use crate::record::Compression;
 impl ProducerConfig {
     /// `host:port` of the brokers to begin with; the rest of the cluster is learnt from the first that answers.
     /// Default `localhost:9092`. The port may be left out (9092), `[::1]:9092` and `PLAINTEXT://host:9092` are read.
+    /// A text with commas in it is a list, as other clients have it: `[variable]` does for `a:9092,b:9092`.
     pub fn bootstrap_servers<S: Into<String>>(mut self, servers: impl IntoIterator<Item = S>) -> Self {
-        self.bootstrap_servers = servers.into_iter().map(Into::into).collect();
+        self.bootstrap_servers.clear();
+        for servers in servers {
+            let servers = servers.into();
+            match servers.contains(',') {
+                true => self.bootstrap_servers.extend((LIST.read)(&servers).unwrap_or_default()),
+                false => self.bootstrap_servers.push(servers),
+            }
+        }
         self
     }
 
@@ -28,6 +37,8 @@ impl ProducerConfig {
     }
 
     /// The codec for batches. One that does not get smaller goes out as it is. Default [`Compression::None`].
+    ///
+    /// In texts: `compression_type`.
     #[doc(alias = "compression_type")]
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
@@ -75,6 +86,8 @@ impl ProducerConfig {
     }
 
     /// How long a record waits for company before its batch is sent. Default 0: not at all.
+    ///
+    /// In texts: `linger_ms`.
     #[doc(alias = "linger_ms")]
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
@@ -89,6 +102,8 @@ impl ProducerConfig {
     }
 
     /// How long `send` may block, for metadata and memory together. Default 60 s.
+    ///
+    /// In texts: `max_block_ms`.
     #[doc(alias = "max_block_ms")]
     pub fn max_block(mut self, timeout: Duration) -> Self {
         self.max_block = timeout;
@@ -109,6 +124,8 @@ impl ProducerConfig {
     }
 
     /// How long a broker may take to answer before its connection is given up; at least 10 ms. Default 30 s.
+    ///
+    /// In texts: `request_timeout_ms`.
     #[doc(alias = "request_timeout_ms")]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
@@ -117,6 +134,8 @@ impl ProducerConfig {
 
     /// How long a record may take from `send` to its result; `None` is for ever. A batch counts from its first record,
     /// and takes records for at most a twentieth of this (and at most 1 s). Default 120 s.
+    ///
+    /// In texts: `delivery_timeout_ms`.
     #[doc(alias = "delivery_timeout_ms")]
     pub fn delivery_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.delivery_timeout = timeout.into();
@@ -125,6 +144,8 @@ impl ProducerConfig {
 
     /// Between two attempts at the same batch: the first wait, and the most it doubles to; never below 1 ms. Default
     /// 100 ms and 1 s.
+    ///
+    /// In texts: `retry_backoff_ms` and `retry_backoff_max_ms`.
     #[doc(alias = "retry_backoff_ms")]
     #[doc(alias = "retry_backoff_max_ms")]
     pub fn retry_backoff(mut self, first: Duration, most: Duration) -> Self {
@@ -135,6 +156,8 @@ impl ProducerConfig {
 
     /// Between two attempts to reach a broker: the first wait, and the most it doubles to; never below 1 ms. Default
     /// 50 ms and 30 s.
+    ///
+    /// In texts: `reconnect_backoff_ms` and `reconnect_backoff_max_ms`.
     #[doc(alias = "reconnect_backoff_ms")]
     #[doc(alias = "reconnect_backoff_max_ms")]
     pub fn reconnect_backoff(mut self, first: Duration, most: Duration) -> Self {
@@ -146,6 +169,8 @@ impl ProducerConfig {
     /// How long a connection may take to get ready: at first, at least 10 ms, and the most that this doubles to while a
     /// broker can't be reached. Each is spread by 20 % either way, as a broker that is slow because all call at once
     /// would go on to be. Default 10 s and 30 s.
+    ///
+    /// In texts: `socket_connection_setup_timeout_ms` and `socket_connection_setup_timeout_max_ms`.
     #[doc(alias = "socket_connection_setup_timeout_ms")]
     #[doc(alias = "socket_connection_setup_timeout_max_ms")]
     pub fn socket_connection_setup_timeout(mut self, first: Duration, most: Duration) -> Self {
@@ -155,6 +180,8 @@ impl ProducerConfig {
     }
 
     /// A connection that was not used for so long is closed; at least 10 ms. Default 540 s.
+    ///
+    /// In texts: `connections_max_idle_ms`.
     #[doc(alias = "connections_max_idle_ms")]
     pub fn connections_max_idle(mut self, time: Duration) -> Self {
         self.connections_max_idle = time;
@@ -163,6 +190,8 @@ impl ProducerConfig {
 
     /// How old metadata may get before the cluster is asked again, if nothing happens; at least 10 ms. Default
     /// 300 s.
+    ///
+    /// In texts: `metadata_max_age_ms`.
     #[doc(alias = "metadata_max_age_ms")]
     pub fn metadata_max_age(mut self, age: Duration) -> Self {
         self.metadata_max_age = age;
@@ -170,6 +199,8 @@ impl ProducerConfig {
     }
 
     /// A topic to which nothing was sent for so long is not asked about any more; at least 10 ms. Default 300 s.
+    ///
+    /// In texts: `metadata_max_idle_ms`.
     #[doc(alias = "metadata_max_idle_ms")]
     pub fn metadata_max_idle(mut self, time: Duration) -> Self {
         self.metadata_max_idle = time;
@@ -188,19 +219,21 @@ impl ProducerConfig {
         self
     }
 
-    /// The socket's send buffer (`SO_SNDBUF`). Default: the system's.
+    /// The socket's send buffer (`SO_SNDBUF`), in bytes. Default: the system's.
     pub fn send_buffer_bytes(mut self, bytes: usize) -> Self {
         self.send_buffer_bytes = Some(bytes);
         self
     }
 
-    /// The socket's receive buffer (`SO_RCVBUF`). Default: the system's.
+    /// The socket's receive buffer (`SO_RCVBUF`), in bytes. Default: the system's.
     pub fn receive_buffer_bytes(mut self, bytes: usize) -> Self {
         self.receive_buffer_bytes = Some(bytes);
         self
     }
 
     /// Whether small pieces are sent at once (`TCP_NODELAY`). Default true; false costs up to 40 ms a request.
+    ///
+    /// In texts: one of `socket_options`, as `TCP_NODELAY=1`.
     #[doc(alias = "socket_options")]
     pub fn tcp_nodelay(mut self, on: bool) -> Self {
         self.socket_options.no_delay = on;
@@ -208,6 +241,8 @@ impl ProducerConfig {
     }
 
     /// Whether the system probes connections at rest (`SO_KEEPALIVE`). Default false.
+    ///
+    /// In texts: one of `socket_options`, as `SO_KEEPALIVE=1`.
     #[doc(alias = "socket_options")]
     pub fn so_keepalive(mut self, on: bool) -> Self {
         self.socket_options.keep_alive = on;

@@ -23,6 +23,24 @@ fn all_problems_are_told_at_once() {
     );
 }
 
+/// As a variable of the environment has them, and as `MockCluster::bootstrap_servers` gives them.
+#[test]
+fn a_text_with_commas_is_a_list_of_servers() {
+    let config = ProducerConfig::new().bootstrap_servers(["a:1, b:2,", "c"]);
+    assert_eq!(config.bootstrap_servers, ["a:1", "b:2", "c"]);
+    let config = ProducerConfig::new().bootstrap_servers([","]);
+    assert!(text(config).contains("name at least one broker"));
+    assert!(text(ProducerConfig::new().bootstrap_servers(["a", ""])).contains("there is no host"));
+}
+
+#[test]
+fn acks_read_as_texts_have_them() {
+    assert_eq!(Acks::default(), ProducerConfig::default().acks);
+    for acks in [Acks::None, Acks::Leader, Acks::All] {
+        assert_eq!(ProducerConfig::from_pairs([("acks", acks.to_string())]).unwrap().acks, acks);
+    }
+}
+
 #[test]
 fn an_expiry_before_the_first_answer_is_refused() {
     let config = ProducerConfig::new().delivery_timeout(Duration::from_secs(1));

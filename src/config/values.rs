@@ -105,11 +105,7 @@ pub(super) const ACKS: Kind<Acks> = Kind {
         _ if value.eq_ignore_ascii_case("all") => Ok(Acks::All),
         _ => Err("it is one of 0, 1, all".to_owned()),
     },
-    show: |acks| match acks {
-        Acks::None => "0".to_owned(),
-        Acks::Leader => "1".to_owned(),
-        Acks::All => "all".to_owned(),
-    },
+    show: Acks::to_string,
 };
 
 pub(super) const COMPRESSION: Kind<Compression> = Kind {

@@ -23,7 +23,8 @@ impl fmt::Display for ConfigProblem {
     }
 }
 
-/// Whose limit a record exceeds.
+/// The setting whose limit a record exceeds. For the broker's own see
+/// [`ErrorKind::RefusedAsTooLarge`](crate::ErrorKind::RefusedAsTooLarge).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SizeLimit {
@@ -31,8 +32,6 @@ pub enum SizeLimit {
     MaxRequestSize,
     /// `buffer_memory`.
     BufferMemory,
-    /// The broker's or the topic's `max.message.bytes`.
-    Broker,
 }
 
 impl SizeLimit {
@@ -42,7 +41,6 @@ impl SizeLimit {
                 "raise max_request_size (and the broker's max.message.bytes) or send less at once"
             }
             Self::BufferMemory => "raise buffer_memory or send less at once",
-            Self::Broker => "raise the topic's max.message.bytes or send less at once",
         }
     }
 }
@@ -52,7 +50,6 @@ impl fmt::Display for SizeLimit {
         f.write_str(match self {
             Self::MaxRequestSize => "max_request_size",
             Self::BufferMemory => "buffer_memory",
-            Self::Broker => "the broker's max.message.bytes",
         })
     }
 }

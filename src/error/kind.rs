@@ -41,7 +41,8 @@ pub enum ErrorKind {
         /// Whose limit it is.
         limited_by: SizeLimit,
     },
-    /// A broker refused the record as too large, all by itself; what was with it has been sent without it.
+    /// A broker refused the record as too large (its topic's `max.message.bytes`), all by itself; what was with it in a
+    /// batch has been sent without it.
     RefusedAsTooLarge {
         /// Its size in bytes, in a batch of its own.
         size: usize,

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Error;
 use super::details::Count;
 use super::trouble::{BrokerTrouble, write_last_seen};
+use super::{Certainty, Error};
 
-/// What `flush` or `close` found undelivered.
+/// What `flush` or `close` found undelivered: the text of the error, in numbers.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DeliveryReport {
@@ -58,6 +58,15 @@ impl fmt::Display for DeliveryReport {
 }
 
 impl DeliveryReport {
+    /// Of all its records; only the first failure is known here.
+    pub(super) fn certainty(&self) -> Certainty {
+        match &self.first_error {
+            Some(error) if self.failed == 1 && self.pending.is_empty() => error.certainty(),
+            None if self.pending.is_empty() => Certainty::NotWritten,
+            _ => Certainty::MaybeWritten,
+        }
+    }
+
     fn write_pending(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// Partitions that are named; of more only the number is told.
         const NAMED: usize = 3;

@@ -104,6 +104,11 @@ impl FutureRecordMetadata {
         })
     }
 
+    /// Calls `callback` with either, as Java's `Callback`; otherwise as [`add_callback`](Self::add_callback).
+    pub fn add_both(&self, callback: impl FnOnce(Result<&RecordMetadata, &Error>) + Send + 'static) -> &Self {
+        self.on_completion(true, callback)
+    }
+
     fn on_completion(
         &self,
         sees_failure: bool,
@@ -218,6 +223,13 @@ impl RecordMetadata {
     }
 }
 
+/// As Java writes it: `events-3@42`.
+impl fmt::Display for RecordMetadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.place, self.offset)
+    }
+}
+
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
@@ -248,6 +260,7 @@ mod tests {
         completer.complete(STORED, 3, || ());
         let metadata = future.get(None).unwrap();
         assert_eq!((metadata.topic(), metadata.partition(), metadata.offset()), ("t", 3, 42));
+        assert_eq!(metadata.to_string(), "t-3@42");
         assert_eq!(
             (metadata.timestamp(), metadata.serialized_key_size(), metadata.serialized_value_size()),
             (77, None, Some(5))
@@ -318,6 +331,22 @@ mod tests {
         completer.complete(STORED, 3, || ());
         future.add_callback(move |metadata| tell.send(("third", metadata.offset())).unwrap());
         assert_eq!(told.iter().collect::<Vec<_>>(), [("first", 42), ("second", 42), ("third", 42)]);
+    }
+
+    #[test]
+    fn one_callback_for_both_is_told_of_either_and_has_looked_at_a_failure() {
+        let (tell, told) = mpsc::channel();
+        for result in [STORED, BatchResult::Failed(Error::new(ErrorKind::Closed))] {
+            let ((future, completer), tell) = (pending(Clock::System), tell.clone());
+            future.add_both(move |result| tell.send(result.cloned().map_err(Error::clone)).unwrap());
+            completer.complete(result, 3, || ());
+            assert_eq!(
+                future.slot.overlooked_failures().map_or(0, |(count, _)| count),
+                if future.peek().unwrap().is_ok() { 0 } else { 2 }
+            );
+        }
+        assert_eq!(told.recv().unwrap().unwrap().offset(), 42);
+        assert!(told.recv().unwrap().unwrap_err().is_closed());
     }
 
     #[test]

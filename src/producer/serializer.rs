@@ -1,8 +1,10 @@
 //! Serializers: from what a program sends to the bytes that Kafka stores.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::record::Header;
 
@@ -11,7 +13,9 @@ use crate::record::Header;
 /// It is called on the thread that sends, before anything is reserved: if it fails or panics, `send` does, and nothing
 /// is lost. A record without key or value does not ask for it: null stays null.
 ///
-/// A closure `Fn(&T) -> B` is one too, where `B` is `Vec<u8>`, `String`, an array of bytes, or a `Result` of these.
+/// A closure `Fn(&T) -> B` is one too, where `B` is `Vec<u8>`, `String`, an array of bytes, a `Cow` of bytes or text, or
+/// a `Result` of these; its argument's type has to be written (`|order: &Order| …`). So are an `Arc` of a serializer,
+/// which producers share, and a `Box<dyn Serializer<T>>`, which is chosen at run time.
 ///
 /// ```
 /// use kafka_producer::{SerializationContext, Serializer};
@@ -31,6 +35,10 @@ use crate::record::Header;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a serializer of `{T}`",
+    note = "give a `Serializer` of what is sent, or a closure with its argument's type written, `|order: &Order| -> Vec<u8> {{ … }}`"
+)]
 pub trait Serializer<T: ?Sized>: Send + Sync {
     /// Appends the bytes of `value` to `out`, which is empty and is used again for the next record.
     ///
@@ -46,6 +54,18 @@ pub trait Serializer<T: ?Sized>: Send + Sync {
 }
 
 /// Of which record a key or value is: what a schema registry needs to choose its subject.
+///
+/// A producer makes it; [`key`](Self::key) and [`value`](Self::value) are for a serializer's own tests, and for one that
+/// calls another.
+///
+/// ```
+/// use kafka_producer::{SerializationContext, Serializer, StringSerializer};
+///
+/// let mut out = Vec::new();
+/// StringSerializer.serialize(&SerializationContext::value("orders", &[]), "ä", &mut out)?;
+/// assert_eq!(out, "ä".as_bytes());
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct SerializationContext<'a> {
     topic: &'a str,
@@ -54,11 +74,13 @@ pub struct SerializationContext<'a> {
 }
 
 impl<'a> SerializationContext<'a> {
-    pub(crate) fn key(topic: &'a str, headers: &'a [Header<'a>]) -> Self {
+    /// The key of a record for `topic` with these headers.
+    pub fn key(topic: &'a str, headers: &'a [Header<'a>]) -> Self {
         Self { topic, headers, is_key: true }
     }
 
-    pub(crate) fn value(topic: &'a str, headers: &'a [Header<'a>]) -> Self {
+    /// The value of a record for `topic` with these headers.
+    pub fn value(topic: &'a str, headers: &'a [Header<'a>]) -> Self {
         Self { topic, headers, is_key: false }
     }
 
@@ -100,10 +122,36 @@ where
     }
 }
 
-/// What a closure that serves as a [`Serializer`] may return.
+/// One serializer for several producers.
+impl<T: ?Sized, S: Serializer<T> + ?Sized> Serializer<T> for Arc<S> {
+    fn serialize(
+        &self,
+        context: &SerializationContext<'_>,
+        value: &T,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        (**self).serialize(context, value, out)
+    }
+}
+
+/// One that is chosen at run time.
+impl<T: ?Sized> Serializer<T> for Box<dyn Serializer<T>> {
+    fn serialize(
+        &self,
+        context: &SerializationContext<'_>,
+        value: &T,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        (**self).serialize(context, value, out)
+    }
+}
+
+/// What a closure that serves as a [`Serializer`] may return. Other buffers are copied (`.to_vec()`), or this is
+/// implemented for them.
 #[diagnostic::on_unimplemented(
     message = "a serializer can't return `{Self}`",
-    note = "it returns `Vec<u8>`, `String`, an array of bytes, or a `Result` of these"
+    note = "it returns `Vec<u8>`, `String`, an array of bytes, a `Cow` of bytes or text, or a `Result` of these; of other \
+            buffers return `.to_vec()`"
 )]
 pub trait Serialized {
     /// Appends the bytes to `out`.
@@ -128,6 +176,20 @@ impl Serialized for Vec<u8> {
 impl Serialized for String {
     fn append_to(self, out: &mut Vec<u8>) -> Result<(), Box<dyn StdError + Send + Sync>> {
         self.into_bytes().append_to(out)
+    }
+}
+
+impl Serialized for Cow<'_, [u8]> {
+    fn append_to(self, out: &mut Vec<u8>) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        out.extend_from_slice(&self);
+        Ok(())
+    }
+}
+
+impl Serialized for Cow<'_, str> {
+    fn append_to(self, out: &mut Vec<u8>) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        out.extend_from_slice(self.as_bytes());
+        Ok(())
     }
 }
 
@@ -223,8 +285,23 @@ mod tests {
         let parse = |value: &str| value.parse::<i32>().map(i32::to_be_bytes);
         assert_eq!(bytes(&parse, "1"), Ok(vec![0, 0, 0, 1]));
         assert_eq!(bytes(&parse, "one"), Err("invalid digit found in string".to_owned()));
+        let known =
+            |number: &u8| if *number == 0 { Cow::Borrowed("none") } else { Cow::Owned(number.to_string()) };
+        assert_eq!((bytes(&known, &0), bytes(&known, &7)), (Ok(b"none".to_vec()), Ok(b"7".to_vec())));
+        let known = |number: &u8| Cow::<'static, [u8]>::Owned(vec![*number]);
+        assert_eq!(bytes(&known, &7), Ok(vec![7]));
         assert_eq!(bytes(&StringSerializer, "ä"), Ok("ä".as_bytes().to_vec()));
         assert_eq!(bytes(&BytesSerializer, &[0, 255][..]), Ok(vec![0, 255]));
+    }
+
+    #[test]
+    fn serializers_are_shared_and_chosen_at_run_time() {
+        let chosen: Box<dyn Serializer<str>> = Box::new(StringSerializer);
+        assert_eq!(bytes(&chosen, "a"), Ok(b"a".to_vec()));
+        let shared = Arc::new(|text: &str| text.to_uppercase());
+        assert_eq!(bytes(&Arc::clone(&shared), "a"), bytes(&shared, "a"));
+        let shared: Arc<dyn Serializer<str>> = shared;
+        assert_eq!(bytes(&shared, "a"), Ok(b"A".to_vec()));
     }
 
     #[test]

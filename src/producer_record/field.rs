@@ -32,10 +32,27 @@ impl<T: ?Sized> fmt::Debug for Field<'_, T> {
 /// What can be the key or value of a [`ProducerRecord`](crate::ProducerRecord): a reference to bytes or text for a
 /// producer without serializers, a reference to `T` for one that has a serializer of `T`; an `Option` of these.
 ///
-/// There is nothing to implement: all that fits is here.
+/// There is nothing to implement: all that fits is here. Of types without a size of their own these are `[u8]` and
+/// `str`; in the place of another there is one with a size, `Vec<T>` for `[T]`, `Box<dyn Trait>` for `dyn Trait`.
+///
+/// A function that is generic over what is sent asks for a type with a size, which `[u8]` and `str` are not, or for
+/// this trait:
+///
+/// ```
+/// use kafka_producer::{Error, FutureRecordMetadata, IntoField, KafkaProducer, ProducerRecord};
+///
+/// fn put<'a, V: ?Sized>(producer: &KafkaProducer<str, V>, value: &'a V) -> Result<FutureRecordMetadata, Error>
+/// where
+///     &'a V: IntoField<'a, V>,
+/// {
+///     producer.send(ProducerRecord::to("events").value(value))
+/// }
+/// # let _ = (put::<str>, put::<u64>);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a key or value of type `{T}`",
-    note = "give a reference; a producer without serializers takes bytes: `&[u8]`, `&str`, `&Vec<u8>`, …"
+    note = "give a reference (`&value`), or an `Option` of one (`text.as_deref()`)",
+    note = "a producer without serializers takes bytes: `&[u8]`, `&str`, `&Vec<u8>`, …; one with a serializer of `T` takes `&T`"
 )]
 pub trait IntoField<'a, T: ?Sized> {
     #[doc(hidden)]

@@ -87,7 +87,7 @@ codes! {
     26 INVALID_SESSION_TIMEOUT [] "The session timeout is outside of what the broker allows."
     27 REBALANCE_IN_PROGRESS [] "The group is rebalancing."
     28 INVALID_COMMIT_OFFSET_SIZE [] "The offsets to commit are too large."
-    29 TOPIC_AUTHORIZATION_FAILED [] "The client may not do this to the topic."
+    29 TOPIC_AUTHORIZATION_FAILED [] "The client may not do this to the topic; to send to it, it needs an ACL for Write and Describe."
     30 GROUP_AUTHORIZATION_FAILED [] "The client may not do this to the group."
     31 CLUSTER_AUTHORIZATION_FAILED [FATAL] "The client may not do this to the cluster (idempotent writes to old brokers need the right IdempotentWrite)."
     32 INVALID_TIMESTAMP [] "A record's timestamp is further from the broker's time than the topic allows."

@@ -33,9 +33,9 @@ fn configurations_that_can_not_work() {
             "batch_max_bytes = '2097152': it is more than max_request_size (1048576); raise that too",
         ),
         (
-            // Of several servers in one text a comma is left, which `config` takes apart.
-            KafkaProducer::builder().bootstrap_servers(["a:1,b:2"]),
-            "bootstrap_servers = 'a:1,b:2': there is a comma in it; give each server by itself",
+            // Each server of one text is looked at by itself.
+            KafkaProducer::builder().bootstrap_servers(["a:1,b:2,c:0"]),
+            "bootstrap_servers = 'c:0': '0' is not a port; write host:port with a port from 1 to 65535",
         ),
         (
             config("http://host:9092"),

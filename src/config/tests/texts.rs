@@ -35,7 +35,7 @@ fn what_comes_later_is_taken_at_its_neutral_value_and_refused_by_name_at_others(
     .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the configuration can't be used: security_protocol = 'SSL': another protocol is not there yet; only \
+        "the configuration can't be used: security_protocol = 'SSL': a protocol with TLS or SASL is not there yet; only \
          PLAINTEXT is taken; sasl_plain_password: SASL is not there yet; leave it out; partitioner = 'murmur2': it is \
          code, which a text can't be; call ProducerConfig::partitioner"
     );
@@ -180,8 +180,8 @@ fn a_name_that_is_not_known_gets_the_closest_in_its_spelling() {
     ] {
         assert_eq!(refusal(&[(key, "v")]), format!("{key} = 'v': there is no such setting;{closest}"));
     }
-    assert_eq!(refusal(&[("colour", "v")]), "colour = 'v': there is no such setting");
-    assert_eq!(refusal(&[("", "v")]), " = 'v': there is no such setting");
+    assert_eq!(refusal(&[("colour", "v")]), "colour = 'v': no producer has such a setting; leave it out");
+    assert_eq!(refusal(&[("", "v")]), " = 'v': no producer has such a setting; leave it out");
 }
 
 /// A slip in a name does not bring a password into a log.
@@ -221,4 +221,19 @@ fn one_error_lists_what_can_not_be_read_and_what_can_not_be_used() {
          sasl.mechanism = 'PLAIN': SASL is not there yet; leave it out; bootstrap_servers = 'a:0': '0' is not a port; \
          write host:port with a port from 1 to 65535; buffer.memory = '0': it must be at least 1"
     );
+}
+
+/// As a map, a reader of properties files or the environment has them.
+#[test]
+fn texts_may_be_owned_or_borrowed() {
+    let owned = [("linger.ms".to_owned(), "5".to_owned())];
+    let map = std::collections::HashMap::from(owned.clone());
+    for config in [
+        ProducerConfig::from_pairs(&map),
+        ProducerConfig::from_pairs(map.clone()),
+        ProducerConfig::from_pairs(owned.to_vec()),
+        ProducerConfig::from_pairs(owned.iter().map(|(key, value)| (key, value.as_str()))),
+    ] {
+        assert_eq!(config.unwrap().linger, Duration::from_millis(5));
+    }
 }
