@@ -210,16 +210,28 @@ impl ProducerConfig {
         K: AsRef<str>,
         V: AsRef<str>,
     {
-        let mut config = Self::default();
+        Self::default().with_pairs(pairs)
+    }
+
+    /// As [`from_pairs`](Self::from_pairs), where what is not named stays as it is: for texts upon
+    /// [`kafka_python_2`](Self::kafka_python_2), or upon a program's own defaults.
+    ///
+    /// # Errors
+    /// As [`from_pairs`](Self::from_pairs).
+    pub fn with_pairs<K, V>(mut self, pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, Error>
+    where
+        K: AsRef<str>,
+        V: AsRef<str>,
+    {
         let mut problems: Vec<_> = pairs
             .into_iter()
-            .filter_map(|(key, value)| keys::set(&mut config, key.as_ref(), value.as_ref()))
+            .filter_map(|(key, value)| keys::set(&mut self, key.as_ref(), value.as_ref()))
             .collect();
         if problems.is_empty() {
-            return Ok(config);
+            return Ok(self);
         }
-        let more = config.problems().into_iter().filter(|more| {
-            let is_given = config.written.values().any(|key| *key == more.key);
+        let more = self.problems().into_iter().filter(|more| {
+            let is_given = self.written.values().any(|key| *key == more.key);
             is_given && problems.iter().all(|problem| problem.key != more.key)
         });
         problems.extend(more.collect::<Vec<_>>());

@@ -237,3 +237,11 @@ fn texts_may_be_owned_or_borrowed() {
         assert_eq!(config.unwrap().linger, Duration::from_millis(5));
     }
 }
+
+#[test]
+fn texts_upon_a_preset_change_only_what_they_name() {
+    let config = ProducerConfig::kafka_python_2().with_pairs([("linger_ms", "5")]).unwrap();
+    assert_eq!((config.linger, config.acks, config.retries), (Duration::from_millis(5), Acks::Leader, 0));
+    let refused = ProducerConfig::kafka_python_2().with_pairs([("lingerms", "5")]).unwrap_err().to_string();
+    assert!(refused.ends_with("did you mean linger_ms?"), "{refused}");
+}
