@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::client::transport::ConnectionId;
+use crate::error::Stage;
 use crate::protocol::{self, ApiKey, Frame, FrameReader, Request};
 use crate::time::{Deadline, Instant};
 
@@ -106,6 +107,16 @@ impl Connection {
     /// At the latest, if it holds so long.
     pub(crate) fn be_useful_from(&mut self, from: Deadline) {
         self.useful_from = self.useful_from.min(from);
+    }
+
+    /// What its oldest question without an answer is about.
+    pub(crate) fn stage(&self) -> Stage {
+        match self.oldest() {
+            Some(Purpose::ApiVersions) => Stage::ApiVersions,
+            Some(Purpose::Metadata) => Stage::Metadata,
+            Some(Purpose::Produce(_)) => Stage::Produce,
+            None => Stage::Idle,
+        }
     }
 
     /// The highest version that both sides speak and that is not above `cap`.

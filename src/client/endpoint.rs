@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::client::cluster::NodeId;
 use crate::client::connection::{Connection, InFlight, Incoming, Purpose};
 use crate::client::handshake::{self, Handshake};
-use crate::client::kafka_client::{ClientEvent, KafkaClient, stage_of};
+use crate::client::kafka_client::{ClientEvent, KafkaClient};
 use crate::client::node::{Node, State};
 use crate::client::transport::{Command, ConnectionId, Endpoint};
 use crate::error::{Error, ErrorKind, Origin, Stage};
@@ -65,7 +65,7 @@ impl Endpoint for KafkaClient {
             }
         }
         if let Some(cause) = broken {
-            let stage = self.nodes.get(&id).and_then(Node::connection).map_or(Stage::Idle, stage_of);
+            let stage = self.nodes.get(&id).and_then(Node::connection).map_or(Stage::Idle, Connection::stage);
             self.fail(id, stage, cause, now);
         }
     }
@@ -103,7 +103,7 @@ impl Endpoint for KafkaClient {
                 log::debug!("{} closed a connection that was at rest", node.address());
                 return self.disconnect(id, now, &Error::new(ErrorKind::Closed));
             }
-            State::Ready(connection) => stage_of(connection),
+            State::Ready(connection) => connection.stage(),
             State::Handshaking { .. } => Stage::ApiVersions,
             _ => Stage::Tcp,
         };

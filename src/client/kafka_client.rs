@@ -256,7 +256,7 @@ impl KafkaClient {
                 return;
             }
             State::Ready(connection) => {
-                (Limit::RequestTimeout, self.settings.request_timeout, stage_of(connection))
+                (Limit::RequestTimeout, self.settings.request_timeout, connection.stage())
             }
         };
         self.fail(id, stage, format!("no answer within {limit} of {value:?}"), now);
@@ -315,12 +315,3 @@ impl KafkaClient {
 /// KRaft's controllers speak on ports of their own, and answer ApiVersions there.
 const NO_BROKER: &str =
     "it does not know this request, as the cluster's controllers do not; name the port of a broker";
-
-pub(super) fn stage_of(connection: &Connection) -> Stage {
-    match connection.oldest() {
-        Some(Purpose::ApiVersions) => Stage::ApiVersions,
-        Some(Purpose::Metadata) => Stage::Metadata,
-        Some(Purpose::Produce(_)) => Stage::Produce,
-        None => Stage::Idle,
-    }
-}

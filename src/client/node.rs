@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use crate::client::cluster::{NO_ANSWER_YET, address};
 use crate::client::connection::Connection;
-use crate::client::kafka_client::stage_of;
 use crate::client::transport::ConnectionId;
 use crate::client::warnings::Warnings;
 use crate::error::{BrokerTrouble, Count, Origin, Stage};
@@ -172,7 +171,7 @@ impl Node {
             State::Resolving { .. } => waiting(Stage::Dns),
             State::Connecting { .. } => waiting(Stage::Tcp),
             State::Handshaking { .. } => waiting(Stage::ApiVersions),
-            State::Ready(connection) if connection.load() > 0 => waiting(stage_of(connection)),
+            State::Ready(connection) if connection.load() > 0 => waiting(connection.stage()),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::client::SharedMetadata;
 use crate::error::{Error, ErrorKind};
-use crate::producer::batch::{Birth, Completion, Encoding, Growth, OpenBatch};
+use crate::producer::batch::{Birth, Completion, Growth, OpenBatch};
 use crate::producer::buffer::{PooledBuffer, ReserveError, SimpleBufferPool};
 use crate::producer::callback;
 use crate::producer::drain::Drain;
@@ -17,38 +17,16 @@ use crate::producer::inbox::Inbox;
 use crate::producer::queue::{Attention, Batch, PartitionQueue, QueueState};
 use crate::producer::result::ResultSlot;
 use crate::producer::sealing::Sealing;
+use crate::producer::shared::{AccumulatorSettings, Shared};
 use crate::producer::topics::TopicTable;
-use crate::producer::unfinished::{Cut, Pending, Unfinished};
+use crate::producer::unfinished::{Cut, Pending};
 use crate::record::{Compression, RecordParts, RecordSize};
 use crate::time::{Clock, Deadline, Instant};
-
-/// What the accumulator needs of the configuration.
-#[derive(Clone, Debug)]
-pub(crate) struct AccumulatorSettings {
-    /// Bytes at which a batch need not wait for company any more; 0 is a batch per record.
-    pub(crate) batch_size: usize,
-    /// Bytes up to which a batch that can't go yet grows.
-    pub(crate) batch_max_bytes: usize,
-    pub(crate) encoding: Encoding,
-    /// How long a batch takes records, in milliseconds.
-    pub(crate) max_age_millis: i64,
-    pub(crate) max_block: Duration,
-}
 
 /// The user threads' half.
 #[derive(Clone)]
 pub(crate) struct RecordAccumulator {
     shared: Arc<Shared>,
-}
-
-pub(super) struct Shared {
-    pub(super) settings: AccumulatorSettings,
-    pub(super) pool: Arc<SimpleBufferPool>,
-    pub(super) unfinished: Arc<Unfinished>,
-    pub(super) inbox: Arc<Inbox<Arc<PartitionQueue>>>,
-    /// Of whose brokers a wait in vain tells.
-    pub(super) metadata: Arc<SharedMetadata>,
-    clock: Clock,
 }
 
 /// The two halves.
@@ -349,6 +327,7 @@ mod tests {
     use super::*;
     use crate::client::{ClusterMetadata, PartitionMetadata};
     use crate::error::DeliveryReport;
+    use crate::producer::batch::Encoding;
     use crate::producer::result::BatchResult;
     use crate::sync::Wake;
 

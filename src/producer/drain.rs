@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::producer::accumulator::Shared;
 use crate::producer::batch::{Encoding, OpenBatch, SealedBatch};
 use crate::producer::inbox::{Inbox, Notices};
 use crate::producer::queue::{Attention, Batch, PartitionQueue, SMALLEST_BUFFER};
+use crate::producer::shared::Shared;
 use crate::time::Instant;
 
 /// The sender's half of the accumulator: there is one, and it can't be cloned.

@@ -19,13 +19,14 @@ mod result;
 mod sealing;
 mod sender;
 mod serializer;
+mod shared;
 mod topics;
 mod unfinished;
 
 #[cfg(all(test, any(loom, shuttle)))]
 mod models;
 
-pub(crate) use accumulator::{AccumulatorSettings, RecordAccumulator, Wait, record_accumulator};
+pub(crate) use accumulator::{RecordAccumulator, Wait, record_accumulator};
 pub(crate) use batch::Encoding;
 pub(crate) use buffer::SimpleBufferPool;
 pub(crate) use callback::is_inside;
@@ -41,4 +42,5 @@ pub(crate) use requests::FIRST_VERSION_OF_ZSTD;
 pub(crate) use sender::{Sender, SenderSettings};
 pub(crate) use serializer::with_scratch;
 pub use serializer::{BytesSerializer, SerializationContext, Serialized, Serializer, StringSerializer};
+pub(crate) use shared::AccumulatorSettings;
 pub(crate) use topics::{TopicHandle, TopicTable};

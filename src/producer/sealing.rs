@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind};
-use crate::producer::accumulator::Shared;
 use crate::producer::batch::{OpenBatch, SealedBatch};
 use crate::producer::queue::{Attention, Batch, PartitionQueue};
 use crate::producer::result::BatchResult;
+use crate::producer::shared::Shared;
 
 /// A batch that is away from its queue.
 pub(super) struct Sealing<'a> {

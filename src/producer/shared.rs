@@ -1,0 +1,35 @@
+//! What the two halves of the accumulator share, and whoever seals a batch for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::SharedMetadata;
+use crate::producer::batch::Encoding;
+use crate::producer::buffer::SimpleBufferPool;
+use crate::producer::inbox::Inbox;
+use crate::producer::queue::PartitionQueue;
+use crate::producer::unfinished::Unfinished;
+use crate::time::Clock;
+
+/// What the accumulator needs of the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct AccumulatorSettings {
+    /// Bytes at which a batch need not wait for company any more; 0 is a batch per record.
+    pub(crate) batch_size: usize,
+    /// Bytes up to which a batch that can't go yet grows.
+    pub(crate) batch_max_bytes: usize,
+    pub(crate) encoding: Encoding,
+    /// How long a batch takes records, in milliseconds.
+    pub(crate) max_age_millis: i64,
+    pub(crate) max_block: Duration,
+}
+
+pub(super) struct Shared {
+    pub(super) settings: AccumulatorSettings,
+    pub(super) pool: Arc<SimpleBufferPool>,
+    pub(super) unfinished: Arc<Unfinished>,
+    pub(super) inbox: Arc<Inbox<Arc<PartitionQueue>>>,
+    /// Of whose brokers a wait in vain tells.
+    pub(super) metadata: Arc<SharedMetadata>,
+    pub(super) clock: Clock,
+}
