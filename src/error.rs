@@ -105,8 +105,9 @@ impl Error {
     /// time-out has none of its own; what the last attempt before it ended with is its [`source`](StdError::source).
     pub fn broker_code(&self) -> Option<ErrorCode> {
         match self.kind() {
-            ErrorKind::Broker { code, .. } | ErrorKind::RefusedWithBatch { code, .. } => Some(*code),
-            ErrorKind::RefusedAsTooLarge { .. } => Some(ErrorCode::MESSAGE_TOO_LARGE),
+            ErrorKind::Broker { code, .. }
+            | ErrorKind::RefusedWithBatch { code, .. }
+            | ErrorKind::RefusedAsTooLarge { code, .. } => Some(*code),
             ErrorKind::RetriesUsedUp { last, .. } => last.broker_code(),
             _ => None,
         }
@@ -219,8 +220,14 @@ mod tests {
             });
             (error.is_timeout(), error.is_retriable(), error.certainty())
         };
-        let refused = Error::new(ErrorKind::RefusedAsTooLarge { size: 9, about: "t-0".to_owned() });
-        assert_eq!(refused.broker_code(), Some(ErrorCode::MESSAGE_TOO_LARGE));
+        let (code, about) = (ErrorCode::RECORD_LIST_TOO_LARGE, "t-0".to_owned());
+        let refused = Error::new(ErrorKind::RefusedAsTooLarge { code, size: 9, about });
+        assert_eq!(refused.broker_code(), Some(code));
+        assert_eq!(
+            refused.to_string(),
+            "a broker answered RECORD_LIST_TOO_LARGE (18) to a record for t-0, which takes 9 bytes by itself; raise the \
+             topic's segment.bytes (the broker's log.segment.bytes) or send less at once"
+        );
         assert_eq!(told(Some(&refused), &[]), (false, false, Certainty::NotWritten));
         assert_eq!(
             told(Some(&refused.clone().maybe_written()), &[]),

@@ -41,9 +41,10 @@ pub enum ErrorKind {
         /// Whose limit it is.
         limited_by: SizeLimit,
     },
-    /// A broker refused the record as too large (its topic's `max.message.bytes`), all by itself; what was with it in a
-    /// batch has been sent without it.
+    /// A broker refused the record as too large, all by itself; what was with it in a batch has been sent without it.
     RefusedAsTooLarge {
+        /// The broker's code: of its topic's `max.message.bytes`, or of its `segment.bytes`.
+        code: ErrorCode,
         /// Its size in bytes, in a batch of its own.
         size: usize,
         /// The topic and partition.
@@ -193,11 +194,17 @@ impl fmt::Display for ErrorKind {
                     limited_by.remedy()
                 )
             }
-            Self::RefusedAsTooLarge { size, about } => write!(
-                f,
-                "a broker refused a record for {about} as too large: it takes {size} bytes by itself; raise the \
-                 topic's max.message.bytes (the broker's message.max.bytes) or send less at once"
-            ),
+            Self::RefusedAsTooLarge { code, size, about } => {
+                let setting = match *code {
+                    ErrorCode::RECORD_LIST_TOO_LARGE => "segment.bytes (the broker's log.segment.bytes)",
+                    _ => "max.message.bytes (the broker's message.max.bytes)",
+                };
+                write!(
+                    f,
+                    "a broker answered {code} to a record for {about}, which takes {size} bytes by itself; raise the \
+                     topic's {setting} or send less at once"
+                )
+            }
             Self::UnknownTopic { topic, max_block, creation_asked_for } => {
                 write!(
                     f,

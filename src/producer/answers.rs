@@ -8,7 +8,7 @@ use crate::producer::outcome::{self, Verdict};
 use crate::producer::queue::PartitionQueue;
 use crate::producer::result::{BatchResult, TopicPartition};
 use crate::producer::sender::{A_MINUTE, Sender, UnderWay};
-use crate::protocol::{ProducePartitionResponse, ProduceResponse, Uuid};
+use crate::protocol::{ErrorCode, ProducePartitionResponse, ProduceResponse, Uuid};
 use crate::time::Instant;
 
 impl Sender {
@@ -43,7 +43,7 @@ impl Sender {
             self.client.metadata_mut().want();
         }
         if answer.error_code.asks_for_split() {
-            return self.refused_as_too_large(index, &queue, batch, now);
+            return self.refused_as_too_large(index, &queue, batch, answer.error_code, now);
         }
         let verdict = outcome::answered(answer, queue.place());
         if matches!(verdict, Verdict::Store) {
@@ -53,11 +53,18 @@ impl Sender {
     }
 
     /// Cuts the batch up and goes on with the parts; a single record can't be helped.
-    fn refused_as_too_large(&mut self, index: u32, queue: &PartitionQueue, batch: SealedBatch, now: Instant) {
+    fn refused_as_too_large(
+        &mut self,
+        index: u32,
+        queue: &PartitionQueue,
+        batch: SealedBatch,
+        code: ErrorCode,
+        now: Instant,
+    ) {
         let place = queue.place();
         let size = batch.len();
         if batch.records() == 1 {
-            let kind = ErrorKind::RefusedAsTooLarge { size, about: place.to_string() };
+            let kind = ErrorKind::RefusedAsTooLarge { code, size, about: place.to_string() };
             return self.carry_out(index, batch, Verdict::Fail(Error::new(kind)), -1, -1, now);
         }
         let limit = self.limits.refused(&place.topic, size, now);

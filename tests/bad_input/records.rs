@@ -121,7 +121,7 @@ fn a_record_that_the_broker_finds_too_large() {
     let error = producer.send(ProducerRecord::to("t").value(&[0; 2000])).unwrap().get(PATIENCE).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "a broker refused a record for t-0 as too large: it takes 2070 bytes by itself; raise the topic's \
+        "a broker answered MESSAGE_TOO_LARGE (10) to a record for t-0, which takes 2070 bytes by itself; raise the topic's \
          max.message.bytes (the broker's message.max.bytes) or send less at once"
     );
 }
