@@ -80,7 +80,8 @@ impl KafkaClient {
             Some(_) => log::warn!("{text}"),
         }
         if moved {
-            return;
+            // It is not on the way there any more.
+            return self.publish_troubles();
         }
         node.trouble = Some(trouble);
         let next_address = !node.addresses.is_empty();
@@ -142,9 +143,13 @@ impl KafkaClient {
         };
         let retired: Vec<NodeId> =
             self.nodes.iter().filter(|(id, node)| retired(id, node)).map(|(id, _)| *id).collect();
+        if retired.is_empty() {
+            return;
+        }
         for id in retired {
             self.disconnect(id, now, &Error::new(ErrorKind::Closed));
         }
+        self.publish_troubles();
     }
 }
 

@@ -226,3 +226,24 @@ fn an_older_leader_epoch_is_not_believed_within_one_topic() {
         assert_eq!(leader, Some(crate::client::NodeId::Broker(expected)), "{is_same} {versions:?}");
     }
 }
+
+/// Its attempt at where it was is over, and nobody needs it where it is.
+#[test]
+fn a_broker_that_moved_while_it_was_dialled_is_not_waited_for_by_anybody() {
+    let mut world = World::with_topic(2, 2, config());
+    world.run_for(secs(1));
+    world.stop(1);
+    world.core.cluster.brokers[1].running = true;
+    world.mischief.stalled.push(1);
+    let future = world.send(1, b"v");
+    world.run_for(millis(300));
+    assert_eq!(world.metadata.troubles(std::iter::empty()).len(), 1, "connected, and never answered");
+    world.core.cluster.brokers[1].port += 2;
+    let partition = world.core.cluster.partition_mut("t", 1).unwrap();
+    (partition.leader, partition.leader_epoch) = (0, partition.leader_epoch + 1);
+    want(&mut world);
+    world.run_until(secs(1), |_| future.is_done());
+    world.run_for(secs(1));
+    assert!(future.succeeded());
+    assert_eq!(world.metadata.troubles(std::iter::empty()), []);
+}
