@@ -109,8 +109,9 @@ impl KafkaClient {
     pub(crate) fn troubles(&self) -> Vec<BrokerTrouble> {
         let is_known = |node: &Node| node.origin != Origin::Bootstrap;
         let connected = self.nodes.values().any(|node| is_known(node) && node.is_ready());
-        let matters =
-            |node: &&Node| (node.trouble.is_some() || node.is_coming()) && (is_known(node) || !connected);
+        let matters = |node: &&Node| {
+            (node.standing_trouble().is_some() || node.is_coming()) && (is_known(node) || !connected)
+        };
         let told = self.nodes.values().filter(matters).filter_map(Node::trouble_now);
         let troubles: Vec<_> = told.take(MOST_TROUBLES).collect();
         if !troubles.is_empty() {

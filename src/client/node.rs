@@ -163,11 +163,19 @@ impl Node {
         address(&self.host, self.port)
     }
 
+    /// What went wrong and may go wrong again: once it is ready, not what came before that.
+    pub(crate) fn standing_trouble(&self) -> Option<&BrokerTrouble> {
+        let on_the_way = |stage| matches!(stage, Stage::Dns | Stage::Tcp | Stage::ApiVersions);
+        self.trouble.as_ref().filter(|trouble| !(self.is_ready() && on_the_way(trouble.stage)))
+    }
+
     /// What keeps a request from being answered, if anything is known to.
     pub(crate) fn trouble_now(&self) -> Option<BrokerTrouble> {
         let waiting = |stage| Some(self.trouble_at(stage, NO_ANSWER_YET.to_owned()));
+        if let Some(trouble) = self.standing_trouble() {
+            return Some(trouble.clone());
+        }
         match &self.state {
-            _ if self.trouble.is_some() => self.trouble.clone(),
             State::Resolving { .. } => waiting(Stage::Dns),
             State::Connecting { .. } => waiting(Stage::Tcp),
             State::Handshaking { .. } => waiting(Stage::ApiVersions),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::client::NodeId;
 use crate::config::Acks;
-use crate::{ErrorKind, Origin};
+use crate::{BrokerTrouble, ErrorKind, Origin, Stage};
 
 /// Who may not wait, in a callback or by `try_send`, comes again: what lingers must not keep the memory until then.
 #[test]
@@ -244,4 +244,42 @@ fn a_request_that_times_out_costs_its_own_connection_and_no_other() {
     world.core.faults.held[1] = false;
     world.run_until(MINUTE, |_| stuck.is_done() && free.iter().all(FutureRecordMetadata::is_done));
     assert!(stuck.succeeded() && world.dials.len() - before <= 2, "{:?}", &world.dials[before..]);
+}
+
+/// What failed before its connection got ready is not what keeps it from answering now.
+#[test]
+fn a_broker_that_was_out_of_reach_and_is_mute_now_is_told_as_mute() {
+    let mut world = World::with_topic(2, 2, config());
+    world.run_for(secs(1));
+    world.stop(1);
+    world.core.cluster.brokers[1].running = true;
+    world.mischief.dead_ports.push(FIRST_PORT + 1);
+    let future = world.send(1, b"v");
+    world.run_for(secs(15));
+    let stage = |world: &World| {
+        let troubles = world.metadata.troubles([("t", 1)].into_iter());
+        let of_broker = |trouble: &BrokerTrouble| trouble.origin == Origin::Metadata { broker: 1 };
+        troubles.into_iter().find(of_broker).map(|trouble| trouble.stage)
+    };
+    assert_eq!(stage(&world), Some(Stage::Tcp));
+    world.mischief.dead_ports.clear();
+    while !world.links.values().any(|link| link.broker == 1) {
+        let now = world.clock.now();
+        world.sender.hear(now);
+        world.sender.act(now);
+        if !world.exchange() {
+            world.jump(now + secs(5));
+        }
+    }
+    // It has shaken hands, and reads no more.
+    world.mischief.stalled.push(1);
+    world.run_for(secs(5));
+    assert!(!future.is_done());
+    assert_eq!(stage(&world), Some(Stage::Produce));
+    let troubles = world.sender.client_mut().troubles_with(Some(NodeId::Broker(1)));
+    assert_eq!(troubles.first().map(|trouble| trouble.stage), Some(Stage::Produce));
+    // The end at the first request is a trouble that stands while it is dialled again.
+    world.stop(1);
+    world.core.cluster.brokers[1].running = true;
+    assert_eq!(stage(&world), Some(Stage::Produce));
 }
