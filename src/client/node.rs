@@ -121,6 +121,8 @@ impl Node {
         self.addresses.clear();
         self.failures = 0;
         self.trouble = None;
+        // What was not told of where it was is not to be told of where it is.
+        self.warnings.end();
         self.moved = self.connection_id().is_some();
         if !self.moved {
             self.state = State::Idle;
@@ -186,5 +188,32 @@ impl Node {
 
     pub(crate) fn trouble_at(&self, stage: Stage, cause: String) -> BrokerTrouble {
         BrokerTrouble { address: self.address(), origin: self.origin, stage, cause }
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_failed_where_a_broker_was_is_not_counted_where_it_is() {
+        let mut node = Node::new("a".into(), 1, Origin::Metadata { broker: 1 });
+        let fail = |node: &mut Node, millis| {
+            let now = Instant::ZERO + Duration::from_millis(millis);
+            let trouble = node.trouble_at(Stage::Tcp, "refused".to_owned());
+            if node.trouble.is_none() {
+                node.warnings.begin(now);
+            }
+            let told = node.warnings.is_news(&trouble.to_string(), Duration::MAX, now);
+            node.trouble = Some(trouble);
+            told
+        };
+        assert_eq!([0, 1, 2, 3].map(|millis| fail(&mut node, millis)), [Some(0), None, None, None]);
+        node.move_to("b".into(), 1);
+        assert_eq!([4, 5].map(|millis| fail(&mut node, millis)), [Some(0), None]);
+        assert_eq!(node.warnings.end(), Some(1), "not 4");
     }
 }
