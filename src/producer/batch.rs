@@ -410,8 +410,7 @@ impl Drop for Completion {
     /// Here and nowhere else, so that a batch leaves once, whatever happened on the way: a panic in user code too.
     fn drop(&mut self) {
         if let Some(lost) = self.completer.take() {
-            drop(lost);
-            self.unfinished.failed(&self.slot);
+            lost.lose(|| self.unfinished.failed(&self.slot));
         }
         if !self.in_parts {
             self.unfinished.leave(self.ticket);
@@ -441,3 +440,28 @@ impl Chunks for Payload {
 
 /// Our own records, decompressed again: they were no more when they were compressed.
 const MOST_RECORDS: usize = i32::MAX as usize;
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::client::SharedMetadata;
+    use crate::producer::result::TopicPartition;
+    use crate::time::Clock;
+
+    #[test]
+    fn a_batch_that_is_lost_is_noted_before_its_callbacks_run() {
+        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
+        let (slot, completer) = ResultSlot::new(place, Clock::System, SharedMetadata::new());
+        let unfinished = Arc::new(Unfinished::default());
+        let (completion, _) = Completion::new(completer, Arc::clone(&slot), Arc::clone(&unfinished));
+        let (tell, told) = mpsc::channel();
+        // A flush that waits no longer than the callback takes.
+        let flush = move || unfinished.report(&unfinished.cut(), None, Default::default()).is_err();
+        slot.on_completion(0, false, Box::new(move |_, _| tell.send(flush()).unwrap()));
+        drop(completion);
+        assert!(told.recv().unwrap(), "flush says that all is well");
+    }
+}

@@ -325,6 +325,18 @@ impl Completer {
         parts
     }
 
+    /// As dropping it does, and does what is `due` before the callbacks run.
+    pub(crate) fn lose(mut self, due: impl FnOnce()) {
+        self.settle_lost(due);
+    }
+
+    fn settle_lost(&mut self, due: impl FnOnce()) {
+        let Some(progress) = self.slot.as_ref().and_then(|slot| slot.progress()) else { return };
+        let what = "a batch was dropped without a result".to_owned();
+        let error = Error::new(ErrorKind::Bug { what }).maybe_written();
+        self.settle(BatchResult::Failed(error), progress.records.max(1), due);
+    }
+
     fn settle(&mut self, result: BatchResult, records: u32, due: impl FnOnce()) {
         let Some(slot) = self.slot.take() else { return };
         let mut state = slot.state.lock();
@@ -345,10 +357,7 @@ impl Completer {
 
 impl Drop for Completer {
     fn drop(&mut self) {
-        let Some(progress) = self.slot.as_ref().and_then(|slot| slot.progress()) else { return };
-        let what = "a batch was dropped without a result".to_owned();
-        let error = Error::new(ErrorKind::Bug { what }).maybe_written();
-        self.settle(BatchResult::Failed(error), progress.records.max(1), || ());
+        self.settle_lost(|| ());
     }
 }
 
