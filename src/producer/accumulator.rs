@@ -400,7 +400,7 @@ mod tests {
             tell.send(()).unwrap();
             released.recv().unwrap();
         });
-        let batch = drain.pop(&queue).unwrap();
+        let batch = drain.pop_if(&queue, |_| true).unwrap();
         let sender = std::thread::spawn(move || {
             batch.complete(BatchResult::Failed(Error::new(ErrorKind::Closed)));
         });
@@ -416,7 +416,7 @@ mod tests {
     fn of_a_batch_that_is_lost_all_records_are_counted() {
         let (accumulator, drain, topics, [queue, _]) = halves();
         let _futures = [(); 3].map(|()| send(&accumulator, &queue));
-        drop(drain.pop(&queue).unwrap());
+        drop(drain.pop_if(&queue, |_| true).unwrap());
         assert_eq!(report(accumulator.flush(Deadline::NEVER, None, &topics)).failed, 3);
     }
 
@@ -444,7 +444,8 @@ mod tests {
     fn what_is_not_sent_is_not_compressed() {
         let (accumulator, drain, _topics, [queue, other]) = halves_with(Compression::Gzip);
         let _futures = [(); 50].map(|()| (send(&accumulator, &queue), send(&accumulator, &other)));
-        let (sent, given_up) = (drain.pop(&queue).unwrap(), drain.give_up_front(&other).unwrap());
+        let (sent, given_up) =
+            (drain.pop_if(&queue, |_| true).unwrap(), drain.give_up_front(&other).unwrap());
         assert!(sent.len() < given_up.len(), "{} and {}", sent.len(), given_up.len());
     }
 

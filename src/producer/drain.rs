@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::producer::batch::{Encoding, OpenBatch, SealedBatch};
 use crate::producer::inbox::{Inbox, Notices};
-use crate::producer::queue::{Attention, Batch, PartitionQueue, SMALLEST_BUFFER};
+use crate::producer::queue::{Attention, Batch, PartitionQueue, QueueState, SMALLEST_BUFFER};
 use crate::producer::shared::Shared;
 use crate::time::Instant;
 
@@ -30,7 +30,10 @@ impl Drain {
 
     /// The front of `queue`. From here on its user threads tell nothing, but if it is empty: then, of a new record.
     pub(crate) fn look(&self, queue: &PartitionQueue) -> Option<Front> {
-        let mut state = queue.state.lock();
+        self.look_at(&mut queue.state.lock())
+    }
+
+    fn look_at(&self, state: &mut QueueState) -> Option<Front> {
         let several = state.batches.len() > 1;
         let front = match state.batches.front() {
             // One that is being sealed is told of when it is done.
@@ -62,24 +65,30 @@ impl Drain {
         !full
     }
 
-    /// Takes the front away, sealed.
-    pub(crate) fn pop(&self, queue: &PartitionQueue) -> Option<SealedBatch> {
+    /// Looks at the front and takes it away, sealed, if `wanted`. Under one lock: between two, the thread that fills it
+    /// could take it away to compress it, and not tell when it is back, as we seem to know of it.
+    pub(crate) fn pop_if(
+        &self,
+        queue: &PartitionQueue,
+        wanted: impl FnOnce(Front) -> bool,
+    ) -> Option<SealedBatch> {
         let encoding = &self.shared.settings.encoding;
-        self.take_front(queue, |batch| batch.compress(encoding))
+        self.take_front(queue, wanted, |batch| batch.compress(encoding))
     }
 
     /// Takes the front away, which is not to be sent: nothing is compressed for that.
     pub(crate) fn give_up_front(&self, queue: &PartitionQueue) -> Option<SealedBatch> {
-        self.take_front(queue, |_| None)
+        self.take_front(queue, |_| true, |_| None)
     }
 
     fn take_front(
         &self,
         queue: &PartitionQueue,
+        wanted: impl FnOnce(Front) -> bool,
         compress: impl FnOnce(&OpenBatch) -> Option<Vec<u8>>,
     ) -> Option<SealedBatch> {
         let mut state = queue.state.lock();
-        if let Some(Batch::Sealing(_)) = state.batches.front() {
+        if !wanted(self.look_at(&mut state)?) {
             return None;
         }
         let batch = state.batches.pop_front()?;

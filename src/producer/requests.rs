@@ -28,26 +28,35 @@ impl Sender {
         let mut bytes = 0;
         while let Some(index) = self.readiness.next_ready(node) {
             let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { continue };
-            let Some(front) = self.drain.look(&queue) else {
-                self.settle(index, Place::Idle, Deadline::NEVER, now);
-                continue;
-            };
-            if self.settings.patience.is_over(front.created, now) {
-                self.reconsider(index, now);
-                continue;
-            }
-            if !batches.is_empty() && bytes + front.bytes > self.settings.request_max_bytes {
-                self.readiness.still_ready(node, index);
-                break;
-            }
             let topic = &queue.place().topic;
             let limit = self.limits.limit(topic);
-            if limit.is_some_and(|limit| !self.limits.begin(topic, index, front.bytes.min(limit))) {
-                let expiry = Deadline::after(front.created, self.settings.patience.delivery_timeout);
-                self.settle(index, Place::Learning, expiry, now);
+            let Self { drain, limits, settings, .. } = self;
+            let mut next = Next::Nothing;
+            let popped = drain.pop_if(&queue, |front| {
+                let expiry = Deadline::after(front.created, settings.patience.delivery_timeout);
+                next = if settings.patience.is_over(front.created, now) {
+                    Next::Expired
+                } else if !batches.is_empty() && bytes + front.bytes > settings.request_max_bytes {
+                    Next::NoRoom
+                } else if limit.is_some_and(|limit| !limits.begin(topic, index, front.bytes.min(limit))) {
+                    Next::Learning(expiry)
+                } else {
+                    return true;
+                };
+                false
+            });
+            let Some(mut batch) = popped else {
+                match next {
+                    Next::Nothing => self.settle(index, Place::Idle, Deadline::NEVER, now),
+                    Next::Expired => self.reconsider(index, now),
+                    Next::Learning(expiry) => self.settle(index, Place::Learning, expiry, now),
+                    Next::NoRoom => {
+                        self.readiness.still_ready(node, index);
+                        break;
+                    }
+                }
                 continue;
-            }
-            let Some(mut batch) = self.drain.pop(&queue) else { continue };
+            };
             if let Some(limit) = limit.filter(|limit| batch.len() > *limit) {
                 let mut parts = batch.split(limit, self.drain.encoding()).into_iter();
                 let Some(first) = parts.next() else { continue };
@@ -111,6 +120,16 @@ impl Sender {
             ..Default::default()
         }
     }
+}
+
+/// Why the front of a ready partition does not go with this request.
+enum Next {
+    /// There is none, or it is being compressed.
+    Nothing,
+    Expired,
+    NoRoom,
+    /// Another batch of its topic tries out its size, until then at most.
+    Learning(Deadline),
 }
 
 /// The first with record batches: 0 to 2 carry message sets, which 4.x lists and then refuses (KAFKA-18659).

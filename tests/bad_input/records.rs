@@ -175,7 +175,7 @@ fn a_broker_that_keeps_refusing() {
     );
     let text = future.get(PATIENCE).unwrap_err().to_string();
     let (start, end) = ("delivery_timeout_ms of 500ms ran out after ", format!("the last: {said}"));
-    assert!(text.starts_with(start) && text.ends_with(&end), "{text}");
+    assert!(text.starts_with(start) && text.contains(&end), "{text}");
 }
 
 #[test]
