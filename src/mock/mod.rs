@@ -22,6 +22,7 @@
 //! the same core by a clock of its own.
 
 mod api_versions;
+mod builder;
 mod cluster;
 mod core;
 mod faults;
@@ -40,7 +41,8 @@ use std::time::Duration;
 
 pub use crate::protocol::ApiKey;
 
-pub use self::handle::{MockBroker, MockCluster, MockClusterBuilder};
+pub use self::builder::MockClusterBuilder;
+pub use self::handle::{MockBroker, MockCluster};
 
 /// A record as the mock broker holds it.
 ///

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use crate::client::SharedMetadata;
 use crate::error::{Error, ErrorKind};
-use crate::producer::batch::{Birth, Completion, Growth, OpenBatch};
+use crate::producer::batch::{Birth, Growth, OpenBatch};
 use crate::producer::buffer::{PooledBuffer, ReserveError, SimpleBufferPool};
 use crate::producer::callback;
+use crate::producer::completion::Completion;
 use crate::producer::drain::Drain;
 use crate::producer::future::FutureRecordMetadata;
 use crate::producer::inbox::Inbox;
@@ -130,12 +131,11 @@ impl RecordAccumulator {
         };
         drop(state);
         drop(unused);
-        let (future, mut tell) = result?;
-        if let Some(full) = full {
-            Sealing::new(queue, shared, full, std::mem::take(&mut tell)).finish();
-        }
-        if tell {
-            shared.inbox.partition(Arc::clone(queue));
+        let (future, tell) = result?;
+        match full {
+            Some(full) => Sealing::new(queue, shared, full, tell).finish(),
+            None if tell => shared.inbox.partition(Arc::clone(queue)),
+            None => {}
         }
         Ok(future)
     }

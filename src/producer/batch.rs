@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::producer::buffer::{self, PooledBuffer};
+use crate::producer::completion::Completion;
 use crate::producer::future::{FutureRecordMetadata, Sizes};
-use crate::producer::result::{BatchResult, Completer, ResultSlot};
-use crate::producer::unfinished::Unfinished;
+use crate::producer::result::{BatchResult, ResultSlot};
 use crate::protocol::{Chunks, Segments};
 use crate::record::{
     self, Attributes, BATCH_HEADER_LEN, BatchHead, Codec, Compression, Part, RecordParts, RecordSize,
@@ -358,66 +358,6 @@ impl SealedBatch {
     }
 }
 
-/// The completer of a batch's slot, and its entry among the unfinished, in the order in which they must end.
-pub(crate) struct Completion {
-    completer: Option<Completer>,
-    slot: Arc<ResultSlot>,
-    unfinished: Arc<Unfinished>,
-    ticket: u64,
-    /// If it was cut up, each part leaves by itself.
-    in_parts: bool,
-}
-
-impl Completion {
-    /// And the flush epoch that the batch is of.
-    pub(crate) fn new(
-        completer: Completer,
-        slot: Arc<ResultSlot>,
-        unfinished: Arc<Unfinished>,
-    ) -> (Self, u64) {
-        let (ticket, epoch) = unfinished.enter(Arc::clone(&slot));
-        (Self { completer: Some(completer), slot, unfinished, ticket, in_parts: false }, epoch)
-    }
-
-    /// One for each part of a batch that is cut up.
-    fn split(mut self, sizes: &[u32]) -> Vec<Self> {
-        let Some(completer) = self.completer.take() else { return Vec::new() };
-        self.unfinished.split(self.ticket, sizes.len());
-        self.in_parts = true;
-        let part = |(slot, completer)| Self {
-            completer: Some(completer),
-            slot,
-            unfinished: Arc::clone(&self.unfinished),
-            ticket: self.ticket,
-            in_parts: false,
-        };
-        completer.split(sizes).into_iter().map(part).collect()
-    }
-
-    fn complete(mut self, result: BatchResult, records: u32) {
-        let Some(completer) = self.completer.take() else { return };
-        let failed = result.error().is_some();
-        // Before the callbacks: whoever waits no longer than they take must hear of it too.
-        completer.complete(result, records, || {
-            if failed {
-                self.unfinished.failed(&self.slot);
-            }
-        });
-    }
-}
-
-impl Drop for Completion {
-    /// Here and nowhere else, so that a batch leaves once, whatever happened on the way: a panic in user code too.
-    fn drop(&mut self) {
-        if let Some(lost) = self.completer.take() {
-            lost.lose(|| self.unfinished.failed(&self.slot));
-        }
-        if !self.in_parts {
-            self.unfinished.leave(self.ticket);
-        }
-    }
-}
-
 /// The encoded records of a sealed batch. The memory goes back with its last holder: the retry queue or the socket.
 struct Payload {
     buffers: Vec<PooledBuffer>,
@@ -440,28 +380,3 @@ impl Chunks for Payload {
 
 /// Our own records, decompressed again: they were no more when they were compressed.
 const MOST_RECORDS: usize = i32::MAX as usize;
-
-#[cfg(test)]
-#[cfg(not(any(loom, shuttle)))]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-    use crate::client::SharedMetadata;
-    use crate::producer::result::TopicPartition;
-    use crate::time::Clock;
-
-    #[test]
-    fn a_batch_that_is_lost_is_noted_before_its_callbacks_run() {
-        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
-        let (slot, completer) = ResultSlot::new(place, Clock::System, SharedMetadata::new());
-        let unfinished = Arc::new(Unfinished::default());
-        let (completion, _) = Completion::new(completer, Arc::clone(&slot), Arc::clone(&unfinished));
-        let (tell, told) = mpsc::channel();
-        // A flush that waits no longer than the callback takes.
-        let flush = move || unfinished.report(&unfinished.cut(), None, Default::default()).is_err();
-        slot.on_completion(0, false, Box::new(move |_, _| tell.send(flush()).unwrap()));
-        drop(completion);
-        assert!(told.recv().unwrap(), "flush says that all is well");
-    }
-}

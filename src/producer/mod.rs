@@ -5,6 +5,7 @@ mod answers;
 mod batch;
 mod buffer;
 mod callback;
+mod completion;
 mod drain;
 mod failures;
 mod future;
