@@ -180,6 +180,25 @@ mod tests {
     }
 
     #[test]
+    fn memory_that_is_there_and_may_not_be_had_is_told_of() {
+        let text = |used| {
+            Error::new(ErrorKind::BufferExhausted {
+                about: "t-0".to_owned(),
+                requested: 100,
+                used,
+                total: 1000,
+                waited: Duration::from_millis(5),
+                max_block: Duration::from_millis(5),
+                brokers: Vec::new(),
+            })
+            .to_string()
+        };
+        let kept = "880 of 1000 are in use, the rest is kept for other partitions; the brokers take less";
+        assert!(text(880).contains(kept), "{}", text(880));
+        assert!(text(950).contains("950 of 1000 are in use; the brokers take less"), "{}", text(950));
+    }
+
+    #[test]
     fn certainty_survives_sharing_and_keeps_the_cause() {
         let first = Error::with_source(ErrorKind::Closed, "why");
         let second = first.clone();

@@ -228,11 +228,13 @@ impl fmt::Display for ErrorKind {
                 write_last_seen(f, brokers)
             }
             Self::BufferExhausted { about, requested, used, total, waited, max_block, brokers } => {
+                // There is room, but not for a partition that has its share.
+                let kept = if used + requested <= *total { ", the rest is kept for other partitions" } else { "" };
                 write!(
                     f,
                     "max_block_ms of {max_block:?} ran out, {} ms of it waiting for {requested} bytes of \
-                     buffer_memory for {about}: {used} of {total} are in use; the brokers take less than is sent: \
-                     raise buffer_memory or max_block_ms, or send less",
+                     buffer_memory for {about}: {used} of {total} are in use{kept}; the brokers take less than is \
+                     sent: raise buffer_memory or max_block_ms, or send less",
                     waited.as_millis()
                 )?;
                 write_last_seen(f, brokers)
