@@ -9,11 +9,10 @@
 
 #![allow(clippy::print_stdout, reason = "it prints figures")]
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+mod sink;
+
 use std::time::Duration;
 
-use kafka_producer::mock::MockCluster;
 use kafka_producer::{KafkaProducer, ProducerRecord};
 
 struct Options {
@@ -40,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(argument) = arguments.next()? {
         use lexopt::prelude::*;
         match argument {
-            Long("sink") => return sink(),
+            Long("sink") => return sink::run(),
             Long("records") => options.records = arguments.value()?.parse()?,
             Long("size") => options.size = arguments.value()?.parse()?,
             Long("partitions") => options.partitions = arguments.value()?.parse()?,
@@ -56,62 +55,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     load(&options)
 }
 
-/// The broker's process: tells its address, and on each line it reads what it has counted.
-fn sink() -> Result<(), Box<dyn std::error::Error>> {
-    let cluster = MockCluster::builder().counting().build();
-    let mut out = std::io::stdout();
-    writeln!(out, "{}", cluster.bootstrap_servers())?;
-    for line in std::io::stdin().lines() {
-        if let Some(partitions) = line?.strip_prefix("topic ") {
-            cluster.create_topic("load", partitions.parse()?);
-        }
-        let counted = cluster.counted();
-        writeln!(out, "{} {} {} {}", counted.records, counted.batches, counted.bytes, counted.requests)?;
-    }
-    Ok(())
-}
-
-struct Sink {
-    process: Child,
-    out: BufReader<std::process::ChildStdout>,
-}
-
-impl Sink {
-    fn start() -> std::io::Result<(Self, String)> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .arg("--sink")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let out = process.stdout.take().map(BufReader::new).ok_or(std::io::ErrorKind::BrokenPipe)?;
-        let mut sink = Self { process, out };
-        let address = sink.line()?;
-        Ok((sink, address))
-    }
-
-    fn ask(&mut self, question: &str) -> std::io::Result<Vec<u64>> {
-        if let Some(stdin) = &mut self.process.stdin {
-            writeln!(stdin, "{question}")?;
-        }
-        Ok(self.line()?.split(' ').filter_map(|number| number.parse().ok()).collect())
-    }
-
-    fn line(&mut self) -> std::io::Result<String> {
-        let mut line = String::new();
-        self.out.read_line(&mut line)?;
-        Ok(line.trim_end().to_owned())
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
 fn load(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    let (mut sink, address) = Sink::start()?;
+    let (mut sink, address) = sink::Sink::start()?;
     sink.ask(&format!("topic {}", options.partitions))?;
     let producer = KafkaProducer::builder()
         .bootstrap_servers([address])

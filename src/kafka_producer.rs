@@ -1,7 +1,11 @@
 //! `KafkaProducer`: what a program holds.
 
+mod assemble;
+#[cfg_attr(any(loom, shuttle), allow(dead_code, reason = "no process ends inside a model"))]
+mod at_exit;
 mod bytes_producer;
-mod topic_wait;
+mod closer;
+mod topics;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,13 +17,25 @@ use crate::producer::{
     BytesSerializer, FutureRecordMetadata, SerializationContext, Serializer, Wait, is_inside, with_scratch,
 };
 use crate::producer_record::{Field, ProducerRecord, SendError};
+#[cfg(all(test, feature = "mock"))]
+use crate::{
+    client::SharedMetadata,
+    net::{Network, SocketSettings},
+    observation::Observer,
+    producer::{Inbox, PartitionQueue, RecordAccumulator, TopicTable},
+};
+pub(crate) use assemble::Environment;
+use assemble::assemble;
 use bytes_producer::{BytesProducer, BytesRecord};
 
 /// Sends records to a Kafka cluster, as kafka-python's class of the same name does: [`send`](Self::send) appends to a
 /// batch and returns, one background thread does the rest.
 ///
 /// It is shared by threads as it is (`&KafkaProducer`, or in an `Arc`); one producer for many threads is faster than
-/// one for each. Dropping it sends what is left for at most five seconds; [`close`](Self::close) says how that went.
+/// one for each. Dropping it sends what is left, for at most five seconds, and only logs what failed; call
+/// [`close`](Self::close) first to choose the time and to get the error. Rust never drops what is in a `static`: call
+/// `close` there at the end of `main` (it takes `&self`). If you do not, the producer is closed when the process
+/// ends: see [`exit_timeout`](crate::ProducerConfig::exit_timeout).
 ///
 /// Keys and values are bytes, or what its serializers make bytes of: see
 /// [`build_with`](crate::ProducerConfig::build_with).
@@ -69,8 +85,13 @@ impl ProducerConfig {
         key_serializer: impl Serializer<K> + 'static,
         value_serializer: impl Serializer<V> + 'static,
     ) -> Result<KafkaProducer<K, V>, Error> {
+        let settings = self.settings()?;
+        let environment = Environment::machine(settings.socket.clone())?;
+        let exit_timeout = settings.exit_timeout;
+        let producer = assemble(settings, environment)?;
+        at_exit::register(&producer.closer, exit_timeout);
         Ok(KafkaProducer {
-            producer: BytesProducer::new(&self)?,
+            producer,
             key_serializer: Arc::new(key_serializer),
             value_serializer: Arc::new(value_serializer),
         })
@@ -92,11 +113,52 @@ impl KafkaProducer {
     }
 }
 
+#[cfg(all(test, feature = "mock"))]
+impl KafkaProducer {
+    /// In a world of the test's own.
+    pub(crate) fn within<N>(
+        config: &ProducerConfig,
+        environment: impl FnOnce(&SocketSettings) -> Environment<N>,
+    ) -> Result<Self, Error>
+    where
+        N: Network<Stream: Send> + Send + 'static,
+    {
+        let settings = config.settings()?;
+        let environment = environment(&settings.socket);
+        Ok(Self {
+            producer: assemble(settings, environment)?,
+            key_serializer: Arc::new(BytesSerializer),
+            value_serializer: Arc::new(BytesSerializer),
+        })
+    }
+
+    pub(crate) fn insides(&self) -> Insides {
+        let BytesProducer { accumulator, topics, .. } = &self.producer;
+        Insides {
+            accumulator: accumulator.clone(),
+            topics: Arc::clone(&topics.table),
+            metadata: Arc::clone(&topics.metadata),
+            observer: Arc::clone(&topics.observer),
+            inbox: Arc::clone(&topics.inbox),
+        }
+    }
+}
+
+/// What a test may look at that a program may not.
+#[cfg(all(test, feature = "mock"))]
+pub(crate) struct Insides {
+    pub(crate) accumulator: RecordAccumulator,
+    pub(crate) topics: Arc<TopicTable>,
+    pub(crate) metadata: Arc<SharedMetadata>,
+    pub(crate) observer: Arc<Observer>,
+    pub(crate) inbox: Arc<Inbox<Arc<PartitionQueue>>>,
+}
+
 impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// Appends a record to its partition's batch and returns at once; the future tells how it went.
     ///
     /// It blocks, for at most `max_block_ms` in all, only while the topic is not known yet or `buffer_memory` is used
-    /// up. Inside a callback it never blocks.
+    /// up. Inside a callback it never blocks: where it would, it fails with [`ErrorKind::WouldBlock`].
     ///
     /// # Errors
     /// What is known to be wrong without a broker: an empty or too large record, one that can't be serialized, an
@@ -139,8 +201,9 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         self.producer.partitions_for(topic, patience())
     }
 
-    /// Sends everything that was sent before, without waiting for `linger`, and waits for the results, at most
-    /// `timeout`; `None` is for ever. Other threads may go on sending.
+    /// Waits until every record given to `send` before this call has a result, at most `timeout`; `None` is for ever.
+    /// They go out at once, without waiting for `linger`. Nothing fails if the time runs out: the records are still
+    /// on their way. Other threads may go on sending.
     ///
     /// # Errors
     /// [`ErrorKind::Undelivered`] with a report: what has no result yet and what keeps the brokers from it, and every
@@ -150,12 +213,14 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         self.producer.flush(timeout.into())
     }
 
-    /// Refuses further records, waits until those before have results, at most `timeout` (`None`: for ever), fails the
-    /// rest, and ends the thread. Closing again does nothing. Inside a callback nothing is waited for.
+    /// Refuses further records, waits until those before have results, at most `timeout` (`None`: for ever), fails
+    /// the rest, and ends the thread. If several threads close, the earliest deadline holds for all of them. Each of
+    /// them, and every later call, gets the same result. Inside a callback it returns `Ok` at once, and every record
+    /// without a result fails, as with a `timeout` of zero.
     ///
     /// # Errors
     /// [`ErrorKind::Undelivered`] with a report: what had no result when the time was over and why, and what failed and
-    /// nobody has looked at.
+    /// nobody has looked at. Such a record's own error is a [`ErrorKind::Timeout`] of [`Limit::Close`](crate::Limit).
     pub fn close(&self, timeout: impl Into<Option<Duration>>) -> Result<(), Error> {
         self.producer.close(timeout.into())
     }

@@ -1,16 +1,26 @@
 //! The sender thread: the one loop, and the only place where the producer's logic and the sockets meet.
 
+#[cfg(test)]
+mod errands;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use crate::client::SharedMetadata;
 use crate::error::{Error, ErrorKind};
+use crate::lifecycle::Lifecycle;
 use crate::net::{Io, Network};
-use crate::producer::{Sender, TopicTable};
-use crate::sync::{Condvar, Mutex};
-use crate::time::{Clock, Deadline};
+use crate::producer::{Sender, TopicPartition, TopicTable, enter};
+use crate::time::Clock;
+
+/// What a thread runs.
+pub(crate) type Body = Box<dyn FnOnce() + Send>;
+/// Waits until a thread has ended.
+pub(crate) type Join = Box<dyn FnOnce() + Send>;
+
+#[cfg(test)]
+pub(crate) use errands::Errands;
 
 /// Everything the thread owns or ends.
 pub(crate) struct SenderThread<N: Network> {
@@ -19,69 +29,83 @@ pub(crate) struct SenderThread<N: Network> {
     pub(crate) clock: Clock,
     pub(crate) topics: Arc<TopicTable>,
     pub(crate) metadata: Arc<SharedMetadata>,
-    pub(crate) exit: Arc<Exit>,
+    pub(crate) lifecycle: Arc<Lifecycle>,
+    #[cfg(test)]
+    pub(crate) errands: Errands,
 }
 
-impl<N: Network + Send + 'static> SenderThread<N>
-where
-    N::Stream: Send,
-{
-    pub(crate) fn spawn(self, name: String) -> io::Result<JoinHandle<()>> {
-        std::thread::Builder::new().name(name).spawn(move || self.run())
-    }
-
-    fn run(mut self) {
+impl<N: Network> SenderThread<N> {
+    /// To the end of the producer; no panic leaves it.
+    pub(crate) fn run(mut self) {
+        // Callbacks, loggers, destructors of what a callback has captured: whatever is a user's and runs here would wait
+        // for itself.
+        let _inside = enter();
+        self.lifecycle.runs_here();
         let error = match catch_unwind(AssertUnwindSafe(|| self.go_round())) {
-            Ok(Ok(())) => Error::new(ErrorKind::Closed),
-            Ok(Err(error)) => broken(format!("the sender's poll failed: {error}")),
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(broken(format!("the sender's poll failed: {error}"))),
             Err(panic) => {
                 let error = broken(format!("the sender panicked: {}", words_of(&*panic)));
                 std::mem::forget(panic);
-                error
+                Some(error)
             }
         };
         // After a panic the sender's state may be anything. So each step is on its own, the one that matters most
         // comes first, and whoever waits for the end is told in any case.
-        let Self { mut sender, mut io, clock, topics, metadata, exit } = self;
-        if !error.is_closed() {
-            quietly(|| *exit.cause.lock() = Some(error.clone()));
+        let Self { mut sender, mut io, clock, topics, metadata, lifecycle, .. } = self;
+        // First of all: what is appended before is failed below, and nothing is after.
+        if let Some(error) = &error {
+            quietly(|| lifecycle.broke(error.clone()));
         }
-        // Closed first: what is appended before is failed below, and nothing is after.
-        quietly(|| topics.close());
-        quietly(|| metadata.close());
-        if error.is_closed() {
-            quietly(|| sender.give_up_rest(&topics.queues()));
+        quietly(|| metadata.wake());
+        let mut brokers = Vec::new();
+        if error.is_none() {
+            quietly(|| brokers = sender.give_up_rest(&topics.queues()));
         }
+        let failure = |place: &TopicPartition, maybe_written: bool| {
+            let failure = |waited_for| lifecycle.failure(waited_for, brokers.clone());
+            match maybe_written {
+                true => failure(format!("waiting for the answer to the records for {place}")).maybe_written(),
+                false => failure(format!("before the records for {place} could be sent")),
+            }
+        };
         let fail_queued = |sender: &mut Sender| {
             // Each queue on its own as well: what stops one must not leave the futures of another waiting.
             let mut queues = Vec::new();
             quietly(|| queues = topics.queues());
-            queues
-                .iter()
-                .for_each(|queue| quietly(|| sender.fail_queued(&error, std::slice::from_ref(queue))));
+            queues.iter().for_each(|queue| quietly(|| sender.fail_queued(&failure, queue)));
         };
         fail_queued(&mut sender);
-        quietly(|| sender.fail_under_way(&error, clock.now()));
+        quietly(|| sender.fail_under_way(&failure, clock.now()));
         // An answer heard at the very end may have put a batch back, and a panic kept it there.
         fail_queued(&mut sender);
         quietly(|| drop(io.flush(&clock, sender.client_mut())));
         quietly(|| drop(sender));
-        exit.done();
-        if !error.is_closed() {
+        lifecycle.ended();
+        if let Some(error) = error {
             quietly(|| log::error!("{error}; every record that waited has failed"));
         }
     }
 
     fn go_round(&mut self) -> io::Result<()> {
-        let Self { sender, io, clock, .. } = self;
+        let Self { sender, io, clock, topics, .. } = self;
+        let mut heard = clock.now();
         loop {
-            sender.hear(clock.now());
-            if !sender.act(clock.now()) {
-                return Ok(());
+            #[cfg(test)]
+            while let Some(errand) = self.errands.next() {
+                errand(sender, clock.now());
+            }
+            sender.hear(clock.now(), heard);
+            if !sender.act(clock.now(), heard) {
+                // Whoever has seen the producer open appends under the lock of its queue; after this nobody does.
+                topics.pass_through();
+                if sender.is_over(clock.now()) {
+                    return Ok(());
+                }
             }
             io.flush(clock, sender.client_mut())?;
             let deadline = sender.sleep_until(clock.now());
-            io.wait(deadline, clock, sender.client_mut())?;
+            heard = io.wait(deadline, clock, sender.client_mut())?;
         }
     }
 }
@@ -100,37 +124,4 @@ fn broken(what: String) -> Error {
 fn words_of(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
-}
-
-/// "The sender thread has ended", for those who wait for it no longer than they want.
-#[derive(Default)]
-pub(crate) struct Exit {
-    over: Mutex<bool>,
-    changed: Condvar,
-    /// Of an end that nobody asked for.
-    cause: Mutex<Option<Error>>,
-}
-
-impl Exit {
-    fn done(&self) {
-        *self.over.lock() = true;
-        self.changed.notify_all();
-    }
-
-    /// Why it has ended, if not because of `close`.
-    pub(crate) fn cause(&self) -> Option<Error> {
-        self.cause.lock().clone()
-    }
-
-    /// False if the deadline came first.
-    pub(crate) fn wait(&self, clock: &Clock, deadline: Deadline) -> bool {
-        let mut over = self.over.lock();
-        while !*over {
-            if deadline.has_passed(clock.now()) {
-                return false;
-            }
-            over = clock.wait(&self.changed, over, deadline);
-        }
-        true
-    }
 }

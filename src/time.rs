@@ -3,10 +3,14 @@
 //! Everything but this file takes `now`; a tool keeps it so (`.clippy.toml`). A [`Clock`] also owns waiting, so that
 //! a test, a simulation or a model checker that moves the clock decides when a time-out fires.
 
-use std::sync::{Arc, LazyLock};
+#[cfg(test)]
+use std::sync::Arc;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::sync::{AtomicU64, Condvar, MutexGuard, Ordering};
+#[cfg(test)]
+use crate::sync::{Alarm, AtomicU64, Mutex, Ordering, schedule};
+use crate::sync::{Condvar, MutexGuard};
 
 /// A point in monotonic time: nanoseconds since some origin of the process.
 ///
@@ -21,6 +25,11 @@ impl Instant {
     #[cfg(test)]
     pub(crate) const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
+    }
+
+    #[cfg(all(test, feature = "mock"))]
+    pub(crate) const fn nanos(self) -> u64 {
+        self.0
     }
 
     /// How long ago `earlier` was; zero if it lies ahead.
@@ -73,16 +82,24 @@ impl Deadline {
 pub(crate) enum Clock {
     /// The machine's.
     System,
-    /// A test's.
-    #[allow(dead_code, reason = "only tests move a clock by hand so far")]
+    /// One that is moved by hand.
+    #[cfg(test)]
+    #[allow(dead_code, reason = "where a schedule has the time, nobody moves it")]
     Manual(ManualClock),
+    /// That of the schedule which this thread runs under.
+    #[cfg(test)]
+    #[allow(dead_code, reason = "model checkers have a schedule of their own")]
+    Simulated,
 }
 
 impl Clock {
     pub(crate) fn now(&self) -> Instant {
         match self {
             Self::System => system_now(),
+            #[cfg(test)]
             Self::Manual(clock) => clock.now(),
+            #[cfg(test)]
+            Self::Simulated => Instant(schedule::now()),
         }
     }
 
@@ -91,52 +108,69 @@ impl Clock {
     pub(crate) fn wall_millis(&self) -> i64 {
         match self {
             Self::System => system_wall_millis(),
-            Self::Manual(clock) => clock.wall_millis(),
+            #[cfg(test)]
+            Self::Manual(_) | Self::Simulated => {
+                const EPOCH: i64 = 1_700_000_000_000;
+                EPOCH + i64::try_from(self.now().0 / 1_000_000).unwrap_or(i64::MAX - EPOCH)
+            }
         }
     }
 
     /// Gives `guard` up until `condvar` is notified or `deadline` comes, or for no reason at all: the caller looks at
     /// its state again, and then at the time.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn wait<'a, T>(
         &self,
         condvar: &Condvar,
         guard: MutexGuard<'a, T>,
         deadline: Deadline,
     ) -> MutexGuard<'a, T> {
-        match self {
-            Self::System => match deadline.instant() {
-                None => condvar.wait(guard),
-                Some(_) => {
-                    let left = deadline.remaining(self.now()).unwrap_or_default();
-                    condvar.wait_for(guard, left)
-                }
-            },
-            Self::Manual(_) => condvar.wait_for(guard, MANUAL_SLICE),
+        match (self, deadline.instant()) {
+            #[cfg(test)]
+            (Self::Simulated, until) => condvar.wait_until(guard, until.map(|until| until.0)),
+            (_, None) => condvar.wait(guard),
+            (Self::System, Some(_)) => {
+                let left = deadline.remaining(self.now()).unwrap_or_default();
+                condvar.wait_for(guard, left)
+            }
+            #[cfg(test)]
+            (Self::Manual(clock), Some(until)) => {
+                condvar.wait_for_alarm(guard, |alarm| clock.set_alarm(until, alarm))
+            }
         }
     }
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still until it is moved, and then ends the waits whose deadline it passes.
+#[cfg(test)]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ManualClock {
     nanos: Arc<AtomicU64>,
+    alarms: Arc<Mutex<Vec<(Instant, Alarm)>>>,
 }
 
-#[allow(dead_code, reason = "only tests move a clock by hand so far")]
+#[cfg(test)]
+#[allow(dead_code, reason = "where a schedule has the time, nobody moves it")]
 impl ManualClock {
     pub(crate) fn advance(&self, by: Duration) {
         self.nanos.fetch_add(nanos(by), Ordering::SeqCst);
+        let now = self.now();
+        let due: Vec<_> = self.alarms.lock().extract_if(.., |(at, _)| *at <= now).collect();
+        due.into_iter().for_each(|(_, alarm)| alarm.ring());
     }
-}
 
-impl ManualClock {
     fn now(&self) -> Instant {
         Instant(self.nanos.load(Ordering::SeqCst))
     }
 
-    fn wall_millis(&self) -> i64 {
-        const EPOCH: i64 = 1_700_000_000_000;
-        EPOCH + i64::try_from(self.now().0 / 1_000_000).unwrap_or(i64::MAX - EPOCH)
+    /// False if it would have rung already: who moves the clock looks at the alarms after that.
+    fn set_alarm(&self, at: Instant, alarm: Alarm) -> bool {
+        let mut alarms = self.alarms.lock();
+        let is_ahead = at > self.now();
+        if is_ahead {
+            alarms.push((at, alarm));
+        }
+        is_ahead
     }
 }
 
@@ -193,13 +227,35 @@ fn system_wall_millis() -> i64 {
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// A thread that waits under a manual clock looks at it this often; the clock does not know its waiters.
-const MANUAL_SLICE: Duration = Duration::from_millis(1);
-
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_moved_wakes_those_whose_deadline_it_passes() {
+        let (time, lock, changed) = (ManualClock::default(), Mutex::new(()), Condvar::new());
+        let wait = |secs| {
+            let clock = Clock::Manual(time.clone());
+            let deadline = Deadline::at(Instant::ZERO + Duration::from_secs(secs));
+            let mut guard = lock.lock();
+            while !deadline.has_passed(clock.now()) {
+                guard = clock.wait(&changed, guard, deadline);
+            }
+            clock.now().since(Instant::ZERO).as_secs()
+        };
+        std::thread::scope(|scope| {
+            let (early, late) = (scope.spawn(|| wait(2)), scope.spawn(|| wait(7)));
+            while time.alarms.lock().len() < 2 {
+                std::thread::yield_now();
+            }
+            time.advance(Duration::from_secs(3));
+            assert_eq!(early.join().unwrap(), 3);
+            assert_eq!(time.alarms.lock().len(), 1, "the other waits on");
+            time.advance(Duration::from_secs(5));
+            assert_eq!(late.join().unwrap(), 8);
+        });
+    }
 
     #[test]
     fn a_deadline_too_far_away_is_for_ever() {

@@ -136,7 +136,7 @@ fn a_lost_answer_without_retries_may_have_been_written() {
     let error = send(&producer, 7).get(PATIENCE).unwrap_err();
     assert_eq!(error.certainty(), Certainty::MaybeWritten);
     let ErrorKind::RetriesUsedUp { retries: 0, last, .. } = error.kind() else { panic!("{error}") };
-    let ErrorKind::Network { trouble } = last.kind() else { panic!("{error}") };
+    let ErrorKind::Network { trouble, .. } = last.kind() else { panic!("{error}") };
     assert_eq!((trouble.stage, trouble.address.as_str()), (Stage::Produce, &*cluster.bootstrap_servers()));
     assert_eq!(stored(&cluster, 0), [7]);
 }

@@ -9,6 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["sync", "protocol"],
     &["time"],
     &["error"],
+    &["lifecycle", "observation"],
     &["record"],
     &["client"],
     &["net", "producer"],

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::error::{BrokerTrouble, Origin, Stage};
+use crate::error::Error;
+use crate::lifecycle::Lifecycle;
 use crate::protocol::{ErrorCode, Uuid};
 use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
 use crate::time::{Clock, Deadline};
@@ -24,9 +25,6 @@ pub(crate) fn address(host: &str, port: u16) -> String {
 /// Brokers that are told of at once. Each batch that expires keeps what it was told, and of a cluster of a thousand
 /// brokers that is gone nobody reads more.
 pub(crate) const MOST_TROUBLES: usize = 16;
-
-/// Of a broker that something waits for and that has done nothing wrong so far.
-pub(crate) const NO_ANSWER_YET: &str = "no answer yet";
 
 /// One answer of the cluster's, merged with what was known before.
 #[derive(Clone, Debug, Default)]
@@ -56,8 +54,8 @@ pub(crate) struct TopicMetadata {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PartitionMetadata {
     pub(crate) leader: Option<i32>,
-    /// -1 if the cluster tells none.
-    pub(crate) leader_epoch: i32,
+    /// `None` if the cluster tells none, or none that can be relied on.
+    pub(crate) leader_epoch: Option<i32>,
 }
 
 impl ClusterMetadata {
@@ -89,20 +87,22 @@ pub(crate) struct SharedMetadata {
 
 struct State {
     snapshot: Arc<ClusterMetadata>,
-    troubles: Vec<BrokerTrouble>,
-    closed: bool,
+    /// Why no broker will be reached with this configuration.
+    fatal: Option<Error>,
 }
 
 /// What a wait for metadata ended with.
 pub(crate) enum Awaited<R> {
     Found(R),
-    TimedOut(Vec<BrokerTrouble>),
+    TimedOut,
+    /// With this configuration it will not come.
+    Fatal(Error),
     Closed,
 }
 
 impl SharedMetadata {
     pub(crate) fn new() -> Arc<Self> {
-        let state = State { snapshot: Arc::default(), troubles: Vec::new(), closed: false };
+        let state = State { snapshot: Arc::default(), fatal: None };
         Arc::new(Self { version: AtomicU64::new(0), state: Mutex::new(state), changed: Condvar::new() })
     }
 
@@ -116,9 +116,10 @@ impl SharedMetadata {
         Arc::clone(&self.state.lock().snapshot)
     }
 
-    /// Waits until `check` finds what it wants in a snapshot, the first of which is today's.
+    /// Waits until `check` finds what it wants in a snapshot, the first of which is today's, or the producer is closed.
     pub(crate) fn wait<R>(
         &self,
+        lifecycle: &Lifecycle,
         clock: &Clock,
         deadline: Deadline,
         mut check: impl FnMut(&Arc<ClusterMetadata>) -> Option<R>,
@@ -131,11 +132,14 @@ impl SharedMetadata {
             }
             let mut state = self.state.lock();
             while Arc::ptr_eq(&state.snapshot, &snapshot) {
-                if state.closed {
+                if !lifecycle.is_open() {
                     return Awaited::Closed;
                 }
+                if let Some(error) = &state.fatal {
+                    return Awaited::Fatal(error.clone());
+                }
                 if deadline.has_passed(clock.now()) {
-                    return Awaited::TimedOut(state.troubles.clone());
+                    return Awaited::TimedOut;
                 }
                 state = clock.wait(&self.changed, state, deadline);
             }
@@ -152,35 +156,21 @@ impl SharedMetadata {
         self.changed.notify_all();
     }
 
-    /// For those whose wait ends in vain: what keeps the sender from brokers, and which leaders of `asked` have not
-    /// answered.
-    pub(crate) fn troubles<'a>(&self, asked: impl Iterator<Item = (&'a str, i32)>) -> Vec<BrokerTrouble> {
-        let state = self.state.lock();
-        let (mut troubles, snapshot) = (state.troubles.clone(), Arc::clone(&state.snapshot));
+    /// Sender: no wait can come to anything, or `None`: that is over.
+    pub(crate) fn set_fatal(&self, error: Option<Error>) {
+        let mut state = self.state.lock();
+        let ends_waits = error.is_some();
+        state.fatal = error;
         drop(state);
-        for (topic, partition) in asked {
-            if troubles.len() >= 2 * MOST_TROUBLES {
-                break;
-            }
-            let Some(NodeId::Broker(number)) = snapshot.leader(topic, partition) else { continue };
-            let Some(Broker { host, port }) = snapshot.brokers.get(&number) else { continue };
-            let origin = Origin::Metadata { broker: number };
-            if troubles.iter().all(|trouble| trouble.origin != origin) {
-                let (address, cause) = (address(host, *port), NO_ANSWER_YET.to_owned());
-                troubles.push(BrokerTrouble { address, origin, stage: Stage::Produce, cause });
-            }
+        if ends_waits {
+            self.changed.notify_all();
         }
-        troubles
     }
 
-    /// Sender: what keeps it from reaching brokers.
-    pub(crate) fn set_troubles(&self, troubles: Vec<BrokerTrouble>) {
-        self.state.lock().troubles = troubles;
-    }
-
-    /// Ends every wait.
-    pub(crate) fn close(&self) {
-        self.state.lock().closed = true;
+    /// Ends every wait, once the producer is closed. Who has looked before it was is told under the lock that it looked
+    /// under.
+    pub(crate) fn wake(&self) {
+        drop(self.state.lock());
         self.changed.notify_all();
     }
 }

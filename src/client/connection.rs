@@ -1,165 +1,160 @@
-//! One connection: requests out, answers in, in the same order. No socket here: bytes come and go as arguments.
+//! One connection that is ready: requests out, answers in, in the same order. No socket here: bytes come and go as
+//! arguments.
+//!
+//! A request's time begins when it could be answered: when its last byte was given to the kernel, or the answer to the
+//! request before it came, whichever is later. Before that it is late only if no byte moves.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
 
+use crate::client::request::{Answer, End, Pending, Tag, Tagged};
 use crate::client::transport::ConnectionId;
-use crate::error::Stage;
+use crate::error::{Error, ErrorKind, Stage};
 use crate::protocol::{self, ApiKey, Frame, FrameReader, Request};
 use crate::time::{Deadline, Instant};
 
-/// What an answer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    ApiVersions,
-    Metadata,
-    /// The sender's number for the request.
-    Produce(u64),
+/// Of each API the lowest and the highest version that a broker offers.
+pub(super) type Versions = Vec<(ApiKey, i16, i16)>;
+
+/// What a set-up leaves behind for the connection.
+pub(super) struct Foundation {
+    pub(super) id: ConnectionId,
+    pub(super) client_id: Arc<str>,
+    pub(super) next_correlation: i32,
+    /// It may hold the beginning of a frame.
+    pub(super) reader: FrameReader,
+    pub(super) versions: Versions,
 }
 
-pub(crate) struct Connection {
-    id: ConnectionId,
-    client_id: String,
-    next_correlation: i32,
-    outgoing: VecDeque<Outgoing>,
-    /// Bytes of the first of `outgoing` that are gone.
+pub(super) struct Connection<E> {
+    foundation: Foundation,
+    request_timeout: Duration,
+    /// Oldest first; those whose bytes have not all left are the last.
+    requests: VecDeque<InFlight<E>>,
+    /// Bytes that are gone of the first that has a frame.
     offset: usize,
-    in_flight: VecDeque<InFlight>,
-    reader: FrameReader,
-    versions: Vec<(ApiKey, i16, i16)>,
     last_used: Instant,
+    /// When a byte was written last, and when an answer came.
+    last_written: Instant,
+    last_answer: Instant,
     /// See [`is_useful`](Self::is_useful).
     useful_from: Deadline,
     /// No time-out before: the broker asked for quiet, and does not read meanwhile (KIP-219).
     patience: Deadline,
 }
 
-struct Outgoing {
-    frame: Frame,
-    /// Requests that get no answer are over when they are written, which must not take for ever either.
-    unanswered: Option<(Purpose, Deadline)>,
+struct InFlight<E> {
+    request: Box<dyn Pending<E>>,
+    version: i16,
     correlation: i32,
+    is_answered: bool,
+    size: usize,
+    progress: Progress,
 }
 
-/// A request whose answer is to come.
-#[derive(Debug)]
-pub(crate) struct InFlight {
-    pub(crate) purpose: Purpose,
-    pub(crate) version: i16,
-    correlation: i32,
-    deadline: Deadline,
+enum Progress {
+    /// Queued then, and not all of it is gone.
+    Leaving(Frame, Instant),
+    Written(Instant),
 }
 
-/// A request that gets no answer any more.
-#[derive(Debug)]
-pub(crate) struct Lost {
-    pub(crate) purpose: Purpose,
-    /// Bytes of it have left: the broker may have acted on it.
-    pub(crate) sent: bool,
-}
-
-/// What came in.
-pub(crate) enum Incoming<'a> {
-    Answer(InFlight, &'a [u8]),
+/// What came of bytes that came in.
+pub(super) struct Received<E> {
+    pub(super) answers: Vec<Answer<E>>,
     /// Not what this connection can be: it must be closed.
-    Broken(String),
+    pub(super) broken: Option<String>,
 }
 
-impl Connection {
-    pub(crate) fn new(id: ConnectionId, client_id: &str, max_frame: usize, now: Instant) -> Self {
+impl<E> Connection<E> {
+    pub(super) fn new(foundation: Foundation, request_timeout: Duration, now: Instant) -> Self {
         Self {
-            id,
-            client_id: client_id.to_owned(),
-            next_correlation: 0,
-            outgoing: VecDeque::new(),
+            foundation,
+            request_timeout,
+            requests: VecDeque::new(),
             offset: 0,
-            in_flight: VecDeque::new(),
-            reader: FrameReader::new(max_frame),
-            versions: Vec::new(),
             last_used: now,
+            last_written: now,
+            last_answer: now,
             useful_from: Deadline::NEVER,
             patience: Deadline::at(Instant::ZERO),
         }
     }
 
-    pub(crate) fn id(&self) -> ConnectionId {
-        self.id
+    pub(super) fn id(&self) -> ConnectionId {
+        self.foundation.id
     }
 
     /// Requests written or waiting to be, without an answer.
-    pub(crate) fn load(&self) -> usize {
-        self.in_flight.len() + self.outgoing.iter().filter(|outgoing| outgoing.unanswered.is_some()).count()
+    pub(super) fn load(&self) -> usize {
+        self.requests.len()
     }
 
-    pub(crate) fn last_used(&self) -> Instant {
+    /// Whether some request is not wholly written.
+    pub(super) fn is_writing(&self) -> bool {
+        matches!(self.requests.back(), Some(InFlight { progress: Progress::Leaving(..), .. }))
+    }
+
+    pub(super) fn last_used(&self) -> Instant {
         self.last_used
     }
 
-    pub(crate) fn set_versions(&mut self, versions: Vec<(ApiKey, i16, i16)>) {
-        self.versions = versions;
-    }
-
-    /// Whether more has come of it than the handshake: an answer, or, where nothing is answered (acks=0) or asked, that
-    /// it has held for some time.
-    pub(crate) fn is_useful(&self, now: Instant) -> bool {
+    /// Whether more has come of it than the set-up: an answer, or, where nothing is answered (acks=0) or asked, that it
+    /// has held for some time.
+    pub(super) fn is_useful(&self, now: Instant) -> bool {
         self.useful_from.has_passed(now)
     }
 
     /// At the latest, if it holds so long.
-    pub(crate) fn be_useful_from(&mut self, from: Deadline) {
+    pub(super) fn be_useful_from(&mut self, from: Deadline) {
         self.useful_from = self.useful_from.min(from);
     }
 
-    /// What its oldest question without an answer is about.
-    pub(crate) fn stage(&self) -> Stage {
-        match self.oldest() {
-            Some(Purpose::ApiVersions) => Stage::ApiVersions,
-            Some(Purpose::Metadata) => Stage::Metadata,
-            Some(Purpose::Produce(_)) => Stage::Produce,
-            None => Stage::Idle,
-        }
+    /// What its oldest request is about.
+    pub(super) fn stage(&self) -> Stage {
+        self.requests.front().map_or(Stage::Idle, |oldest| oldest.request.stage())
     }
 
-    /// The highest version that both sides speak and that is not above `cap`.
-    pub(crate) fn version<R: Request>(&self, floor: i16, cap: i16) -> Option<i16> {
-        let (_, least, most) = self.versions.iter().find(|(key, ..)| *key == R::KEY)?;
+    /// The highest version that both sides speak, between `floor` and `cap`. The address is for the error.
+    pub(super) fn version<R: Request>(&self, floor: i16, cap: i16, address: &str) -> Result<i16, Error> {
         let ours = (*R::VERSIONS.start()).max(floor)..=(*R::VERSIONS.end()).min(cap);
-        protocol::negotiate(ours, *least..=*most)
+        let offered = self.foundation.versions.iter().find(|(key, ..)| *key == R::KEY);
+        let theirs = offered.map(|(_, least, most)| (*least, *most));
+        theirs.and_then(|(least, most)| protocol::negotiate(ours.clone(), least..=most)).ok_or_else(|| {
+            let (api, ours) = (R::KEY.to_string(), (*ours.start(), *ours.end()));
+            Error::new(ErrorKind::UnsupportedVersion { api, ours, theirs, address: address.to_owned() })
+        })
     }
 
-    /// What the broker said of an API, for the text of an error.
-    pub(crate) fn offered(&self, key: ApiKey) -> Option<(i16, i16)> {
-        self.versions.iter().find(|(offered, ..)| *offered == key).map(|(_, least, most)| (*least, *most))
-    }
-
-    pub(crate) fn send<R: Request>(
+    pub(super) fn send<T: Tag<E>>(
         &mut self,
-        request: &R,
+        request: &T::Request,
         version: i16,
-        purpose: Purpose,
-        answered: bool,
-        deadline: Deadline,
+        tag: T,
+        is_answered: bool,
         now: Instant,
     ) {
-        let correlation = self.next_correlation;
-        self.next_correlation = self.next_correlation.wrapping_add(1);
+        let correlation = self.foundation.next_correlation;
+        self.foundation.next_correlation = correlation.wrapping_add(1);
         self.last_used = now;
-        let frame = protocol::encode_request(correlation, version, Some(&self.client_id), request);
-        self.outgoing.push_back(Outgoing {
-            frame,
-            unanswered: (!answered).then_some((purpose, deadline)),
+        let frame = protocol::encode_request(correlation, version, Some(&self.foundation.client_id), request);
+        self.requests.push_back(InFlight {
+            request: Box::new(Tagged(tag)),
+            version,
             correlation,
+            is_answered,
+            size: frame.len(),
+            progress: Progress::Leaving(frame, now),
         });
-        if answered {
-            self.in_flight.push_back(InFlight { purpose, version, correlation, deadline });
-        }
     }
 
     /// Visits what waits to be written, in order, until `visit` says false.
-    pub(crate) fn outgoing<'a>(&'a self, visit: &mut dyn FnMut(&'a [u8]) -> bool) {
+    pub(super) fn outgoing<'a>(&'a self, visit: &mut dyn FnMut(&'a [u8]) -> bool) {
         let mut wants_more = true;
         let mut offset = self.offset;
-        for outgoing in &self.outgoing {
-            outgoing.frame.slices_from(offset, &mut |slice| {
+        for request in &self.requests {
+            let Progress::Leaving(frame, _) = &request.progress else { continue };
+            frame.slices_from(offset, &mut |slice| {
                 wants_more = visit(slice);
                 wants_more
             });
@@ -170,87 +165,101 @@ impl Connection {
         }
     }
 
-    /// `count` bytes are gone. Returns the requests that are thereby over.
-    pub(crate) fn written(&mut self, count: usize, now: Instant) -> Vec<Purpose> {
-        self.last_used = now;
+    /// `count` bytes are gone. Returns what comes of requests that are thereby over.
+    pub(super) fn written(&mut self, count: usize, now: Instant) -> Vec<E> {
+        (self.last_used, self.last_written) = (now, now);
         self.offset += count;
         let mut over = Vec::new();
-        while let Some(first) = self.outgoing.front() {
-            let Some(rest) = self.offset.checked_sub(first.frame.len()) else { break };
+        let mut index = self.requests.len() - self.leaving();
+        while let Some(first) = self.requests.get_mut(index) {
+            let Some(rest) = self.offset.checked_sub(first.size) else { break };
             self.offset = rest;
-            let unanswered = self.outgoing.pop_front().and_then(|outgoing| outgoing.unanswered);
-            over.extend(unanswered.map(|(purpose, _)| purpose));
+            first.progress = Progress::Written(now);
+            if first.is_answered {
+                index += 1;
+            } else if let Some(unanswered) = self.requests.remove(index) {
+                over.push(unanswered.request.written());
+            }
         }
         over
     }
 
-    /// Takes bytes in and hands out what they complete.
-    pub(crate) fn received(&mut self, mut bytes: &[u8], now: Instant, mut take: impl FnMut(Incoming<'_>)) {
-        self.last_used = now;
-        let Self { reader, in_flight, .. } = self;
-        loop {
-            let frame = match reader.next(&mut bytes) {
-                Ok(Some(frame)) => frame,
-                Ok(None) => return,
-                Err(error) => return take(Incoming::Broken(error.to_string())),
-            };
-            let correlation = match protocol::correlation_id(frame) {
-                Ok(correlation) => correlation,
-                Err(error) => return take(Incoming::Broken(error.to_string())),
-            };
-            match in_flight.pop_front() {
-                Some(request) if request.correlation == correlation => take(Incoming::Answer(request, frame)),
-                Some(request) => {
-                    let expected = request.correlation;
-                    in_flight.push_front(request);
-                    let what =
-                        format!("the answer has correlation id {correlation}, {expected} was expected");
-                    return take(Incoming::Broken(what));
-                }
-                None => {
-                    let what =
-                        format!("an answer with correlation id {correlation} came, and none was expected");
-                    return take(Incoming::Broken(what));
-                }
-            }
-        }
+    fn leaving(&self) -> usize {
+        let is_leaving = |request: &&InFlight<E>| matches!(request.progress, Progress::Leaving(..));
+        self.requests.iter().rev().take_while(is_leaving).count()
     }
 
-    /// Puts back, in their order, requests whose answers are not believed: they are lost with the rest.
-    pub(crate) fn put_back(&mut self, requests: impl DoubleEndedIterator<Item = InFlight>) {
-        requests.rev().for_each(|request| self.in_flight.push_front(request));
+    /// Takes bytes in and hands out what they complete.
+    pub(super) fn received(&mut self, mut bytes: &[u8], now: Instant) -> Received<E> {
+        self.last_used = now;
+        let mut answers = Vec::new();
+        let broken = loop {
+            match self.next_answer(&mut bytes) {
+                Ok(Some(answer)) => {
+                    self.last_answer = now;
+                    answers.push(answer);
+                }
+                Ok(None) => break None,
+                Err(cause) => break Some(cause),
+            }
+        };
+        Received { answers, broken }
+    }
+
+    fn next_answer(&mut self, bytes: &mut &[u8]) -> Result<Option<Answer<E>>, String> {
+        let frame = match self.foundation.reader.next(bytes) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        let correlation = protocol::correlation_id(frame).map_err(|error| error.to_string())?;
+        let is_expected = |oldest: &&InFlight<E>| matches!(oldest.progress, Progress::Written(_));
+        let Some(expected) = self.requests.front().filter(is_expected).map(|oldest| oldest.correlation)
+        else {
+            return Err(format!("an answer with correlation id {correlation} came, and none was expected"));
+        };
+        if correlation != expected {
+            return Err(format!("the answer has correlation id {correlation}, {expected} was expected"));
+        }
+        let Some(InFlight { request, version, is_answered, size, progress, .. }) = self.requests.pop_front()
+        else {
+            return Ok(None);
+        };
+        request.answered(version, frame).map(Some).map_err(|unreadable| {
+            // It is lost with the rest.
+            let request = unreadable.request;
+            self.requests.push_front(InFlight { request, version, correlation, is_answered, size, progress });
+            unreadable.cause
+        })
     }
 
     /// The broker answers nothing for a while, and that is no fault: time-outs before `until` are put off.
-    pub(crate) fn be_patient(&mut self, until: Deadline) {
+    pub(super) fn be_patient(&mut self, until: Deadline) {
         self.patience = self.patience.max(until);
     }
 
-    /// When the oldest request should have been answered, or written if that is all that happens to it.
-    pub(crate) fn deadline(&self) -> Deadline {
-        self.oldest_request().map_or(Deadline::NEVER, |(_, deadline)| deadline.max(self.patience))
+    /// When it is late: no answer to the oldest request, or no byte of it moved, for the request timeout.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.requests.front().map_or(Deadline::NEVER, |oldest| {
+            let since = match oldest.progress {
+                Progress::Leaving(_, queued) => queued.max(self.last_written),
+                Progress::Written(at) => at.max(self.last_answer),
+            };
+            Deadline::after(since, self.request_timeout).max(self.patience)
+        })
     }
 
-    /// The purpose of the oldest request that is not over.
-    pub(crate) fn oldest(&self) -> Option<Purpose> {
-        self.oldest_request().map(|(purpose, _)| purpose)
-    }
-
-    fn oldest_request(&self) -> Option<(Purpose, Deadline)> {
-        let answered = self.in_flight.front().map(|request| (request.purpose, request.deadline));
-        let unanswered = self.outgoing.iter().find_map(|outgoing| outgoing.unanswered);
-        answered.into_iter().chain(unanswered).min_by_key(|(_, deadline)| *deadline)
-    }
-
-    /// The end: all requests that were under way; those that wait for an answer first, each kind oldest first.
-    pub(crate) fn lost(self) -> Vec<Lost> {
-        let untouched = self.outgoing.iter().skip(usize::from(self.offset > 0));
-        let untouched: Vec<i32> = untouched.map(|outgoing| outgoing.correlation).collect();
-        let sent = |correlation: i32| !untouched.contains(&correlation);
-        let answered = self.in_flight.iter().map(|request| (request.correlation, request.purpose));
-        let unanswered =
-            self.outgoing.iter().filter_map(|outgoing| Some((outgoing.correlation, outgoing.unanswered?.0)));
-        let lost = answered.chain(unanswered);
-        lost.map(|(correlation, purpose)| Lost { purpose, sent: sent(correlation) }).collect()
+    /// The end: what comes of all requests that were under way, oldest first.
+    pub(super) fn lost(self, end: &End) -> Vec<E> {
+        let mut offset = self.offset;
+        let lost = |InFlight { request, size, progress, .. }: InFlight<E>| {
+            let sent = match progress {
+                Progress::Written(_) => size,
+                Progress::Leaving(..) => std::mem::take(&mut offset),
+            };
+            let loss = end.loss(request.stage(), sent, size);
+            request.lost(loss)
+        };
+        self.requests.into_iter().map(lost).collect()
     }
 }

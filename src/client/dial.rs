@@ -1,159 +1,197 @@
-//! Whom to dial and when, and what follows when it comes to nothing.
+//! Whom to dial, when, and for how long. Decides; who carries it out is the client.
+//!
+//! A node rests after each round through its addresses that failed: long, up to `reconnect_backoff_max_ms`, if nobody
+//! needs it, and no longer than about a second if somebody does. Needed is a leader with records waiting, and everybody
+//! while nobody can be asked.
 
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::cluster::NodeId;
-use crate::client::connection::Purpose;
-use crate::client::kafka_client::{ClientEvent, KafkaClient};
-use crate::client::node::{Node, State};
+use crate::client::node::{Node, Pause, State};
 use crate::client::transport::{Command, ConnectionId};
-use crate::error::{Error, ErrorKind, Stage};
-use crate::time::{Deadline, Instant};
+use crate::time::{Backoff, Deadline, Instant};
 
-impl KafkaClient {
-    /// Nobody can be asked: dial one, unless one that promises as much is on the way. The cluster's own brokers first,
-    /// and `bootstrap_servers` again when all of those have failed (KIP-899).
-    pub(super) fn dial_any(&mut self, now: Instant) {
-        let dialable = self.candidates().filter(|(.., from)| from.has_passed(now));
-        // The fewest failures first: so a list is gone through, in its order, before anyone is tried twice.
-        let next = dialable.min_by_key(|(id, node, _)| (node.failures, !is_known(*id), *id));
-        if let Some(id) = next.map(|(id, ..)| id) {
-            self.dial(id, now);
-        }
+#[derive(Clone, Debug)]
+pub(crate) struct DialSettings {
+    /// Of a first attempt, and of later ones as they fail (KIP-601).
+    pub(crate) setup_timeout: Backoff,
+    /// Between two attempts at a broker that nobody needs,
+    pub(crate) reconnect: Backoff,
+    /// and at one that somebody needs.
+    pub(crate) reconnect_needed: Backoff,
+}
+
+pub(super) struct Dialling {
+    settings: DialSettings,
+    /// Of look-ups and connections.
+    next_number: u64,
+}
+
+/// Who is to be dialled when nobody can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Now(NodeId),
+    /// Nobody before; a new look then.
+    Wait(Deadline),
+}
+
+impl Dialling {
+    pub(super) fn new(settings: DialSettings) -> Self {
+        Self { settings, next_number: 0 }
     }
 
-    /// When [`dial_any`](Self::dial_any) finds somebody.
-    pub(super) fn next_dial(&self) -> Deadline {
-        self.candidates().map(|(.., from)| from).min().unwrap_or(Deadline::NEVER)
-    }
-
-    /// Whom to dial when nobody can be asked, and from when on. One list for the dial and for the wait: if they do not
-    /// agree, the wait is over at once and nothing is done, again and again.
-    fn candidates(&self) -> impl Iterator<Item = (NodeId, &Node, Deadline)> {
-        let has_hope = |node: &Node| node.failures == 0 && !node.moved;
-        let members = || self.nodes.iter().filter(|(id, _)| self.is_member(**id));
-        let all_failed = !members().any(|(id, node)| is_known(*id) && has_hope(node));
-        // Of many brokers that swallow everything some are on the way at any time: that must not keep us from others.
-        let coming = members().filter(|(_, node)| node.is_coming()).map(|(_, node)| node.failures).min();
-        let promises = move |node: &Node| coming.is_none_or(|failures| node.failures < failures);
-        let allowed = members().filter(move |(id, node)| (is_known(**id) || all_failed) && promises(node));
-        allowed.filter_map(|(id, node)| Some((*id, node, Deadline::at(node.dialable_from()?))))
-    }
-
-    pub(super) fn dial(&mut self, id: NodeId, now: Instant) {
-        let number = self.next_id;
-        self.next_id += 1;
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        let attempt = node.failures.saturating_add(1);
-        let deadline = Deadline::after(now, self.settings.setup_timeout.delay(attempt, &mut self.random));
-        if let Some(address) = node.addresses.pop_front() {
-            let connection = ConnectionId(number);
-            node.state = State::Connecting { connection, deadline };
-            self.connections.insert(connection, id);
-            self.commands.push_back(Command::Connect { connection, address });
-        } else {
-            node.state = State::Resolving { ticket: number, deadline };
-            self.tickets.insert(number, id);
-            let (host, port) = (Arc::clone(&node.host), node.port);
-            self.commands.push_back(Command::Resolve { ticket: number, host, port });
-        }
-        self.publish_troubles();
-    }
-
-    /// An attempt, or a connection, came to nothing.
-    pub(super) fn fail(&mut self, id: NodeId, stage: Stage, cause: String, now: Instant) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        // Where it was before it moved says nothing about where it is.
-        let moved = node.moved;
-        let cause = if moved { format!("{cause}, at its address of before") } else { cause };
-        let trouble = node.trouble_at(stage, cause);
-        self.disconnect(id, now, &Error::new(ErrorKind::Network { trouble: trouble.clone() }));
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        // One warning for each change of state: what goes on as it was is not news.
-        if node.trouble.is_none() {
-            node.warnings.begin(now);
-        }
-        let text = trouble.to_string();
-        match node.warnings.is_news(&text, Duration::MAX, now) {
-            None => log::debug!("{text}"),
-            Some(_) => log::warn!("{text}"),
-        }
-        if moved {
-            // It is not on the way there any more.
-            return self.publish_troubles();
-        }
-        node.trouble = Some(trouble);
-        let next_address = !node.addresses.is_empty();
-        self.publish_troubles();
-        if next_address {
-            return self.dial(id, now);
-        }
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        // What it led may be led by another by now.
-        self.metadata.want();
-        node.failures = node.failures.saturating_add(1);
-        node.state = State::BackingOff(now + self.settings.reconnect.delay(node.failures, &mut self.random));
-        if self.metadata.is_due(now) {
-            self.ask_for_metadata(now);
-        }
-    }
-
-    /// Ends whatever there is of a connection, without a judgement; the node is idle then.
-    pub(super) fn disconnect(&mut self, id: NodeId, now: Instant, error: &Error) {
-        self.judge(id, now);
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        node.moved = false;
-        if let Some(connection) = node.connection_id() {
-            self.connections.remove(&connection);
-            self.commands.push_back(Command::Close { connection });
-        }
-        let lost = match std::mem::replace(&mut node.state, State::Idle) {
-            State::Resolving { ticket, .. } => {
-                self.tickets.remove(&ticket);
-                Vec::new()
+    /// Begins an attempt: at the next address of the last look-up if there is one, else with a look-up.
+    pub(super) fn begin<E>(
+        &mut self,
+        node: &mut Node<E>,
+        now: Instant,
+        random: &mut fastrand::Rng,
+    ) -> Command {
+        let number = self.next_number;
+        self.next_number += 1;
+        let limit = self.settings.setup_timeout.delay(node.failures.saturating_add(1), random);
+        let deadline = Deadline::after(now, limit);
+        // Who still waits for it says so again; nobody else would ever take this back.
+        node.needed = false;
+        let (host, port) = (Arc::clone(&node.host), node.port);
+        match node.addresses.pop_front() {
+            Some(address) => {
+                let connection = ConnectionId(number);
+                node.state = State::Connecting { connection, deadline };
+                Command::Connect { connection, address, host, port }
             }
-            State::Handshaking { connection, .. } | State::Ready(connection) => connection.lost(),
-            State::Idle | State::BackingOff(_) | State::Connecting { .. } => Vec::new(),
-        };
-        for lost in lost {
-            match lost.purpose {
-                Purpose::ApiVersions => {}
-                Purpose::Metadata => self.metadata.failed(now, &mut self.random),
-                Purpose::Produce(request) => {
-                    self.events.push_back(ClientEvent::Lost {
-                        request,
-                        sent: lost.sent,
-                        error: error.clone(),
-                    });
-                }
+            None => {
+                node.state = State::Resolving { ticket: number, deadline };
+                Command::Resolve { ticket: number, host, port }
             }
         }
     }
 
-    /// Closes what is not needed any more once nothing is under way on it: bootstrap connections when the brokers are
-    /// known and nobody asks for metadata, and connections to where a broker was before it moved.
-    pub(super) fn retire(&mut self, now: Instant) {
-        let known = !self.metadata.snapshot().brokers.is_empty() && !self.metadata.is_due(now);
-        let retired = |id: &NodeId, node: &Node| {
-            // One that is not ready yet has nothing under way that anybody would miss.
-            let quiet = !matches!(&node.state, State::Ready(connection) if connection.load() > 0);
-            let bootstrap = matches!(id, NodeId::Bootstrap(_)) && matches!(node.state, State::Ready(_));
-            quiet && node.connection_id().is_some() && (node.moved || (known && bootstrap))
-        };
-        let retired: Vec<NodeId> =
-            self.nodes.iter().filter(|(id, node)| retired(id, node)).map(|(id, _)| *id).collect();
-        if retired.is_empty() {
-            return;
-        }
-        for id in retired {
-            self.disconnect(id, now, &Error::new(ErrorKind::Closed));
-        }
-        self.publish_troubles();
+    /// The limit of an attempt under way, not as it was spread: each failure would be news.
+    pub(super) fn limit<E>(&self, node: &Node<E>) -> Duration {
+        self.settings.setup_timeout.nominal(node.failures.saturating_add(1))
+    }
+
+    /// How long to rest after so many rounds that failed, with `others` that rest as well.
+    pub(super) fn pause(
+        &self,
+        failures: u32,
+        is_fatal: bool,
+        others: usize,
+        now: Instant,
+        random: &mut fastrand::Rng,
+    ) -> Pause {
+        let until = now + self.settings.reconnect.delay(failures, random);
+        let crowd = Duration::from_secs(others as u64) / DIALS_A_SECOND;
+        let if_needed = now + self.settings.reconnect_needed.delay(failures, random).max(crowd);
+        Pause { until, until_if_needed: if is_fatal { until } else { if_needed.min(until) } }
+    }
+
+    /// So long a connection has to hold to be of use by that alone: then dials are as rare as the longest rest makes them.
+    pub(super) fn proof(&self) -> Duration {
+        self.settings.reconnect.max
+    }
+}
+
+/// Whom to dial when nobody can be asked: one of `members`, unless one that promises as much is on the way. The cluster's
+/// own brokers first, and `bootstrap_servers` again when all of those have failed (KIP-899). Of several the one with the
+/// fewest failures: so a list is gone through, in its order, before anyone is tried twice.
+pub(super) fn next<'a, E: 'a>(
+    members: impl Iterator<Item = (NodeId, &'a Node<E>)> + Clone,
+    now: Instant,
+) -> Next {
+    let has_hope = |node: &Node<E>| node.failures == 0 && !node.moved;
+    let all_failed = !members.clone().any(|(id, node)| is_known(id) && has_hope(node));
+    // Of many brokers that swallow everything some are on the way at any time: that must not keep us from others.
+    let coming = members.clone().filter(|(_, node)| node.is_coming()).map(|(_, node)| node.failures).min();
+    let promises = |node: &Node<E>| coming.is_none_or(|failures| node.failures < failures);
+    // One list for the dial and for the wait: if they did not agree, the wait would be over at once and nothing done.
+    let candidates: Vec<_> = members
+        .filter(|(id, node)| (is_known(*id) || all_failed) && promises(node))
+        .filter_map(|(id, node)| Some((id, node.failures, Deadline::at(node.dialable_from(true)?))))
+        .collect();
+    let dialable = candidates.iter().filter(|(.., from)| from.has_passed(now));
+    match dialable.min_by_key(|(id, failures, _)| (*failures, !is_known(*id), *id)) {
+        Some((id, ..)) => Next::Now(*id),
+        None => Next::Wait(candidates.iter().map(|(.., from)| *from).min().unwrap_or(Deadline::NEVER)),
+    }
+}
+
+/// The addresses of a look-up, or why there are none.
+pub(super) fn addresses(found: std::io::Result<Vec<SocketAddr>>) -> Result<VecDeque<SocketAddr>, String> {
+    match found {
+        Ok(addresses) if !addresses.is_empty() => Ok(addresses.into()),
+        Ok(_) => Err("the name has no address".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 
 /// Told by the cluster, not by the configuration.
 fn is_known(id: NodeId) -> bool {
     matches!(id, NodeId::Broker(_))
+}
+
+/// At all brokers that are needed and out of reach together: of a thousand not each is dialled every second.
+const DIALS_A_SECOND: u32 = 50;
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use super::*;
+    use crate::error::Origin;
+
+    fn dialling() -> Dialling {
+        let backoff = |max| Backoff { initial: Duration::from_millis(50), max };
+        Dialling::new(DialSettings {
+            setup_timeout: backoff(Duration::from_secs(30)),
+            reconnect: backoff(Duration::from_secs(30)),
+            reconnect_needed: backoff(Duration::from_secs(1)),
+        })
+    }
+
+    #[test]
+    fn who_is_needed_rests_a_second_at_most_and_who_is_not_or_can_not_be_mended_longer() {
+        let (dialling, mut random) = (dialling(), fastrand::Rng::with_seed(1));
+        let mut rest = |failures, is_fatal, others| {
+            let pause = dialling.pause(failures, is_fatal, others, Instant::ZERO, &mut random);
+            (pause.until.since(Instant::ZERO), pause.until_if_needed.since(Instant::ZERO))
+        };
+        let (long, short) = rest(20, false, 6);
+        assert!(
+            long >= Duration::from_secs(24) && short <= Duration::from_millis(1200),
+            "{long:?} {short:?}"
+        );
+        assert!(rest(1, false, 6).1 <= Duration::from_millis(60));
+        let (long, short) = rest(20, true, 6);
+        assert_eq!(long, short, "fatal");
+        assert!(rest(20, false, 1000).1 >= Duration::from_secs(20), "one of a thousand");
+    }
+
+    #[test]
+    fn the_dial_and_the_wait_agree() {
+        let (mut dialling, mut random) = (dialling(), fastrand::Rng::with_seed(1));
+        let mut nodes: Vec<(NodeId, Node<()>)> = (0..3)
+            .map(|number| (NodeId::Broker(number), Node::new("a".into(), 1, Origin::Bootstrap)))
+            .collect();
+        let mut now = Instant::ZERO;
+        for _ in 0..100 {
+            match next(nodes.iter().map(|(id, node)| (*id, node)), now) {
+                Next::Now(id) => {
+                    let (_, node) = nodes.iter_mut().find(|(other, _)| *other == id).unwrap();
+                    dialling.begin(node, now, &mut random);
+                    node.failures += 1;
+                    node.state = State::BackingOff(dialling.pause(node.failures, false, 2, now, &mut random));
+                }
+                Next::Wait(until) => {
+                    assert!(!until.has_passed(now));
+                    now = until.instant().unwrap();
+                }
+            }
+        }
+        let tried: Vec<u32> = nodes.iter().map(|(_, node)| node.failures).collect();
+        assert!(tried.iter().max().unwrap() - tried.iter().min().unwrap() <= 3, "{tried:?}");
+    }
 }

@@ -1,16 +1,25 @@
-//! All brokers together: which connection to open, what to send on it, what came back, when to try again.
+//! All brokers together. Carries out what is decided elsewhere: whom to dial and when (`dial`), what is said before a
+//! connection is ready (`setup`), when to ask for metadata (`metadata`), who coordinates (`coordinator`).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::cluster::{ClusterMetadata, MOST_TROUBLES, NodeId, SharedMetadata};
-use crate::client::connection::{Connection, Purpose};
+use crate::client::connection::{Connection, Received};
+use crate::client::coordinator::{self, Coordinator, Found, Key};
+use crate::client::dial::{self, DialSettings, Dialling, Next};
 use crate::client::metadata::{Metadata, MetadataSettings};
 use crate::client::node::{Node, State};
-use crate::client::transport::{Command, ConnectionId};
+use crate::client::question::{Ask, Question};
+use crate::client::request::{Answer, End, Loss, Outcome, Tag, Target};
+use crate::client::setup::{Failure, Ready, Setup};
+use crate::client::tags::{CoordinatorTag, Happened, MetadataTag, OfCoordinator, Users};
+use crate::client::transport::{Command, ConnectionId, Endpoint, Fatal};
 use crate::error::{BrokerTrouble, Error, ErrorKind, Limit, Origin, Stage};
-use crate::protocol::{MetadataRequest, ProduceRequest, ProduceResponse, Request};
+use crate::protocol::{FindCoordinatorRequest, MetadataRequest, Request};
 use crate::time::{Backoff, Deadline, Instant};
 
 #[derive(Clone, Debug)]
@@ -22,64 +31,99 @@ pub(crate) struct ClientSettings {
     /// Of a first attempt, and of later ones as they fail (KIP-601).
     pub(crate) setup_timeout: Backoff,
     pub(crate) max_idle: Duration,
+    /// Between two attempts at a broker that nobody needs,
     pub(crate) reconnect: Backoff,
+    /// and at one that somebody needs.
+    pub(crate) reconnect_needed: Backoff,
     pub(crate) receive_message_max_bytes: usize,
     pub(crate) metadata: MetadataSettings,
 }
 
-/// What happened, for the sender.
-pub(crate) enum ClientEvent {
+/// What happened, for who asked.
+pub(crate) enum ClientEvent<E> {
     MetadataChanged,
-    Answer {
-        request: u64,
-        response: ProduceResponse,
-    },
-    /// All bytes of a request that gets no answer are with the kernel.
-    Written {
-        request: u64,
-    },
-    /// No answer will come.
-    Lost {
-        request: u64,
-        sent: bool,
-        error: Error,
-    },
+    Over(E),
 }
 
-pub(crate) struct KafkaClient {
-    pub(super) settings: ClientSettings,
-    pub(super) nodes: BTreeMap<NodeId, Node>,
-    pub(super) connections: HashMap<ConnectionId, NodeId>,
-    pub(super) tickets: HashMap<u64, NodeId>,
-    pub(super) next_id: u64,
-    pub(super) commands: VecDeque<Command>,
-    pub(super) writable: VecDeque<ConnectionId>,
-    pub(super) events: VecDeque<ClientEvent>,
-    pub(super) metadata: Metadata,
-    pub(super) random: fastrand::Rng,
+pub(crate) struct KafkaClient<E> {
+    settings: ClientSettings,
+    client_id: Arc<str>,
+    nodes: BTreeMap<NodeId, Node<Happened<E>>>,
+    dialling: Dialling,
+    metadata: Metadata,
+    coordinators: BTreeMap<Key, Coordinator>,
+    /// What waits until it can be asked, in order.
+    waiting: VecDeque<Waiting<E>>,
+    commands: VecDeque<Command>,
+    writable: VecDeque<ConnectionId>,
+    events: VecDeque<ClientEvent<E>>,
+    /// Who was refused by [`poll_ready`](Self::poll_ready) because a request was not wholly written; and whether one of them
+    /// has its turn now, without anything else to wake the sender for.
+    refused: BTreeSet<NodeId>,
+    has_turn: bool,
+    /// The troubles as they were told last, and whether others may have come since.
+    told: Vec<BrokerTrouble>,
+    is_news: bool,
+    /// Who waits was told that no wait can come to anything.
+    told_fatal: bool,
+    random: fastrand::Rng,
 }
 
-impl KafkaClient {
+struct Waiting<E> {
+    target: Target,
+    question: Box<dyn Question<Happened<E>>>,
+}
+
+/// Where a request that waits can go.
+enum Way {
+    Now(NodeId),
+    NotYet,
+    Never(Error),
+}
+
+/// What an attempt, or a connection, came to nothing by.
+struct Fault {
+    stage: Stage,
+    cause: String,
+    /// No other attempt would end otherwise.
+    is_fatal: bool,
+    closed_by_peer: bool,
+}
+
+impl Fault {
+    fn passing(stage: Stage, cause: impl Into<String>) -> Self {
+        Self { stage, cause: cause.into(), is_fatal: false, closed_by_peer: false }
+    }
+}
+
+impl<E: 'static> KafkaClient<E> {
     pub(crate) fn new(settings: ClientSettings, shared: Arc<SharedMetadata>, random: fastrand::Rng) -> Self {
         let bootstrap = settings.bootstrap.iter().zip(0..);
         let nodes = bootstrap.map(|((host, port), index)| {
             (NodeId::Bootstrap(index), Node::new(Arc::clone(host), *port, Origin::Bootstrap))
         });
+        let ClientSettings { setup_timeout, reconnect, reconnect_needed, .. } = settings;
         Self {
             nodes: nodes.collect(),
+            client_id: settings.client_id.as_str().into(),
+            dialling: Dialling::new(DialSettings { setup_timeout, reconnect, reconnect_needed }),
             metadata: Metadata::new(settings.metadata.clone(), shared),
             settings,
-            connections: HashMap::new(),
-            tickets: HashMap::new(),
-            next_id: 0,
+            coordinators: BTreeMap::new(),
+            waiting: VecDeque::new(),
             commands: VecDeque::new(),
             writable: VecDeque::new(),
             events: VecDeque::new(),
+            refused: BTreeSet::new(),
+            has_turn: false,
+            told: Vec::new(),
+            is_news: false,
+            told_fatal: false,
             random,
         }
     }
 
-    pub(crate) fn next_event(&mut self) -> Option<ClientEvent> {
+    pub(crate) fn next_event(&mut self) -> Option<ClientEvent<E>> {
         self.events.pop_front()
     }
 
@@ -107,9 +151,9 @@ impl KafkaClient {
     /// those the batches know. A question for metadata that is under way is one if nothing else is known; a server of
     /// `bootstrap_servers` is none while the cluster itself is there.
     pub(crate) fn troubles(&self) -> Vec<BrokerTrouble> {
-        let is_known = |node: &Node| node.origin != Origin::Bootstrap;
+        let is_known = |node: &Node<_>| node.origin != Origin::Bootstrap;
         let connected = self.nodes.values().any(|node| is_known(node) && node.is_ready());
-        let matters = |node: &&Node| {
+        let matters = |node: &&Node<_>| {
             (node.standing_trouble().is_some() || node.is_coming()) && (is_known(node) || !connected)
         };
         let told = self.nodes.values().filter(matters).filter_map(Node::trouble_now);
@@ -121,23 +165,37 @@ impl KafkaClient {
         asked.filter(|trouble| trouble.stage == Stage::Metadata).take(MOST_TROUBLES).collect()
     }
 
-    pub(super) fn publish_troubles(&self) {
-        self.metadata.shared().set_troubles(self.troubles());
+    /// What [`troubles`](Self::troubles) says, if it has changed since it was last asked.
+    pub(crate) fn changed_troubles(&mut self) -> Option<Vec<BrokerTrouble>> {
+        if !std::mem::take(&mut self.is_news) {
+            return None;
+        }
+        let troubles = self.troubles();
+        (troubles != self.told).then(|| self.told.clone_from(&troubles))?;
+        Some(troubles)
     }
 
-    /// Whether a request can be sent to `node` now. If not, it is dialled, and a later step will find it ready.
+    /// Whether a request can be sent to `node` now. If not, it is dialled, or waits for its turn on the connection, and
+    /// a later step will find it ready. The request before has to be wholly written: what waits with us can be taken back
+    /// and is not late.
     pub(crate) fn poll_ready(&mut self, id: NodeId, now: Instant) -> bool {
         let Some(node) = self.nodes.get_mut(&id) else { return false };
         if node.throttled.is_some() {
             return false;
         }
         if node.is_ready() {
-            return node
-                .connection()
-                .is_some_and(|connection| connection.load() < self.settings.max_in_flight);
+            let most = self.settings.max_in_flight;
+            let Some(connection) = node.connection().filter(|connection| connection.load() < most) else {
+                return false;
+            };
+            if connection.is_writing() {
+                self.refused.insert(id);
+                return false;
+            }
+            return true;
         }
-        node.wanted = true;
-        if node.dialable_from().is_some_and(|from| from <= now) {
+        node.needed = true;
+        if node.dialable_from(true).is_some_and(|from| from <= now) {
             self.dial(id, now);
         }
         false
@@ -146,41 +204,56 @@ impl KafkaClient {
     /// The version of `R` for a node that is ready, between `floor` and `cap`.
     pub(crate) fn version<R: Request>(&self, id: NodeId, floor: i16, cap: i16) -> Result<i16, Error> {
         let node = self.nodes.get(&id);
-        let connection = node.and_then(Node::connection);
-        connection.and_then(|connection| connection.version::<R>(floor, cap)).ok_or_else(|| {
-            let ours = ((*R::VERSIONS.start()).max(floor), (*R::VERSIONS.end()).min(cap));
-            let theirs = connection.and_then(|connection| connection.offered(R::KEY));
-            let address = node.map(Node::address).unwrap_or_default();
-            Error::new(ErrorKind::UnsupportedVersion { api: R::KEY.to_string(), ours, theirs, address })
-        })
+        let address = node.map(Node::address).unwrap_or_default();
+        match node.and_then(Node::connection) {
+            Some(connection) => connection.version::<R>(floor, cap, &address),
+            None => {
+                let ours = ((*R::VERSIONS.start()).max(floor), (*R::VERSIONS.end()).min(cap));
+                let (api, theirs) = (R::KEY.to_string(), None);
+                Err(Error::new(ErrorKind::UnsupportedVersion { api, ours, theirs, address }))
+            }
+        }
     }
 
-    /// Sends to a node that [`poll_ready`](Self::poll_ready).
-    pub(crate) fn produce(
+    /// Sends to a node that [`poll_ready`](Self::poll_ready), in a version that it speaks.
+    pub(crate) fn send<T: Tag<E>>(
         &mut self,
         id: NodeId,
-        request: &ProduceRequest,
+        request: &T::Request,
         version: i16,
-        number: u64,
+        tag: T,
         now: Instant,
     ) {
-        let deadline = Deadline::after(now, self.settings.request_timeout);
-        let answered = request.acks != 0;
-        let Some(connection) = self.nodes.get_mut(&id).and_then(Node::connection_mut) else { return };
-        connection.send(request, version, Purpose::Produce(number), answered, deadline, now);
-        let connection = connection.id();
-        self.writable.push_back(connection);
+        let is_answered = request.is_answered();
+        self.send_tagged(id, request, version, Users(tag), is_answered, now);
     }
 
-    /// What is due: time-outs, the end of throttling, a question for metadata.
-    pub(crate) fn step(&mut self, now: Instant) {
-        let due: Vec<NodeId> =
-            self.nodes.iter().filter(|(_, node)| self.is_due(node, now)).map(|(id, _)| *id).collect();
-        for id in due {
-            self.time_out(id, now);
+    /// Waits until it can go, in the highest version that both sides speak.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for idempotence and transactions"))]
+    pub(crate) fn ask<T: Tag<E>>(&mut self, target: Target, request: T::Request, tag: T, now: Instant) {
+        let question: Box<dyn Question<Happened<E>>> = match &target {
+            Target::Node(_) | Target::Any => Box::new(Ask { tag: Users(tag), request }),
+            Target::Coordinator(key) => {
+                Box::new(Ask { tag: OfCoordinator { key: key.clone(), tag }, request })
+            }
+        };
+        self.waiting.push_back(Waiting { target, question });
+        self.ask_waiting(now);
+    }
+
+    /// What is due. What is late is late by `heard`, up to when all that brokers have said is known; what else has its
+    /// time has it by `now`.
+    pub(crate) fn step(&mut self, now: Instant, heard: Instant) {
+        self.has_turn = false;
+        for id in self.nodes_that(|node, _| node.late_from().has_passed(heard)) {
+            self.time_out(id, heard, now);
+        }
+        for id in self.nodes_that(|node, max_idle| node.due_from(max_idle).has_passed(now)) {
+            self.turn_comes(id, now);
         }
         // Even if metadata is due: a broker that has moved can't be dialled, and asked, before.
         self.retire(now);
+        self.ask_waiting(now);
         self.ask_if_due(now);
     }
 
@@ -192,16 +265,26 @@ impl KafkaClient {
     }
 
     pub(crate) fn next_deadline(&self, now: Instant) -> Deadline {
-        let nodes = self.nodes.values().map(|node| node.deadline(self.idle_deadline(node)));
+        if self.has_turn {
+            return Deadline::at(now);
+        }
+        let max_idle = self.settings.max_idle;
+        let nodes = self.nodes.values().map(|node| node.late_from().min(node.due_from(max_idle)));
+        let coordinators = self.coordinators.values().map(Coordinator::next_question);
+        let coordinators = coordinators.min().filter(|_| !self.waiting.is_empty());
+        let asks_any = self.waiting.iter().any(|waiting| waiting.target == Target::Any);
+        let question = self.metadata.next_question().min(coordinators.unwrap_or(Deadline::NEVER));
         let mut next = nodes.min().unwrap_or(Deadline::NEVER);
-        if !self.metadata.is_due(now) {
-            next = next.min(self.metadata.next_question());
+        if !asks_any && !question.has_passed(now) {
+            next = next.min(question);
         } else if self.free().next().is_some() {
             // Wanted since the last step, by what happened after it.
             next = next.min(Deadline::at(now));
-        } else {
+        } else if let Next::Wait(until) = self.whom_to_dial(now) {
             // It is overdue and nobody can be asked: the next dial is the next chance.
-            next = next.min(self.next_dial());
+            next = next.min(until);
+        } else {
+            next = next.min(Deadline::at(now));
         }
         next
     }
@@ -210,106 +293,502 @@ impl KafkaClient {
     pub(crate) fn close(&mut self, now: Instant) {
         let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
         for id in ids {
-            self.disconnect(id, now, &Error::new(ErrorKind::Closed));
+            self.disconnect(id, &End::Closed, now);
         }
-        self.metadata.shared().close();
-    }
-
-    fn idle_deadline(&self, node: &Node) -> Deadline {
-        node.connection().map_or(Deadline::NEVER, |connection| {
-            Deadline::at(connection.last_used() + self.settings.max_idle)
-        })
-    }
-
-    fn is_due(&self, node: &Node, now: Instant) -> bool {
-        node.deadline(self.idle_deadline(node)).has_passed(now)
-    }
-
-    /// Something that was to happen at `id` by now.
-    fn time_out(&mut self, id: NodeId, now: Instant) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        if node.throttled.is_some_and(|until| until <= now) {
-            node.throttled = None;
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.happened(waiting.question.fail(Loss::unsent(Error::new(ErrorKind::Closed))), None, now);
         }
-        if !self.nodes.get(&id).is_some_and(|node| self.is_due(node, now)) {
+    }
+
+    fn nodes_that(&self, is_meant: impl Fn(&Node<Happened<E>>, Duration) -> bool) -> Vec<NodeId> {
+        let max_idle = self.settings.max_idle;
+        self.nodes.iter().filter(|(_, node)| is_meant(node, max_idle)).map(|(id, _)| *id).collect()
+    }
+
+    /// A broker is late.
+    fn time_out(&mut self, id: NodeId, heard: Instant, now: Instant) {
+        // What another's end has led to may have changed it.
+        let Some(node) = self.nodes.get(&id).filter(|node| node.late_from().has_passed(heard)) else {
             return;
-        }
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        // Not as it was spread: each failure would be news.
-        let setup = self.settings.setup_timeout.nominal(node.failures.saturating_add(1));
+        };
         let (limit, value, stage) = match &node.state {
-            State::Idle => return,
-            State::BackingOff(_) => {
-                // Who still waits for it says so again; nobody else would ever take this back.
-                node.wanted = false;
-                return self.dial(id, now);
-            }
-            State::Resolving { .. } => (Limit::ConnectionSetup, setup, Stage::Dns),
-            State::Connecting { .. } => (Limit::ConnectionSetup, setup, Stage::Tcp),
-            State::Handshaking { .. } => (Limit::ConnectionSetup, setup, Stage::ApiVersions),
-            State::Ready(connection) if connection.load() == 0 => {
-                log::debug!(
-                    "closing the connection to {}: not used for {:?}",
-                    node.address(),
-                    self.settings.max_idle
-                );
-                self.disconnect(id, now, &Error::new(ErrorKind::Closed));
-                return;
+            State::Idle | State::BackingOff(_) => return,
+            State::Resolving { .. } => (Limit::ConnectionSetup, self.dialling.limit(node), Stage::Dns),
+            State::Connecting { .. } => (Limit::ConnectionSetup, self.dialling.limit(node), Stage::Tcp),
+            State::SettingUp { setup, .. } => {
+                (Limit::ConnectionSetup, self.dialling.limit(node), setup.stage())
             }
             State::Ready(connection) => {
                 (Limit::RequestTimeout, self.settings.request_timeout, connection.stage())
             }
         };
-        self.fail(id, stage, format!("no answer within {limit} of {value:?}"), now);
+        self.fail(id, Fault::passing(stage, format!("no answer within {limit} of {value:?}")), now);
     }
 
-    /// Who can be asked now.
-    fn free(&self) -> impl Iterator<Item = (NodeId, &Connection)> {
-        let free = self.nodes.iter().filter(|(id, node)| node.is_free() && self.is_member(**id));
-        free.filter_map(|(id, node)| Some((*id, node.connection()?)))
+    /// Something other than lateness has its time.
+    fn turn_comes(&mut self, id: NodeId, now: Instant) {
+        let max_idle = self.settings.max_idle;
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        if node.throttled.is_some_and(|until| until <= now) {
+            node.throttled = None;
+        }
+        if !node.due_from(max_idle).has_passed(now) {
+            return;
+        }
+        if node.connection().is_some() {
+            log::debug!("closing the connection to {}: not used for {max_idle:?}", node.address());
+            self.disconnect(id, &End::Closed, now);
+        } else {
+            self.dial(id, now);
+        }
+    }
+
+    fn dial(&mut self, id: NodeId, now: Instant) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let command = self.dialling.begin(node, now, &mut self.random);
+        self.commands.push_back(command);
+        self.is_news = true;
+    }
+
+    fn whom_to_dial(&self, now: Instant) -> Next {
+        let members = self.nodes.iter().filter(|(id, _)| self.is_member(**id));
+        dial::next(members.map(|(id, node)| (*id, node)), now)
     }
 
     /// Not one that the cluster has told of before and does not any more: it may be cut off, and know only old news.
-    pub(super) fn is_member(&self, id: NodeId) -> bool {
+    fn is_member(&self, id: NodeId) -> bool {
         match id {
             NodeId::Bootstrap(_) => true,
             NodeId::Broker(number) => self.metadata.snapshot().brokers.contains_key(&number),
         }
     }
 
+    /// Who can be asked now.
+    fn free(&self) -> impl Iterator<Item = (NodeId, &Connection<Happened<E>>)> {
+        let free = self.nodes.iter().filter(|(id, node)| node.is_free() && self.is_member(**id));
+        free.filter_map(|(id, node)| Some((*id, node.connection()?)))
+    }
+
     /// The node with the fewest requests under way answers soonest (as the Java client's `leastLoadedNode`). Any of
-    /// several: one that is behind, or that everybody asks, should not be the one that is asked each time.
-    fn least_loaded(&mut self) -> Option<NodeId> {
-        let least = self.free().map(|(_, connection)| connection.load()).min()?;
+    /// several: one that is behind, or that everybody asks, should not be the one that is asked each time. If nobody can
+    /// be asked, somebody is dialled.
+    fn anybody(&mut self, now: Instant) -> Option<NodeId> {
+        let Some(least) = self.free().map(|(_, connection)| connection.load()).min() else {
+            if let Next::Now(id) = self.whom_to_dial(now) {
+                self.dial(id, now);
+            }
+            return None;
+        };
         let nodes: Vec<NodeId> =
             self.free().filter(|(_, connection)| connection.load() == least).map(|(id, _)| id).collect();
         self.random.choice(nodes)
     }
 
-    pub(super) fn ask_for_metadata(&mut self, now: Instant) {
-        let Some(id) = self.least_loaded() else {
-            self.dial_any(now);
-            return;
-        };
+    fn ask_for_metadata(&mut self, now: Instant) {
+        let Some(id) = self.anybody(now) else { return };
         let version = match self.version::<MetadataRequest>(id, 0, i16::MAX) {
             Ok(version) => version,
             Err(error) => {
-                self.metadata.failed(now, &mut self.random);
                 let cause = match error.kind() {
                     ErrorKind::UnsupportedVersion { theirs: None, .. } => NO_BROKER.to_owned(),
                     _ => error.to_string(),
                 };
-                return self.fail(id, Stage::Metadata, cause, now);
+                return self.fail(id, Fault::passing(Stage::Metadata, cause), now);
             }
         };
         let request = self.metadata.request(now);
-        let deadline = Deadline::after(now, self.settings.request_timeout);
-        if let Some(connection) = self.nodes.get_mut(&id).and_then(Node::connection_mut) {
-            connection.send(&request, version, Purpose::Metadata, true, deadline, now);
-            let connection = connection.id();
-            self.writable.push_back(connection);
+        self.send_tagged(id, &request, version, MetadataTag { version }, true, now);
+        self.is_news = true;
+    }
+
+    fn send_tagged<T: Tag<Happened<E>>>(
+        &mut self,
+        id: NodeId,
+        request: &T::Request,
+        version: i16,
+        tag: T,
+        is_answered: bool,
+        now: Instant,
+    ) {
+        match self.nodes.get_mut(&id).and_then(Node::connection_mut) {
+            Some(connection) => {
+                connection.send(request, version, tag, is_answered, now);
+                let connection = connection.id();
+                self.writable.push_back(connection);
+            }
+            None => {
+                let what = "a request was sent to a broker that is not connected".to_owned();
+                let loss = Loss::unsent(Error::new(ErrorKind::Bug { what }));
+                self.happened(tag.over(Outcome::Lost(loss)), None, now);
+            }
         }
-        self.publish_troubles();
+    }
+
+    /// Sends what waits and can go now.
+    fn ask_waiting(&mut self, now: Instant) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            match self.way(&waiting.target, now) {
+                Way::NotYet => self.waiting.push_back(waiting),
+                Way::Never(error) => self.happened(waiting.question.fail(Loss::unsent(error)), None, now),
+                Way::Now(id) => {
+                    let Some(node) = self.nodes.get_mut(&id) else { continue };
+                    let address = node.address();
+                    let Some(connection) = node.connection_mut() else { continue };
+                    let over = waiting.question.send(connection, &address, now);
+                    let connection = connection.id();
+                    self.writable.push_back(connection);
+                    over.into_iter().for_each(|over| self.happened(over, None, now));
+                }
+            }
+        }
+    }
+
+    fn way(&mut self, target: &Target, now: Instant) -> Way {
+        let ready = |client: &mut Self, id| match client.poll_ready(id, now) {
+            true => Way::Now(id),
+            false => Way::NotYet,
+        };
+        match target {
+            Target::Any => self.anybody(now).map_or(Way::NotYet, Way::Now),
+            Target::Node(id) => match self.nodes.contains_key(id) {
+                true => ready(self, *id),
+                false => {
+                    let what = "a request is for a broker that the cluster does not have".to_owned();
+                    Way::Never(Error::new(ErrorKind::Bug { what }))
+                }
+            },
+            Target::Coordinator(key) => {
+                let known = self.coordinators.entry(key.clone());
+                let coordinator = known.or_insert_with(|| Coordinator::new(key.clone()));
+                match coordinator.state() {
+                    coordinator::State::Known(id) => ready(self, id),
+                    _ => {
+                        if coordinator.next_question().has_passed(now) {
+                            self.look_for(key, now);
+                        }
+                        Way::NotYet
+                    }
+                }
+            }
+        }
+    }
+
+    fn look_for(&mut self, key: &Key, now: Instant) {
+        let Some(id) = self.anybody(now) else { return };
+        let version = self.version::<FindCoordinatorRequest>(id, key.first_version(), i16::MAX);
+        let Some(coordinator) = self.coordinators.get_mut(key) else { return };
+        match version {
+            Ok(version) => {
+                let request = coordinator.ask();
+                self.send_tagged(id, &request, version, CoordinatorTag(key.clone()), true, now);
+            }
+            Err(error) => {
+                coordinator.failed(self.settings.metadata.retry, now, &mut self.random);
+                self.give_up_on(key, &error, now);
+            }
+        }
+    }
+
+    /// What waits for the coordinator waits in vain.
+    fn give_up_on(&mut self, key: &Key, error: &Error, now: Instant) {
+        let is_for = |target: &Target| matches!(target, Target::Coordinator(wanted) if wanted == key);
+        for waiting in std::mem::take(&mut self.waiting) {
+            match is_for(&waiting.target) {
+                true => self.happened(waiting.question.fail(Loss::unsent(error.clone())), None, now),
+                false => self.waiting.push_back(waiting),
+            }
+        }
+    }
+
+    /// What became of a request; `from` is the node that has answered it, if one has.
+    fn happened(&mut self, event: Happened<E>, from: Option<NodeId>, now: Instant) {
+        match event {
+            Happened::Over(event) => self.events.push_back(ClientEvent::Over(event)),
+            Happened::OfCoordinator(key, code, event) => {
+                if let Some(from) = from.filter(|_| coordinator::is_gone(code)) {
+                    self.coordinators.get_mut(&key).into_iter().for_each(|known| known.lost(from));
+                }
+                self.events.push_back(ClientEvent::Over(event));
+            }
+            Happened::Metadata(version, Outcome::Answered(response)) => {
+                self.metadata.answered(version, response, now, &mut self.random);
+                self.meet_brokers();
+                self.events.push_back(ClientEvent::MetadataChanged);
+            }
+            Happened::Metadata(_, Outcome::Written | Outcome::Lost(_)) => {
+                self.metadata.failed(now, &mut self.random);
+            }
+            Happened::Coordinator(key, outcome) => self.coordinator_told(&key, outcome, now),
+        }
+    }
+
+    fn coordinator_told(
+        &mut self,
+        key: &Key,
+        outcome: Outcome<crate::protocol::FindCoordinatorResponse>,
+        now: Instant,
+    ) {
+        let Some(coordinator) = self.coordinators.get_mut(key) else { return };
+        let retry = self.settings.metadata.retry;
+        match outcome {
+            Outcome::Answered(response) => {
+                match coordinator.answered(response, retry, now, &mut self.random) {
+                    Found::NotYet => {}
+                    Found::Never(error) => self.give_up_on(key, &error, now),
+                    // It may be one that no metadata has told of yet.
+                    Found::At { number, host, port } => self.meet(number, &host.into(), port),
+                }
+            }
+            Outcome::Written | Outcome::Lost(_) => coordinator.failed(retry, now, &mut self.random),
+        }
+    }
+
+    /// The cluster has told its brokers: those are the nodes now.
+    fn meet_brokers(&mut self) {
+        let snapshot = Arc::clone(self.metadata.snapshot());
+        for (number, broker) in &snapshot.brokers {
+            self.meet(*number, &broker.host, broker.port);
+        }
+        let gone =
+            |id: &NodeId| matches!(id, NodeId::Broker(number) if !snapshot.brokers.contains_key(number));
+        self.nodes.retain(|id, node| !(gone(id) && node.connection_id().is_none()));
+        self.is_news = true;
+    }
+
+    fn meet(&mut self, number: i32, host: &Arc<str>, port: u16) {
+        let fresh = || Node::new(Arc::clone(host), port, Origin::Metadata { broker: number });
+        let node = self.nodes.entry(NodeId::Broker(number)).or_insert_with(fresh);
+        if node.host != *host || node.port != port {
+            node.move_to(Arc::clone(host), port);
+        }
+    }
+
+    /// An attempt, or a connection, came to nothing.
+    fn fail(&mut self, id: NodeId, fault: Fault, now: Instant) {
+        let Fault { stage, cause, is_fatal, closed_by_peer } = fault;
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        // Where it was before it moved says nothing about where it is.
+        let moved = node.moved;
+        let cause = if moved { format!("{cause}, at its address of before") } else { cause };
+        let trouble = node.trouble_at(stage, cause);
+        self.disconnect(id, &End::Failed { trouble: trouble.clone(), closed_by_peer }, now);
+        self.coordinators.values_mut().for_each(|coordinator| coordinator.lost(id));
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        // One warning for each change of state: what goes on as it was is not news.
+        if node.trouble.is_none() {
+            node.warnings.begin(now);
+        }
+        let text = trouble.to_string();
+        match node.warnings.is_news(&text, Duration::MAX, now) {
+            None => log::debug!("{text}"),
+            Some(_) => log::warn!("{text}"),
+        }
+        if moved {
+            // It is not on the way there any more.
+            return;
+        }
+        node.trouble = Some(trouble.clone());
+        node.is_fatal = is_fatal;
+        if is_fatal {
+            node.addresses.clear();
+        }
+        if !node.addresses.is_empty() {
+            return self.dial(id, now);
+        }
+        // What it led may be led by another by now.
+        self.metadata.want();
+        node.failures = node.failures.saturating_add(1);
+        let failures = node.failures;
+        let resting = self.nodes.values().filter(|node| matches!(node.state, State::BackingOff(_))).count();
+        let pause = self.dialling.pause(failures, is_fatal, resting, now, &mut self.random);
+        self.nodes.get_mut(&id).into_iter().for_each(|node| node.state = State::BackingOff(pause));
+        // With one that can be used nobody waits for this one.
+        if is_fatal && !self.nodes.values().any(Node::is_ready) {
+            self.told_fatal = true;
+            self.metadata.shared().set_fatal(Some(Error::new(ErrorKind::Denied { trouble })));
+        }
+        self.ask_if_due(now);
+    }
+
+    /// Ends whatever there is of a connection, without a judgement; the node is idle then.
+    fn disconnect(&mut self, id: NodeId, end: &End, now: Instant) {
+        self.judge(id, now);
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.moved = false;
+        self.refused.remove(&id);
+        if let Some(connection) = node.connection_id() {
+            self.commands.push_back(Command::Close { connection });
+        }
+        if let State::Ready(connection) = std::mem::replace(&mut node.state, State::Idle) {
+            connection.lost(end).into_iter().for_each(|event| self.happened(event, None, now));
+        }
+        self.is_news = true;
+    }
+
+    /// Closes what is not needed any more once nothing is under way on it: bootstrap connections when the brokers are
+    /// known and nobody asks for metadata, and connections to where a broker was before it moved.
+    fn retire(&mut self, now: Instant) {
+        let known = !self.metadata.snapshot().brokers.is_empty() && !self.metadata.is_due(now);
+        let retired = |id: &NodeId, node: &Node<_>| {
+            // One that is not ready yet has nothing under way that anybody would miss.
+            let quiet = node.connection().is_none_or(|connection| connection.load() == 0);
+            let bootstrap = matches!(id, NodeId::Bootstrap(_)) && node.connection().is_some();
+            quiet && node.connection_id().is_some() && (node.moved || (known && bootstrap))
+        };
+        let retired: Vec<NodeId> =
+            self.nodes.iter().filter(|(id, node)| retired(id, node)).map(|(id, _)| *id).collect();
+        for id in retired {
+            self.disconnect(id, &End::Closed, now);
+        }
+    }
+
+    /// Its set-up is done.
+    fn ready(&mut self, id: NodeId, now: Instant) {
+        let (timeout, proof) = (self.settings.request_timeout, self.dialling.proof());
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let State::SettingUp { setup, .. } = std::mem::replace(&mut node.state, State::Idle) else { return };
+        let Some(Ready { foundation, throttle_ms }) = setup.finish() else { return };
+        let mut connection = Connection::new(foundation, timeout, now);
+        connection.be_useful_from(Deadline::after(now, proof));
+        node.state = State::Ready(connection);
+        node.needed = false;
+        self.is_news = true;
+        if std::mem::take(&mut self.told_fatal) {
+            self.metadata.shared().set_fatal(None);
+        }
+        self.throttle(id, throttle_ms, now);
+    }
+
+    /// Forgets what failed before if the connection of now has been of use.
+    fn judge(&mut self, id: NodeId, now: Instant) {
+        self.is_news |= self.nodes.get_mut(&id).is_some_and(|node| node.recover(now));
+    }
+
+    fn throttle(&mut self, id: NodeId, millis: i32, now: Instant) {
+        if let Some(node) = self.nodes.get_mut(&id)
+            && let Ok(millis @ 1..) = u64::try_from(millis)
+        {
+            let until = now + Duration::from_millis(millis);
+            // An answer with a shorter time may have been on its way when the longer one was decided on.
+            node.throttled = node.throttled.max(Some(until));
+            let patience = Deadline::after(until, self.settings.request_timeout);
+            node.connection_mut().into_iter().for_each(|connection| connection.be_patient(patience));
+        }
+    }
+
+    /// Whose connection it is. There is no list of them beside the nodes that could say otherwise.
+    fn node_of(&self, connection: ConnectionId) -> Option<NodeId> {
+        let is_its_own = |node: &Node<_>| node.connection_id() == Some(connection);
+        self.nodes.iter().find(|(_, node)| is_its_own(node)).map(|(id, _)| *id)
+    }
+}
+
+impl<E: 'static> Endpoint for KafkaClient<E> {
+    fn next_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    fn next_writable(&mut self) -> Option<ConnectionId> {
+        self.writable.pop_front()
+    }
+
+    fn outgoing<'a>(&'a self, connection: ConnectionId, visit: &mut dyn FnMut(&'a [u8]) -> bool) {
+        match self.node_of(connection).and_then(|id| self.nodes.get(&id)).map(|node| &node.state) {
+            Some(State::SettingUp { setup, .. }) => setup.outgoing(visit),
+            Some(State::Ready(connection)) => connection.outgoing(visit),
+            _ => {}
+        }
+    }
+
+    fn written(&mut self, connection: ConnectionId, count: usize, now: Instant) {
+        let Some(id) = self.node_of(connection) else { return };
+        let over = match self.nodes.get_mut(&id).map(|node| &mut node.state) {
+            Some(State::SettingUp { setup, .. }) => return setup.written(count),
+            Some(State::Ready(connection)) => connection.written(count, now),
+            _ => return,
+        };
+        over.into_iter().for_each(|event| self.happened(event, Some(id), now));
+        self.judge(id, now);
+        let is_writing = self.nodes.get(&id).and_then(Node::connection).is_some_and(Connection::is_writing);
+        self.has_turn |= !is_writing && self.refused.remove(&id);
+    }
+
+    fn received(&mut self, connection: ConnectionId, mut bytes: &[u8], now: Instant) {
+        let Some(id) = self.node_of(connection) else { return };
+        if let Some(State::SettingUp { setup, .. }) = self.nodes.get_mut(&id).map(|node| &mut node.state) {
+            let stage = setup.stage();
+            match setup.received(&mut bytes) {
+                Ok(true) => self.ready(id, now),
+                Ok(false) => return self.writable.push_back(connection),
+                Err(Failure { cause, is_fatal }) => {
+                    let fault = Fault { stage, cause, is_fatal, closed_by_peer: false };
+                    return self.fail(id, fault, now);
+                }
+            }
+        }
+        if bytes.is_empty() {
+            return;
+        }
+        let Some(ready) = self.nodes.get_mut(&id).and_then(Node::connection_mut) else { return };
+        let Received { answers, broken } = ready.received(bytes, now);
+        for Answer { event, throttle_ms } in answers {
+            if let Some(ready) = self.nodes.get_mut(&id).and_then(Node::connection_mut) {
+                ready.be_useful_from(Deadline::at(now));
+            }
+            self.judge(id, now);
+            self.throttle(id, throttle_ms, now);
+            self.happened(event, Some(id), now);
+        }
+        if let Some(cause) = broken {
+            let stage = self.nodes.get(&id).and_then(Node::connection).map_or(Stage::Idle, Connection::stage);
+            self.fail(id, Fault::passing(stage, cause), now);
+        }
+    }
+
+    fn resolved(&mut self, ticket: u64, found: io::Result<Vec<SocketAddr>>, now: Instant) {
+        let mut nodes = self.nodes.iter_mut();
+        let Some((id, node)) = nodes.find(|(_, node)| node.awaits(ticket)) else { return };
+        let id = *id;
+        match dial::addresses(found) {
+            Ok(addresses) => {
+                node.addresses = addresses;
+                self.dial(id, now);
+            }
+            Err(cause) => self.fail(id, Fault::passing(Stage::Dns, cause), now),
+        }
+    }
+
+    fn connected(&mut self, connection: ConnectionId, _: Instant) {
+        let Some(id) = self.node_of(connection) else { return };
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let State::Connecting { deadline, .. } = node.state else { return };
+        let max_frame = self.settings.receive_message_max_bytes;
+        let setup = Setup::new(connection, Arc::clone(&self.client_id), max_frame);
+        node.state = State::SettingUp { setup, deadline };
+        self.writable.push_back(connection);
+        self.is_news = true;
+    }
+
+    fn disconnected(&mut self, connection: ConnectionId, cause: io::Error, now: Instant) {
+        let Some(id) = self.node_of(connection) else { return };
+        let Some(node) = self.nodes.get(&id) else { return };
+        let stage = match &node.state {
+            State::Ready(connection) if connection.load() == 0 && connection.is_useful(now) => {
+                log::debug!("{} closed a connection that was at rest", node.address());
+                return self.disconnect(id, &End::Closed, now);
+            }
+            State::Ready(connection) => connection.stage(),
+            State::SettingUp { setup, .. } => setup.stage(),
+            State::Idle | State::BackingOff(_) | State::Resolving { .. } | State::Connecting { .. } => {
+                Stage::Tcp
+            }
+        };
+        let text = match cause.kind() {
+            io::ErrorKind::UnexpectedEof => "the broker closed the connection".to_owned(),
+            _ => cause.to_string(),
+        };
+        let is_fatal = Fatal::is(&cause);
+        self.fail(id, Fault { stage, cause: text, is_fatal, closed_by_peer: true }, now);
     }
 }
 

@@ -1,14 +1,28 @@
-//! When to ask the cluster what it looks like, about which topics, and what its answer changes.
+//! When to ask the cluster what it looks like, about which topics, and what its answer leaves open.
+//!
+//! A topic in use:
+//!
+//! ```text
+//!            a question names it          the answer settles it
+//!   Unasked ─────────────────────▶ Asked ───────────────────────▶ Settled
+//!                                   ▲ │ the answer leaves something open  │ somebody needs a newer answer
+//!                            again  │ ▼                                   │
+//!                                  Open ◀─────────────────────────────────┘
+//! ```
+//!
+//! Unasked is asked about at once, Open after a back-off of its own. Those questions name only the topics they are about.
+//! All topics in use are asked about after `metadata_max_age_ms`, and when something happened that the last answer could
+//! not know: a leader that has moved, a broker that is gone. Only a question about topics that a `send` waits for may
+//! create them; it names no others. One question is under way at a time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::cluster::{Broker, ClusterMetadata, PartitionMetadata, SharedMetadata, TopicMetadata};
+use crate::client::cluster::{ClusterMetadata, SharedMetadata, TopicMetadata};
+use crate::client::merge::merge;
 use crate::client::warnings::Warnings;
-use crate::protocol::{
-    ErrorCode, MetadataBroker, MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataTopic, Uuid,
-};
+use crate::protocol::{MetadataBroker, MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use crate::time::{Backoff, Deadline, Instant};
 
 #[derive(Clone, Debug)]
@@ -17,7 +31,8 @@ pub(crate) struct MetadataSettings {
     pub(crate) max_age: Duration,
     /// `metadata_max_idle_ms`: a topic that nothing was sent to for so long is asked about no more.
     pub(crate) max_idle: Duration,
-    /// Between two questions of which the first was not answered to satisfaction.
+    /// Between two questions of which the first was not answered. What an answer leaves open is asked again sooner at
+    /// first, by a quarter: a topic that was created a moment ago has its leaders within some tens of milliseconds.
     pub(crate) retry: Backoff,
     pub(crate) allow_auto_create_topics: bool,
 }
@@ -28,24 +43,30 @@ pub(crate) struct Metadata {
     snapshot: Arc<ClusterMetadata>,
     shared: Arc<SharedMetadata>,
     topics: BTreeMap<Arc<str>, TopicUse>,
-    wanted: Wanted,
-    /// The last answer left something open that somebody waits for. Apart from `wanted`: what else happens meanwhile
-    /// must not start the back-off anew.
-    open: bool,
-    /// A question is under way; about what was open before, if `repeated`.
-    asked: bool,
-    repeated: bool,
-    /// It was asked for news. One that was not must not delay one that is.
-    for_news: bool,
-    last_answer: Option<Instant>,
-    /// No question before, however much it is wanted; and none that only repeats the last.
+    /// The question under way.
+    asked: Option<Question>,
+    /// About all topics: something happened that the last answer could not know.
+    wanted: bool,
+    /// None for that reason before.
     not_before: Instant,
-    repeat_not_before: Instant,
-    /// Questions in a row without an answer, and those whose answer left something open. Apart: a topic that does not
-    /// exist must not delay the news of a leader of another.
+    /// Of the last answer that was about all topics.
+    last_answer: Option<Instant>,
+    /// Questions in a row without an answer, and no question before then but about a topic that is new.
     failures: u32,
-    repeats: u32,
+    failed_until: Instant,
+    /// The last question was about some topics: one about all that is due goes before the next.
+    some_were_last: bool,
     warnings: Warnings,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Question {
+    topics: Vec<Arc<str>>,
+    is_about_all: bool,
+    creates: bool,
+    /// It was asked because something happened. One that was not must not delay one that is.
+    for_news: bool,
 }
 
 /// What is to be known of a topic, and why.
@@ -53,20 +74,26 @@ struct TopicUse {
     last: Instant,
     /// So many partitions have something to send: it is in use, however long ago the last record came.
     held: usize,
-    /// Somebody waits for it to be known, until then.
+    /// A `send` waits for it, until then.
     awaited_until: Deadline,
-    /// Some question has named it. A topic that came while another question was under way waits for one of its own.
-    asked: bool,
+    stand: Stand,
+    /// Answers in a row that left something open.
+    repeats: u32,
+    /// A question about what is open is not asked before.
+    not_before: Instant,
+    /// When a question named it last.
+    asked_at: Instant,
 }
 
-/// Whether somebody needs a newer answer than the last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Wanted {
-    No,
-    /// The last one left something open; asked too often, it says the same.
-    Again,
-    /// Something happened that it could not know.
-    Soon,
+/// See the table above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stand {
+    Unasked,
+    Asked,
+    /// What was open before the question was asked, and is asked about again.
+    AskedAgain,
+    Open,
+    Settled,
 }
 
 impl Metadata {
@@ -76,16 +103,13 @@ impl Metadata {
             snapshot: shared.snapshot(),
             shared,
             topics: BTreeMap::new(),
-            wanted: Wanted::Soon,
-            open: false,
-            asked: false,
-            repeated: false,
-            for_news: false,
-            last_answer: None,
+            asked: None,
+            wanted: true,
             not_before: Instant::ZERO,
-            repeat_not_before: Instant::ZERO,
+            last_answer: None,
             failures: 0,
-            repeats: 0,
+            failed_until: Instant::ZERO,
+            some_were_last: false,
             warnings: Warnings::default(),
         }
     }
@@ -98,27 +122,39 @@ impl Metadata {
         &self.shared
     }
 
-    /// The next answer should come soon: a leader moved, a broker is gone.
+    /// Something happened that the last answer could not know: a leader moved, a broker is gone.
     pub(crate) fn want(&mut self) {
-        self.wanted = Wanted::Soon;
+        self.wanted = true;
     }
 
-    /// The last answer did not help: a partition is without a leader still. The next one comes later each time.
-    pub(crate) fn want_again(&mut self) {
-        self.open = true;
-        self.wanted = self.wanted.max(Wanted::Again);
+    /// The last answer did not help: a partition of the topic is without a leader still. The next question about it
+    /// comes later each time.
+    pub(crate) fn want_again(&mut self, topic: &Arc<str>, now: Instant) {
+        let topic = self.topic_in_use(topic, now);
+        if topic.stand == Stand::Settled {
+            topic.stand = Stand::Open;
+        }
     }
 
-    /// The topic is in use; if it is new, the cluster is asked at once.
+    /// The topic is in use; if it is new, the cluster is asked about it at once.
     pub(crate) fn use_topic(&mut self, topic: &Arc<str>, now: Instant) {
         self.topic_in_use(topic, now);
     }
 
-    /// Somebody waits until then for the topic to be known. It is not forgotten before, however soon topics that are not
-    /// sent to are (`metadata_max_idle_ms` may be below `max_block_ms`).
+    /// A `send` waits until then for the topic to be known, or known better. It is not forgotten before, however soon
+    /// topics that are not sent to are (`metadata_max_idle_ms` may be below `max_block_ms`).
     pub(crate) fn await_topic(&mut self, topic: &Arc<str>, until: Deadline, now: Instant) {
+        let soon = self.settings.retry.initial;
         let topic = self.topic_in_use(topic, now);
+        if topic.awaited_until.has_passed(now) {
+            // What waited before has nothing to do with this one.
+            topic.repeats = 0;
+            topic.not_before = topic.not_before.min(topic.asked_at + soon);
+        }
         topic.awaited_until = topic.awaited_until.max(until);
+        if topic.stand == Stand::Settled {
+            topic.stand = Stand::Open;
+        }
     }
 
     /// A partition of the topic has got something to send: until [`release_topic`](Self::release_topic) as often, the
@@ -133,15 +169,17 @@ impl Metadata {
     }
 
     fn topic_in_use(&mut self, topic: &Arc<str>, now: Instant) -> &mut TopicUse {
-        let fresh = TopicUse { last: now, held: 0, awaited_until: Deadline::at(now), asked: false };
+        let fresh = TopicUse {
+            last: now,
+            held: 0,
+            awaited_until: Deadline::at(Instant::ZERO),
+            stand: Stand::Unasked,
+            repeats: 0,
+            not_before: Instant::ZERO,
+            asked_at: Instant::ZERO,
+        };
         let used = self.topics.entry(Arc::clone(topic)).or_insert(fresh);
         used.last = now;
-        if !used.asked {
-            self.wanted = Wanted::Soon;
-            self.not_before = Instant::ZERO;
-        } else if self.snapshot.topic(topic).is_none() {
-            self.wanted = self.wanted.max(Wanted::Again);
-        }
         used
     }
 
@@ -152,147 +190,350 @@ impl Metadata {
 
     /// When to ask next, if that needs no answer to an earlier question.
     pub(crate) fn next_question(&self) -> Deadline {
-        if self.asked {
+        if self.asked.is_some() {
             return Deadline::NEVER;
         }
+        let some = self.topics.values().map(|used| self.due_from(used)).min();
+        some.unwrap_or(Deadline::NEVER).min(self.all_due_from())
+    }
+
+    fn all_due_from(&self) -> Deadline {
         let by_age = self.last_answer.map_or(Instant::ZERO, |last| last + self.settings.max_age);
-        let due = match self.wanted {
-            Wanted::No => by_age,
-            Wanted::Again => self.repeat_not_before,
-            Wanted::Soon => Instant::ZERO,
-        };
-        Deadline::at(due.max(self.not_before))
+        let due = if self.wanted { self.not_before.min(by_age) } else { by_age };
+        Deadline::at(due.max(self.failed_until))
+    }
+
+    /// When to ask about a topic by itself.
+    fn due_from(&self, used: &TopicUse) -> Deadline {
+        match used.stand {
+            Stand::Unasked => Deadline::at(used.not_before),
+            Stand::Open => Deadline::at(used.not_before.max(self.failed_until)),
+            Stand::Asked | Stand::AskedAgain | Stand::Settled => Deadline::NEVER,
+        }
     }
 
     pub(crate) fn request(&mut self, now: Instant) -> MetadataRequest {
-        self.asked = true;
-        self.for_news = self.wanted == Wanted::Soon;
-        self.wanted = Wanted::No;
-        self.repeated = std::mem::take(&mut self.open);
+        self.forget_unused(now);
+        let question = self.question(now);
+        let named = question
+            .topics
+            .iter()
+            .map(|name| MetadataRequestTopic { name: Some(name.to_string()), ..Default::default() });
+        let request = MetadataRequest {
+            // Never null, which would be all topics there are.
+            topics: Some(named.collect()),
+            allow_auto_topic_creation: question.creates,
+            ..Default::default()
+        };
+        for name in &question.topics {
+            let Some(used) = self.topics.get_mut(name) else { continue };
+            if used.stand == Stand::Open && now.since(used.not_before) > self.settings.retry.max {
+                // What was open then has nothing to do with this.
+                used.repeats = 0;
+            }
+            used.asked_at = now;
+            used.stand = if used.stand == Stand::Open { Stand::AskedAgain } else { Stand::Asked };
+        }
+        if question.is_about_all {
+            self.wanted = false;
+        }
+        self.some_were_last = !question.is_about_all;
+        self.asked = Some(question);
+        request
+    }
+
+    fn forget_unused(&mut self, now: Instant) {
         let (idle, snapshot) = (self.settings.max_idle, &self.snapshot);
         self.topics.retain(|name, used| {
             let awaited = snapshot.topic(name).is_none() && !used.awaited_until.has_passed(now);
-            used.held > 0 || awaited || !used.asked || now.since(used.last) < idle
+            used.held > 0 || awaited || used.stand == Stand::Unasked || now.since(used.last) < idle
         });
-        self.topics.values_mut().for_each(|used| used.asked = true);
-        let topic =
-            |name: &Arc<str>| MetadataRequestTopic { name: Some(name.to_string()), ..Default::default() };
-        MetadataRequest {
-            // Never null, which would be all topics there are.
-            topics: Some(self.topics.keys().map(topic).collect()),
-            allow_auto_topic_creation: self.settings.allow_auto_create_topics,
-            ..Default::default()
+    }
+
+    /// What to ask now: what may create topics, what must not, or, by age and for news, about all.
+    fn question(&self, now: Instant) -> Question {
+        let all_are_due = self.all_due_from().has_passed(now);
+        let (create, all) = (self.settings.allow_auto_create_topics, self.topics.len());
+        let named = |creates: bool| {
+            let is_created = |name: &Arc<str>, used: &TopicUse| {
+                create && self.snapshot.topic(name).is_none() && !used.awaited_until.has_passed(now)
+            };
+            let due = self.topics.iter().filter(|(_, used)| self.due_from(used).has_passed(now));
+            let due = due.filter(|(name, used)| is_created(name, used) == creates);
+            let topics: Vec<_> = due.map(|(name, _)| Arc::clone(name)).collect();
+            // Where it names all there are it is as good as one about all.
+            let is_about_all = topics.len() == all;
+            Question { topics, is_about_all, creates, for_news: self.wanted }
+        };
+        if !(all_are_due && self.some_were_last) {
+            let some = [true, false].map(named).into_iter().find(|question| !question.topics.is_empty());
+            if let Some(question) = some {
+                return question;
+            }
+        }
+        // What no question has named yet is not created here, and so is left to one that may create it.
+        let known = self.topics.iter().filter(|(_, used)| used.stand != Stand::Unasked);
+        Question {
+            topics: known.map(|(name, _)| Arc::clone(name)).collect(),
+            is_about_all: true,
+            creates: false,
+            for_news: self.wanted,
         }
     }
 
     /// The question was not answered.
     pub(crate) fn failed(&mut self, now: Instant, random: &mut fastrand::Rng) {
-        self.asked = false;
-        self.wanted = Wanted::Soon;
+        let Some(question) = self.asked.take() else { return };
+        self.wanted |= question.is_about_all;
+        for name in question.topics {
+            let Some(used) = self.topics.get_mut(&name) else { continue };
+            used.stand = Stand::Open;
+        }
         self.failures = self.failures.saturating_add(1);
-        self.not_before = now + self.settings.retry.delay(self.failures, random);
+        self.failed_until = now + self.settings.retry.delay(self.failures, random);
     }
 
-    /// Takes an answer in and shows it to all.
-    pub(crate) fn answered(&mut self, response: MetadataResponse, now: Instant, random: &mut fastrand::Rng) {
+    /// Takes an answer in `version` in and shows it to all.
+    pub(crate) fn answered(
+        &mut self,
+        version: i16,
+        response: MetadataResponse,
+        now: Instant,
+        random: &mut fastrand::Rng,
+    ) {
         if response.brokers.is_empty() {
             // A broker that is starting up. What is known is better than nothing.
             log::debug!("a metadata answer without brokers is passed over");
             return self.failed(now, random);
         }
-        self.asked = false;
-        self.failures = 0;
-        let mut next = ClusterMetadata { version: self.snapshot.version + 1, ..Default::default() };
-        for broker in response.brokers {
-            match u16::try_from(broker.port) {
-                Ok(port) => {
-                    drop(next.brokers.insert(broker.node_id, Broker { host: broker.host.into(), port }))
-                }
-                Err(_) => {
-                    let MetadataBroker { node_id, port, .. } = broker;
-                    let text = format!("broker {node_id} advertises the impossible port {port}");
-                    if self.warnings.is_news(&text, self.settings.max_age, now).is_some() {
-                        log::warn!("{text}; look at its advertised.listeners");
-                    }
-                }
+        let Some(question) = self.asked.take() else { return };
+        (self.failures, self.failed_until) = (0, Instant::ZERO);
+        let (next, impossible) =
+            merge(&self.snapshot, response, version, |name| self.topics.contains_key(name));
+        impossible.iter().for_each(|broker| self.warn_of_port(broker, now));
+        if question.is_about_all {
+            self.last_answer = Some(now);
+            if question.for_news {
+                self.not_before = now + self.settings.retry.initial;
             }
         }
-        for topic in response.topics {
-            self.take_topic(topic, &mut next);
-        }
-        // An answer that leaves a topic out says nothing about it.
-        for (name, known) in &self.snapshot.topics {
-            if self.topics.contains_key(name) && !next.topics.contains_key(name) {
-                next.topics.insert(Arc::clone(name), known.clone());
-            }
-        }
-        self.last_answer = Some(now);
-        if self.for_news {
-            self.not_before = now + self.settings.retry.initial;
-        }
-        let unsettled = self.topics.keys().any(|name| {
+        let MetadataSettings { retry, .. } = &self.settings;
+        let soon = Backoff { initial: retry.initial / 4, max: retry.max };
+        for name in &question.topics {
+            let Some(used) = self.topics.get_mut(name) else { continue };
             let topic = next.topics.get(name);
-            topic.is_none_or(|topic| {
-                topic.error.is_some_and(ErrorCode::is_retriable) || topic.partitions.is_empty()
-            })
-        });
-        if unsettled {
-            self.want_again();
-        }
-        self.repeats = if self.open || self.repeated { self.repeats.saturating_add(1) } else { 0 };
-        self.repeat_not_before = now + self.settings.retry.delay(self.repeats, random);
-        if self.topics.values().any(|used| !used.asked) {
-            // It came after the question, and nothing was said of it.
-            self.wanted = Wanted::Soon;
-            self.not_before = Instant::ZERO;
+            let is_open = is_open(topic) || (used.is_needed(now) && lacks_leaders(topic, &next));
+            used.repeats =
+                if is_open || used.stand == Stand::AskedAgain { used.repeats.saturating_add(1) } else { 0 };
+            used.not_before = now + soon.delay(used.repeats, random);
+            used.stand = if is_open { Stand::Open } else { Stand::Settled };
+            if topic.is_some_and(|topic| !topic.partitions.is_empty()) {
+                // What is there is not to be created. If it is deleted, that was meant.
+                used.awaited_until = Deadline::at(Instant::ZERO);
+            }
         }
         self.snapshot = Arc::new(next);
         self.shared.publish(Arc::clone(&self.snapshot));
     }
 
-    fn take_topic(&self, topic: MetadataTopic, next: &mut ClusterMetadata) {
-        let Some(name) = &topic.name else { return };
-        let known = self.snapshot.topics.get_key_value(name.as_str());
-        let error = (topic.error_code != ErrorCode::NONE).then_some(topic.error_code);
-        let (name, known) = match known {
-            Some((name, known)) => (Arc::clone(name), Some(known)),
-            None => (Arc::from(name.as_str()), None),
-        };
-        let mut metadata = TopicMetadata { error, ..known.cloned().unwrap_or_default() };
-        if error.is_none() {
-            metadata.id = topic.topic_id;
-            metadata.partitions = partitions(&topic, known);
+    fn warn_of_port(&mut self, broker: &MetadataBroker, now: Instant) {
+        let MetadataBroker { node_id, port, .. } = broker;
+        let text = format!("broker {node_id} advertises the impossible port {port}");
+        if self.warnings.is_news(&text, self.settings.max_age, now).is_some() {
+            log::warn!("{text}; look at its advertised.listeners");
         }
-        if known != Some(&metadata) {
-            metadata.version = next.version;
-        }
-        next.topics.insert(name, metadata);
     }
 }
 
-/// The partitions of an answer, but for those of which a newer leader is known already: a broker that has not heard
-/// the news yet must not send us back (KAFKA-15415). Epochs count only within one topic: a re-created one starts anew.
-fn partitions(
-    topic: &crate::protocol::MetadataTopic,
-    known: Option<&TopicMetadata>,
-) -> Vec<PartitionMetadata> {
-    let same = known.filter(|known| topic.topic_id != Uuid::ZERO && known.id == topic.topic_id);
-    let most =
-        topic.partitions.iter().map(|partition| partition.index).max().map_or(0, |most| most as i64 + 1);
-    // Partition numbers have no gaps; an answer that says otherwise must not make us allocate.
-    let count = usize::try_from(most).unwrap_or(0).min(topic.partitions.len());
-    let mut partitions = vec![PartitionMetadata { leader: None, leader_epoch: -1 }; count];
-    for partition in &topic.partitions {
-        let Some(place) = usize::try_from(partition.index).ok().and_then(|index| partitions.get_mut(index))
-        else {
-            continue;
+impl TopicUse {
+    fn is_needed(&self, now: Instant) -> bool {
+        self.held > 0 || !self.awaited_until.has_passed(now)
+    }
+}
+
+/// The next answer may say more of the topic.
+fn is_open(topic: Option<&TopicMetadata>) -> bool {
+    topic.is_none_or(|topic| match topic.error {
+        Some(code) => !code.is_final_for_topic(),
+        None => topic.partitions.is_empty(),
+    })
+}
+
+fn lacks_leaders(topic: Option<&TopicMetadata>, known: &ClusterMetadata) -> bool {
+    let has_leader = |leader: Option<i32>| leader.is_some_and(|leader| known.brokers.contains_key(&leader));
+    topic.is_some_and(|topic| topic.partitions.iter().any(|partition| !has_leader(partition.leader)))
+}
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use super::*;
+    use crate::protocol::{ErrorCode, MetadataPartition, MetadataTopic};
+
+    fn metadata() -> Metadata {
+        let settings = MetadataSettings {
+            max_age: Duration::from_secs(300),
+            max_idle: Duration::from_secs(300),
+            retry: Backoff { initial: Duration::from_millis(100), max: Duration::from_secs(1) },
+            allow_auto_create_topics: true,
         };
-        let leader = (partition.leader_id >= 0).then_some(partition.leader_id);
-        *place = PartitionMetadata { leader, leader_epoch: partition.leader_epoch };
-        let before = same.and_then(|known| known.partitions.get(partition.index as usize));
-        if let Some(before) = before.filter(|before| before.leader_epoch > partition.leader_epoch) {
-            *place = *before;
+        Metadata::new(settings, SharedMetadata::new())
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(millis)
+    }
+
+    fn named(request: &MetadataRequest) -> Vec<&str> {
+        request.topics.iter().flatten().filter_map(|topic| topic.name.as_deref()).collect()
+    }
+
+    fn answer(topics: &[(&str, ErrorCode)]) -> MetadataResponse {
+        let topic = |(name, error_code): &(&str, ErrorCode)| MetadataTopic {
+            error_code: *error_code,
+            name: Some((*name).to_owned()),
+            partitions: vec![MetadataPartition::default(); usize::from(*error_code == ErrorCode::NONE)],
+            ..Default::default()
+        };
+        let brokers = vec![MetadataBroker { port: 9092, ..Default::default() }];
+        MetadataResponse { brokers, topics: topics.iter().map(topic).collect(), ..Default::default() }
+    }
+
+    fn told(metadata: &mut Metadata, topics: &[(&str, ErrorCode)], now: Instant) {
+        metadata.answered(12, answer(topics), now, &mut fastrand::Rng::with_seed(1));
+    }
+
+    fn wait(metadata: &mut Metadata, topic: &str, now: Instant) {
+        metadata.await_topic(&topic.into(), Deadline::at(at(60_000)), now);
+    }
+
+    const FINE: ErrorCode = ErrorCode::NONE;
+
+    #[test]
+    fn a_new_topic_is_asked_about_by_itself_and_nothing_else_is_forgotten_for_it() {
+        let mut metadata = metadata();
+        wait(&mut metadata, "a", at(0));
+        assert_eq!(named(&metadata.request(at(0))), ["a"]);
+        told(&mut metadata, &[("a", FINE)], at(1));
+        wait(&mut metadata, "b", at(2));
+        assert_eq!(named(&metadata.request(at(2))), ["b"]);
+        told(&mut metadata, &[("b", FINE)], at(3));
+        let snapshot = metadata.snapshot();
+        assert!(snapshot.topic("a").is_some() && snapshot.topic("b").is_some());
+        assert!(!metadata.is_due(at(4)));
+    }
+
+    #[test]
+    fn only_what_a_send_waits_for_may_be_created() {
+        let mut metadata = metadata();
+        wait(&mut metadata, "a", at(0));
+        metadata.use_topic(&"b".into(), at(0));
+        let request = metadata.request(at(0));
+        assert_eq!((named(&request), request.allow_auto_topic_creation), (vec!["a"], true));
+        told(&mut metadata, &[("a", FINE)], at(1));
+        // All that are due, and those that a question must not create go apart.
+        let request = metadata.request(at(1));
+        assert!(!request.allow_auto_topic_creation);
+        let answered: Vec<_> = named(&request).into_iter().map(|name| (name, FINE)).collect();
+        told(&mut metadata, &answered, at(2));
+        while metadata.is_due(at(2)) {
+            metadata.request(at(2));
+            told(&mut metadata, &[("a", FINE), ("b", FINE)], at(2));
+        }
+        let later = at(300_003);
+        metadata.use_topic(&"a".into(), later);
+        assert!(metadata.is_due(later), "by age");
+        let request = metadata.request(later);
+        assert_eq!((named(&request).contains(&"a"), request.allow_auto_topic_creation), (true, false));
+    }
+
+    #[test]
+    fn one_question_serves_all_who_wait() {
+        let mut metadata = metadata();
+        wait(&mut metadata, "a", at(0));
+        metadata.request(at(0));
+        (0..100).for_each(|_| wait(&mut metadata, "a", at(0)));
+        told(&mut metadata, &[("a", FINE)], at(1));
+        assert!(!metadata.is_due(at(1)));
+    }
+
+    #[test]
+    fn a_wait_that_begins_anew_does_not_inherit_the_back_off_of_one_that_is_over() {
+        let mut metadata = metadata();
+        let topic = Arc::from("a");
+        let until = |now| Deadline::after(now, Duration::from_millis(200));
+        let mut now = at(0);
+        for _ in 0..10 {
+            metadata.await_topic(&topic, until(now), now);
+            now = metadata.next_question().instant().unwrap().max(now);
+            metadata.request(now);
+            told(&mut metadata, &[("a", ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)], now);
+        }
+        now = now + Duration::from_millis(300);
+        metadata.await_topic(&topic, until(now), now);
+        assert!(metadata.is_due(now));
+        metadata.request(now);
+        told(&mut metadata, &[("a", ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)], now);
+        // A program that does not wait and comes again at once asks ten times a second, not each time.
+        metadata.await_topic(&topic, Deadline::at(now), now);
+        assert!(!metadata.is_due(now));
+    }
+
+    #[test]
+    fn each_topic_has_a_back_off_of_its_own() {
+        let mut metadata = metadata();
+        wait(&mut metadata, "a", at(0));
+        let mut now = at(0);
+        for _ in 0..10 {
+            now = metadata.next_question().instant().unwrap().max(now);
+            metadata.request(now);
+            told(&mut metadata, &[("a", ErrorCode::LEADER_NOT_AVAILABLE)], now);
+        }
+        assert!(metadata.next_question().remaining(now).unwrap() > Duration::from_millis(700));
+        wait(&mut metadata, "b", now);
+        assert_eq!(named(&metadata.request(now)), ["b"]);
+        told(&mut metadata, &[("b", ErrorCode::LEADER_NOT_AVAILABLE)], now);
+        let soon = metadata.next_question().remaining(now).unwrap();
+        assert!((Duration::from_millis(20)..=Duration::from_millis(30)).contains(&soon), "{soon:?}");
+    }
+
+    #[test]
+    fn a_question_without_an_answer_is_asked_again_and_one_about_all_that_is_due_has_its_turn() {
+        let mut metadata = metadata();
+        wait(&mut metadata, "a", at(0));
+        metadata.request(at(0));
+        metadata.failed(at(1), &mut fastrand::Rng::with_seed(1));
+        assert!(!metadata.is_due(at(2)));
+        let request = metadata.request(at(200));
+        assert_eq!((named(&request), request.allow_auto_topic_creation), (vec!["a"], true));
+        told(&mut metadata, &[("a", FINE)], at(201));
+        // A leader has moved while new topics come without a pause.
+        metadata.want();
+        for number in 0..3 {
+            let new = format!("new-{number}");
+            wait(&mut metadata, &new, at(400));
+            let request = metadata.request(at(400));
+            if named(&request).contains(&"a") {
+                return;
+            }
+            told(&mut metadata, &[(&new, FINE)], at(400));
+        }
+        panic!("nobody asked about a");
+    }
+
+    #[test]
+    fn what_can_not_pass_is_not_asked_about_again_by_itself() {
+        for (code, again) in [
+            (ErrorCode::INVALID_TOPIC_EXCEPTION, false),
+            (ErrorCode::TOPIC_AUTHORIZATION_FAILED, false),
+            (ErrorCode::INVALID_REPLICATION_FACTOR, true),
+            (ErrorCode::UNKNOWN_SERVER_ERROR, true),
+        ] {
+            let mut metadata = metadata();
+            wait(&mut metadata, "a", at(0));
+            metadata.request(at(0));
+            told(&mut metadata, &[("a", code)], at(1));
+            assert_eq!(metadata.is_due(at(100)), again, "{code}");
         }
     }
-    partitions
 }

@@ -3,16 +3,26 @@
 
 mod cluster;
 mod connection;
+mod coordinator;
 mod dial;
-mod endpoint;
-mod handshake;
 mod kafka_client;
+mod merge;
 mod metadata;
 mod node;
+mod question;
+mod request;
+mod setup;
+mod tags;
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests;
 pub(crate) mod transport;
 mod warnings;
 
-pub(crate) use cluster::{Awaited, ClusterMetadata, NodeId, PartitionMetadata, SharedMetadata};
+#[allow(unused_imports, reason = "the room's front door: all that other rooms may use, used yet or not")]
+pub(crate) use cluster::{Awaited, ClusterMetadata, NodeId, PartitionMetadata, SharedMetadata, address};
 pub(crate) use kafka_client::{ClientEvent, ClientSettings, KafkaClient};
 pub(crate) use metadata::MetadataSettings;
+#[allow(unused_imports, reason = "as above")]
+pub(crate) use request::{Loss, Outcome, Tag, Target};
 pub(crate) use warnings::Warnings;

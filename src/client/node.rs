@@ -1,8 +1,8 @@
 //! One broker as we try to reach it.
 //!
 //! ```text
-//!           want                 addresses              connected              ApiVersions
-//!   Idle ─────────▶ Resolving ─────────────▶ Connecting ──────────▶ Handshaking ──────────▶ Ready
+//!           want                 addresses              connected               set up
+//!   Idle ─────────▶ Resolving ─────────────▶ Connecting ──────────▶ SettingUp ────────────▶ Ready
 //!    ▲                  │                      │    ▲ next address     │                      │
 //!    │   time           ▼                      ▼    └──────────────────┤                      │ lost
 //!    └───────────── BackingOff ◀───────────────┴───────────────────────┴──────────────────────┘
@@ -15,44 +15,56 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::client::cluster::{NO_ANSWER_YET, address};
+use crate::client::cluster::address;
 use crate::client::connection::Connection;
+use crate::client::setup::Setup;
 use crate::client::transport::ConnectionId;
 use crate::client::warnings::Warnings;
-use crate::error::{BrokerTrouble, Count, Origin, Stage};
+use crate::error::{BrokerTrouble, Count, NO_ANSWER_YET, Origin, Stage};
 use crate::time::{Deadline, Instant};
 
-pub(crate) struct Node {
-    pub(crate) host: Arc<str>,
-    pub(crate) port: u16,
-    pub(crate) origin: Origin,
-    pub(crate) state: State,
+pub(super) struct Node<E> {
+    pub(super) host: Arc<str>,
+    pub(super) port: u16,
+    pub(super) origin: Origin,
+    pub(super) state: State<E>,
     /// Of the last look-up, not tried yet in this round.
-    pub(crate) addresses: VecDeque<SocketAddr>,
+    pub(super) addresses: VecDeque<SocketAddr>,
     /// Rounds through all addresses that failed, since the last connection that was of use.
-    pub(crate) failures: u32,
-    pub(crate) trouble: Option<BrokerTrouble>,
-    pub(crate) warnings: Warnings,
+    pub(super) failures: u32,
+    pub(super) trouble: Option<BrokerTrouble>,
+    /// With this configuration it can't be used: the trouble is none that passes.
+    pub(super) is_fatal: bool,
+    pub(super) warnings: Warnings,
     /// The broker asked for quiet until then (KIP-219).
-    pub(crate) throttled: Option<Instant>,
+    pub(super) throttled: Option<Instant>,
     /// Something waits for it to be ready.
-    pub(crate) wanted: bool,
+    pub(super) needed: bool,
     /// The cluster advertises it elsewhere by now: this connection is finished, not used again.
-    pub(crate) moved: bool,
+    pub(super) moved: bool,
 }
 
-pub(crate) enum State {
+pub(super) enum State<E> {
     Idle,
-    BackingOff(Instant),
+    BackingOff(Pause),
     Resolving { ticket: u64, deadline: Deadline },
     Connecting { connection: ConnectionId, deadline: Deadline },
-    Handshaking { connection: Connection, deadline: Deadline },
-    Ready(Connection),
+    SettingUp { setup: Setup, deadline: Deadline },
+    Ready(Connection<E>),
 }
 
-impl Node {
-    pub(crate) fn new(host: Arc<str>, port: u16, origin: Origin) -> Self {
+/// No attempt before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pause {
+    pub(super) until: Instant,
+    /// If somebody needs it.
+    pub(super) until_if_needed: Instant,
+}
+
+impl<E> Node<E> {
+    pub(super) fn new(host: Arc<str>, port: u16, origin: Origin) -> Self {
         Self {
             host,
             port,
@@ -61,44 +73,54 @@ impl Node {
             addresses: VecDeque::new(),
             failures: 0,
             trouble: None,
+            is_fatal: false,
             warnings: Warnings::default(),
             throttled: None,
-            wanted: false,
+            needed: false,
             moved: false,
         }
     }
 
-    pub(crate) fn connection(&self) -> Option<&Connection> {
+    /// The one that is ready.
+    pub(super) fn connection(&self) -> Option<&Connection<E>> {
         match &self.state {
-            State::Handshaking { connection, .. } | State::Ready(connection) => Some(connection),
+            State::Ready(connection) => Some(connection),
             _ => None,
         }
     }
 
-    pub(crate) fn connection_mut(&mut self) -> Option<&mut Connection> {
+    pub(super) fn connection_mut(&mut self) -> Option<&mut Connection<E>> {
         match &mut self.state {
-            State::Handshaking { connection, .. } | State::Ready(connection) => Some(connection),
+            State::Ready(connection) => Some(connection),
             _ => None,
         }
     }
 
-    pub(crate) fn connection_id(&self) -> Option<ConnectionId> {
+    /// Of a connection in whatever state.
+    pub(super) fn connection_id(&self) -> Option<ConnectionId> {
         match &self.state {
             State::Connecting { connection, .. } => Some(*connection),
-            _ => self.connection().map(Connection::id),
+            State::SettingUp { setup, .. } => Some(setup.id()),
+            State::Ready(connection) => Some(connection.id()),
+            State::Idle | State::BackingOff(_) | State::Resolving { .. } => None,
         }
     }
 
-    pub(crate) fn is_ready(&self) -> bool {
+    pub(super) fn awaits(&self, look_up: u64) -> bool {
+        matches!(self.state, State::Resolving { ticket, .. } if ticket == look_up)
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
         matches!(self.state, State::Ready(_)) && !self.moved
     }
 
     /// Forgets what failed before its connection came to be of use, if it has. True if that is news.
-    pub(crate) fn recover(&mut self, now: Instant) -> bool {
+    pub(super) fn recover(&mut self, now: Instant) -> bool {
         if self.moved || !self.connection().is_some_and(|connection| connection.is_useful(now)) {
             return false;
         }
         self.failures = 0;
+        self.is_fatal = false;
         self.addresses.clear();
         let recovered = self.trouble.take().is_some();
         match recovered.then(|| self.warnings.end()).flatten() {
@@ -116,11 +138,12 @@ impl Node {
     }
 
     /// The cluster advertises it elsewhere. What went wrong where it was says nothing about where it is.
-    pub(crate) fn move_to(&mut self, host: Arc<str>, port: u16) {
+    pub(super) fn move_to(&mut self, host: Arc<str>, port: u16) {
         (self.host, self.port) = (host, port);
         self.addresses.clear();
         self.failures = 0;
         self.trouble = None;
+        self.is_fatal = false;
         // What was not told of where it was is not to be told of where it is.
         self.warnings.end();
         self.moved = self.connection_id().is_some();
@@ -130,49 +153,60 @@ impl Node {
     }
 
     /// On the way to being ready.
-    pub(crate) fn is_coming(&self) -> bool {
-        matches!(self.state, State::Resolving { .. } | State::Connecting { .. } | State::Handshaking { .. })
+    pub(super) fn is_coming(&self) -> bool {
+        matches!(self.state, State::Resolving { .. } | State::Connecting { .. } | State::SettingUp { .. })
     }
 
     /// May be dialled from then on; `None` while there is a connection, or one on the way.
-    pub(crate) fn dialable_from(&self) -> Option<Instant> {
+    pub(super) fn dialable_from(&self, needed: bool) -> Option<Instant> {
         match self.state {
             State::Idle => Some(Instant::ZERO),
-            State::BackingOff(until) => Some(until),
+            State::BackingOff(pause) => Some(if needed { pause.until_if_needed } else { pause.until }),
             _ => None,
         }
     }
 
     /// Can be asked something now.
-    pub(crate) fn is_free(&self) -> bool {
+    pub(super) fn is_free(&self) -> bool {
         self.is_ready() && self.throttled.is_none()
     }
 
-    /// When something has to happen by itself.
-    pub(crate) fn deadline(&self, max_idle: Deadline) -> Deadline {
-        let state = match &self.state {
-            State::BackingOff(until) if self.wanted => Deadline::at(*until),
-            State::Idle | State::BackingOff(_) => Deadline::NEVER,
-            State::Resolving { deadline, .. } | State::Connecting { deadline, .. } => *deadline,
-            State::Handshaking { deadline, .. } => *deadline,
-            State::Ready(connection) if connection.load() == 0 => max_idle,
+    /// When a broker is late: an attempt that takes too long, a request that is not answered.
+    pub(super) fn late_from(&self) -> Deadline {
+        match &self.state {
+            State::Resolving { deadline, .. }
+            | State::Connecting { deadline, .. }
+            | State::SettingUp { deadline, .. } => *deadline,
             State::Ready(connection) => connection.deadline(),
+            State::Idle | State::BackingOff(_) => Deadline::NEVER,
+        }
+    }
+
+    /// When something else has to happen by itself: a dial that somebody waits for, the end of a connection that is not
+    /// used, or of quiet.
+    pub(super) fn due_from(&self, max_idle: Duration) -> Deadline {
+        let state = match &self.state {
+            State::BackingOff(pause) if self.needed => Deadline::at(pause.until_if_needed),
+            State::Ready(connection) if connection.load() == 0 => {
+                Deadline::after(connection.last_used(), max_idle)
+            }
+            _ => Deadline::NEVER,
         };
         self.throttled.map_or(state, |until| state.min(Deadline::at(until)))
     }
 
-    pub(crate) fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         address(&self.host, self.port)
     }
 
     /// What went wrong and may go wrong again: once it is ready, not what came before that.
-    pub(crate) fn standing_trouble(&self) -> Option<&BrokerTrouble> {
+    pub(super) fn standing_trouble(&self) -> Option<&BrokerTrouble> {
         let on_the_way = |stage| matches!(stage, Stage::Dns | Stage::Tcp | Stage::ApiVersions);
         self.trouble.as_ref().filter(|trouble| !(self.is_ready() && on_the_way(trouble.stage)))
     }
 
     /// What keeps a request from being answered, if anything is known to.
-    pub(crate) fn trouble_now(&self) -> Option<BrokerTrouble> {
+    pub(super) fn trouble_now(&self) -> Option<BrokerTrouble> {
         let waiting = |stage| Some(self.trouble_at(stage, NO_ANSWER_YET.to_owned()));
         if let Some(trouble) = self.standing_trouble() {
             return Some(trouble.clone());
@@ -180,13 +214,13 @@ impl Node {
         match &self.state {
             State::Resolving { .. } => waiting(Stage::Dns),
             State::Connecting { .. } => waiting(Stage::Tcp),
-            State::Handshaking { .. } => waiting(Stage::ApiVersions),
+            State::SettingUp { setup, .. } => waiting(setup.stage()),
             State::Ready(connection) if connection.load() > 0 => waiting(connection.stage()),
             _ => None,
         }
     }
 
-    pub(crate) fn trouble_at(&self, stage: Stage, cause: String) -> BrokerTrouble {
+    pub(super) fn trouble_at(&self, stage: Stage, cause: String) -> BrokerTrouble {
         BrokerTrouble { address: self.address(), origin: self.origin, stage, cause }
     }
 }
@@ -194,14 +228,12 @@ impl Node {
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn what_failed_where_a_broker_was_is_not_counted_where_it_is() {
-        let mut node = Node::new("a".into(), 1, Origin::Metadata { broker: 1 });
-        let fail = |node: &mut Node, millis| {
+        let mut node = Node::<()>::new("a".into(), 1, Origin::Metadata { broker: 1 });
+        let fail = |node: &mut Node<()>, millis| {
             let now = Instant::ZERO + Duration::from_millis(millis);
             let trouble = node.trouble_at(Stage::Tcp, "refused".to_owned());
             if node.trouble.is_none() {

@@ -1,5 +1,6 @@
 //! What the sans-IO client and the sockets say to each other: commands one way, events the other.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,8 +17,9 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 pub(crate) enum Command {
     /// Look `host` up and answer with [`Endpoint::resolved`].
     Resolve { ticket: u64, host: Arc<str>, port: u16 },
-    /// Dial; answered by [`Endpoint::connected`] or [`Endpoint::disconnected`].
-    Connect { connection: ConnectionId, address: SocketAddr },
+    /// Dial; answered by [`Endpoint::connected`] or [`Endpoint::disconnected`]. Host and port are what the address was
+    /// found by: what a certificate has to name.
+    Connect { connection: ConnectionId, address: SocketAddr, host: Arc<str>, port: u16 },
     /// Close at once, without another event for it. Unknown connections are none to close.
     Close { connection: ConnectionId },
 }
@@ -43,6 +45,30 @@ pub(crate) trait Endpoint {
 
     fn connected(&mut self, connection: ConnectionId, now: Instant);
 
-    /// The dial failed, or the connection ended: refused, reset, or closed by the peer (`UnexpectedEof`).
+    /// The dial failed, or the connection ended: refused, reset, closed by the peer (`UnexpectedEof`), or for a reason
+    /// that no other attempt would mend ([`Fatal`]).
     fn disconnected(&mut self, connection: ConnectionId, cause: io::Error, now: Instant);
 }
+
+/// Inside of an [`io::Error`]: with this configuration no attempt will succeed (a certificate that is not trusted).
+#[derive(Debug)]
+pub(crate) struct Fatal(pub(crate) String);
+
+impl Fatal {
+    #[cfg_attr(not(test), expect(dead_code, reason = "for TLS"))]
+    pub(crate) fn error(cause: impl Into<String>) -> io::Error {
+        io::Error::other(Self(cause.into()))
+    }
+
+    pub(super) fn is(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+    }
+}
+
+impl fmt::Display for Fatal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Fatal {}

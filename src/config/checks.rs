@@ -3,22 +3,22 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{ProducerConfig, servers, settings};
+use super::effective::LARGEST_REQUEST;
+use super::producer_config::ProducerConfig;
+use super::servers;
 use crate::error::ConfigProblem;
 #[cfg(feature = "lz4")]
 use crate::record::Compression;
 
-impl ProducerConfig {
-    pub(super) fn problems(&self) -> Vec<ConfigProblem> {
-        let mut checks = Checks { config: self, found: Vec::new() };
-        checks.servers();
-        checks.sizes();
-        checks.client_id();
-        checks.batches_and_requests();
-        checks.level();
-        checks.times();
-        checks.found
-    }
+pub(super) fn problems(config: &ProducerConfig) -> Vec<ConfigProblem> {
+    let mut checks = Checks { config, found: Vec::new() };
+    checks.servers();
+    checks.sizes();
+    checks.client_id();
+    checks.batches_and_requests();
+    checks.level();
+    checks.times();
+    checks.found
 }
 
 struct Checks<'a> {
@@ -53,7 +53,7 @@ impl Checks<'_> {
         let config = self.config;
         for (key, value) in [
             ("buffer_memory", config.buffer_memory),
-            ("max_request_size", config.max_request_size),
+            ("max_request_size", config.effective().max_request_size()),
             ("max_in_flight_requests_per_connection", config.max_in_flight_requests_per_connection),
             ("receive_message_max_bytes", config.receive_message_max_bytes),
             ("sock_chunk_bytes", config.sock_chunk_bytes),
@@ -61,6 +61,16 @@ impl Checks<'_> {
         ] {
             if value == 0 {
                 self.refuse(key, value, "it must be at least 1");
+            }
+        }
+        for (key, value) in [
+            ("batch_max_bytes", config.batch_max_bytes),
+            ("produce_request_max_bytes", config.produce_request_max_bytes),
+            ("send_buffer_bytes", config.send_buffer_bytes),
+            ("receive_buffer_bytes", config.receive_buffer_bytes),
+        ] {
+            if value == Some(0) {
+                self.refuse(key, 0, "it must be at least 1; leave it out for the default");
             }
         }
         for (key, value, most, why) in [
@@ -98,10 +108,10 @@ impl Checks<'_> {
 
     fn batches_and_requests(&mut self) {
         let config = self.config;
-        let most = settings::LARGEST_REQUEST;
+        let most = LARGEST_REQUEST;
         for (key, value) in [
-            ("max_request_size", Some(config.max_request_size)),
-            ("batch_size", Some(config.batch_size)),
+            ("max_request_size", config.max_request_size),
+            ("batch_size", config.batch_size),
             ("produce_request_max_bytes", config.produce_request_max_bytes),
         ] {
             if let Some(value) = value.filter(|value| *value > most) {
@@ -111,9 +121,21 @@ impl Checks<'_> {
                 self.refuse(key, value, why);
             }
         }
-        if let Some(value) = config.batch_max_bytes.filter(|value| *value > config.max_request_size) {
-            let limit = config.written_as("max_request_size");
-            let why = format!("it is more than {limit} ({}); raise that too", config.max_request_size);
+        let Some(value) = config.batch_max_bytes else { return };
+        for (limit, most) in [
+            ("max_request_size", Some(config.effective().max_request_size())),
+            ("produce_request_max_bytes", config.produce_request_max_bytes),
+        ] {
+            if let Some(most) = most.filter(|most| value > *most) {
+                let why = format!("it is more than {} ({most}); raise that too", config.written_as(limit));
+                self.refuse("batch_max_bytes", value, why);
+            }
+        }
+        if let Some(size) = config.batch_size.filter(|size| value < *size) {
+            let why = format!(
+                "it is less than {} ({size}), at which a batch is full; lower that, or leave one of the two out",
+                config.written_as("batch_size")
+            );
             self.refuse("batch_max_bytes", value, why);
         }
     }
@@ -138,7 +160,6 @@ impl Checks<'_> {
     fn times(&mut self) {
         let config = self.config;
         for (key, value) in [
-            ("connections_max_idle_ms", config.connections_max_idle),
             ("metadata_max_idle_ms", config.metadata_max_idle),
             ("metadata_max_age_ms", config.metadata_max_age),
             ("request_timeout_ms", config.request_timeout),
@@ -148,8 +169,12 @@ impl Checks<'_> {
                 self.refuse(key, value.as_millis(), "it must be at least 10 ms, or nothing gets done in it");
             }
         }
-        if let Some(limit) = config.delivery_timeout
-            && limit < config.linger.saturating_add(config.request_timeout)
+        if let Some(idle) = config.connections_max_idle.filter(|idle| *idle < SHORTEST) {
+            let why = "it must be at least 10 ms, or nothing gets done in it; none is for ever";
+            self.refuse("connections_max_idle_ms", idle.as_millis(), why);
+        }
+        if let Some(limit) = config.effective().delivery_timeout()
+            && limit < config.effective().shortest_delivery_timeout()
         {
             let why = format!(
                 "a record would expire before its first request can time out; it must be at least {} ({}) and {} \
@@ -162,23 +187,26 @@ impl Checks<'_> {
             self.refuse("delivery_timeout_ms", limit.as_millis(), why);
         }
         for (key, first, key_of_most, most) in [
-            ("retry_backoff_ms", config.retry_backoff, "retry_backoff_max_ms", config.retry_backoff_max),
+            (
+                "retry_backoff_ms",
+                config.retry_backoff,
+                "retry_backoff_max_ms",
+                config.effective().retry_backoff_max(),
+            ),
             (
                 "reconnect_backoff_ms",
                 config.reconnect_backoff,
                 "reconnect_backoff_max_ms",
-                config.reconnect_backoff_max,
+                config.effective().reconnect_backoff_max(),
             ),
             (
                 "socket_connection_setup_timeout_ms",
                 config.socket_connection_setup_timeout,
                 "socket_connection_setup_timeout_max_ms",
-                config.socket_connection_setup_timeout_max,
+                config.effective().socket_connection_setup_timeout_max(),
             ),
         ] {
-            // Files of older clients know only the first; it stays at that, as in Java.
-            let only_first = config.written.contains_key(key) && !config.written.contains_key(key_of_most);
-            if first > most && !only_first {
+            if first > most {
                 let key_of_most = config.written_as(key_of_most);
                 let why = format!("it is more than {key_of_most} ({}); raise that too", most.as_millis());
                 self.refuse(key, first.as_millis(), why);

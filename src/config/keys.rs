@@ -1,10 +1,10 @@
 //! The settings as texts: one table, read both ways.
 
-use super::ProducerConfig;
 use super::later;
+use super::producer_config::ProducerConfig;
 use super::values::{
-    ACKS, COMPRESSION, FLAG, GZIP_LEVEL, LEVEL, LIST, LZ4_LEVEL, MILLIS, NUMBER, OPTIONAL_MILLIS,
-    OPTIONAL_NUMBER, RETRIES, SOCKET_BUFFER, SOCKET_OPTIONS, TEXT, ZSTD_LEVEL,
+    ACKS, COMPRESSION, FLAG, GZIP_LEVEL, IDLE_MILLIS, LEVEL, LIST, LZ4_LEVEL, MILLIS, NUMBER,
+    OPTIONAL_MILLIS, OPTIONAL_NUMBER, RETRIES, SOCKET_BUFFER, SOCKET_OPTIONS, TEXT, ZSTD_LEVEL,
 };
 use crate::error::ConfigProblem;
 
@@ -73,18 +73,21 @@ fn closest(name: &str) -> Option<&'static str> {
 }
 
 macro_rules! keys {
-    ($( $name:ident: $kind:ident($($field:tt)+) ),* $(,)?) => {
+    ($( $name:ident: $kind:ident($($field:ident).+ $(, $effective:ident)?) ),* $(,)?) => {
         /// Every setting that acts and that a text can name, in the order of the documentation.
         pub(crate) const KEYS: &[Key] = &[$(
             Key {
                 name: stringify!($name),
-                set: |config, value| ($kind.read)(value).map(|value| config.$($field)+ = value),
-                show: |config| ($kind.show)(&config.$($field)+),
+                set: |config, value| ($kind.read)(value).map(|value| config.$($field).+ = value.into()),
+                show: |config| ($kind.show)(&keys!(@ config $($field).+ $(, $effective)?)),
             },
         )*];
     };
+    (@ $config:ident $($field:ident).+) => { $config.$($field).+ };
+    (@ $config:ident $field:ident, $effective:ident) => { $config.effective().$effective().into() };
 }
 
+// Behind the comma who says what holds if it was not set.
 keys! {
     bootstrap_servers: LIST(bootstrap_servers),
     client_id: TEXT(client_id),
@@ -95,23 +98,24 @@ keys! {
     compression_lz4_level: LZ4_LEVEL(codec_levels.lz4),
     compression_zstd_level: ZSTD_LEVEL(codec_levels.zstd),
     retries: RETRIES(retries),
-    batch_size: NUMBER(batch_size),
-    batch_max_bytes: OPTIONAL_NUMBER(batch_max_bytes),
-    produce_request_max_bytes: OPTIONAL_NUMBER(produce_request_max_bytes),
+    batch_size: NUMBER(batch_size, batch_size),
+    batch_max_bytes: OPTIONAL_NUMBER(batch_max_bytes, batch_max_bytes),
+    produce_request_max_bytes: OPTIONAL_NUMBER(produce_request_max_bytes, produce_request_max_bytes),
     linger_ms: MILLIS(linger),
     buffer_memory: NUMBER(buffer_memory),
     max_block_ms: MILLIS(max_block),
-    max_request_size: NUMBER(max_request_size),
+    max_request_size: NUMBER(max_request_size, max_request_size),
     max_in_flight_requests_per_connection: NUMBER(max_in_flight_requests_per_connection),
     request_timeout_ms: MILLIS(request_timeout),
-    delivery_timeout_ms: OPTIONAL_MILLIS(delivery_timeout),
+    delivery_timeout_ms: OPTIONAL_MILLIS(delivery_timeout, delivery_timeout),
+    exit_timeout_ms: MILLIS(exit_timeout),
     retry_backoff_ms: MILLIS(retry_backoff),
-    retry_backoff_max_ms: MILLIS(retry_backoff_max),
+    retry_backoff_max_ms: MILLIS(retry_backoff_max, retry_backoff_max),
     reconnect_backoff_ms: MILLIS(reconnect_backoff),
-    reconnect_backoff_max_ms: MILLIS(reconnect_backoff_max),
+    reconnect_backoff_max_ms: MILLIS(reconnect_backoff_max, reconnect_backoff_max),
     socket_connection_setup_timeout_ms: MILLIS(socket_connection_setup_timeout),
-    socket_connection_setup_timeout_max_ms: MILLIS(socket_connection_setup_timeout_max),
-    connections_max_idle_ms: MILLIS(connections_max_idle),
+    socket_connection_setup_timeout_max_ms: MILLIS(socket_connection_setup_timeout_max, socket_connection_setup_timeout_max),
+    connections_max_idle_ms: IDLE_MILLIS(connections_max_idle),
     metadata_max_age_ms: MILLIS(metadata_max_age),
     metadata_max_idle_ms: MILLIS(metadata_max_idle),
     allow_auto_create_topics: FLAG(allow_auto_create_topics),

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::producer_config::ProducerConfig;
+use super::types::Acks;
 use super::values::LIST;
-use super::{Acks, ProducerConfig};
 use crate::producer::Partitioner;
 use crate::record::Compression;
 
 impl ProducerConfig {
     /// `host:port` of the brokers to begin with; the rest of the cluster is learnt from the first that answers.
     /// Default `localhost:9092`. The port may be left out (9092), `[::1]:9092` and `PLAINTEXT://host:9092` are read.
-    /// A text with commas in it is a list, as other clients have it: `[variable]` does for `a:9092,b:9092`.
+    /// An item may hold several addresses with commas between: if `servers` is `"a:9092,b:9092"`, give `[servers]`.
     pub fn bootstrap_servers<S: Into<String>>(mut self, servers: impl IntoIterator<Item = S>) -> Self {
         self.bootstrap_servers.clear();
         for servers in servers {
@@ -24,7 +25,8 @@ impl ProducerConfig {
         self
     }
 
-    /// The name by which brokers' logs and quotas know this client. Default `kafka-producer-N`, counted per process.
+    /// The name by which brokers' logs and quotas know this client. Default `kafka-producer-N`, counted per process;
+    /// an empty one says nothing, as in Java.
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.client_id = Some(id.into());
         self
@@ -64,28 +66,36 @@ impl ProducerConfig {
         self
     }
 
-    /// Bytes at which a batch need not wait for `linger` any more; it grows beyond while it can't be sent. 0 is a
-    /// batch for each record. Default 16,384.
+    /// A batch with so many bytes is sent without waiting for `linger`. It is not the maximum: a batch that can't be
+    /// sent yet grows on, up to `batch_max_bytes`. 0: each record has a batch of its own. Default 16,384, or less if
+    /// `batch_max_bytes`, `max_request_size` or `produce_request_max_bytes` was set and is less.
     pub fn batch_size(mut self, bytes: usize) -> Self {
-        self.batch_size = bytes;
+        self.batch_size = Some(bytes);
         self
     }
 
-    /// Bytes up to which a batch grows while it can't be sent. Default: `max_request_size` less a request's overhead.
+    /// Bytes up to which a batch grows while it can't be sent; a record that is larger has a batch of its own. Less than
+    /// a `batch_size` that was set is refused. With a codec a batch ends at 128 KiB (`batch_size` if that is more), for it
+    /// is compressed in one go. Default: `max_request_size` less a request's overhead, and no more than a
+    /// `produce_request_max_bytes` that was set.
     pub fn batch_max_bytes(mut self, bytes: usize) -> Self {
         self.batch_max_bytes = Some(bytes);
         self
     }
 
-    /// Bytes of batches in one request, which may be those of several partitions. Default: what `buffer_memory` leaves
-    /// for each request that may be under way (`max_in_flight_requests_per_connection`), at most 50 MiB and at least
-    /// `max_request_size`. Brokers take no request of more than 100 MiB (their `socket.request.max.bytes`).
+    /// Bytes of batches in one request, which may be those of several partitions; a record that is larger goes alone.
+    /// Default: `max_request_size`, if that was set. Else what `buffer_memory` leaves for each request that may be under
+    /// way (`max_in_flight_requests_per_connection`), at most 50 MiB and at least 1 MiB. Brokers take no request of more
+    /// than 100 MiB (their `socket.request.max.bytes`), or close the connection.
     pub fn produce_request_max_bytes(mut self, bytes: usize) -> Self {
         self.produce_request_max_bytes = Some(bytes);
         self
     }
 
-    /// How long a record waits for company before its batch is sent. Default 0: not at all.
+    /// How long a batch waits for more records before it is sent. Default 0: it does not wait.
+    ///
+    /// A batch that can't be sent yet goes on taking records, until its first record is as old as the longer of
+    /// `linger` and a twentieth of `delivery_timeout` (of that at most 1 s).
     ///
     /// In texts: `linger_ms`.
     #[doc(alias = "linger_ms")]
@@ -94,8 +104,9 @@ impl ProducerConfig {
         self
     }
 
-    /// Bytes of records that may wait to be sent; then `send` blocks. A partition that has a quarter of them leaves the
-    /// last eighth to others, if there are any, and they come first. Default 33,554,432 (32 MiB).
+    /// Bytes of records that may wait to be sent or answered; when they are used up, `send` blocks. So that one slow
+    /// partition can't take all the memory: while others hold memory too, a partition that holds a quarter of it
+    /// can't take the last eighth, and partitions that hold less get memory first. Default 33,554,432 (32 MiB).
     pub fn buffer_memory(mut self, bytes: usize) -> Self {
         self.buffer_memory = bytes;
         self
@@ -111,9 +122,10 @@ impl ProducerConfig {
     }
 
     /// The largest record and the largest batch, in bytes; brokers have a limit of their own (`message.max.bytes`).
-    /// Default 1,048,576 (1 MiB).
+    /// Default 1,048,576 (1 MiB). If it is set, it is also the most that a request carries, unless
+    /// `produce_request_max_bytes` is set too.
     pub fn max_request_size(mut self, bytes: usize) -> Self {
-        self.max_request_size = bytes;
+        self.max_request_size = Some(bytes);
         self
     }
 
@@ -123,7 +135,9 @@ impl ProducerConfig {
         self
     }
 
-    /// How long a broker may take to answer before its connection is given up; at least 10 ms. Default 30 s.
+    /// How long a broker may take to answer a request; at least 10 ms. Default 30 s. Then its connection is closed,
+    /// and records that were in the request are sent again as long as `retries` and `delivery_timeout` allow. A
+    /// request that waits behind another one is not late.
     ///
     /// In texts: `request_timeout_ms`.
     #[doc(alias = "request_timeout_ms")]
@@ -132,59 +146,83 @@ impl ProducerConfig {
         self
     }
 
-    /// How long a record may take from `send` to its result; `None` is for ever. A batch counts from its first record,
-    /// and takes records for at most a twentieth of this (and at most 1 s). Default 120 s.
+    /// How long a record may take from `send` to its result, all attempts together; `None` is for ever. The time
+    /// counts from the first record of the batch, so a record that joined later may expire a little before its own
+    /// time: by at most `linger`, or a twentieth of this time (of that at most 1 s), whichever is longer.
+    ///
+    /// It must be at least `linger` and `request_timeout` together. Default 120 s, or those two if they are more: a
+    /// warning tells of it when the producer is built.
     ///
     /// In texts: `delivery_timeout_ms`.
     #[doc(alias = "delivery_timeout_ms")]
     pub fn delivery_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.delivery_timeout = timeout.into();
+        self.delivery_timeout = Some(timeout.into());
         self
     }
 
-    /// Between two attempts at the same batch: the first wait, and the most it doubles to; never below 1 ms. Default
-    /// 100 ms and 1 s.
+    /// For a producer that is neither closed nor dropped when the process ends, as one in a `static`: how long it may
+    /// take to send what is buffered. Default 5 s; 0 turns it off, and what is buffered is lost without a warning.
+    ///
+    /// It acts when `main` returns and (except on Windows) when `std::process::exit` is called. It does not act when
+    /// the process aborts or is killed by a signal (SIGTERM and Ctrl-C too, unless you handle them: then call
+    /// [`close`](crate::KafkaProducer::close)), nor in a forked child. What could not be sent fails, with a warning on
+    /// the log. Several producers are closed at the same time, not one after another. kafka-python closes at exit as
+    /// well.
+    ///
+    /// In texts: `exit_timeout_ms`, which no other client has.
+    #[doc(alias = "exit_timeout_ms")]
+    #[doc(alias = "atexit")]
+    pub fn exit_timeout(mut self, timeout: Duration) -> Self {
+        self.exit_timeout = timeout;
+        self
+    }
+
+    /// The wait between two attempts at the same batch: `first` after the first failure, doubled after each further
+    /// one, up to `most`; spread at random by 20 % either way, never below 1 ms. Default 100 ms and 1 s.
     ///
     /// In texts: `retry_backoff_ms` and `retry_backoff_max_ms`.
     #[doc(alias = "retry_backoff_ms")]
     #[doc(alias = "retry_backoff_max_ms")]
     pub fn retry_backoff(mut self, first: Duration, most: Duration) -> Self {
         self.retry_backoff = first;
-        self.retry_backoff_max = most;
+        self.retry_backoff_max = Some(most);
         self
     }
 
-    /// Between two attempts to reach a broker: the first wait, and the most it doubles to; never below 1 ms. Default
-    /// 50 ms and 30 s.
+    /// The wait between two attempts to reach a broker: `first` after the first failure, doubled after each further
+    /// one, up to `most`; spread at random by 20 % either way, never below 1 ms. Default 50 ms and 30 s, but at most
+    /// about 1 s for a broker that is needed: the leader of a partition with records, or any broker while none can be
+    /// reached. If this is set, `most` holds for all brokers.
     ///
     /// In texts: `reconnect_backoff_ms` and `reconnect_backoff_max_ms`.
     #[doc(alias = "reconnect_backoff_ms")]
     #[doc(alias = "reconnect_backoff_max_ms")]
     pub fn reconnect_backoff(mut self, first: Duration, most: Duration) -> Self {
         self.reconnect_backoff = first;
-        self.reconnect_backoff_max = most;
+        self.reconnect_backoff_max = Some(most);
         self
     }
 
-    /// How long a connection may take to get ready: at first, at least 10 ms, and the most that this doubles to while a
-    /// broker can't be reached. Each is spread by 20 % either way, as a broker that is slow because all call at once
-    /// would go on to be. Default 10 s and 30 s.
+    /// How long it may take to connect to one address of a broker, up to its first answer; looking its name up may
+    /// take as long again. `first` (at least 10 ms) is for the first attempt; it doubles, up to `most`, while the
+    /// broker can't be reached. Each is spread at random by 20 % either way, so that many clients do not all try
+    /// again at once. Default 10 s and 30 s.
     ///
     /// In texts: `socket_connection_setup_timeout_ms` and `socket_connection_setup_timeout_max_ms`.
     #[doc(alias = "socket_connection_setup_timeout_ms")]
     #[doc(alias = "socket_connection_setup_timeout_max_ms")]
     pub fn socket_connection_setup_timeout(mut self, first: Duration, most: Duration) -> Self {
         self.socket_connection_setup_timeout = first;
-        self.socket_connection_setup_timeout_max = most;
+        self.socket_connection_setup_timeout_max = Some(most);
         self
     }
 
-    /// A connection that was not used for so long is closed; at least 10 ms. Default 540 s.
+    /// A connection that was not used for so long is closed; at least 10 ms, and `None` is never. Default 540 s.
     ///
-    /// In texts: `connections_max_idle_ms`.
+    /// In texts: `connections_max_idle_ms`, where Java's -1 is never, too.
     #[doc(alias = "connections_max_idle_ms")]
-    pub fn connections_max_idle(mut self, time: Duration) -> Self {
-        self.connections_max_idle = time;
+    pub fn connections_max_idle(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.connections_max_idle = time.into();
         self
     }
 

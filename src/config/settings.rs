@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Acks, ProducerConfig, servers};
+use super::effective::LARGEST_REQUEST;
+use super::producer_config::ProducerConfig;
+use super::types::Acks;
+use super::{checks, servers};
 use crate::client::{ClientSettings, MetadataSettings};
+use crate::error::{Error, ErrorKind};
 use crate::net::SocketSettings;
 #[cfg(feature = "zstd")]
 use crate::producer::FIRST_VERSION_OF_ZSTD;
@@ -27,33 +31,34 @@ pub(crate) struct Settings {
     pub(crate) buffer_size: usize,
     pub(crate) max_request_size: usize,
     pub(crate) max_block: Duration,
+    pub(crate) exit_timeout: Duration,
 }
 
 impl Settings {
     /// Of a configuration without problems.
-    pub(super) fn of(config: &ProducerConfig) -> Self {
+    fn of(config: &ProducerConfig) -> Self {
         let in_flight = config.max_in_flight_requests_per_connection;
-        let retry = Backoff { initial: config.retry_backoff, max: config.retry_backoff_max };
-        let batch_max_bytes =
-            config.batch_max_bytes.unwrap_or(config.max_request_size.saturating_sub(REQUEST_OVERHEAD));
+        let effective = config.effective();
+        let retry = Backoff { initial: config.retry_backoff, max: effective.retry_backoff_max() };
         let batch_max_bytes = if config.compression == Compression::None {
-            batch_max_bytes
+            effective.batch_max_bytes()
         } else {
             // A unit is compressed in one go, by the thread that filled it or by the sender: neither should be long.
-            batch_max_bytes.min(UNIT.max(config.batch_size))
+            effective.batch_max_bytes().min(UNIT.max(effective.batch_size()))
         };
         let first_version = match config.compression {
             #[cfg(feature = "zstd")]
             Compression::Zstd => FIRST_VERSION_OF_ZSTD,
             _ => FIRST_VERSION_OF_RECORD_BATCHES,
         };
-        let twentieth = config.delivery_timeout.map_or(Duration::MAX, |timeout| timeout / 20);
+        let delivery_timeout = effective.delivery_timeout();
+        let twentieth = delivery_timeout.map_or(Duration::MAX, |timeout| timeout / 20);
         Self {
             accumulator: AccumulatorSettings {
-                batch_size: config.batch_size,
-                batch_max_bytes: batch_max_bytes.max(config.batch_size.min(config.max_request_size)),
-                encoding: Encoding { compression: config.compression, level: config.level() },
-                max_age_millis: twentieth.min(Duration::from_secs(1)).as_millis() as i64,
+                batch_size: effective.batch_size(),
+                batch_max_bytes,
+                encoding: Encoding { compression: config.compression, level: effective.level() },
+                max_age_millis: millis(config.linger.max(twentieth.min(Duration::from_secs(1)))),
                 max_block: config.max_block,
             },
             sender: SenderSettings {
@@ -63,13 +68,13 @@ impl Settings {
                     Acks::All => -1,
                 },
                 linger: config.linger,
-                patience: Patience { retries: config.retries, delivery_timeout: config.delivery_timeout },
+                patience: Patience { retries: config.retries, delivery_timeout },
                 retry,
                 request_timeout: config.request_timeout,
                 first_version,
-                request_max_bytes: config
-                    .produce_request_max_bytes
-                    .unwrap_or_else(|| config.default_request_max_bytes())
+                batches_under_way: 1,
+                request_max_bytes: effective
+                    .produce_request_max_bytes()
                     .min(LARGEST_REQUEST - ROOM_FOR_NAMES),
             },
             client: ClientSettings {
@@ -78,15 +83,26 @@ impl Settings {
                     .iter()
                     .filter_map(|server| servers::parse(server).ok())
                     .collect(),
-                client_id: config.client_id.clone().unwrap_or_else(next_client_id),
+                client_id: config
+                    .client_id
+                    .clone()
+                    .filter(|id| !id.is_empty())
+                    .unwrap_or_else(next_client_id),
                 max_in_flight: in_flight,
                 request_timeout: config.request_timeout,
                 setup_timeout: Backoff {
                     initial: config.socket_connection_setup_timeout,
-                    max: config.socket_connection_setup_timeout_max,
+                    max: effective.socket_connection_setup_timeout_max(),
                 },
-                max_idle: config.connections_max_idle,
-                reconnect: Backoff { initial: config.reconnect_backoff, max: config.reconnect_backoff_max },
+                max_idle: config.connections_max_idle.unwrap_or(Duration::MAX),
+                reconnect: Backoff {
+                    initial: config.reconnect_backoff,
+                    max: effective.reconnect_backoff_max(),
+                },
+                reconnect_needed: Backoff {
+                    initial: config.reconnect_backoff,
+                    max: effective.reconnect_backoff_max_if_needed(),
+                },
                 receive_message_max_bytes: config.receive_message_max_bytes,
                 metadata: MetadataSettings {
                     max_age: config.metadata_max_age,
@@ -103,34 +119,46 @@ impl Settings {
                 send_buffer_bytes: config.send_buffer_bytes,
                 receive_buffer_bytes: config.receive_buffer_bytes,
             },
-            partitioner: config.chosen_partitioner(),
+            partitioner: chosen_partitioner(config),
             buffer_memory: config.buffer_memory,
-            buffer_size: config.batch_size.clamp(SMALLEST_BUFFER, LARGEST_BUFFER).min(config.buffer_memory),
-            max_request_size: config.max_request_size,
+            buffer_size: effective
+                .batch_size()
+                .clamp(SMALLEST_BUFFER, LARGEST_BUFFER)
+                .min(config.buffer_memory),
+            max_request_size: effective.max_request_size(),
             max_block: config.max_block,
+            exit_timeout: config.exit_timeout,
         }
     }
 }
 
 impl ProducerConfig {
-    /// What `buffer_memory` leaves for each request that may be under way; not so much that a broker would close the
-    /// connection for it, and room for the largest batch.
-    fn default_request_max_bytes(&self) -> usize {
-        let share = self.buffer_memory / self.max_in_flight_requests_per_connection.saturating_add(1);
-        share.min(LARGEST_REQUEST / 2).max(self.max_request_size)
-    }
-
-    fn chosen_partitioner(&self) -> Arc<dyn Partitioner> {
-        match &self.partitioner {
-            Some(partitioner) => Arc::clone(partitioner),
-            None if self.partitioner_ignore_keys => {
-                Arc::new(|_: Option<&[u8]>, partitions: usize, available: &[i32]| {
-                    DefaultPartitioner.partition(None, partitions, available)
-                })
-            }
-            None => Arc::new(DefaultPartitioner),
+    /// What each layer needs of it.
+    pub(crate) fn settings(&self) -> Result<Settings, Error> {
+        let problems = checks::problems(self);
+        if problems.is_empty() {
+            self.effective().notes().iter().for_each(|note| log::warn!("{note}"));
+            Ok(Settings::of(self))
+        } else {
+            Err(Error::new(ErrorKind::Config { problems }))
         }
     }
+}
+
+fn chosen_partitioner(config: &ProducerConfig) -> Arc<dyn Partitioner> {
+    match &config.partitioner {
+        Some(partitioner) => Arc::clone(partitioner),
+        None if config.partitioner_ignore_keys => {
+            Arc::new(|_: Option<&[u8]>, partitions: usize, available: &[i32]| {
+                DefaultPartitioner.partition(None, partitions, available)
+            })
+        }
+        None => Arc::new(DefaultPartitioner),
+    }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn next_client_id() -> String {
@@ -138,10 +166,6 @@ fn next_client_id() -> String {
     format!("kafka-producer-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// What a request takes beside its batches, for a batch that is to fill one.
-const REQUEST_OVERHEAD: usize = 512;
-/// Brokers close connections on which a larger one is announced (`socket.request.max.bytes`).
-pub(super) const LARGEST_REQUEST: usize = 104_857_600;
 /// Of that, what many partitions take beside their batches: topics' names, numbers, lengths.
 const ROOM_FOR_NAMES: usize = 1 << 20;
 /// Uncompressed bytes of a batch that is to be compressed.

@@ -1,7 +1,12 @@
+use std::time::Duration;
+
 use super::*;
+use crate::error::ErrorKind;
+use crate::record::Compression;
 
 mod other_clients;
 mod places;
+mod related;
 mod texts;
 
 fn text(config: ProducerConfig) -> String {
@@ -78,6 +83,7 @@ fn what_can_not_work_is_refused() {
     refused(ProducerConfig::new().max_request_size(1 << 30), "socket.request.max.bytes");
     refused(ProducerConfig::new().produce_request_max_bytes(1 << 30), "socket.request.max.bytes");
     refused(ProducerConfig::new().connections_max_idle(Duration::ZERO), "connections_max_idle_ms");
+    refused(ProducerConfig::new().send_buffer_bytes(0), "leave it out for the default");
     refused(ProducerConfig::new().metadata_max_idle(Duration::ZERO), "metadata_max_idle_ms");
     refused(ProducerConfig::new().request_timeout(Duration::ZERO), "request_timeout_ms");
     let level = ProducerConfig::new().compression_level(3);
@@ -102,7 +108,7 @@ fn extremes_are_taken_or_refused() {
 /// What many partitions take beside their batches must fit as well, or the broker closes the connection for it.
 #[test]
 fn no_request_is_larger_than_brokers_take() {
-    let most = settings::LARGEST_REQUEST;
+    let most = effective::LARGEST_REQUEST;
     let bytes = |config: ProducerConfig| config.settings().unwrap().sender.request_max_bytes;
     assert_eq!(bytes(ProducerConfig::new().buffer_memory(2 << 30)), most / 2);
     assert!(bytes(ProducerConfig::new().produce_request_max_bytes(most)) < most);

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Acks, SocketOptions};
+use super::types::{Acks, SocketOptions};
 use crate::record::{Compression, ParseCompressionError};
 
 pub(super) struct Kind<T> {
@@ -68,6 +68,12 @@ pub(super) const OPTIONAL_MILLIS: Kind<Option<Duration>> = Kind {
         read.map_err(|why| format!("{why}, or none"))
     },
     show: |time| show_optional(&time.map(|time| time.as_millis())),
+};
+
+/// Java writes -1 for "never".
+pub(super) const IDLE_MILLIS: Kind<Option<Duration>> = Kind {
+    read: |value| if value == "-1" { Ok(None) } else { (OPTIONAL_MILLIS.read)(value) },
+    show: OPTIONAL_MILLIS.show,
 };
 
 pub(super) const LEVEL: Kind<Option<i32>> = Kind {

@@ -62,12 +62,27 @@ pub enum Limit {
     MaxBlock,
     /// `delivery_timeout_ms`: how long a record may take from `send` to its answer.
     DeliveryTimeout,
-    /// `request_timeout_ms`: how long a broker may take to answer.
+    /// `request_timeout_ms`: how long a broker may take to answer. No error has it as its limit: it closes the
+    /// connection, and that is told as a [`BrokerTrouble`](crate::BrokerTrouble).
     RequestTimeout,
-    /// `socket_connection_setup_timeout_ms`, grown by failures: how long a connection may take to get ready.
+    /// `socket_connection_setup_timeout_ms`, grown by failures: how long a connection may take to get ready. No error
+    /// has it as its limit, as with `RequestTimeout`.
     ConnectionSetup,
-    /// The time given to the call itself: `get`, `flush`, `close`, `wait_connected`.
+    /// The time given to the call itself: `get`, `flush`, `wait_connected`.
     Call,
+    /// The time given to `close`: of several who close, the one that ends first.
+    Close,
+    /// The five seconds that a producer has when it is dropped.
+    Drop,
+    /// `exit_timeout_ms`: how long a producer that is there when the process ends may take.
+    Exit,
+}
+
+impl Limit {
+    /// Of the time that a producer has to end; with it the producer is closed.
+    pub(super) fn is_of_the_end(self) -> bool {
+        matches!(self, Self::Close | Self::Drop | Self::Exit)
+    }
 }
 
 impl fmt::Display for Limit {
@@ -78,6 +93,9 @@ impl fmt::Display for Limit {
             Self::RequestTimeout => "request_timeout_ms",
             Self::ConnectionSetup => "socket_connection_setup_timeout_ms",
             Self::Call => "the time",
+            Self::Close => "the time of close",
+            Self::Drop => "the time of drop",
+            Self::Exit => "exit_timeout_ms",
         })
     }
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::details::write_list;
 
+/// Of a broker that something waits for and that has done nothing wrong so far.
+pub(crate) const NO_ANSWER_YET: &str = "no answer yet";
+
 /// How far it got with a broker, and what stopped it there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -58,6 +61,8 @@ pub enum Stage {
     ApiVersions,
     /// Asking for metadata.
     Metadata,
+    /// Asking who coordinates a group or a transactional id.
+    FindCoordinator,
     /// Sending records.
     Produce,
     /// A connection that was open and idle.
@@ -71,6 +76,7 @@ impl fmt::Display for Stage {
             Self::Tcp => "TCP connect",
             Self::ApiVersions => "ApiVersions",
             Self::Metadata => "Metadata",
+            Self::FindCoordinator => "FindCoordinator",
             Self::Produce => "Produce",
             Self::Idle => "rest",
         })

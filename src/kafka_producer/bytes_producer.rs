@@ -1,36 +1,23 @@
 //! The producer of bytes, below the serializers: one for all types of keys and values.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::client::{Awaited, KafkaClient, SharedMetadata};
-use crate::config::{ProducerConfig, Settings};
+use super::closer::Closer;
+use super::topics::Topics;
+use crate::client::Awaited;
 use crate::error::{Error, ErrorKind, Limit, SizeLimit};
-use crate::net;
-use crate::producer::{
-    FutureRecordMetadata, Inbox, PartitionQueue, Partitioner, RecentFailures, RecordAccumulator, Sender,
-    SimpleBufferPool, TopicHandle, TopicTable, Wait, is_inside, record_accumulator,
-};
+use crate::producer::{FutureRecordMetadata, Partitioner, RecordAccumulator, TopicHandle, Wait, is_inside};
 use crate::producer_record::ProducerRecord;
 use crate::record::{BATCH_HEADER_LEN, RecordParts, RecordSize};
-use crate::sync::Mutex;
-use crate::thread::{Exit, SenderThread};
-use crate::time::{Clock, Deadline};
+use crate::time::Deadline;
 
 pub(super) struct BytesProducer {
-    accumulator: RecordAccumulator,
-    pub(super) topics: Arc<TopicTable>,
-    pub(super) metadata: Arc<SharedMetadata>,
-    pub(super) failures: RecentFailures,
-    pub(super) inbox: Arc<Inbox<Arc<PartitionQueue>>>,
-    partitioner: Arc<dyn Partitioner>,
-    max_request_size: usize,
-    pub(super) max_block: Duration,
-    pub(super) allow_auto_create_topics: bool,
-    pub(super) clock: Clock,
-    exit: Arc<Exit>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    pub(super) accumulator: RecordAccumulator,
+    pub(super) topics: Topics,
+    pub(super) partitioner: Arc<dyn Partitioner>,
+    pub(super) max_request_size: usize,
+    pub(super) closer: Arc<Closer>,
 }
 
 /// A record whose key and value are bytes.
@@ -61,58 +48,6 @@ struct Prepared<'a> {
 }
 
 impl BytesProducer {
-    pub(super) fn new(config: &ProducerConfig) -> Result<Self, Error> {
-        let Settings {
-            accumulator,
-            sender,
-            client,
-            socket,
-            partitioner,
-            buffer_memory,
-            buffer_size,
-            max_request_size,
-            max_block,
-        } = config.settings()?;
-        let clock = Clock::System;
-        let spawn = |error: std::io::Error| Error::with_source(ErrorKind::Spawn, error);
-        let (io, waker) = net::open(socket).map_err(spawn)?;
-        let inbox = Arc::new(Inbox::new(Box::new(waker)));
-        let pool = SimpleBufferPool::new(buffer_memory, buffer_size);
-        let metadata = SharedMetadata::new();
-        let (accumulator, drain) =
-            record_accumulator(accumulator, pool, Arc::clone(&inbox), Arc::clone(&metadata), clock.clone());
-        let allow_auto_create_topics = client.metadata.allow_auto_create_topics;
-        let failures = RecentFailures::new(sender.retry.initial);
-        let name = client.client_id.clone();
-        let random = fastrand::Rng::new();
-        let client = KafkaClient::new(client, Arc::clone(&metadata), random.clone());
-        let sender = Sender::new(sender, drain, client, random);
-        let (topics, exit) = (TopicTable::new(), Arc::<Exit>::default());
-        let thread = SenderThread {
-            sender,
-            io,
-            clock: clock.clone(),
-            topics: Arc::clone(&topics),
-            metadata: Arc::clone(&metadata),
-            exit: Arc::clone(&exit),
-        };
-        let thread = Mutex::new(Some(thread.spawn(name).map_err(spawn)?));
-        Ok(Self {
-            accumulator,
-            topics,
-            metadata,
-            failures,
-            inbox,
-            partitioner,
-            max_request_size,
-            max_block,
-            allow_auto_create_topics,
-            clock,
-            exit,
-            thread,
-        })
-    }
-
     #[inline]
     pub(super) fn send(&self, record: &BytesRecord<'_>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
         if record.parts.key.is_none() && record.parts.value.is_none() {
@@ -123,84 +58,56 @@ impl BytesProducer {
         if most > self.max_request_size || most > self.accumulator.pool().total() {
             return Err(self.too_large(most));
         }
-        let wall = self.clock.wall_millis();
+        let wall = self.topics.observer.clock().wall_millis();
         if record.timestamp.is_some_and(|timestamp| timestamp < 0) {
             return Err(invalid("its timestamp is negative; give milliseconds since 1970, or none"));
         }
         let ready = Prepared { record, size, wall };
-        let version = self.metadata.version();
-        let known = self.topics.cached(record.topic, version, |topic| self.append(topic, &ready, wait));
-        match known {
-            Some(Some(Ok(future))) => Ok(future),
-            Some(Some(Err(error))) => Err(self.explained(error)),
-            _ => self.send_slowly(&ready, wait).map_err(|error| self.explained(error)),
+        match self.topics.known(record.topic, |topic| self.append(topic, &ready, wait)) {
+            Some(Some(result)) => result,
+            _ => self.send_slowly(&ready, wait),
         }
     }
 
     pub(super) fn partitions_for(&self, topic: &str, wait: Wait) -> Result<usize, Error> {
-        let handle = self.await_topic(topic, wait, 0).map_err(|error| self.explained(error))?;
-        Ok(handle.queues.len())
+        Ok(self.topics.find(topic, wait)?.queues.len())
     }
 
     pub(super) fn flush(&self, timeout: Option<Duration>) -> Result<(), Error> {
         if is_inside() {
             return Err(Error::new(ErrorKind::CalledFromCallback { call: "flush" }));
         }
-        self.accumulator.flush(Deadline::after(self.clock.now(), timeout), timeout, &self.topics)
+        let deadline = Deadline::after(self.topics.observer.clock().now(), timeout);
+        self.accumulator.flush(deadline, timeout, &self.topics.table)
     }
 
     pub(super) fn close(&self, timeout: Option<Duration>) -> Result<(), Error> {
-        let now = self.clock.now();
-        if is_inside() {
-            if timeout != Some(Duration::ZERO) {
-                log::warn!("close inside a callback does not wait: that would be for the thread it runs on");
-            }
-            self.begin_to_close(Deadline::at(now));
-            return Ok(());
-        }
-        let deadline = Deadline::after(now, timeout);
-        self.begin_to_close(deadline);
-        // The thread keeps the deadline itself. The grace is for failing the rest; a callback that blocks the thread
-        // for longer must not block whoever closes.
-        let grace = deadline.instant().map_or(Deadline::NEVER, |at| Deadline::at(at + CLOSE_GRACE));
-        if self.exit.wait(&self.clock, grace) {
-            let thread = self.thread.lock().take();
-            if let Some(thread) = thread {
-                // It has run to its end; a panic on the way there has been caught and told.
-                drop(thread.join());
-            }
-        } else {
-            log::warn!("the sender thread has not ended in time: a callback is keeping it");
-        }
-        self.accumulator.close(timeout, &self.topics)
-    }
-
-    /// Refuses further records, wakes who blocks, and tells the sender.
-    fn begin_to_close(&self, deadline: Deadline) {
-        self.topics.close();
-        self.accumulator.pool().close();
-        self.metadata.close();
-        self.inbox.close(deadline);
+        self.closer.close(timeout)
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.topics.is_closed()
+        !self.closer.lifecycle.is_open()
     }
 
     pub(super) fn bootstrap_connected(&self) -> bool {
-        self.metadata.version() > 0
+        self.topics.metadata.version() > 0
     }
 
     pub(super) fn wait_connected(&self, timeout: Option<Duration>) -> Result<(), Error> {
-        let deadline = Deadline::after(self.clock.now(), timeout);
-        match self.metadata.wait(&self.clock, deadline, |snapshot| (snapshot.version() > 0).then_some(())) {
+        let Topics { metadata, lifecycle, observer, .. } = &self.topics;
+        let clock = observer.clock();
+        let deadline = Deadline::after(clock.now(), timeout);
+        let answered =
+            metadata.wait(lifecycle, clock, deadline, |snapshot| (snapshot.version() > 0).then_some(()));
+        match answered {
             Awaited::Found(()) => Ok(()),
-            Awaited::Closed => Err(self.explained(Error::new(ErrorKind::Closed))),
-            Awaited::TimedOut(brokers) => Err(Error::new(ErrorKind::Timeout {
+            Awaited::Closed => Err(lifecycle.refusal()),
+            Awaited::Fatal(error) => Err(error),
+            Awaited::TimedOut => Err(Error::new(ErrorKind::Timeout {
                 limit: Limit::Call,
                 value: timeout.unwrap_or_default(),
                 waited_for: "waiting for the first answer of a broker".to_owned(),
-                brokers,
+                brokers: observer.troubles([]),
             })),
         }
     }
@@ -231,10 +138,12 @@ impl BytesProducer {
         let record = ready.record;
         // One deadline from here on, for metadata and memory together.
         let wait = match wait {
-            Wait::MaxBlock => Wait::Until(Deadline::after(self.clock.now(), self.max_block)),
+            Wait::MaxBlock => {
+                Wait::Until(Deadline::after(self.topics.observer.clock().now(), self.topics.max_block))
+            }
             wait => wait,
         };
-        let topic = self.await_topic(record.topic, wait, 0)?;
+        let topic = self.topics.find(record.topic, wait)?;
         if let Some(result) = self.append(&topic, ready, wait) {
             return result;
         }
@@ -246,18 +155,12 @@ impl BytesProducer {
         };
         match record.partition {
             Some(partition) if partition >= 0 => {
-                let topic = self.await_topic(record.topic, wait, self.metadata.version() + 1)?;
+                let topic = self.topics.find_newer(record.topic, wait)?;
                 self.append(&topic, ready, wait).unwrap_or_else(|| unknown(&topic, partition))
             }
             Some(partition) => unknown(&topic, partition),
             None => unknown(&topic, self.choose(&topic, record)),
         }
-    }
-
-    /// If the sender thread has ended by itself, that is why the producer is closed.
-    #[cold]
-    fn explained(&self, error: Error) -> Error {
-        if error.is_closed() { self.exit.cause().unwrap_or(error) } else { error }
     }
 
     #[cold]
@@ -273,23 +176,10 @@ impl BytesProducer {
 }
 
 impl Drop for BytesProducer {
-    /// Sends what is left, for at most five seconds; what fails after that is logged.
     fn drop(&mut self) {
-        if self.thread.lock().is_none() {
-            return;
-        }
-        if is_inside() {
-            // Nobody can wait here; the thread goes on by itself.
-            return self.begin_to_close(Deadline::after(self.clock.now(), DROP_TIMEOUT));
-        }
-        if let Err(error) = self.close(Some(DROP_TIMEOUT)) {
-            log::warn!("a producer was dropped, and not everything was delivered: {error}");
-        }
+        self.closer.dropped();
     }
 }
-
-const DROP_TIMEOUT: Duration = Duration::from_secs(5);
-const CLOSE_GRACE: Duration = Duration::from_millis(25);
 
 fn invalid(reason: &'static str) -> Error {
     Error::new(ErrorKind::InvalidRecord { reason })

@@ -22,6 +22,24 @@ impl Default for MockClusterBuilder {
     }
 }
 
+impl MockCluster {
+    /// A cluster of so many brokers with the settings of [`MockCluster::builder`].
+    ///
+    /// # Panics
+    ///
+    /// If there are to be no brokers, or the loopback interface has no port left.
+    #[must_use]
+    pub fn start(brokers: usize) -> Self {
+        Self::builder().brokers(brokers).build()
+    }
+
+    /// For a cluster with other settings than the usual ones.
+    #[must_use]
+    pub fn builder() -> MockClusterBuilder {
+        MockClusterBuilder::default()
+    }
+}
+
 impl MockClusterBuilder {
     /// How many brokers; their node ids are 0, 1, and so on. Default: 1.
     #[must_use]

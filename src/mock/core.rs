@@ -161,7 +161,7 @@ impl Core {
                 Some(answer::<ApiVersionsRequest>(correlation_id, 0, &response))
             }
             Body::Metadata(request) if is_offered => {
-                let response = metadata::answer(cluster, broker, version, request);
+                let response = metadata::answer(cluster, faults, broker, version, request);
                 Some(answer::<MetadataRequest>(correlation_id, version, &response))
             }
             Body::Produce(request) if is_offered => {

@@ -5,6 +5,7 @@ use crate::protocol::ErrorCode;
 #[derive(Default)]
 pub(super) struct Faults {
     produce: Vec<ProduceFault>,
+    metadata: Vec<MetadataFault>,
     /// Answers to Produce to leave out, with the connection closed in their place: of any broker, ..
     pub(super) cuts: usize,
     /// .. and of this one.
@@ -16,6 +17,12 @@ pub(super) struct Faults {
 struct ProduceFault {
     topic: String,
     partition: i32,
+    code: ErrorCode,
+    times: usize,
+}
+
+struct MetadataFault {
+    topic: String,
     code: ErrorCode,
     times: usize,
 }
@@ -34,6 +41,18 @@ impl Faults {
         self.produce.retain(|fault| fault.times > 0);
         let fault =
             self.produce.iter_mut().find(|fault| fault.topic == topic && fault.partition == partition)?;
+        fault.times -= 1;
+        Some(fault.code)
+    }
+
+    pub(super) fn fail_metadata(&mut self, topic: &str, code: ErrorCode, times: usize) {
+        self.metadata.push(MetadataFault { topic: topic.to_owned(), code, times });
+    }
+
+    /// The code to answer the next question about the topic with, if one was queued; the oldest first.
+    pub(super) fn next_metadata_failure(&mut self, topic: &str) -> Option<ErrorCode> {
+        self.metadata.retain(|fault| fault.times > 0);
+        let fault = self.metadata.iter_mut().find(|fault| fault.topic == topic)?;
         fault.times -= 1;
         Some(fault.code)
     }

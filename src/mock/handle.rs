@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::mock::builder::MockClusterBuilder;
 use crate::mock::cluster::{Partition, Settings};
 use crate::mock::core::Core;
 use crate::mock::produce::Look;
@@ -27,22 +26,6 @@ pub struct MockCluster {
 }
 
 impl MockCluster {
-    /// A cluster of so many brokers with the settings of [`MockCluster::builder`].
-    ///
-    /// # Panics
-    ///
-    /// If there are to be no brokers, or the loopback interface has no port left.
-    #[must_use]
-    pub fn start(brokers: usize) -> Self {
-        Self::builder().brokers(brokers).build()
-    }
-
-    /// For a cluster with other settings than the usual ones.
-    #[must_use]
-    pub fn builder() -> MockClusterBuilder {
-        MockClusterBuilder::default()
-    }
-
     pub(super) fn build(brokers: usize, settings: Settings) -> Self {
         assert!(brokers > 0, "a mock cluster needs a broker");
         let bind = |index| server::Broker::bind(index).unwrap_or_else(|error| no_port(index, &error));
@@ -90,7 +73,7 @@ impl MockCluster {
     ///
     /// # Panics
     ///
-    /// If there is no such partition, the cluster only counts ([`MockClusterBuilder::counting`]), or a batch was
+    /// If there is no such partition, the cluster only counts ([`counting`](crate::mock::MockClusterBuilder::counting)), or a batch was
     /// compressed by a codec that is not among the features of this build.
     #[must_use]
     pub fn records(&self, topic: &str, partition: i32) -> Vec<MockRecord> {
@@ -216,6 +199,11 @@ impl MockCluster {
     /// `NOT_ENOUGH_REPLICAS_AFTER_APPEND`. The topic need not exist yet.
     pub fn fail_next_produce(&self, topic: &str, partition: i32, code: ErrorCode, times: usize) {
         self.shared.core.lock().faults.fail_produce(topic, partition, code, times);
+    }
+
+    /// Answers the next `times` questions for metadata of a topic with `code`. The topic need not exist yet.
+    pub fn fail_next_metadata(&self, topic: &str, code: ErrorCode, times: usize) {
+        self.shared.core.lock().faults.fail_metadata(topic, code, times);
     }
 
     /// Appends what the next Produce request brings, and closes its connection in place of an answer. Adds up.

@@ -1,6 +1,7 @@
 //! Answers Metadata.
 
 use crate::mock::cluster::{CLUSTER_ID, Cluster, Topic, is_topic_name};
+use crate::mock::faults::Faults;
 use crate::protocol::{
     ErrorCode, MetadataBroker, MetadataPartition, MetadataRequest, MetadataRequestTopic, MetadataResponse,
     MetadataTopic,
@@ -8,13 +9,14 @@ use crate::protocol::{
 
 pub(super) fn answer(
     cluster: &mut Cluster,
+    faults: &mut Faults,
     broker: usize,
     version: i16,
     request: &MetadataRequest,
 ) -> MetadataResponse {
     let topics = match &request.topics {
         Some(topics) if version > 0 || !topics.is_empty() => {
-            topics.iter().map(|topic| one_topic(cluster, request, topic)).collect()
+            topics.iter().map(|topic| one_topic(cluster, faults, request, topic)).collect()
         }
         // Null is all of them; so is empty in version 0, which has no null.
         _ => cluster.topics.iter().map(|(name, topic)| known(cluster, name, topic)).collect(),
@@ -36,6 +38,7 @@ pub(super) fn answer(
 
 fn one_topic(
     cluster: &mut Cluster,
+    faults: &mut Faults,
     request: &MetadataRequest,
     topic: &MetadataRequestTopic,
 ) -> MetadataTopic {
@@ -49,10 +52,13 @@ fn one_topic(
             },
         };
     };
+    let failure = |error_code| MetadataTopic { error_code, name: Some(name.clone()), ..Default::default() };
+    if let Some(code) = faults.next_metadata_failure(name) {
+        return failure(code);
+    }
     if let Some(topic) = cluster.topics.get(name) {
         return known(cluster, name, topic);
     }
-    let failure = |error_code| MetadataTopic { error_code, name: Some(name.clone()), ..Default::default() };
     if !is_topic_name(name) {
         return failure(ErrorCode::INVALID_TOPIC_EXCEPTION);
     }

@@ -1,37 +1,47 @@
-//! The sender and the client against the mock broker's core, without a socket, a thread or a wait: time is a number
-//! that jumps to the next deadline. So time-outs can be tested to the millisecond, and idleness by counting.
+//! The whole producer against the mock broker's core, without a socket or a wait: `KafkaProducer`, its thread and `Io`
+//! run as in earnest, on a simulated network and in simulated time, which jumps to the next deadline. So time-outs can
+//! be tested to the millisecond, and idleness by counting.
+//!
+//! A [`schedule`](crate::sync::schedule) has one thread go on at a time. In a [`World`] the test is one of them, and
+//! nobody else goes on until it waits; a seeded run (`seeded.rs`) switches at any operation.
 
-use std::collections::BTreeMap;
-use std::io;
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::transport::{Command, ConnectionId, Endpoint};
-use crate::client::{KafkaClient, SharedMetadata};
+use crate::client::SharedMetadata;
 use crate::config::ProducerConfig;
-use crate::error::Error;
+use crate::error::{BrokerTrouble, Error};
+use crate::kafka_producer::{Environment, Insides};
 use crate::mock::cluster::Settings;
-use crate::mock::core::{self, Core, Outgoing};
-use crate::mock::produce::Look;
-use crate::producer::{
-    FutureRecordMetadata, Inbox, RecordAccumulator, Sender, SimpleBufferPool, TopicTable, Wait,
-    record_accumulator,
-};
-use crate::protocol::{ApiKey, ErrorCode, FrameReader};
-use crate::record::{RecordParts, RecordSize};
-use crate::sync::Wake;
-use crate::time::{Clock, Deadline, Instant, ManualClock};
+use crate::mock::core::{Core, Outgoing};
+use crate::net::Io;
+use crate::observation::Observer;
+use crate::producer::{FutureRecordMetadata, Inbox, PartitionQueue, RecordAccumulator, Sender, TopicTable};
+use crate::protocol::{ApiKey, ErrorCode};
+use crate::sync::schedule::{self, Habits, Run};
+use crate::sync::{Mutex, Wake};
+use crate::thread::Errands;
+use crate::time::{Clock, Deadline, Instant};
+use crate::{KafkaProducer, ProducerRecord};
 
 mod answers;
 mod batches;
+mod dialling;
+mod expiry;
+mod lingering;
 mod mischief;
 mod moves;
+mod network;
 mod quiet;
+mod request_bytes;
 mod rudeness;
+mod seeded;
 mod timing;
 
-use mischief::Rudeness;
+use mischief::{Mischief, Rudeness};
+use network::{Answers, Attempts, Links, Shared, SimNetwork, SimResolver, SimWaker, Weather};
 
 struct Nobody;
 
@@ -39,69 +49,135 @@ impl Wake for Nobody {
     fn wake(&self) {}
 }
 
-/// A connection as the broker's side sees it.
-struct Link {
-    number: u64,
-    broker: usize,
-    reader: FrameReader,
-}
-
-struct World {
-    time: ManualClock,
-    clock: Clock,
+/// The brokers and the network: what a test may look at and change whenever nobody else uses it.
+struct Site {
     core: Core,
-    sender: Sender,
-    accumulator: RecordAccumulator,
-    metadata: Arc<SharedMetadata>,
-    topics: Arc<TopicTable>,
-    links: BTreeMap<ConnectionId, Link>,
+    links: Links,
+    attempts: Attempts,
     /// What the network swallows: connections to these brokers are accepted by nobody.
     black_holes: Vec<usize>,
-    /// How often the sender was stepped, and how often somebody was dialled and when.
+    /// How often the sender has polled, and when somebody was dialled.
     steps: u64,
     dials: Vec<Instant>,
-    mischief: mischief::Mischief,
+    mischief: Mischief,
+    weather: Weather,
+    random: fastrand::Rng,
+    /// Names to be answered.
+    answers: Answers,
 }
 
-const FIRST_PORT: u16 = 40_000;
-
-impl World {
-    fn new(brokers: u16, config: ProducerConfig) -> Self {
+impl Site {
+    fn new(brokers: u16, seed: u64) -> Self {
         let ports: Vec<u16> = (0..brokers).map(|index| FIRST_PORT + index).collect();
-        let settings = config
-            .bootstrap_servers(ports.iter().map(|port| format!("127.0.0.1:{port}")))
-            .settings()
-            .unwrap();
-        let time = ManualClock::default();
-        let clock = Clock::Manual(time.clone());
-        let inbox = Arc::new(Inbox::new(Box::new(Nobody)));
-        let pool = SimpleBufferPool::new(settings.buffer_memory, settings.buffer_size);
-        let metadata = SharedMetadata::new();
-        let (accumulator, drain) =
-            record_accumulator(settings.accumulator, pool, inbox, Arc::clone(&metadata), clock.clone());
-        let random = fastrand::Rng::with_seed(1);
-        let client = KafkaClient::new(settings.client, Arc::clone(&metadata), random.clone());
         let cluster = Settings {
             auto_create_topics: false,
             default_partitions: 1,
             leader_not_available_once: false,
             counting: false,
         };
-        let mut core = Core::new(cluster, &ports, clock.now());
+        let mut core = Core::new(cluster, &ports, Instant::ZERO);
         core.cluster.brokers.iter_mut().for_each(|broker| broker.running = true);
         Self {
-            time,
             core,
-            sender: Sender::new(settings.sender, drain, client, random),
-            accumulator,
-            metadata,
-            topics: TopicTable::new(),
-            links: BTreeMap::new(),
+            links: Links::new(),
+            attempts: Attempts::new(),
             black_holes: Vec::new(),
             steps: 0,
             dials: Vec::new(),
-            mischief: mischief::Mischief::default(),
-            clock,
+            mischief: Mischief::default(),
+            weather: Weather::default(),
+            random: fastrand::Rng::with_seed(seed),
+            answers: Vec::new(),
+        }
+    }
+}
+
+/// A producer of a run and what is around it. The thread that makes it is the run's first.
+struct World {
+    me: schedule::Me,
+    time: Time,
+    clock: Clock,
+    /// `None` only on the way out.
+    producer: Option<Arc<KafkaProducer>>,
+    accumulator: RecordAccumulator,
+    metadata: Arc<SharedMetadata>,
+    topics: Arc<TopicTable>,
+    observer: Arc<Observer>,
+    inbox: Arc<Inbox<Arc<PartitionQueue>>>,
+    shared: Arc<Shared>,
+    /// `None` while it is lent.
+    site: Option<Box<Site>>,
+    errands: Errands,
+}
+
+type Join = Box<dyn FnOnce(&mut World)>;
+
+/// Moved by hand: then nobody has gone on meanwhile, and all are late.
+struct Time(schedule::Me);
+
+impl Time {
+    fn advance(&self, by: Duration) {
+        self.0.advance(by.as_nanos() as u64);
+    }
+}
+
+impl Deref for World {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        self.site.as_ref().expect("the test has it whenever it goes on")
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Site {
+        self.site.as_mut().expect("the test has it whenever it goes on")
+    }
+}
+
+/// Who can go on does, until it waits: for tests that say themselves when others may.
+const STEADY: Habits = Habits { switch: 0, delay: 0, turn: 1_000_000 };
+
+const FIRST_PORT: u16 = 40_000;
+
+impl World {
+    fn new(brokers: u16, config: ProducerConfig) -> Self {
+        let ports = FIRST_PORT..FIRST_PORT + brokers;
+        let config = config.bootstrap_servers(ports.map(|port| format!("127.0.0.1:{port}")));
+        Self::within(Run::begin(1, STEADY), Site::new(brokers, 1), &config)
+    }
+
+    fn within(me: schedule::Me, site: Site, config: &ProducerConfig) -> Self {
+        let (shared, errands) = (Shared::new(), Errands::default());
+        let (threads, random) = (me.clone(), site.random.clone());
+        let producer = KafkaProducer::within(config, |socket| Environment {
+            clock: Clock::Simulated,
+            random,
+            io: Io::new(
+                SimNetwork(Arc::clone(&shared)),
+                Box::new(SimResolver(Arc::clone(&shared))),
+                socket.read_size,
+                socket.reads_a_turn,
+            ),
+            waker: Box::new(SimWaker(Arc::clone(&shared))),
+            spawn: Box::new(move |name, body| threads.spawn(&name, body)),
+            errands: errands.clone(),
+        });
+        let producer = producer.expect("settings that make sense");
+        let Insides { accumulator, topics, metadata, observer, inbox } = producer.insides();
+        Self {
+            time: Time(me.clone()),
+            me,
+            clock: Clock::Simulated,
+            accumulator,
+            topics,
+            metadata,
+            observer,
+            inbox,
+            producer: Some(Arc::new(producer)),
+            shared,
+            site: Some(Box::new(site)),
+            errands,
         }
     }
 
@@ -122,9 +198,12 @@ impl World {
         self.core.requests.clear();
     }
 
-    fn ask_for(&mut self, topic: &str) {
-        let now = self.clock.now();
-        self.sender.client_mut().metadata_mut().use_topic(&Arc::from(topic), now);
+    fn ask_for(&mut self, topic: &'static str) {
+        self.errand(move |sender, now| sender.client_mut().metadata_mut().use_topic(&Arc::from(topic), now));
+    }
+
+    fn producer(&self) -> &Arc<KafkaProducer> {
+        self.producer.as_ref().expect("it is there until the end")
     }
 
     fn send(&mut self, partition: usize, value: &[u8]) -> FutureRecordMetadata {
@@ -132,10 +211,53 @@ impl World {
     }
 
     fn try_send(&mut self, partition: usize, value: &[u8]) -> Result<FutureRecordMetadata, Error> {
-        let topic = self.topics.handle("t", &self.metadata.snapshot()).unwrap();
-        let parts = RecordParts { key: None, value: Some(value), headers: &[] };
-        let (size, wall) = (RecordSize::of(&parts), self.clock.wall_millis());
-        self.accumulator.append(&topic.queues[partition], &parts, size, wall, wall, Wait::Never)
+        let record = ProducerRecord::to("t").partition(partition as i32).value(value);
+        self.producer().try_send(record).map_err(Error::from)
+    }
+
+    /// Lends the brokers and the network to the other threads while `wait` lets them go on.
+    fn lend<R>(&mut self, wait: impl FnOnce(&Self) -> R) -> R {
+        *self.shared.site.lock() = self.site.take();
+        self.shared.stir();
+        let result = wait(self);
+        self.site = self.shared.site.lock().take();
+        result
+    }
+
+    /// Starts a thread that uses the producer. It goes on when the test waits; what comes back waits for its end.
+    fn spawn(&self, name: &str, body: impl FnOnce(&KafkaProducer) + Send + 'static) -> Join {
+        let producer = Arc::clone(self.producer());
+        let join = self.me.spawn(name, move || body(&producer)).unwrap();
+        Box::new(|world| world.lend(|_| join()))
+    }
+
+    /// Has the sender's thread do something between two rounds, the next time that it goes on.
+    fn errand(&self, act: impl FnOnce(&mut Sender, Instant) + Send + 'static) {
+        self.errands.add(act);
+        SimWaker(Arc::clone(&self.shared)).wake();
+    }
+
+    /// Has it done now, and everything else that happens without time passing.
+    fn with_sender<R: Send + 'static>(
+        &mut self,
+        act: impl FnOnce(&mut Sender, Instant) -> R + Send + 'static,
+    ) -> R {
+        let result = Arc::new(Mutex::new(None));
+        let place = Arc::clone(&result);
+        self.errand(move |sender, now| *place.lock() = Some(act(sender, now)));
+        self.settle();
+        let result = result.lock().take();
+        result.expect("the sender's thread goes round")
+    }
+
+    /// Wants newer metadata, as an error does that says that ours is old.
+    fn want(&mut self) {
+        self.errand(|sender, _| sender.client_mut().metadata_mut().want());
+    }
+
+    /// What is known of brokers when a wait ends in vain.
+    fn troubles(&self) -> Vec<BrokerTrouble> {
+        self.observer.troubles([])
     }
 
     /// Goes on until `done`, and fails if that takes longer than `most`. Returns how long it took.
@@ -163,141 +285,54 @@ impl World {
         }
     }
 
-    /// To the sender's next deadline, or to `end`.
+    /// To the next deadline of any thread, or to `end`.
     fn jump(&mut self, end: Instant) {
         let now = self.clock.now();
-        let next = self.sender.sleep_until(now).min(Deadline::at(end));
-        let step = next.remaining(now).unwrap_or_default();
+        let next = self.me.next_deadline().map_or(end, |next| end.min(Instant::from_nanos(next)));
         // A wait takes time, even one that is over at once.
-        self.time.advance(step.max(Duration::from_micros(1)));
+        self.time.advance(next.since(now).max(Duration::from_micros(1)));
     }
 
     /// Everything that happens without time passing.
     fn settle(&mut self) {
-        loop {
-            self.steps += 1;
-            assert!(self.steps < 1_000_000, "the sender goes round in circles");
-            self.sender.hear(self.clock.now());
-            self.sender.act(self.clock.now());
-            if !self.exchange() {
-                return;
-            }
-        }
-    }
-
-    /// Carries out what the client wants. False if that was nothing.
-    fn exchange(&mut self) -> bool {
-        let now = self.clock.now();
-        let mut busy = false;
-        while let Some(command) = self.sender.client_mut().next_command() {
-            busy = true;
-            match command {
-                Command::Resolve { ticket, host, port } => {
-                    let ports = self.mischief.detours.iter().chain([&port]);
-                    let addresses = ports.map(|port| SocketAddr::new(host.parse().unwrap(), *port)).collect();
-                    self.sender.client_mut().resolved(ticket, Ok(addresses), now);
-                }
-                Command::Connect { connection, address } => self.connect(connection, address, now),
-                Command::Close { connection } => {
-                    if let Some(link) = self.links.remove(&connection) {
-                        self.core.disconnect(link.number);
-                    }
-                }
-            }
-        }
-        while let Some(connection) = self.sender.client_mut().next_writable() {
-            busy = true;
-            self.carry(connection, now);
-        }
-        let connections: Vec<_> = self.links.keys().copied().collect();
-        for connection in connections {
-            busy |= self.answer(connection, now);
-        }
-        busy
-    }
-
-    fn connect(&mut self, connection: ConnectionId, address: SocketAddr, now: Instant) {
-        self.dials.push(now);
-        let broker = usize::from(address.port() - FIRST_PORT) % self.core.cluster.brokers.len();
-        if self.black_holes.contains(&broker) || self.mischief.dead_ports.contains(&address.port()) {
-            return;
-        }
-        if !self.core.cluster.brokers[broker].running {
-            let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
-            return self.sender.client_mut().disconnected(connection, refused, now);
-        }
-        let link = Link { number: self.core.connect(broker), broker, reader: FrameReader::new(1 << 30) };
-        self.links.insert(connection, link);
-        self.sender.client_mut().connected(connection, now);
-    }
-
-    fn carry(&mut self, connection: ConnectionId, now: Instant) {
-        if self.links.get(&connection).is_some_and(|link| self.mischief.does_not_read(link.broker)) {
-            return;
-        }
-        let mut bytes = Vec::new();
-        self.sender.client_mut().outgoing(connection, &mut |slice| {
-            bytes.extend_from_slice(slice);
-            true
-        });
-        self.sender.client_mut().written(connection, bytes.len(), now);
-        let Some(link) = self.links.get_mut(&connection) else { return };
-        let mut input = &bytes[..];
-        while let Some(frame) = link.reader.next(&mut input).unwrap() {
-            match self.mischief.rude_answer(link.broker, frame) {
-                None => {
-                    let request = core::parse(frame, Look::Records).unwrap();
-                    self.core.receive(link.number, &request, now);
-                    if self.mischief.rudeness_of(link.broker) == Some(Rudeness::Leaves) {
-                        self.core.receive_garbage(link.number);
-                    }
-                }
-                Some(None) => self.core.receive_garbage(link.number),
-                Some(Some(answer)) => {
-                    return self.sender.client_mut().received(connection, &answer, now);
-                }
-            }
-        }
-    }
-
-    fn answer(&mut self, connection: ConnectionId, now: Instant) -> bool {
-        let Some(link) = self.links.get(&connection) else { return false };
-        let outgoing = self.mischief.pass(connection, self.core.take_outgoing(link.number));
-        if let Some(bytes) = self.mischief.garble(&outgoing) {
-            self.sender.client_mut().received(connection, &bytes, now);
-            return true;
-        }
-        let busy = !outgoing.is_empty();
-        for outgoing in outgoing {
-            match outgoing {
-                Outgoing::Write(frame) => self.sender.client_mut().received(connection, &frame.to_vec(), now),
-                Outgoing::Close => {
-                    self.links.remove(&connection);
-                    self.sender.client_mut().disconnected(
-                        connection,
-                        io::ErrorKind::UnexpectedEof.into(),
-                        now,
-                    );
-                    break;
-                }
-            }
-        }
-        busy
+        self.lend(|world| world.me.settle());
     }
 
     fn stop(&mut self, broker: usize) {
-        self.core.cluster.brokers[broker].running = false;
+        Site::stop(self, broker);
+    }
+
+    /// What was asked while names were slow.
+    fn answer_look_ups(&mut self) {
         let now = self.clock.now();
-        let of_broker = |link: &Link| link.broker == broker;
-        let cut: Vec<_> = self.links.iter().filter(|(_, link)| of_broker(link)).map(|(id, _)| *id).collect();
-        for connection in cut {
-            self.links.remove(&connection);
-            self.sender.client_mut().disconnected(connection, io::ErrorKind::ConnectionReset.into(), now);
+        for (ticket, port) in std::mem::take(&mut self.mischief.look_ups) {
+            self.answers.push((now, ticket, vec![SocketAddr::from(([127, 0, 0, 1], port))]));
         }
+    }
+
+    /// As a `send` does that does not know the topic.
+    fn wait_for_topic(&mut self, topic: &str, within: Duration) {
+        self.inbox.topic(&Arc::from(topic), Deadline::after(self.clock.now(), within));
     }
 
     fn requests(&self, api: ApiKey) -> usize {
         self.core.requests.iter().filter(|request| request.api == api).count()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.me.give_up("the test failed");
+        }
+        let producer = self.producer.take();
+        self.lend(|world| {
+            drop(producer);
+            if !std::thread::panicking() {
+                world.me.await_others();
+            }
+        });
+        self.me.clone().leave();
     }
 }
 
@@ -325,5 +360,5 @@ fn knows(world: &World, topic: &str) -> bool {
 }
 
 fn want(world: &mut World) {
-    world.sender.client_mut().metadata_mut().want();
+    world.want();
 }

@@ -169,7 +169,8 @@ fn dropping_it_is_quick_whatever_its_connections_do() {
     let before = now();
     drop(cluster);
     let took = now().since(before);
-    assert!(took < Duration::from_millis(100), "{took:?}");
+    // Whoever waited for a connection to end by itself would wait for ever; a busy machine may take a while.
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::network::{Network, Ready, Stream};
 use super::resolver::Resolve;
 use crate::client::transport::{Command, ConnectionId, Endpoint};
-use crate::time::{Clock, Deadline};
+use crate::time::{Clock, Deadline, Instant};
 
 /// The sockets of one producer. Belongs to the sender's thread.
 pub(crate) struct Io<N: Network> {
@@ -19,7 +19,9 @@ pub(crate) struct Io<N: Network> {
     ready: Vec<Ready>,
     buffer: Vec<u8>,
     /// Reads of one connection before the others have theirs.
-    turn: usize,
+    reads_a_turn: usize,
+    /// What had arrived by then has been told.
+    heard: Instant,
 }
 
 struct Connection<S> {
@@ -38,7 +40,12 @@ impl<S> Connection<S> {
 }
 
 impl<N: Network> Io<N> {
-    pub(crate) fn new(network: N, resolver: Box<dyn Resolve + Send>, read_size: usize, turn: usize) -> Self {
+    pub(crate) fn new(
+        network: N,
+        resolver: Box<dyn Resolve + Send>,
+        read_size: usize,
+        reads_a_turn: usize,
+    ) -> Self {
         Self {
             network,
             resolver,
@@ -46,22 +53,46 @@ impl<N: Network> Io<N> {
             unread: BTreeSet::new(),
             ready: Vec::new(),
             buffer: vec![0; read_size],
-            turn,
+            reads_a_turn,
+            heard: Instant::ZERO,
         }
     }
 
     /// Waits until something happens or `deadline` comes, and tells `endpoint` of it: connections first, then bytes
     /// that came in, then room for those that go out.
+    ///
+    /// Returns up to when all has been heard: whatever had arrived by then was told. By that time is judged who is late,
+    /// so a wait that its deadline has ended looks once more.
     pub(crate) fn wait(
         &mut self,
         deadline: Deadline,
         clock: &Clock,
         endpoint: &mut impl Endpoint,
+    ) -> io::Result<Instant> {
+        let mut before = clock.now();
+        let may_wait = self.unread.is_empty() && !deadline.has_passed(before);
+        self.turn(if may_wait { deadline.remaining(before) } else { Some(Duration::ZERO) }, clock, endpoint)?;
+        if may_wait && deadline.has_passed(clock.now()) {
+            before = clock.now();
+            self.turn(Some(Duration::ZERO), clock, endpoint)?;
+        }
+        if self.unread.is_empty() {
+            self.heard = before;
+        }
+        Ok(self.heard)
+    }
+
+    /// One poll, and what it says.
+    fn turn(
+        &mut self,
+        timeout: Option<Duration>,
+        clock: &Clock,
+        endpoint: &mut impl Endpoint,
     ) -> io::Result<()> {
         let mut ready = std::mem::take(&mut self.ready);
+        let deadline = Deadline::after(clock.now(), timeout);
         loop {
-            let at_once = (!self.unread.is_empty()).then_some(Duration::ZERO);
-            match self.network.poll(&mut ready, at_once.or_else(|| deadline.remaining(clock.now()))) {
+            match self.network.poll(&mut ready, deadline.remaining(clock.now())) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other?,
             }
@@ -112,13 +143,15 @@ impl<N: Network> Io<N> {
                     endpoint.resolved(ticket, addresses, clock.now());
                 }
             }
-            Command::Connect { connection, address } => match self.network.connect(connection, address) {
-                Ok(stream) => {
-                    let fresh = Connection { stream, connected: false, writable: false, failed: None };
-                    self.connections.insert(connection, fresh);
+            Command::Connect { connection, address, host, port } => {
+                match self.network.connect(connection, address, &host, port) {
+                    Ok(stream) => {
+                        let fresh = Connection { stream, connected: false, writable: false, failed: None };
+                        self.connections.insert(connection, fresh);
+                    }
+                    Err(error) => endpoint.disconnected(connection, error, clock.now()),
                 }
-                Err(error) => endpoint.disconnected(connection, error, clock.now()),
-            },
+            }
             Command::Close { connection } => self.forget(connection),
         }
     }
@@ -148,7 +181,7 @@ impl<N: Network> Io<N> {
     /// Reads until would-block, the end, or the end of the turn. A short read is not the end of an edge: only
     /// would-block is.
     fn read_turn(&mut self, id: ConnectionId, clock: &Clock, endpoint: &mut impl Endpoint) {
-        for _ in 0..self.turn {
+        for _ in 0..self.reads_a_turn {
             let Some(connection) = self.connections.get_mut(&id) else { return };
             let end = match connection.stream.read(&mut self.buffer) {
                 Ok(0) => io::ErrorKind::UnexpectedEof.into(),

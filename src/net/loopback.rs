@@ -87,7 +87,8 @@ fn until(io: &mut Io<MioNetwork>, client: &mut Client, done: impl Fn(&Client) ->
 }
 
 fn dial(address: SocketAddr, out: Vec<u8>) -> Client {
-    let commands = [Command::Connect { connection: ID, address }].into();
+    let commands =
+        [Command::Connect { connection: ID, address, host: "localhost".into(), port: address.port() }].into();
     Client { commands, out, ..Client::default() }
 }
 
@@ -158,4 +159,34 @@ fn a_deadline_less_than_a_millisecond_away_is_one_wait() {
         waits += 1;
     }
     assert!(waits <= 2, "{waits} waits");
+}
+
+/// Who is late is judged by what a wait returns: no deadline may seem to have passed with bytes unread that came before.
+#[test]
+fn a_wait_has_heard_all_up_to_what_it_returns() {
+    let clock = Clock::System;
+    let (mut io, _waker) =
+        super::open(SocketSettings { read_size: 1024, reads_a_turn: 1, ..SocketSettings::of_tests() })
+            .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = dial(listener.local_addr().unwrap(), vec![1]);
+    until(&mut io, &mut client, |client| client.gone == 1);
+    let (mut peer, _) = listener.accept().unwrap();
+    // Nothing came: all is heard, beyond the deadline that has ended the wait.
+    let deadline = Deadline::after(clock.now(), Duration::from_millis(1));
+    let heard = io.wait(deadline, &clock, &mut client).unwrap();
+    assert!(deadline.has_passed(heard));
+    peer.write_all(&[9; 10 * 1024]).unwrap();
+    let sent = clock.now();
+    let mut waits = 0;
+    loop {
+        // As after a callback that took long: the deadline has passed, and the wait is none.
+        let heard = io.wait(Deadline::at(sent), &clock, &mut client).unwrap();
+        waits += 1;
+        if heard >= sent {
+            break;
+        }
+        assert!(waits < 1000);
+    }
+    assert_eq!(client.received.len(), 10 * 1024, "in {waits} waits");
 }

@@ -67,6 +67,8 @@ impl MioNetwork {
         if let Some(bytes) = self.settings.send_buffer_bytes {
             socket.set_send_buffer_size(bytes)?;
         }
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        socket.set_tcp_notsent_lowat(NOT_SENT)?;
         // Before the connection is made: its window is negotiated then.
         if let Some(bytes) = self.settings.receive_buffer_bytes {
             socket.set_recv_buffer_size(bytes)?;
@@ -84,7 +86,13 @@ impl MioNetwork {
 impl Network for MioNetwork {
     type Stream = TcpStream;
 
-    fn connect(&mut self, connection: ConnectionId, address: SocketAddr) -> io::Result<TcpStream> {
+    fn connect(
+        &mut self,
+        connection: ConnectionId,
+        address: SocketAddr,
+        _host: &str,
+        _port: u16,
+    ) -> io::Result<TcpStream> {
         let mut stream = TcpStream::from_std(self.socket(address)?.into());
         let token = Token(usize::try_from(connection.0).map_err(|_| io::ErrorKind::InvalidInput)?);
         self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
@@ -94,20 +102,29 @@ impl Network for MioNetwork {
     fn poll(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
         // mio rounds up to whole milliseconds, so a deadline 0.4 ms away is one wait and not a thousand; what is
         // longer than epoll can count is cut by us.
-        self.poll.poll(&mut self.events, timeout.map(|timeout| timeout.min(LONGEST)))?;
-        for event in &self.events {
-            if event.token() == ALARM {
-                self.alarm.clear();
-                continue;
+        let mut timeout = timeout.map(|timeout| timeout.min(LONGEST));
+        loop {
+            self.poll.poll(&mut self.events, timeout)?;
+            let mut count = 0;
+            for event in &self.events {
+                count += 1;
+                if event.token() == ALARM {
+                    self.alarm.clear();
+                    continue;
+                }
+                // Errors and hang-ups show when reading, after what had come before.
+                ready.push(Ready {
+                    connection: ConnectionId(event.token().0 as u64),
+                    readable: event.is_readable() || event.is_read_closed() || event.is_error(),
+                    writable: event.is_writable() || event.is_write_closed() || event.is_error(),
+                });
             }
-            // Errors and hang-ups show when reading, after what had come before.
-            ready.push(Ready {
-                connection: ConnectionId(event.token().0 as u64),
-                readable: event.is_readable() || event.is_read_closed() || event.is_error(),
-                writable: event.is_writable() || event.is_write_closed() || event.is_error(),
-            });
+            if count < EVENTS {
+                return Ok(());
+            }
+            // There may be more.
+            timeout = Some(Duration::ZERO);
         }
-        Ok(())
     }
 }
 
@@ -162,6 +179,12 @@ fn is_under_way(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 
+/// Bytes that the kernel takes before it can send them. It would take megabytes, and what it has taken is on its way for
+/// us: a request would be late by what stands before it. With 256 KiB a record of 1 KB costs a seventh more CPU, as the
+/// kernel takes a request in many pieces; with 1 MiB nothing.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NOT_SENT: u32 = 1 << 20;
+
 const ALARM: Token = Token(usize::MAX);
 const EVENTS: usize = 256;
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -200,7 +223,8 @@ mod tests {
     fn a_connection_stands_with_the_options_asked_for() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (mut network, _waker) = network();
-        let mut stream = network.connect(ConnectionId(1), listener.local_addr().unwrap()).unwrap();
+        let mut stream =
+            network.connect(ConnectionId(1), listener.local_addr().unwrap(), "localhost", 1).unwrap();
         until_connected(&mut network, &mut stream).unwrap();
         assert!(stream.nodelay().unwrap());
         let socket = socket2::SockRef::from(&stream);
@@ -212,7 +236,7 @@ mod tests {
     fn a_port_where_nobody_listens_refuses() {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (mut network, _waker) = network();
-        let refused = match network.connect(ConnectionId(1), address) {
+        let refused = match network.connect(ConnectionId(1), address, "localhost", 1) {
             Ok(mut stream) => until_connected(&mut network, &mut stream).unwrap_err(),
             Err(error) => error,
         };

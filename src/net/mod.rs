@@ -19,6 +19,10 @@ mod wakeup;
 pub(crate) use self::io::Io;
 pub(crate) use self::mio::{MioNetwork, SocketSettings};
 pub(crate) use self::network::Network;
+#[cfg(all(test, feature = "mock"))]
+pub(crate) use self::network::{Ready, Stream};
+#[cfg(all(test, feature = "mock"))]
+pub(crate) use self::resolver::{Addresses, Resolve};
 pub(crate) use self::wakeup::Waker;
 
 /// The network of this machine, and what ends a wait for it.

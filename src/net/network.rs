@@ -10,13 +10,20 @@ use crate::client::transport::ConnectionId;
 pub(crate) trait Network {
     type Stream: Stream;
 
-    /// Begins to connect. The outcome shows in [`Stream::finish_connect`] after the first readiness.
-    fn connect(&mut self, connection: ConnectionId, address: SocketAddr) -> io::Result<Self::Stream>;
+    /// Begins to connect to `address`, which `host` and `port` stand for: what a certificate has to name. The outcome shows
+    /// in [`Stream::finish_connect`] after the first readiness.
+    fn connect(
+        &mut self,
+        connection: ConnectionId,
+        address: SocketAddr,
+        host: &str,
+        port: u16,
+    ) -> io::Result<Self::Stream>;
 
     /// Waits until a stream is ready, somebody wakes, or `timeout` is over (`None`: for ever), and appends to `ready`.
     ///
     /// Readiness is edge-triggered: told once for each change, and again only after the stream has said would-block.
-    /// It may be told for no reason. What the clock can't do in full is rounded up: a wait that ends before its
+    /// All that is ready at the begin is told. It may be told for no reason. What the clock can't do in full is rounded up: a wait that ends before its
     /// deadline is repeated, and would be repeated a thousand times.
     fn poll(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()>;
 }
@@ -33,7 +40,7 @@ pub(crate) struct Ready {
 /// once can be offered in another shape the next time, or that a short read means that there is no more.
 pub(crate) trait Stream {
     /// True once the connection stands; false while it is still on the way: asked again after each readiness, of
-    /// whichever kind. A handshake is part of it.
+    /// whichever kind. A handshake is part of it. An error may be [`Fatal`](crate::client::transport::Fatal).
     fn finish_connect(&mut self) -> io::Result<bool>;
 
     /// 0 is the peer's end. It is asked until would-block, so what a session has decrypted does not stay behind.

@@ -85,7 +85,7 @@ fn byte(id: ConnectionId, at: usize) -> u8 {
 impl Network for SimNetwork {
     type Stream = SimStream;
 
-    fn connect(&mut self, id: ConnectionId, _: SocketAddr) -> io::Result<SimStream> {
+    fn connect(&mut self, id: ConnectionId, _: SocketAddr, _: &str, _: u16) -> io::Result<SimStream> {
         let mut world = self.0.borrow_mut();
         let random = &mut world.random;
         if random.u8(..20) == 0 {
@@ -415,14 +415,15 @@ fn run(seed: u64) {
         let line =
             Line { connected: false, ended: 0, closed: false, pieces, gone: 0, queued: 0, received: 0 };
         client.lines.insert(id, line);
-        client.commands.push_back(Command::Connect { connection: id, address: ([127, 0, 0, 1], 1).into() });
+        let (address, host) = (([127, 0, 0, 1], 1).into(), "localhost".into());
+        client.commands.push_back(Command::Connect { connection: id, address, host, port: 1 });
     }
     let clock = Clock::System;
     loop {
         io.flush(&clock, &mut client).unwrap();
         let deadline = if random.bool() { Deadline::NEVER } else { Deadline::at(Instant::ZERO) };
         match io.wait(deadline, &clock, &mut client) {
-            Ok(()) => {}
+            Ok(_) => {}
             // Nothing will happen by itself any more: so everything must have.
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 let queue: Vec<_> = client.lines.keys().copied().collect();

@@ -1,13 +1,14 @@
 //! `RecordAccumulator`: the batches of every partition, filled by user threads and emptied by the sender.
 //!
-//! It comes as two halves. [`RecordAccumulator`] appends; [`Drain`] looks, pops and puts back, and there is one of it,
-//! in the sender's thread.
+//! It comes as two halves. [`RecordAccumulator`] appends; [`Drain`] looks and takes away, and there is one of it, in the
+//! sender's thread.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::SharedMetadata;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Limit};
+use crate::lifecycle::{Closing, Lifecycle};
+use crate::observation::Observer;
 use crate::producer::batch::{Birth, Growth, OpenBatch};
 use crate::producer::buffer::{PooledBuffer, ReserveError, SimpleBufferPool};
 use crate::producer::callback;
@@ -15,14 +16,14 @@ use crate::producer::completion::Completion;
 use crate::producer::drain::Drain;
 use crate::producer::future::FutureRecordMetadata;
 use crate::producer::inbox::Inbox;
-use crate::producer::queue::{Attention, Batch, PartitionQueue, QueueState};
+use crate::producer::queue::{Batch, PartitionQueue, QueueState};
 use crate::producer::result::ResultSlot;
 use crate::producer::sealing::Sealing;
 use crate::producer::shared::{AccumulatorSettings, Shared};
 use crate::producer::topics::TopicTable;
 use crate::producer::unfinished::{Cut, Pending};
 use crate::record::{Compression, RecordParts, RecordSize};
-use crate::time::{Clock, Deadline, Instant};
+use crate::time::{Deadline, Instant};
 
 /// The user threads' half.
 #[derive(Clone)]
@@ -32,14 +33,14 @@ pub(crate) struct RecordAccumulator {
 
 /// The two halves.
 pub(crate) fn record_accumulator(
+    lifecycle: Arc<Lifecycle>,
     settings: AccumulatorSettings,
     pool: Arc<SimpleBufferPool>,
     inbox: Arc<Inbox<Arc<PartitionQueue>>>,
-    metadata: Arc<SharedMetadata>,
-    clock: Clock,
+    observer: Arc<Observer>,
 ) -> (RecordAccumulator, Drain) {
     let unfinished = Arc::default();
-    let shared = Arc::new(Shared { settings, pool, unfinished, inbox, metadata, clock });
+    let shared = Arc::new(Shared { lifecycle, settings, pool, unfinished, inbox, observer });
     (RecordAccumulator { shared: Arc::clone(&shared) }, Drain { shared })
 }
 
@@ -81,7 +82,7 @@ impl RecordAccumulator {
                 }
                 return Ok(future);
             }
-            Err(Refused::Closed) => return Err(Error::new(ErrorKind::Closed)),
+            Err(Refused::Closed) => return Err(self.shared.lifecycle.refusal()),
             Err(Refused::NeedsBuffer(needed)) => needed,
         };
         drop(state);
@@ -100,15 +101,16 @@ impl RecordAccumulator {
         let shared = &*self.shared;
         let buffer = shared.reserve(queue, needed, wait)?;
         // Both clocks anew: waiting for memory may have taken a while, and a batch that was born old would end at once.
-        let (now, wall) = (shared.clock.now(), shared.clock.wall_millis());
+        let (now, wall) = (shared.observer.clock().now(), shared.observer.clock().wall_millis());
         let mut full = None;
         let mut state = queue.state.lock();
         // While there was no lock another thread may have made room: then this buffer is for nothing.
         let (result, unused) = match shared.append_fast(&mut state, parts, size, timestamp, wall) {
             Ok(appended) => (Ok(appended), Some(buffer)),
-            Err(Refused::Closed) => (Err(Error::new(ErrorKind::Closed)), Some(buffer)),
+            Err(Refused::Closed) => (Err(shared.lifecycle.refusal()), Some(buffer)),
             Err(Refused::NeedsBuffer(_)) => {
                 let growth = shared.growth(state.limit, wall);
+                let is_first = state.batches.is_empty();
                 match state.batches.back_mut() {
                     Some(Batch::Open(batch))
                         if !shared.is_one_record_a_batch() && batch.accepts(size.at_most(), &growth) =>
@@ -126,7 +128,7 @@ impl RecordAccumulator {
                     _ => None,
                 };
                 let appended = appended.ok_or_else(|| bug("a fresh buffer had no room for its record"));
-                (appended.map(|future| (future, shared.attract(&mut state))), None)
+                (appended.map(|future| (future, shared.tell(&mut state, is_first))), None)
             }
         };
         drop(state);
@@ -155,30 +157,31 @@ impl RecordAccumulator {
         if !self.shared.unfinished.is_empty() {
             self.shared.inbox.hurry();
         }
-        let pending = match self.shared.unfinished.wait(&cut, &self.shared.clock, deadline) {
+        let pending = match self.shared.unfinished.wait(&cut, self.shared.observer.clock(), deadline) {
             true => Pending::default(),
             false => self.pending(&cut, topics),
         };
-        self.report(&cut, timeout, pending)
+        self.report(&cut, timeout.map(|value| (Limit::Call, value)), pending)
     }
 
     /// What has failed since the last flush and nobody has looked at, and what had no result when the time of `close`
     /// was over: without waiting.
-    pub(crate) fn close(&self, timeout: Option<Duration>, topics: &TopicTable) -> Result<(), Error> {
+    pub(crate) fn close(&self, closing: Option<Closing>, topics: &TopicTable) -> Result<(), Error> {
         let cut = self.shared.unfinished.cut();
         let pending = self.shared.unfinished.given_up().unwrap_or_else(|| self.pending(&cut, topics));
-        self.report(&cut, timeout, pending)
+        let limit = closing.and_then(|closing| Some((closing.limit, closing.value?)));
+        self.report(&cut, limit, pending)
     }
 
     fn pending(&self, cut: &Cut, topics: &TopicTable) -> Pending {
         // Not of all that are known: a program may ask again and again without any time to wait.
         let places = self.shared.unfinished.places(cut);
         topics.queues_of(&places).iter().for_each(|queue| queue.note_records());
-        self.shared.unfinished.pending(cut, &self.shared.metadata)
+        self.shared.unfinished.pending(cut, &self.shared.observer)
     }
 
-    fn report(&self, cut: &Cut, timeout: Option<Duration>, pending: Pending) -> Result<(), Error> {
-        let reported = self.shared.unfinished.report(cut, timeout, pending);
+    fn report(&self, cut: &Cut, limit: Option<(Limit, Duration)>, pending: Pending) -> Result<(), Error> {
+        let reported = self.shared.unfinished.report(cut, limit, pending);
         reported.map_err(|report| Error::new(ErrorKind::Undelivered { report }))
     }
 }
@@ -194,7 +197,8 @@ impl Shared {
         timestamp: i64,
         wall: i64,
     ) -> Result<(FutureRecordMetadata, bool), Refused> {
-        if state.closed {
+        // Under the queue's lock; see `lifecycle.rs` for why that is enough.
+        if !self.lifecycle.is_open() {
             return Err(Refused::Closed);
         }
         let (most, limit) = (size.at_most(), state.limit);
@@ -203,14 +207,7 @@ impl Shared {
                 if !self.is_one_record_a_batch() && batch.accepts(most, &self.growth(limit, wall)) =>
             {
                 match batch.try_append(size, timestamp, parts) {
-                    Some(future) => {
-                        let tell = state.attention == Attention::Lingering
-                            && batch.len() >= self.settings.batch_size;
-                        if tell {
-                            state.attention = Attention::Attended;
-                        }
-                        Ok((future, tell))
-                    }
+                    Some(future) => Ok((future, self.tell(state, false))),
                     None => Err(Refused::NeedsBuffer(batch.next_buffer(self.pool.buffer_size()).max(most))),
                 }
             }
@@ -218,19 +215,9 @@ impl Shared {
         }
     }
 
-    /// After a batch was opened or grew: must the sender be told?
-    fn attract(&self, state: &mut QueueState) -> bool {
-        let full = state.batches.len() > 1
-            || matches!(state.batches.front(), Some(Batch::Open(batch)) if batch.len() >= self.settings.batch_size);
-        let tell = match state.attention {
-            Attention::Idle => true,
-            Attention::Lingering => full,
-            Attention::Attended => false,
-        };
-        if tell {
-            state.attention = Attention::Attended;
-        }
-        tell
+    #[inline]
+    fn tell(&self, state: &mut QueueState, is_first: bool) -> bool {
+        state.tell(is_first, self.settings.batch_size, self.unfinished.epoch())
     }
 
     fn growth(&self, limit: usize, wall: i64) -> Growth {
@@ -267,8 +254,7 @@ impl Shared {
     }
 
     fn open_batch(&self, queue: &PartitionQueue, first: PooledBuffer, now: Instant, wall: i64) -> OpenBatch {
-        let (slot, completer) =
-            ResultSlot::new(Arc::clone(&queue.place), self.clock.clone(), Arc::clone(&self.metadata));
+        let (slot, completer) = ResultSlot::new(Arc::clone(&queue.place), Arc::clone(&self.observer));
         let (completion, flush_epoch) =
             Completion::new(completer, Arc::clone(&slot), Arc::clone(&self.unfinished));
         OpenBatch::new(Birth { now, wall, flush_epoch, slot, completion }, first)
@@ -292,10 +278,10 @@ impl Shared {
                     return Err(Error::new(ErrorKind::WouldBlock { what }));
                 }
                 Wait::Until(deadline) => deadline,
-                Wait::MaxBlock => Deadline::after(self.clock.now(), max_block),
+                Wait::MaxBlock => Deadline::after(self.observer.clock().now(), max_block),
             };
-            let start = self.clock.now();
-            match self.pool.reserve(holder, size, &self.clock, deadline, || self.inbox.hurry()) {
+            let start = self.observer.clock().now();
+            match self.pool.reserve(holder, size, self.observer.clock(), deadline, || self.inbox.hurry()) {
                 Ok(buffer) => return Ok(buffer),
                 Err(ReserveError::Closed) => {}
                 Err(_) => {
@@ -304,14 +290,14 @@ impl Shared {
                         requested: size,
                         used: self.pool.used(),
                         total: self.pool.total(),
-                        waited: self.clock.now().since(start),
+                        waited: self.observer.clock().now().since(start),
                         max_block,
-                        brokers: self.unfinished.troubles(&self.metadata),
+                        brokers: self.unfinished.troubles(&self.observer),
                     }));
                 }
             }
         }
-        Err(Error::new(ErrorKind::Closed))
+        Err(self.lifecycle.refusal())
     }
 }
 
@@ -330,6 +316,7 @@ mod tests {
     use crate::producer::batch::Encoding;
     use crate::producer::result::BatchResult;
     use crate::sync::Wake;
+    use crate::time::Clock;
 
     struct Nobody;
 
@@ -353,10 +340,12 @@ mod tests {
             max_block: Duration::ZERO,
         };
         let inbox = Arc::new(Inbox::new(Box::new(Nobody)));
-        let pool = SimpleBufferPool::new(100_000, 1000);
+        let lifecycle = Arc::<Lifecycle>::default();
+        let pool = SimpleBufferPool::new(100_000, 1000, Arc::clone(&lifecycle));
+        let observer = Observer::new(Clock::System);
         let (accumulator, drain) =
-            record_accumulator(settings, pool, inbox, SharedMetadata::new(), Clock::System);
-        let topics = TopicTable::new();
+            record_accumulator(Arc::clone(&lifecycle), settings, pool, inbox, observer);
+        let topics = TopicTable::new(lifecycle);
         let mut snapshot = ClusterMetadata::default();
         snapshot.topics.entry(Arc::from("t")).or_default().partitions = vec![PartitionMetadata::default(); 2];
         let handle = topics.handle("t", &snapshot).unwrap();
@@ -433,10 +422,10 @@ mod tests {
             },
             _ => unreachable!(),
         };
-        assert!(drain.look(&queue).is_none());
+        assert!(drain.look(&queue, |_| false).is_none());
         drop(Sealing::new(&queue, &accumulator.shared, full, false));
         assert_eq!(drain.notices().partitions.len(), 1);
-        assert!(drain.look(&queue).is_some());
+        assert!(drain.look(&queue, |_| false).is_some());
     }
 
     #[cfg(feature = "gzip")]
@@ -445,8 +434,22 @@ mod tests {
         let (accumulator, drain, _topics, [queue, other]) = halves_with(Compression::Gzip);
         let _futures = [(); 50].map(|()| (send(&accumulator, &queue), send(&accumulator, &other)));
         let (sent, given_up) =
-            (drain.pop_if(&queue, |_| true).unwrap(), drain.give_up_front(&other).unwrap());
+            (drain.pop_if(&queue, |_| true).unwrap(), drain.give_up_front(&other, |_| true).unwrap());
         assert!(sent.len() < given_up.len(), "{} and {}", sent.len(), given_up.len());
+    }
+
+    #[cfg(feature = "gzip")]
+    #[test]
+    fn who_fills_a_batch_compresses_it_but_not_in_a_callback() {
+        for in_callback in [false, true] {
+            let (accumulator, _drain, _topics, [queue, _]) = halves_with(Compression::Gzip);
+            let inside = in_callback.then(callback::enter);
+            let _futures = [(); 200].map(|()| send(&accumulator, &queue));
+            drop(inside);
+            let state = queue.state.lock();
+            assert!(state.batches.len() > 1);
+            assert_eq!(matches!(state.batches[0], Batch::Open(_)), in_callback);
+        }
     }
 
     fn over() -> Deadline {

@@ -15,7 +15,7 @@
 
 use std::sync::Arc;
 
-use crate::error::Error;
+use crate::error::{BrokerTrouble, Error};
 use crate::producer::buffer::{self, PooledBuffer};
 use crate::producer::completion::Completion;
 use crate::producer::future::{FutureRecordMetadata, Sizes};
@@ -23,7 +23,7 @@ use crate::producer::result::{BatchResult, ResultSlot};
 use crate::protocol::{Chunks, Segments};
 use crate::record::{
     self, Attributes, BATCH_HEADER_LEN, BatchHead, Codec, Compression, Part, RecordParts, RecordSize,
-    checksum, decompress, encode_record, with_compressor,
+    Sequence, checksum, decompress, encode_record, with_compressor,
 };
 use crate::time::Instant;
 
@@ -161,10 +161,8 @@ impl OpenBatch {
                 records: self.records,
                 base_timestamp: self.base_timestamp,
                 max_timestamp: self.max_timestamp,
-                producer_id: -1,
-                producer_epoch: -1,
-                base_sequence: -1,
             },
+            ordinal: Ordinal { ticket: self.completion.ticket, first_record: 0 },
             created: self.created,
             attempts: 0,
             maybe_written: false,
@@ -211,8 +209,17 @@ pub(crate) struct Growth {
     pub(crate) flush_epoch: u64,
 }
 
+/// Where a batch stands among those of its partition: by its own number, or, as a part of one that was cut up, by that of
+/// the whole and then by its first record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ordinal {
+    ticket: u64,
+    first_record: u32,
+}
+
 /// A batch as it is sent, any number of times.
 pub(crate) struct SealedBatch {
+    ordinal: Ordinal,
     payload: Arc<Payload>,
     crc: u32,
     head: BatchHead,
@@ -225,10 +232,14 @@ pub(crate) struct SealedBatch {
 }
 
 impl SealedBatch {
-    /// The header for this attempt and the shared records behind it.
-    pub(crate) fn segments(&self) -> Segments {
+    pub(crate) fn ordinal(&self) -> Ordinal {
+        self.ordinal
+    }
+
+    /// The header for one attempt and the shared records behind it.
+    pub(crate) fn segments(&self, sequence: Option<Sequence>) -> Segments {
         let mut segments = Segments::default();
-        segments.push_bytes(&self.head.encode(self.payload.len, self.crc));
+        segments.push_bytes(&self.head.encode(self.payload.len, self.crc, sequence));
         segments.push_shared(Arc::clone(&self.payload) as Arc<dyn Chunks>);
         segments
     }
@@ -245,10 +256,11 @@ impl SealedBatch {
         self.attempts
     }
 
-    pub(crate) fn begin_attempt(&mut self) {
+    /// It goes out, to `broker`, of which whoever waits in vain is told until the attempt is over.
+    pub(crate) fn begin_attempt(&mut self, broker: &Arc<BrokerTrouble>) {
         self.attempts += 1;
         if let Some(completion) = &self.completion {
-            completion.slot.note_attempt();
+            completion.slot.note_attempt(Arc::clone(broker));
         }
     }
 
@@ -275,7 +287,7 @@ impl SealedBatch {
     /// Of compressed records the limit is a guess by how well they were compressed together: parts may be cut again.
     pub(crate) fn split(self, limit: usize, encoding: &Encoding) -> Vec<Self> {
         let Some(parts) = self.parts(limit) else { return vec![self] };
-        let Self { payload, head, created, maybe_written, last_error, completion, .. } = self;
+        let Self { ordinal, payload, created, maybe_written, last_error, completion, .. } = self;
         let Some(completion) = completion else { return Vec::new() };
         let sizes: Vec<u32> = parts.iter().map(|part| part.records).collect();
         let (heads, bytes): (Vec<_>, Vec<_>) = parts
@@ -284,7 +296,7 @@ impl SealedBatch {
                 let Part { bytes, records, base_timestamp, max_timestamp } = part;
                 let compressed = compress(std::iter::once(&bytes[..]), bytes.len(), encoding);
                 let attributes = if compressed.is_some() { encoding.compression.attributes() } else { 0 };
-                let head = BatchHead { attributes, records, base_timestamp, max_timestamp, ..head };
+                let head = BatchHead { attributes, records, base_timestamp, max_timestamp };
                 (head, compressed.unwrap_or(bytes))
             })
             .unzip();
@@ -293,11 +305,15 @@ impl SealedBatch {
             // A request that is being given up still holds it.
             Err(payload) => buffer::beside(&payload.buffers, bytes),
         };
+        let mut first_record = ordinal.first_record;
         let part = |((head, buffer), completion): ((BatchHead, PooledBuffer), Completion)| {
             let payload = Payload { len: buffer.bytes().len(), buffers: vec![buffer] };
             let crc = checksum(&payload);
             let (last_error, completion) = (last_error.clone(), Some(completion));
+            let ordinal = Ordinal { first_record, ..ordinal };
+            first_record += head.records;
             Self {
+                ordinal,
                 payload: Arc::new(payload),
                 crc,
                 head,

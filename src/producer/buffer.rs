@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::lifecycle::Lifecycle;
 use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use crate::time::{Clock, Deadline};
 
@@ -20,6 +21,7 @@ use crate::time::{Clock, Deadline};
 pub(crate) struct SimpleBufferPool {
     total: usize,
     buffer_size: usize,
+    lifecycle: Arc<Lifecycle>,
     /// Somebody waits, or would have if that were allowed, and nothing has come back since. The sender asks for each
     /// partition it looks at, so it is apart from the lock.
     wanted: AtomicBool,
@@ -43,7 +45,6 @@ struct State {
     /// Reserved for a waiter that has been told but not looked yet.
     granted: Vec<(u64, Option<Vec<u8>>)>,
     next_ticket: u64,
-    closed: bool,
 }
 
 #[derive(Debug)]
@@ -66,7 +67,7 @@ pub(crate) enum ReserveError {
 
 impl SimpleBufferPool {
     /// A pool of `total` bytes that keeps buffers of `buffer_size` for the next one who asks.
-    pub(crate) fn new(total: usize, buffer_size: usize) -> Arc<Self> {
+    pub(crate) fn new(total: usize, buffer_size: usize, lifecycle: Arc<Lifecycle>) -> Arc<Self> {
         let state = State {
             untouched: total,
             held: Vec::new(),
@@ -75,9 +76,14 @@ impl SimpleBufferPool {
             waiting: VecDeque::new(),
             granted: Vec::new(),
             next_ticket: 0,
-            closed: false,
         };
-        Arc::new(Self { total, buffer_size, wanted: AtomicBool::new(false), state: Mutex::new(state) })
+        Arc::new(Self {
+            total,
+            buffer_size,
+            lifecycle,
+            wanted: AtomicBool::new(false),
+            state: Mutex::new(state),
+        })
     }
 
     pub(crate) fn total(&self) -> usize {
@@ -100,7 +106,7 @@ impl SimpleBufferPool {
         size: usize,
     ) -> Result<PooledBuffer, ReserveError> {
         let mut state = self.state.lock();
-        if state.closed {
+        if !self.lifecycle.is_open() {
             return Err(ReserveError::Closed);
         }
         let reused = self.take_at_once(&mut state, holder, size).ok_or(ReserveError::Exhausted)?;
@@ -128,7 +134,7 @@ impl SimpleBufferPool {
     ) -> Result<PooledBuffer, ReserveError> {
         debug_assert!(size <= self.total, "refused before: it would wait for ever");
         let mut state = self.state.lock();
-        if state.closed {
+        if !self.lifecycle.is_open() {
             return Err(ReserveError::Closed);
         }
         if let Some(reused) = self.take_at_once(&mut state, holder, size) {
@@ -148,7 +154,7 @@ impl SimpleBufferPool {
                 drop(state);
                 return Ok(self.buffer(holder, size, reused));
             }
-            let failure = if state.closed {
+            let failure = if !self.lifecycle.is_open() {
                 Some(ReserveError::Closed)
             } else if deadline.has_passed(clock.now()) {
                 Some(ReserveError::TimedOut)
@@ -165,10 +171,10 @@ impl SimpleBufferPool {
         }
     }
 
-    /// Fails everybody who waits, and whoever comes.
-    pub(crate) fn close(&self) {
+    /// The producer is closed: fails everybody who waits, and lets go of what is kept for reuse. Who has looked before
+    /// it was, and stands in line, is told under the lock that it looked under.
+    pub(crate) fn wake(&self) {
         let mut state = self.state.lock();
-        state.closed = true;
         state.untouched += state.free.len() * self.buffer_size;
         state.free = Vec::new();
         for waiter in &state.waiting {
@@ -182,14 +188,6 @@ impl SimpleBufferPool {
         self.total - state.left(self.buffer_size)
     }
 
-    /// Lets every waiter look at the time again, for models in which time does not pass by itself.
-    #[cfg(any(loom, shuttle))]
-    pub(crate) fn nudge(&self) {
-        for waiter in &self.state.lock().waiting {
-            waiter.turn.notify_one();
-        }
-    }
-
     fn buffer(self: &Arc<Self>, holder: Holder, size: usize, reused: Option<Vec<u8>>) -> PooledBuffer {
         let bytes = reused.unwrap_or_else(|| Vec::with_capacity(size));
         PooledBuffer { bytes, charged: size, holder, pool: Arc::clone(self) }
@@ -201,7 +199,7 @@ impl SimpleBufferPool {
             *held -= charged;
         }
         // What came by another way than from here may have less capacity than it was charged for.
-        if charged == self.buffer_size && bytes.capacity() >= charged && !state.closed {
+        if charged == self.buffer_size && bytes.capacity() >= charged && self.lifecycle.is_open() {
             bytes.clear();
             state.free.push(bytes);
         } else {
@@ -375,6 +373,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::error::Limit;
+    use crate::lifecycle::Closing;
+    use crate::time::Instant;
+
+    fn pool_of(total: usize, buffer_size: usize) -> Arc<SimpleBufferPool> {
+        SimpleBufferPool::new(total, buffer_size, Arc::default())
+    }
 
     fn now_and_never() -> (Clock, Deadline) {
         (Clock::System, Deadline::after(Clock::System.now(), Duration::ZERO))
@@ -382,7 +387,7 @@ mod tests {
 
     #[test]
     fn what_is_dropped_comes_back() {
-        let pool = SimpleBufferPool::new(100, 40);
+        let pool = pool_of(100, 40);
         let first = pool.try_reserve(0, 40).unwrap();
         let second = pool.try_reserve(0, 60).unwrap();
         assert_eq!(pool.used(), 100);
@@ -395,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_large_request_eats_the_buffers_kept_for_reuse() {
-        let pool = SimpleBufferPool::new(100, 40);
+        let pool = pool_of(100, 40);
         drop((pool.try_reserve(0, 40).unwrap(), pool.try_reserve(0, 40).unwrap()));
         assert_eq!(pool.try_reserve(0, 100).unwrap().room(), 100);
         assert_eq!(pool.used(), 0);
@@ -403,7 +408,7 @@ mod tests {
 
     #[test]
     fn a_buffer_that_came_back_is_empty_and_not_allocated_again() {
-        let pool = SimpleBufferPool::new(100, 40);
+        let pool = pool_of(100, 40);
         let mut first = pool.try_reserve(0, 40).unwrap();
         first.bytes_mut().extend_from_slice(b"abc");
         let place = first.bytes().as_ptr();
@@ -414,7 +419,7 @@ mod tests {
 
     #[test]
     fn a_deadline_that_has_passed_does_not_wait_and_leaves_nobody_in_line() {
-        let pool = SimpleBufferPool::new(10, 10);
+        let pool = pool_of(10, 10);
         let held = pool.try_reserve(0, 10).unwrap();
         let (clock, deadline) = now_and_never();
         assert_eq!(pool.reserve(0, 10, &clock, deadline, || ()).unwrap_err(), ReserveError::TimedOut);
@@ -425,7 +430,7 @@ mod tests {
 
     #[test]
     fn closing_fails_who_waits_and_who_comes() {
-        let pool = SimpleBufferPool::new(10, 10);
+        let pool = pool_of(10, 10);
         let held = pool.try_reserve(0, 10).unwrap();
         std::thread::scope(|scope| {
             let waiter =
@@ -433,7 +438,8 @@ mod tests {
             while !pool.is_wanted() {
                 std::thread::yield_now();
             }
-            pool.close();
+            pool.lifecycle.close(Closing::after(Instant::ZERO, Limit::Close, None));
+            pool.wake();
             assert_eq!(waiter.join().unwrap(), ReserveError::Closed);
         });
         assert_eq!(pool.try_reserve(0, 1).unwrap_err(), ReserveError::Closed);
@@ -444,7 +450,7 @@ mod tests {
     /// B27: a waiter at the head that gives up blocks nobody, and newcomers do not overtake.
     #[test]
     fn memory_goes_to_the_longest_waiter_and_round_one_that_gave_up() {
-        let pool = SimpleBufferPool::new(10, 10);
+        let pool = pool_of(10, 10);
         let held = pool.try_reserve(0, 6).unwrap();
         let order = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
@@ -470,7 +476,7 @@ mod tests {
 
     #[test]
     fn a_reservation_goes_over_to_what_takes_its_place() {
-        let pool = SimpleBufferPool::new(100, 40);
+        let pool = pool_of(100, 40);
         let buffers = vec![pool.try_reserve(0, 40).unwrap(), pool.try_reserve(0, 40).unwrap()];
         let parts = replace(buffers, vec![vec![0; 10], vec![0; 25], vec![0; 41]]);
         assert_eq!(pool.used(), 80);
@@ -484,7 +490,7 @@ mod tests {
     /// What comes back goes past those that have their share already, and they leave a reserve.
     #[test]
     fn a_holder_that_has_its_share_waits_behind_those_that_have_not() {
-        let pool = SimpleBufferPool::new(80, 10);
+        let pool = pool_of(80, 10);
         let stuck: Vec<_> = (0..7).map(|_| pool.try_reserve(0, 10).unwrap()).collect();
         let moving = pool.try_reserve(1, 10).unwrap();
         let order = Mutex::new(Vec::new());
@@ -516,7 +522,7 @@ mod tests {
 
     #[test]
     fn who_has_always_been_alone_may_have_all_of_it() {
-        let pool = SimpleBufferPool::new(80, 10);
+        let pool = pool_of(80, 10);
         let all: Vec<_> = (0..8).map(|_| pool.try_reserve(5, 10).unwrap()).collect();
         assert_eq!(pool.used(), 80);
         drop(all);
@@ -526,7 +532,7 @@ mod tests {
     /// all times, and what comes back gets everyone on in the end, whoever has how much.
     #[test]
     fn nobody_waits_for_ever_if_memory_comes_back_only_while_it_is_wanted() {
-        let pool = SimpleBufferPool::new(1000, 100);
+        let pool = pool_of(1000, 100);
         let handed_out = Mutex::new(Vec::new());
         let reserve = &|seed: u64| {
             let mut random = fastrand::Rng::with_seed(seed);
@@ -575,7 +581,7 @@ mod tests {
 
     #[test]
     fn many_threads_with_sizes_of_all_kinds_leave_the_pool_whole() {
-        let pool = SimpleBufferPool::new(1000, 100);
+        let pool = pool_of(1000, 100);
         std::thread::scope(|scope| {
             for seed in 0..4 {
                 let pool = &pool;

@@ -1,12 +1,16 @@
 //! "Inside a callback": whoever waits there waits for the thread it stands on.
+//!
+//! A callback is not all of a user's that runs on a sender thread: a logger may send what it is told, and what a callback
+//! has captured has destructors. So the whole thread counts as inside.
 
 use std::cell::Cell;
 
 thread_local! {
+    /// Without a destructor, so it is there at a thread's very end.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Whether this thread runs a callback of any producer's.
+/// Whether this thread runs a callback of any producer's, or is one's sender thread.
 pub(crate) fn is_inside() -> bool {
     DEPTH.get() > 0
 }

@@ -71,14 +71,14 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::client::SharedMetadata;
+    use crate::observation::Observer;
     use crate::producer::result::TopicPartition;
     use crate::time::Clock;
 
     #[test]
     fn a_batch_that_is_lost_is_noted_before_its_callbacks_run() {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
-        let (slot, completer) = ResultSlot::new(place, Clock::System, SharedMetadata::new());
+        let (slot, completer) = ResultSlot::new(place, Observer::new(Clock::System));
         let unfinished = Arc::new(Unfinished::default());
         let (completion, _) = Completion::new(completer, Arc::clone(&slot), Arc::clone(&unfinished));
         let (tell, told) = mpsc::channel();

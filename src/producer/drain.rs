@@ -1,25 +1,24 @@
-//! The sender's half of the accumulator: it looks, pops and puts back, and appends nothing.
+//! The sender's half of the accumulator: it looks and takes away, and appends nothing.
 
 use std::sync::Arc;
 
+use crate::error::BrokerTrouble;
+use crate::lifecycle::Closing;
 use crate::producer::batch::{Encoding, OpenBatch, SealedBatch};
 use crate::producer::inbox::{Inbox, Notices};
-use crate::producer::queue::{Attention, Batch, PartitionQueue, QueueState, SMALLEST_BUFFER};
+use crate::producer::queue::{Batch, Front, PartitionQueue, QueueState, SMALLEST_BUFFER};
 use crate::producer::shared::Shared;
-use crate::time::Instant;
+
+#[cfg(test)]
+thread_local! {
+    /// Plants a lost wake-up for a test that must find it: the sender looks at a batch and takes it under two locks, and
+    /// believes that it knows of one that has been taken away in between, to be compressed.
+    pub(crate) static LOOKS_AND_TAKES_APART: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
 
 /// The sender's half of the accumulator: there is one, and it can't be cloned.
 pub(crate) struct Drain {
     pub(super) shared: Arc<Shared>,
-}
-
-/// The batch at the front of a queue.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Front {
-    pub(crate) created: Instant,
-    pub(crate) bytes: usize,
-    /// It need not wait for company: full, cut off by a flush, sealed before, or not the only one.
-    pub(crate) full: bool,
 }
 
 impl Drain {
@@ -28,45 +27,26 @@ impl Drain {
         self.shared.inbox.take()
     }
 
-    /// The front of `queue`. From here on its user threads tell nothing, but if it is empty: then, of a new record.
-    pub(crate) fn look(&self, queue: &PartitionQueue) -> Option<Front> {
-        self.look_at(&mut queue.state.lock())
-    }
-
-    fn look_at(&self, state: &mut QueueState) -> Option<Front> {
-        let several = state.batches.len() > 1;
-        let front = match state.batches.front() {
-            // One that is being sealed is told of when it is done.
-            None | Some(Batch::Sealing(_)) => None,
-            Some(Batch::Sealed(batch)) => {
-                Some(Front { created: batch.created(), bytes: batch.len(), full: true })
-            }
-            Some(Batch::Open(batch)) => {
-                let cut_off = batch.is_cut_off(self.shared.unfinished.epoch());
-                let full = several || cut_off || batch.len() >= self.shared.settings.batch_size;
-                Some(Front { created: batch.created(), bytes: batch.len(), full })
-            }
-        };
-        state.attention = if front.is_some() { Attention::Attended } else { Attention::Idle };
-        front
-    }
-
-    /// Leaves `queue` to its user threads until its batch is full. False if it is already.
-    pub(crate) fn linger(&self, queue: &PartitionQueue) -> bool {
+    /// The front of `queue`, and whether it is left to wait for company, as it may if it is not full and `may_linger`.
+    /// From here on user threads tell nothing, unless it is left or there is none.
+    pub(crate) fn look(
+        &self,
+        queue: &PartitionQueue,
+        may_linger: impl FnOnce(&Front) -> bool,
+    ) -> Option<(Front, bool)> {
         let mut state = queue.state.lock();
-        let full = state.batches.len() > 1
-            || match state.batches.front() {
-                Some(Batch::Open(batch)) => batch.len() >= self.shared.settings.batch_size,
-                _ => true,
-            };
-        if !full {
-            state.attention = Attention::Lingering;
+        let front = self.front(&state);
+        let lingers = front.as_ref().is_some_and(|front| !front.full && may_linger(front));
+        state.told = front.is_some() && !lingers;
+        #[cfg(test)]
+        if LOOKS_AND_TAKES_APART.get() && matches!(state.batches.front(), Some(Batch::Sealing(_))) {
+            state.told = true;
         }
-        !full
+        front.map(|front| (front, lingers))
     }
 
-    /// Looks at the front and takes it away, sealed, if `wanted`. Under one lock: between two, the thread that fills it
-    /// could take it away to compress it, and not tell when it is back, as we seem to know of it.
+    /// Looks at the front and takes it away, sealed, if it is `wanted`. Under one lock: between two, the thread that fills
+    /// it could take it away to compress it, and not tell when it is back, as the sender seems to know of it.
     pub(crate) fn pop_if(
         &self,
         queue: &PartitionQueue,
@@ -76,9 +56,17 @@ impl Drain {
         self.take_front(queue, wanted, |batch| batch.compress(encoding))
     }
 
-    /// Takes the front away, which is not to be sent: nothing is compressed for that.
-    pub(crate) fn give_up_front(&self, queue: &PartitionQueue) -> Option<SealedBatch> {
-        self.take_front(queue, |_| true, |_| None)
+    fn front(&self, state: &QueueState) -> Option<Front> {
+        state.front(self.shared.settings.batch_size, self.shared.unfinished.epoch())
+    }
+
+    /// Takes the front away if it is `late`. It is not to be sent, and nothing is compressed for that.
+    pub(crate) fn give_up_front(
+        &self,
+        queue: &PartitionQueue,
+        late: impl FnOnce(Front) -> bool,
+    ) -> Option<SealedBatch> {
+        self.take_front(queue, late, |_| None)
     }
 
     fn take_front(
@@ -88,8 +76,18 @@ impl Drain {
         compress: impl FnOnce(&OpenBatch) -> Option<Vec<u8>>,
     ) -> Option<SealedBatch> {
         let mut state = queue.state.lock();
-        if !wanted(self.look_at(&mut state)?) {
+        let front = self.front(&state);
+        state.told = front.is_some();
+        if !wanted(front?) {
             return None;
+        }
+        #[cfg(test)]
+        if LOOKS_AND_TAKES_APART.get() {
+            drop(state);
+            state = queue.state.lock();
+            if let Some(Batch::Sealing(_)) = state.batches.front() {
+                return None;
+            }
         }
         let batch = state.batches.pop_front()?;
         if let Batch::Open(batch) = &batch {
@@ -129,11 +127,6 @@ impl Drain {
         queue.state.lock().limit = limit;
     }
 
-    /// Puts a batch back to the front, to be sent again.
-    pub(crate) fn put_back(&self, queue: &PartitionQueue, batch: SealedBatch) {
-        queue.state.lock().batches.push_front(Batch::Sealed(batch));
-    }
-
     pub(crate) fn is_memory_wanted(&self) -> bool {
         self.shared.pool.is_wanted()
     }
@@ -142,15 +135,24 @@ impl Drain {
         !self.shared.unfinished.is_empty()
     }
 
-    /// Fails who waits for memory, now and later.
+    /// Until when everything should have a result, if somebody closes.
+    pub(crate) fn closing(&self) -> Option<Closing> {
+        self.shared.lifecycle.closing()
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.shared.lifecycle.is_open()
+    }
+
+    /// At the end: fails who waits for memory.
     pub(crate) fn close_pool(&self) {
-        self.shared.pool.close();
+        self.shared.pool.wake();
     }
 
     /// When the time of `close` is over: what has no result by now is about to fail, and `close` tells of it.
-    pub(crate) fn give_up(&self, queues: &[Arc<PartitionQueue>]) {
+    pub(crate) fn give_up(&self, queues: &[Arc<PartitionQueue>]) -> Vec<BrokerTrouble> {
         queues.iter().for_each(|queue| queue.note_records());
-        self.shared.unfinished.give_up(&self.shared.metadata);
+        self.shared.unfinished.give_up(&self.shared.observer)
     }
 
     pub(crate) fn inbox(&self) -> &Inbox<Arc<PartitionQueue>> {

@@ -10,8 +10,8 @@ use crate::producer::result::{BatchResult, ResultSlot, TopicPartition};
 use crate::protocol::RecordError;
 use crate::time::Deadline;
 
-/// The result of one [`send`](crate::KafkaProducer::send): pending until the broker has answered, then for ever the
-/// same.
+/// The result of one [`send`](crate::KafkaProducer::send): pending until the record is stored or has failed, then it
+/// never changes. With `acks=0` no broker answers: a record counts as stored when the system has taken its bytes.
 ///
 /// Cheap to clone. Dropping it loses nothing: the record is sent all the same, and a failure that nobody looked at is
 /// reported by the next [`flush`](crate::KafkaProducer::flush).
@@ -42,7 +42,7 @@ impl FutureRecordMetadata {
     /// call may still get one); [`ErrorKind::CalledFromCallback`] inside a callback, if there is no answer yet.
     pub fn get(&self, timeout: impl Into<Option<Duration>>) -> Result<RecordMetadata, Error> {
         let timeout = timeout.into();
-        let now = self.slot.clock.now();
+        let now = self.slot.observer.clock().now();
         let inside = callback::is_inside();
         let deadline = if inside { Deadline::at(now) } else { Deadline::after(now, timeout) };
         match self.slot.wait(self.index, deadline) {
@@ -149,7 +149,7 @@ fn metadata(
         BatchResult::Refused { error, blamed } => Err(own_error(error, index, blamed)),
         BatchResult::Stored { base_offset, log_append_time } => Ok(RecordMetadata {
             place,
-            offset: if *base_offset < 0 { -1 } else { base_offset.wrapping_add(i64::from(index)) },
+            offset: base_offset.map_or(-1, |base| base.wrapping_add(i64::from(index))),
             timestamp: log_append_time.unwrap_or(timestamp),
             sizes,
         }),
@@ -236,17 +236,17 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::client::SharedMetadata;
+    use crate::observation::Observer;
     use crate::producer::result::Completer;
     use crate::time::Clock;
 
     fn pending(clock: Clock) -> (FutureRecordMetadata, Completer) {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 3 });
-        let (slot, completer) = ResultSlot::new(place, clock, SharedMetadata::new());
+        let (slot, completer) = ResultSlot::new(place, Observer::new(clock));
         (FutureRecordMetadata::new(slot, 2, 77, Sizes { key: -1, value: 5 }), completer)
     }
 
-    const STORED: BatchResult = BatchResult::Stored { base_offset: 40, log_append_time: None };
+    const STORED: BatchResult = BatchResult::Stored { base_offset: Some(40), log_append_time: None };
 
     #[test]
     fn a_future_is_small() {
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn without_an_offset_every_record_has_minus_one_and_the_brokers_time_wins() {
         let (future, completer) = pending(Clock::System);
-        completer.complete(BatchResult::Stored { base_offset: -1, log_append_time: Some(99) }, 3, || ());
+        completer.complete(BatchResult::Stored { base_offset: None, log_append_time: Some(99) }, 3, || ());
         let metadata = future.get(None).unwrap();
         assert_eq!((metadata.offset(), metadata.timestamp()), (-1, 99));
     }
@@ -289,6 +289,7 @@ mod tests {
             error,
             "the time of 0ns ran out waiting for the answer to a record for t-3, which has not been sent yet"
         );
+        assert_eq!(future.slot.waiting(), 0, "nobody waits any more");
         completer.complete(STORED, 3, || ());
         assert!(
             future.slot.timed_out(Duration::ZERO).is_none(),
@@ -379,7 +380,7 @@ mod tests {
     #[test]
     fn futures_and_callbacks_follow_a_split_batch() {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
-        let (slot, completer) = ResultSlot::new(place, Clock::System, SharedMetadata::new());
+        let (slot, completer) = ResultSlot::new(place, Observer::new(Clock::System));
         let future =
             |index| FutureRecordMetadata::new(Arc::clone(&slot), index, 0, Sizes { key: -1, value: 0 });
         let (tell, told) = mpsc::channel();
@@ -395,7 +396,7 @@ mod tests {
             while slot.waiting() < 10 {
                 std::thread::yield_now();
             }
-            let stored = |base_offset| BatchResult::Stored { base_offset, log_append_time: None };
+            let stored = |base| BatchResult::Stored { base_offset: Some(base), log_append_time: None };
             let mut parts = completer.split(&[4, 6]).into_iter().map(|(_, completer)| completer);
             let (first, second) = (parts.next().unwrap(), parts.next().unwrap());
             assert!((0..10).all(|index| !future(index).is_done()));

@@ -25,19 +25,19 @@ pub(crate) struct Notices<P> {
     pub(crate) topics: BTreeMap<Arc<str>, Deadline>,
     /// What lingers should go: memory is waited for, or a flush.
     pub(crate) hurry: bool,
-    /// Send what is there until then, fail the rest and end.
-    pub(crate) close: Option<Deadline>,
+    /// The producer is being closed, or earlier than the sender knew: the lifecycle says until when.
+    pub(crate) close: bool,
 }
 
 impl<P> Default for Notices<P> {
     fn default() -> Self {
-        Self { partitions: Vec::new(), topics: BTreeMap::new(), hurry: false, close: None }
+        Self { partitions: Vec::new(), topics: BTreeMap::new(), hurry: false, close: false }
     }
 }
 
 impl<P> Notices<P> {
     fn is_empty(&self) -> bool {
-        self.partitions.is_empty() && self.topics.is_empty() && !self.hurry && self.close.is_none()
+        self.partitions.is_empty() && self.topics.is_empty() && !self.hurry && !self.close
     }
 }
 
@@ -72,10 +72,8 @@ impl<P> Inbox<P> {
         self.note(|notices| notices.hurry = true);
     }
 
-    pub(crate) fn close(&self, deadline: Deadline) {
-        self.note(|notices| {
-            notices.close = Some(notices.close.map_or(deadline, |before| before.min(deadline)))
-        });
+    pub(crate) fn close(&self) {
+        self.note(|notices| notices.close = true);
     }
 
     /// Never blocks.

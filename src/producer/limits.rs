@@ -10,17 +10,71 @@ use std::time::Duration;
 
 use crate::time::Instant;
 
-#[derive(Default)]
-pub(crate) struct SizeLimits {
-    topics: BTreeMap<Arc<str>, Learned>,
-}
-
-struct Learned {
+/// A size that is not told, between what was taken and what was refused.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Learned {
     /// The largest to try.
     limit: usize,
-    proven: usize,
+    taken: usize,
     refused: usize,
     refused_at: Instant,
+}
+
+impl Learned {
+    /// From the first refusal.
+    pub(super) fn from(bytes: usize, now: Instant) -> Self {
+        let mut learned = Self { limit: usize::MAX, taken: 0, refused: usize::MAX, refused_at: now };
+        learned.refuse(bytes, now);
+        learned
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The smallest that was refused.
+    pub(super) fn refused(&self) -> usize {
+        self.refused
+    }
+
+    pub(super) fn refused_at(&self) -> Instant {
+        self.refused_at
+    }
+
+    pub(super) fn refuse(&mut self, bytes: usize, now: Instant) {
+        // What is refused now counts more than what was taken once: the limit may have been changed.
+        self.taken = if self.taken >= bytes { 0 } else { self.taken };
+        self.refused = self.refused.min(bytes);
+        self.refused_at = now;
+        self.limit = self.limit.min((bytes / 2).max(self.taken)).max(1);
+    }
+
+    pub(super) fn take(&mut self, bytes: usize, now: Instant) {
+        self.taken = self.taken.max(bytes);
+        if now.since(self.refused_at) > FORGET {
+            self.refused = usize::MAX;
+        }
+        // Nothing is learnt from sizes that are far from the limit.
+        if bytes < self.limit - self.limit / 8 {
+            return;
+        }
+        let gap = self.refused.saturating_sub(self.limit);
+        if self.refused == usize::MAX {
+            self.limit += self.limit / 8;
+            self.refused_at = now;
+        } else if gap > self.limit / 8 {
+            self.limit += gap / 2;
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct SizeLimits {
+    topics: BTreeMap<Arc<str>, Topic>,
+}
+
+struct Topic {
+    learned: Learned,
     /// The partition whose batch is larger than what is proven, and under way.
     on_trial: Option<u32>,
     /// Partitions that wait for the outcome.
@@ -33,29 +87,29 @@ impl SizeLimits {
         if self.topics.is_empty() {
             return None;
         }
-        self.topics.get(topic).map(|learned| learned.limit)
+        self.topics.get(topic).map(|topic| topic.learned.limit)
     }
 
     /// Whether a batch of `bytes` may go. If not, its partition is told of by [`end`](Self::end).
     pub(crate) fn begin(&mut self, topic: &str, partition: u32, bytes: usize) -> bool {
-        let Some(learned) = self.topics.get_mut(topic) else { return true };
-        if bytes <= learned.proven {
+        let Some(topic) = self.topics.get_mut(topic) else { return true };
+        if bytes <= topic.learned.taken {
             return true;
         }
-        if learned.on_trial.is_some() {
-            learned.waiting.push(partition);
+        if topic.on_trial.is_some() {
+            topic.waiting.push(partition);
             return false;
         }
-        learned.on_trial = Some(partition);
+        topic.on_trial = Some(partition);
         true
     }
 
     /// An attempt of the partition is over, whatever came of it. Returns the partitions that waited for that.
     pub(crate) fn end(&mut self, topic: &str, partition: u32) -> Vec<u32> {
         match self.topics.get_mut(topic) {
-            Some(learned) if learned.on_trial == Some(partition) => {
-                learned.on_trial = None;
-                std::mem::take(&mut learned.waiting)
+            Some(topic) if topic.on_trial == Some(partition) => {
+                topic.on_trial = None;
+                std::mem::take(&mut topic.waiting)
             }
             _ => Vec::new(),
         }
@@ -63,21 +117,18 @@ impl SizeLimits {
 
     /// A batch of `bytes` was refused. Returns what parts of it must be kept below.
     pub(crate) fn refused(&mut self, topic: &Arc<str>, bytes: usize, now: Instant) -> usize {
-        let fresh = || Learned {
-            limit: usize::MAX,
-            proven: 0,
-            refused: usize::MAX,
-            refused_at: now,
-            on_trial: None,
-            waiting: Vec::new(),
-        };
-        let learned = self.topics.entry(Arc::clone(topic)).or_insert_with(fresh);
-        // What is refused now counts more than what was stored once: the topic may have been changed.
-        learned.proven = if learned.proven >= bytes { 0 } else { learned.proven };
-        learned.refused = learned.refused.min(bytes);
-        learned.refused_at = now;
-        learned.limit = learned.limit.min((bytes / 2).max(learned.proven)).max(1);
-        learned.limit
+        match self.topics.get_mut(topic) {
+            Some(topic) => {
+                topic.learned.refuse(bytes, now);
+                topic.learned.limit
+            }
+            None => {
+                let learned = Learned::from(bytes, now);
+                let fresh = Topic { learned, on_trial: None, waiting: Vec::new() };
+                self.topics.insert(Arc::clone(topic), fresh);
+                learned.limit
+            }
+        }
     }
 
     /// A batch of `bytes` was stored.
@@ -85,26 +136,13 @@ impl SizeLimits {
         if self.topics.is_empty() {
             return;
         }
-        let Some(learned) = self.topics.get_mut(topic) else { return };
-        learned.proven = learned.proven.max(bytes);
-        if now.since(learned.refused_at) > FORGET {
-            learned.refused = usize::MAX;
-        }
-        // Nothing is learnt from batches that are far from the limit.
-        if bytes < learned.limit - learned.limit / 8 {
-            return;
-        }
-        let gap = learned.refused.saturating_sub(learned.limit);
-        if learned.refused == usize::MAX {
-            learned.limit += learned.limit / 8;
-            learned.refused_at = now;
-        } else if gap > learned.limit / 8 {
-            learned.limit += gap / 2;
+        if let Some(topic) = self.topics.get_mut(topic) {
+            topic.learned.take(bytes, now);
         }
     }
 }
 
-/// A topic's limit may be raised by who runs the cluster: after this a little more is tried again.
+/// A limit may be raised by who runs the cluster: after this a little more is tried again.
 const FORGET: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
@@ -150,6 +188,15 @@ mod tests {
         limits.stored("t", 500, Instant::ZERO);
         assert_eq!(limits.end("t", 0), [1, 2]);
         assert!(limits.begin("t", 1, 500) && limits.begin("t", 2, 400));
+    }
+
+    #[test]
+    fn a_limit_that_was_lowered_is_believed() {
+        let (mut limits, topic) = (SizeLimits::default(), Arc::from("t"));
+        limits.refused(&topic, 1000, Instant::ZERO);
+        limits.stored("t", 500, Instant::ZERO);
+        assert_eq!(limits.refused(&topic, 500, Instant::ZERO), 250, "500 was taken once");
+        assert!(limits.begin("t", 0, 250) && !limits.begin("t", 1, 250), "250 is not proven any more");
     }
 
     #[test]

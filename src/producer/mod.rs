@@ -1,20 +1,21 @@
 //! LOGIC: from a record to its result. Sans-IO but for the user threads' waiting; the sender is stepped by `thread.rs`.
 
 mod accumulator;
-mod answers;
 mod batch;
 mod buffer;
 mod callback;
 mod completion;
 mod drain;
-mod failures;
 mod future;
 mod inbox;
 mod limits;
+mod losses;
 mod outcome;
+mod partition;
 mod partitioner;
+mod partitions;
 mod queue;
-mod readiness;
+mod request_sizes;
 mod requests;
 mod result;
 mod sealing;
@@ -26,12 +27,16 @@ mod unfinished;
 
 #[cfg(all(test, any(loom, shuttle)))]
 mod models;
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests;
 
 pub(crate) use accumulator::{RecordAccumulator, Wait, record_accumulator};
 pub(crate) use batch::Encoding;
 pub(crate) use buffer::SimpleBufferPool;
-pub(crate) use callback::is_inside;
-pub(crate) use failures::RecentFailures;
+pub(crate) use callback::{enter, is_inside};
+#[cfg(all(test, feature = "mock"))]
+pub(crate) use drain::LOOKS_AND_TAKES_APART;
 pub use future::{FutureRecordMetadata, RecordMetadata};
 pub(crate) use inbox::Inbox;
 pub(crate) use outcome::Patience;
@@ -40,6 +45,7 @@ pub(crate) use queue::PartitionQueue;
 pub(crate) use requests::FIRST_VERSION_OF_RECORD_BATCHES;
 #[cfg(feature = "zstd")]
 pub(crate) use requests::FIRST_VERSION_OF_ZSTD;
+pub(crate) use result::TopicPartition;
 pub(crate) use sender::{Sender, SenderSettings};
 pub(crate) use serializer::with_scratch;
 pub use serializer::{BytesSerializer, SerializationContext, Serialized, Serializer, StringSerializer};

@@ -10,13 +10,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::SharedMetadata;
+use crate::error::{Error, ErrorKind, Limit};
+use crate::lifecycle::{Closing, Lifecycle};
+use crate::observation::Observer;
+use crate::producer::accumulator::{Wait, record_accumulator};
+use crate::producer::batch::Encoding;
 use crate::producer::buffer::{ReserveError, SimpleBufferPool};
 use crate::producer::future::{FutureRecordMetadata, Sizes};
 use crate::producer::inbox::Inbox;
+use crate::producer::queue::PartitionQueue;
 use crate::producer::result::{BatchResult, ResultSlot, TopicPartition};
+use crate::producer::shared::AccumulatorSettings;
+use crate::record::{Compression, RecordParts, RecordSize};
 use crate::sync::{Condvar, Mutex, Wake};
-use crate::time::{Clock, Deadline, ManualClock};
+use crate::time::{Clock, Deadline, Instant, ManualClock};
 
 #[cfg(loom)]
 use loom::thread;
@@ -117,7 +124,7 @@ fn a_planted_lost_wake_up_is_found() {
 #[test]
 fn the_pool_hands_memory_to_who_waits_or_tells_that_time_is_over() {
     check(|| {
-        let pool = SimpleBufferPool::new(2, 2);
+        let pool = SimpleBufferPool::new(2, 2, Arc::default());
         let clock = ManualClock::default();
         let held = pool.try_reserve(0, 2).unwrap();
         let deadline = Deadline::after(Clock::Manual(clock.clone()).now(), Duration::from_secs(1));
@@ -136,7 +143,6 @@ fn the_pool_hands_memory_to_who_waits_or_tells_that_time_is_over() {
             })
         };
         clock.advance(Duration::from_secs(2));
-        pool.nudge();
         drop(held);
         patient.join().unwrap();
         hurried.join().unwrap();
@@ -149,7 +155,7 @@ fn the_pool_hands_memory_to_who_waits_or_tells_that_time_is_over() {
 #[test]
 fn who_has_a_share_and_who_has_not_are_both_heard_of_and_served() {
     check(|| {
-        let (pool, socket) = (SimpleBufferPool::new(8, 2), Socket::new(0));
+        let (pool, socket) = (SimpleBufferPool::new(8, 2, Arc::default()), Socket::new(0));
         let inbox = Arc::new(Inbox::new(Box::new(Waker(Arc::clone(&socket)))));
         let mut held: Vec<_> =
             [(0, 1), (0, 6), (1, 1)].map(|(holder, size)| pool.try_reserve(holder, size).unwrap()).into();
@@ -180,7 +186,8 @@ fn who_has_a_share_and_who_has_not_are_both_heard_of_and_served() {
 #[test]
 fn closing_the_pool_ends_every_wait() {
     check(|| {
-        let pool = SimpleBufferPool::new(1, 1);
+        let lifecycle = Arc::<Lifecycle>::default();
+        let pool = SimpleBufferPool::new(1, 1, Arc::clone(&lifecycle));
         let held = pool.try_reserve(0, 1).unwrap();
         let waiter = {
             let pool = Arc::clone(&pool);
@@ -189,7 +196,10 @@ fn closing_the_pool_ends_every_wait() {
         };
         let closer = {
             let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.close())
+            thread::spawn(move || {
+                lifecycle.close(Closing::after(Instant::ZERO, Limit::Close, None));
+                pool.wake();
+            })
         };
         closer.join().unwrap();
         waiter.join().unwrap();
@@ -204,7 +214,7 @@ fn future(dies: bool) {
     check(move || {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
         let clock = ManualClock::default();
-        let (slot, completer) = ResultSlot::new(place, Clock::Manual(clock.clone()), SharedMetadata::new());
+        let (slot, completer) = ResultSlot::new(place, Observer::new(Clock::Manual(clock.clone())));
         let future = FutureRecordMetadata::new(Arc::clone(&slot), 0, 0, Sizes { key: -1, value: 0 });
         let waiter = {
             let future = future.clone();
@@ -214,11 +224,14 @@ fn future(dies: bool) {
             if dies {
                 drop(completer);
             } else {
-                completer.complete(BatchResult::Stored { base_offset: 7, log_append_time: None }, 1, || ());
+                completer.complete(
+                    BatchResult::Stored { base_offset: Some(7), log_append_time: None },
+                    1,
+                    || (),
+                );
             }
         });
         clock.advance(Duration::from_secs(2));
-        slot.nudge();
         sender.join().unwrap();
         assert_eq!(waiter.join().unwrap(), !dies);
         assert_eq!(future.get(Duration::ZERO).map(|metadata| metadata.offset()).ok(), (!dies).then_some(7));
@@ -240,7 +253,7 @@ fn a_get_with_a_deadline_ends_by_the_answer_or_by_the_clock() {
     check(|| {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
         let clock = ManualClock::default();
-        let (slot, completer) = ResultSlot::new(place, Clock::Manual(clock.clone()), SharedMetadata::new());
+        let (slot, completer) = ResultSlot::new(place, Observer::new(Clock::Manual(clock.clone())));
         let future = FutureRecordMetadata::new(Arc::clone(&slot), 0, 0, Sizes { key: -1, value: 0 });
         let waiter = {
             let (future, clock) = (future.clone(), clock.clone());
@@ -254,15 +267,52 @@ fn a_get_with_a_deadline_ends_by_the_answer_or_by_the_clock() {
                 }
             })
         };
-        let time = {
-            let slot = Arc::clone(&slot);
-            thread::spawn(move || {
-                clock.advance(Duration::from_secs(1));
-                slot.nudge();
-            })
-        };
-        completer.complete(BatchResult::Stored { base_offset: 7, log_append_time: None }, 1, || ());
+        let time = thread::spawn(move || clock.advance(Duration::from_secs(1)));
+        completer.complete(BatchResult::Stored { base_offset: Some(7), log_append_time: None }, 1, || ());
         time.join().unwrap();
         waiter.join().unwrap();
+    });
+}
+
+/// Two users append to a partition, the first of whom opens the batch, while the producer is closed and its sender thread
+/// empties the queue for good: each record is among those that were taken out, or was refused. None is left behind.
+#[test]
+fn nothing_is_appended_after_its_queue_was_emptied() {
+    check(|| {
+        let lifecycle = Arc::<Lifecycle>::default();
+        let settings = AccumulatorSettings {
+            batch_size: 100,
+            batch_max_bytes: 100,
+            encoding: Encoding { compression: Compression::None, level: None },
+            max_age_millis: i64::MAX,
+            max_block: Duration::ZERO,
+        };
+        let pool = SimpleBufferPool::new(1000, 100, Arc::clone(&lifecycle));
+        let inbox = Arc::new(Inbox::new(Box::new(Waker(Socket::new(0)))));
+        let clock = Clock::Manual(ManualClock::default());
+        let (accumulator, drain) =
+            record_accumulator(Arc::clone(&lifecycle), settings, pool, inbox, Observer::new(clock));
+        let place = TopicPartition { topic: "t".into(), partition: 0 };
+        let queue = Arc::new(PartitionQueue::new(0, place));
+        let users: Vec<_> = (0..2)
+            .map(|_| {
+                let (accumulator, queue) = (accumulator.clone(), Arc::clone(&queue));
+                thread::spawn(move || {
+                    let parts = RecordParts { key: None, value: Some(b"v"), headers: &[] };
+                    accumulator.append(&queue, &parts, RecordSize::of(&parts), 0, 0, Wait::Never)
+                })
+            })
+            .collect();
+        lifecycle.close(Closing::after(Instant::ZERO, Limit::Close, Some(Duration::ZERO)));
+        for batch in drain.empty(&queue) {
+            batch.complete(BatchResult::Failed(Error::new(ErrorKind::Closed)));
+        }
+        for user in users {
+            match user.join().unwrap() {
+                Ok(future) => assert!(future.is_done(), "left behind"),
+                Err(error) => assert!(error.is_closed()),
+            }
+        }
+        assert!(queue.state.lock().batches.is_empty() && !drain.has_unfinished());
     });
 }

@@ -1,11 +1,12 @@
-//! What a broker's answer, or the lack of one, means for a batch: the only place that decides.
+//! What the end of an attempt means for its batch: the only place that decides.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{BrokerTrouble, Certainty, Count, Error, ErrorKind, Limit};
+use crate::error::{BrokerTrouble, Count, Error, ErrorKind, Limit};
 use crate::producer::batch::SealedBatch;
-use crate::producer::result::TopicPartition;
+use crate::producer::partition::Partition;
+use crate::producer::result::{BatchResult, TopicPartition};
 use crate::protocol::{ErrorCode, ProducePartitionResponse, RecordError};
 use crate::time::Instant;
 
@@ -18,52 +19,110 @@ pub(crate) struct Patience {
     pub(crate) delivery_timeout: Option<Duration>,
 }
 
-/// What to do with a batch.
-pub(crate) enum Verdict {
-    Store,
-    /// Send the same bytes again after a while.
-    Retry {
-        error: Error,
-        maybe_written: bool,
+/// How an attempt ended.
+#[derive(Clone, Copy)]
+pub(crate) enum End<'a> {
+    Answered(&'a ProducePartitionResponse),
+    /// The answer to its request says nothing of it.
+    LeftOut,
+    /// All bytes are with the kernel, and no answer is to come (acks=0).
+    Written,
+    /// No answer will come; some of its bytes had left, or not.
+    Lost {
+        error: &'a Error,
+        sent: bool,
     },
-    Fail(Error),
-    /// Some of its records are to blame, by the broker's own words, in the order of the batch.
-    Blame(Error, Arc<[RecordError]>),
 }
 
-/// Of an answer that names the batch.
-pub(crate) fn answered(answer: &ProducePartitionResponse, place: &TopicPartition) -> Verdict {
-    let code = answer.error_code;
-    if code == ErrorCode::NONE {
-        return Verdict::Store;
+/// What to do with the batch.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// It is over, with this.
+    Complete(BatchResult),
+    /// Send the same bytes again after a while.
+    SendAgain { error: Error, maybe_written: bool },
+    /// It is too large: send it in parts.
+    CutUp,
+    /// It was given up before, and its futures know: what comes back is for nobody.
+    Forget,
+}
+
+/// What becomes of `batch`, which is of `partition`, when an attempt to send it ends.
+pub(crate) fn decide(
+    batch: &SealedBatch,
+    partition: &Partition,
+    end: End<'_>,
+    patience: &Patience,
+    now: Instant,
+) -> Action {
+    if batch.is_given_up() {
+        return Action::Forget;
     }
-    let kind = ErrorKind::Broker { code, message: answer.error_message.clone(), about: place.to_string() };
-    let error = Error::new(kind);
-    let maybe_written = code.may_have_been_written();
-    match code.is_retriable() {
-        true => Verdict::Retry { error, maybe_written },
-        false if maybe_written => Verdict::Fail(error.maybe_written()),
-        false if !answer.record_errors.is_empty() => {
-            let mut blamed: Arc<[RecordError]> = answer.record_errors.as_slice().into();
-            Arc::make_mut(&mut blamed).sort_by_key(|blamed| blamed.batch_index);
-            Verdict::Blame(error, blamed)
+    let name = partition.name();
+    let (error, maybe_written) = match end {
+        End::Written => return stored(None, None),
+        End::Answered(answer) if answer.error_code == ErrorCode::NONE => {
+            let told = |number: i64| (number >= 0).then_some(number);
+            return stored(told(answer.base_offset), told(answer.log_append_time_ms));
         }
-        false => Verdict::Fail(error),
+        End::Answered(answer) if answer.error_code.asks_for_split() => {
+            if batch.records() > 1 {
+                return Action::CutUp;
+            }
+            let (code, size) = (answer.error_code, batch.len());
+            let kind = ErrorKind::RefusedAsTooLarge { code, size, about: name.to_string() };
+            return Action::Complete(BatchResult::Failed(Error::new(kind)));
+        }
+        End::Answered(answer) => {
+            let (code, message) = (answer.error_code, answer.error_message.clone());
+            let error = Error::new(ErrorKind::Broker { code, message, about: name.to_string() });
+            if !code.is_retriable() {
+                return Action::Complete(refused(error, answer));
+            }
+            (error, code.may_have_been_written())
+        }
+        End::LeftOut => (Error::new(ErrorKind::LeftOut { about: name.to_string() }), true),
+        End::Lost { error, sent } => (error.clone(), sent),
+    };
+    if patience.allows(batch, now) {
+        return Action::SendAgain { error, maybe_written };
     }
+    let error = patience.last_word(batch, Some(&error), name, String::new(), Vec::new(), now);
+    Action::Complete(BatchResult::Failed(if maybe_written { error.maybe_written() } else { error }))
 }
 
-/// Of a request that gets no answer any more.
-pub(crate) fn lost(error: Error, sent: bool) -> Verdict {
-    match error.kind() {
-        ErrorKind::Closed if sent => Verdict::Fail(error.maybe_written()),
-        ErrorKind::Closed => Verdict::Fail(error),
-        _ => Verdict::Retry { error, maybe_written: sent },
+fn stored(base_offset: Option<i64>, log_append_time: Option<i64>) -> Action {
+    Action::Complete(BatchResult::Stored { base_offset, log_append_time })
+}
+
+/// Of a refusal that no further attempt changes.
+fn refused(error: Error, answer: &ProducePartitionResponse) -> BatchResult {
+    if answer.error_code.may_have_been_written() {
+        return BatchResult::Failed(error.maybe_written());
+    }
+    if answer.record_errors.is_empty() {
+        return BatchResult::Failed(error);
+    }
+    // Some of its records are to blame, by the broker's own words (KIP-467).
+    let mut blamed: Arc<[RecordError]> = answer.record_errors.as_slice().into();
+    Arc::make_mut(&mut blamed).sort_by_key(|blamed| blamed.batch_index);
+    BatchResult::Refused { error, blamed }
+}
+
+impl End<'_> {
+    /// Whether the partition may be led by another broker by now.
+    pub(crate) fn wants_metadata(self) -> bool {
+        match self {
+            End::Answered(answer) => answer.error_code.needs_metadata_refresh(),
+            End::Lost { .. } => true,
+            End::LeftOut | End::Written => false,
+        }
     }
 }
 
 impl Patience {
     /// Whether a batch whose attempt has just failed may be sent again.
-    pub(crate) fn allows(&self, batch: &SealedBatch, now: Instant) -> bool {
+    fn allows(&self, batch: &SealedBatch, now: Instant) -> bool {
         batch.attempts() <= self.retries && !self.is_over(batch.created(), now)
     }
 
@@ -72,36 +131,38 @@ impl Patience {
         self.delivery_timeout.is_some_and(|timeout| created + timeout <= now)
     }
 
-    /// The final error of a batch whose time ran out, or whose retries are used up.
+    /// The final error of a batch whose time ran out, or whose retries are used up; `last` is what the last attempt ended
+    /// with.
     pub(crate) fn last_word(
         &self,
         batch: &SealedBatch,
-        place: &TopicPartition,
+        last: Option<&Error>,
+        name: &TopicPartition,
         waited_for: String,
         mut brokers: Vec<BrokerTrouble>,
         now: Instant,
     ) -> Error {
-        let (last, attempts) = (batch.last_error(), batch.attempts());
+        let attempts = batch.attempts();
         let kind = match (self.delivery_timeout, last) {
             (Some(value), last) if self.is_over(batch.created(), now) => {
                 let waited_for = match last {
                     None => waited_for,
                     Some(last) => {
                         // Once is enough.
-                        let told = |trouble: &BrokerTrouble| matches!(last.kind(), ErrorKind::Network { trouble: told } if told == trouble);
+                        let told = |trouble: &BrokerTrouble| matches!(last.kind(), ErrorKind::Network { trouble: told, .. } if told == trouble);
                         brokers.retain(|trouble| !told(trouble));
                         let attempts = Count(u64::from(attempts), "attempt");
-                        format!("after {attempts} to send the records for {place}, the last: {last}")
+                        format!("after {attempts} to send the records for {name}, the last: {last}")
                     }
                 };
                 ErrorKind::Timeout { limit: Limit::DeliveryTimeout, value, waited_for, brokers }
             }
             (_, Some(last)) => {
-                let (retries, about, last) = (self.retries, place.to_string(), last.clone());
+                let (retries, about, last) = (self.retries, name.to_string(), last.clone());
                 ErrorKind::RetriesUsedUp { retries, attempts, about, last }
             }
             (_, None) => {
-                let what = format!("a batch for {place} was given up without a reason");
+                let what = format!("a batch for {name} was given up without a reason");
                 ErrorKind::Bug { what }
             }
         };
@@ -110,13 +171,4 @@ impl Patience {
             Some(last) => Error::with_source(kind, last.clone()),
         }
     }
-}
-
-/// For a batch in an answer that left it out.
-pub(crate) fn left_out(place: &TopicPartition) -> Error {
-    let what = "the answer to a request left it out".to_owned();
-    let code = ErrorCode::UNKNOWN_SERVER_ERROR;
-    let error = Error::new(ErrorKind::Broker { code, message: Some(what), about: place.to_string() });
-    debug_assert_eq!(error.certainty(), Certainty::NotWritten);
-    error
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::producer::batch::{OpenBatch, SealedBatch};
 use crate::producer::result::TopicPartition;
 use crate::sync::Mutex;
+use crate::time::Instant;
 
 /// The batches of one partition, oldest first. Records are pushed at the back, batches popped at the front.
 pub(crate) struct PartitionQueue {
@@ -18,12 +19,13 @@ pub(crate) struct PartitionQueue {
 
 pub(super) struct QueueState {
     pub(super) batches: VecDeque<Batch>,
-    pub(super) attention: Attention,
+    /// The sender knows that something is here and looks by itself. If not, it is to be told of the first batch, and
+    /// when the one in front need not wait for company any more.
+    pub(super) told: bool,
     /// The size that the next batch's first buffer should have: what the last one needed.
     pub(super) first_buffer: usize,
     /// What its topic has taught of the largest batch.
     pub(super) limit: usize,
-    pub(super) closed: bool,
 }
 
 pub(super) enum Batch {
@@ -33,25 +35,48 @@ pub(super) enum Batch {
     Sealed(SealedBatch),
 }
 
-/// What the sender knows of a partition, and so what it must be told.
+/// The batch at the front of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Attention {
-    /// Nothing: tell it of the first record.
-    Idle,
-    /// It waits for company or for the end of `linger`: tell it when the batch is full.
-    Lingering,
-    /// It will look by itself.
-    Attended,
+pub(crate) struct Front {
+    pub(crate) created: Instant,
+    pub(crate) bytes: usize,
+    /// It need not wait for company: large enough, cut off by a flush, sealed before, or not the only one.
+    pub(crate) full: bool,
+}
+
+impl QueueState {
+    /// What the sender could take. `None` if there is nothing, or if it is being sealed: then the sender is told when
+    /// that is done. The only place that decides what is full.
+    pub(super) fn front(&self, batch_size: usize, flush_epoch: u64) -> Option<Front> {
+        let several = self.batches.len() > 1;
+        match self.batches.front()? {
+            Batch::Sealing(_) => None,
+            Batch::Sealed(batch) => Some(Front { created: batch.created(), bytes: batch.len(), full: true }),
+            Batch::Open(batch) => {
+                let full = several || batch.len() >= batch_size || batch.is_cut_off(flush_epoch);
+                Some(Front { created: batch.created(), bytes: batch.len(), full })
+            }
+        }
+    }
+
+    /// Something was added: must the sender be told? It counts as told then.
+    #[inline]
+    pub(super) fn tell(&mut self, is_first: bool, batch_size: usize, flush_epoch: u64) -> bool {
+        if self.told {
+            return false;
+        }
+        self.told = is_first || self.front(batch_size, flush_epoch).is_some_and(|front| front.full);
+        self.told
+    }
 }
 
 impl PartitionQueue {
     pub(crate) fn new(index: u32, place: TopicPartition) -> Self {
         let state = QueueState {
             batches: VecDeque::new(),
-            attention: Attention::Idle,
+            told: false,
             first_buffer: SMALLEST_BUFFER,
             limit: usize::MAX,
-            closed: false,
         };
         Self { index, place: Arc::new(place), state: Mutex::new(state) }
     }
@@ -73,9 +98,9 @@ impl PartitionQueue {
         }
     }
 
-    /// Refuses records from here on.
-    pub(crate) fn close(&self) {
-        self.state.lock().closed = true;
+    /// Waits until whoever appends at this moment is done.
+    pub(crate) fn pass_through(&self) {
+        drop(self.state.lock());
     }
 }
 

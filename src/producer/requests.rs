@@ -1,135 +1,122 @@
-//! What goes into a request: of the partitions that are ready for a node, the front batch of each, as many as fit.
+//! A Produce request: what goes into it, and what is remembered of it until its answer comes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::client::NodeId;
-use crate::producer::batch::SealedBatch;
-use crate::producer::queue::PartitionQueue;
-use crate::producer::readiness::Place;
-use crate::producer::sender::{Sender, UnderWay};
-use crate::protocol::{ProducePartition, ProduceRequest, ProduceTopic, Uuid};
-use crate::time::{Deadline, Instant};
+use crate::client::{ClusterMetadata, NodeId};
+use crate::producer::batch::Ordinal;
+use crate::producer::result::TopicPartition;
+use crate::protocol::{ProducePartition, ProduceRequest, ProduceTopic, Segments, Uuid};
 
-impl Sender {
-    pub(super) fn send_to(&mut self, node: NodeId, now: Instant) {
-        while self.readiness.has_ready(node) && self.client.poll_ready(node, now) {
-            let batches = self.collect(node, now);
-            if batches.is_empty() {
-                return;
-            }
-            self.send(node, batches, now);
-        }
+/// A request in the making: at most one batch of each partition.
+pub(crate) struct Draft {
+    parts: BTreeMap<(Arc<str>, i32), (Part, Segments)>,
+    bytes: usize,
+    limit: usize,
+}
+
+/// The batch of a partition in a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    /// Of the partition.
+    pub(crate) index: u32,
+    pub(crate) ordinal: Ordinal,
+}
+
+/// A request that is under way, by what its answer will name.
+pub(crate) struct UnderWay {
+    node: NodeId,
+    /// Of its batches.
+    bytes: usize,
+    parts: BTreeMap<(Arc<str>, i32), Part>,
+    /// From version 13 on an answer names topics by id: those of the time of the request.
+    topic_ids: BTreeMap<Uuid, Arc<str>>,
+}
+
+impl Draft {
+    /// Of batches with at most `limit` bytes, unless a single one is larger.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { parts: BTreeMap::new(), bytes: 0, limit }
     }
 
-    /// Takes from the front of each ready partition what fits into one request.
-    fn collect(&mut self, node: NodeId, now: Instant) -> Vec<(u32, Arc<PartitionQueue>, SealedBatch)> {
-        let mut batches = Vec::new();
-        let mut bytes = 0;
-        while let Some(index) = self.readiness.next_ready(node) {
-            let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { continue };
-            let topic = &queue.place().topic;
-            let limit = self.limits.limit(topic);
-            let Self { drain, limits, settings, .. } = self;
-            let mut next = Next::Nothing;
-            let popped = drain.pop_if(&queue, |front| {
-                let expiry = Deadline::after(front.created, settings.patience.delivery_timeout);
-                next = if settings.patience.is_over(front.created, now) {
-                    Next::Expired
-                } else if !batches.is_empty() && bytes + front.bytes > settings.request_max_bytes {
-                    Next::NoRoom
-                } else if limit.is_some_and(|limit| !limits.begin(topic, index, front.bytes.min(limit))) {
-                    Next::Learning(expiry)
-                } else {
-                    return true;
-                };
-                false
-            });
-            let Some(mut batch) = popped else {
-                match next {
-                    Next::Nothing => self.settle(index, Place::Idle, Deadline::NEVER, now),
-                    Next::Expired => self.reconsider(index, now),
-                    Next::Learning(expiry) => self.settle(index, Place::Learning, expiry, now),
-                    Next::NoRoom => {
-                        self.readiness.still_ready(node, index);
-                        break;
-                    }
-                }
-                continue;
-            };
-            if let Some(limit) = limit.filter(|limit| batch.len() > *limit) {
-                let mut parts = batch.split(limit, self.drain.encoding()).into_iter();
-                let Some(first) = parts.next() else { continue };
-                parts.rev().for_each(|part| self.drain.put_back(&queue, part));
-                batch = first;
-            }
-            bytes += batch.len();
-            batch.begin_attempt();
-            let expiry = Deadline::after(batch.created(), self.settings.patience.delivery_timeout);
-            self.settle(index, Place::InFlight(self.next_request), expiry, now);
-            batches.push((index, queue, batch));
-        }
-        batches
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
     }
 
-    fn send(&mut self, node: NodeId, batches: Vec<(u32, Arc<PartitionQueue>, SealedBatch)>, now: Instant) {
-        let snapshot = Arc::clone(self.client.snapshot());
-        let id = |topic: &str| snapshot.topics.get(topic).map_or(Uuid::ZERO, |topic| topic.id);
-        let mut request = UnderWay { batches: BTreeMap::new(), topic_ids: BTreeMap::new() };
-        for (index, queue, batch) in batches {
-            let place = queue.place();
-            self.client.metadata_mut().use_topic(&place.topic, now);
-            request.topic_ids.insert(id(&place.topic), Arc::clone(&place.topic));
-            request.batches.insert((Arc::clone(&place.topic), place.partition), (index, batch));
-        }
-        // Without ids for all topics no version that names them by id; and never with acks=0, where an id that the
-        // broker does not know any more loses everything unanswered on the connection, without a word.
-        let by_id = self.settings.acks != 0 && !request.topic_ids.contains_key(&Uuid::ZERO);
-        let cap = if by_id { i16::MAX } else { LAST_VERSION_BY_NAME };
-        let floor = self.settings.first_version;
-        let version = match self.client.version::<ProduceRequest>(node, floor, cap) {
-            Ok(version) => version,
-            Err(error) => return self.fail(request, &error, now),
-        };
-        let number = self.next_request;
-        self.next_request += 1;
-        self.client.produce(node, &self.encode(&request, id), version, number, now);
-        self.under_way.insert(number, request);
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.parts.is_empty() || self.bytes + bytes <= self.limit
     }
 
-    fn encode(&self, request: &UnderWay, id: impl Fn(&str) -> Uuid) -> ProduceRequest {
+    pub(crate) fn add(&mut self, name: &TopicPartition, part: Part, records: Segments, bytes: usize) {
+        self.bytes += bytes;
+        self.parts.insert((Arc::clone(&name.topic), name.partition), (part, records));
+    }
+
+    pub(crate) fn topics(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.parts.keys().map(|(topic, _)| topic)
+    }
+
+    /// The request, and what to remember of it.
+    pub(crate) fn finish(
+        self,
+        node: NodeId,
+        cluster: &ClusterMetadata,
+        acks: i16,
+        timeout_ms: i32,
+    ) -> (ProduceRequest, UnderWay) {
+        let mut under_way =
+            UnderWay { node, bytes: self.bytes, parts: BTreeMap::new(), topic_ids: BTreeMap::new() };
         let mut topics: Vec<ProduceTopic> = Vec::new();
-        for ((topic, partition), (_, batch)) in &request.batches {
-            if topics.last().is_none_or(|last| *last.name != **topic) {
-                topics.push(ProduceTopic {
-                    name: topic.to_string(),
-                    topic_id: id(topic),
-                    ..Default::default()
-                });
+        for ((topic, index), (part, records)) in self.parts {
+            if topics.last().is_none_or(|last| *last.name != *topic) {
+                let topic_id = cluster.topics.get(&topic).map_or(Uuid::ZERO, |topic| topic.id);
+                under_way.topic_ids.insert(topic_id, Arc::clone(&topic));
+                topics.push(ProduceTopic { name: topic.to_string(), topic_id, ..Default::default() });
             }
-            let records = Some(batch.segments());
-            let partition = ProducePartition { index: *partition, records, ..Default::default() };
             if let Some(topic) = topics.last_mut() {
-                topic.partitions.push(partition);
+                let records = Some(records);
+                topic.partitions.push(ProducePartition { index, records, ..Default::default() });
             }
+            under_way.parts.insert((topic, index), part);
         }
-        ProduceRequest {
-            acks: self.settings.acks,
-            timeout_ms: i32::try_from(self.settings.request_timeout.as_millis()).unwrap_or(i32::MAX),
-            topics,
-            ..Default::default()
-        }
+        let request = ProduceRequest { acks, timeout_ms, topics, ..Default::default() };
+        (request, under_way)
     }
 }
 
-/// Why the front of a ready partition does not go with this request.
-enum Next {
-    /// There is none, or it is being compressed.
-    Nothing,
-    Expired,
-    NoRoom,
-    /// Another batch of its topic tries out its size, until then at most.
-    Learning(Deadline),
+impl UnderWay {
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The highest version to send it in. From the next one on topics are named by id: not where one has none, and never
+    /// with acks=0, where a broker that does not know an id closes the connection and loses all that is unanswered on it,
+    /// without a word.
+    pub(crate) fn last_version(&self, acks: i16) -> i16 {
+        let by_id = acks != 0 && !self.topic_ids.contains_key(&Uuid::ZERO);
+        if by_id { i16::MAX } else { LAST_VERSION_BY_NAME }
+    }
+
+    /// The topic that an answer means, by id if it has one.
+    pub(crate) fn topic(&self, id: Uuid, name: String) -> Arc<str> {
+        match self.topic_ids.get(&id) {
+            Some(topic) if id != Uuid::ZERO => Arc::clone(topic),
+            _ => Arc::from(name),
+        }
+    }
+
+    pub(crate) fn take(&mut self, topic: &Arc<str>, partition: i32) -> Option<Part> {
+        self.parts.remove(&(Arc::clone(topic), partition))
+    }
+
+    /// What has not been taken.
+    pub(crate) fn rest(self) -> impl Iterator<Item = Part> {
+        self.parts.into_values()
+    }
 }
 
 /// The first with record batches: 0 to 2 carry message sets, which 4.x lists and then refuses (KAFKA-18659).

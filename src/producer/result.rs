@@ -11,12 +11,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::SharedMetadata;
-use crate::error::{Error, ErrorKind, Limit};
+use crate::error::{BrokerTrouble, Error, ErrorKind, Limit};
+use crate::observation::Observer;
 use crate::producer::callback;
 use crate::protocol::RecordError;
-use crate::sync::{Condvar, Mutex};
-use crate::time::{Clock, Deadline};
+use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
+use crate::time::Deadline;
 
 /// Where a batch goes: the part of a result that is known from the start.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -35,8 +35,8 @@ impl fmt::Display for TopicPartition {
 #[derive(Clone, Debug)]
 pub(crate) enum BatchResult {
     Stored {
-        /// The offset of the first record; -1 where none is told (acks=0).
-        base_offset: i64,
+        /// The offset of the first record; `None` where none is told (acks=0).
+        base_offset: Option<i64>,
         /// The broker's own time, if the topic uses it (`message.timestamp.type=LogAppendTime`).
         log_append_time: Option<i64>,
     },
@@ -68,9 +68,7 @@ enum Outcome {
 /// The result of one batch, shared by the futures of its records.
 pub(crate) struct ResultSlot {
     pub(super) place: Arc<TopicPartition>,
-    pub(super) clock: Clock,
-    /// Of whose brokers a wait in vain tells.
-    metadata: Arc<SharedMetadata>,
+    pub(super) observer: Arc<Observer>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -82,6 +80,15 @@ struct State {
     progress: Progress,
     /// The records whose failure somebody has looked at.
     looked_at: BTreeSet<u32>,
+    /// The count in which its other failures stand, since nobody keeps the slot for their sake any more.
+    forgotten: Option<Arc<Forgotten>>,
+}
+
+/// Failures that nobody has looked at, of batches that `flush` keeps no more: too many to keep.
+#[derive(Debug)]
+pub(crate) struct Forgotten {
+    pub(crate) records: AtomicU64,
+    pub(crate) first_error: Error,
 }
 
 /// How far a batch has got, for those who wait in vain.
@@ -89,8 +96,8 @@ struct State {
 pub(crate) struct Progress {
     /// As of the last time that somebody counted: while it grows nobody does.
     pub(crate) records: u32,
-    /// A broker has it and has not answered yet.
-    pub(crate) under_way: bool,
+    /// The broker that has it and has not answered yet.
+    pub(crate) under_way: Option<Arc<BrokerTrouble>>,
     /// What the last attempt ended with.
     pub(crate) last_error: Option<Error>,
 }
@@ -100,20 +107,16 @@ pub(super) type Callback = Box<dyn FnOnce(u32, &BatchResult) + Send>;
 
 impl ResultSlot {
     /// The slot, and the one right to complete it.
-    pub(crate) fn new(
-        place: Arc<TopicPartition>,
-        clock: Clock,
-        metadata: Arc<SharedMetadata>,
-    ) -> (Arc<Self>, Completer) {
+    pub(crate) fn new(place: Arc<TopicPartition>, observer: Arc<Observer>) -> (Arc<Self>, Completer) {
         let state = State {
             outcome: Outcome::Pending,
             callbacks: Vec::new(),
             waiting: 0,
             progress: Progress::default(),
             looked_at: BTreeSet::new(),
+            forgotten: None,
         };
-        let slot =
-            Arc::new(Self { place, clock, metadata, state: Mutex::new(state), changed: Condvar::new() });
+        let slot = Arc::new(Self { place, observer, state: Mutex::new(state), changed: Condvar::new() });
         (Arc::clone(&slot), Completer { slot: Some(slot) })
     }
 
@@ -125,13 +128,13 @@ impl ResultSlot {
         self.state.lock().progress.records = records;
     }
 
-    pub(crate) fn note_attempt(&self) {
-        self.state.lock().progress.under_way = true;
+    pub(crate) fn note_attempt(&self, broker: Arc<BrokerTrouble>) {
+        self.state.lock().progress.under_way = Some(broker);
     }
 
     pub(crate) fn note_failure(&self, error: &Error) {
         let progress = &mut self.state.lock().progress;
-        progress.under_way = false;
+        progress.under_way = None;
         progress.last_error = Some(error.clone());
     }
 
@@ -148,7 +151,7 @@ impl ResultSlot {
         let parts = parts.iter().filter_map(|(_, part)| part.progress());
         parts.reduce(|first, next| Progress {
             records: first.records + next.records,
-            under_way: first.under_way || next.under_way,
+            under_way: first.under_way.or(next.under_way),
             last_error: first.last_error.or(next.last_error),
         })
     }
@@ -167,6 +170,15 @@ impl ResultSlot {
         }
     }
 
+    /// Moves the failures that nobody has looked at into `count`, which goes down again for each that somebody looks at
+    /// later.
+    pub(crate) fn forget_failures(&self, count: &Arc<Forgotten>) {
+        let mut state = self.state.lock();
+        let overlooked = u64::from(state.progress.records).saturating_sub(state.looked_at.len() as u64);
+        count.records.fetch_add(overlooked, Ordering::Relaxed);
+        state.forgotten = Some(Arc::clone(count));
+    }
+
     /// The result of record `index`, with the index that it has in the batch it went out with.
     pub(super) fn wait(&self, mut index: u32, deadline: Deadline) -> Option<(u32, BatchResult)> {
         let (mut slot, mut held) = (self, None);
@@ -178,18 +190,18 @@ impl ResultSlot {
                         Outcome::Done(result) => {
                             let result = result.clone();
                             if result.error().is_some() {
-                                state.looked_at.insert(index);
+                                state.look_at(index);
                             }
                             return Some((index, result));
                         }
                         Outcome::Split(parts) => break part_of(parts, &mut index),
                         Outcome::Pending => {}
                     }
-                    if deadline.has_passed(slot.clock.now()) {
+                    if deadline.has_passed(slot.observer.clock().now()) {
                         return None;
                     }
                     state.waiting += 1;
-                    state = slot.clock.wait(&slot.changed, state, deadline);
+                    state = slot.observer.clock().wait(&slot.changed, state, deadline);
                     state.waiting -= 1;
                 }
             };
@@ -228,7 +240,7 @@ impl ResultSlot {
                 Outcome::Done(result) => {
                     let result = result.clone();
                     if sees_failure {
-                        state.looked_at.insert(index);
+                        state.look_at(index);
                     }
                     drop(state);
                     return run(callback, index, &result, &slot.place);
@@ -242,19 +254,18 @@ impl ResultSlot {
     /// Why there is no answer after `value`; `None` if it has come since.
     #[cold]
     pub(super) fn timed_out(&self, value: Duration) -> Option<Error> {
-        let Self { place, metadata, .. } = self;
+        let Self { place, observer, .. } = self;
         let Progress { under_way, last_error, .. } = self.progress()?;
         let how_far = match &last_error {
             Some(error) => format!("; the last attempt: {error}"),
-            None if under_way => String::new(),
+            None if under_way.is_some() => String::new(),
             None => ", which has not been sent yet".to_owned(),
         };
-        let asked = under_way.then_some((&*place.topic, place.partition));
         let kind = ErrorKind::Timeout {
             limit: Limit::Call,
             value,
             waited_for: format!("waiting for the answer to a record for {place}{how_far}"),
-            brokers: metadata.troubles(asked.into_iter()),
+            brokers: observer.troubles(under_way.as_deref()),
         };
         Some(match last_error {
             Some(error) => Error::with_source(kind, error),
@@ -267,12 +278,15 @@ impl ResultSlot {
     pub(super) fn waiting(&self) -> u32 {
         self.state.lock().waiting
     }
+}
 
-    /// Lets every waiter look at the time again, for models in which time does not pass by itself.
-    #[cfg(any(loom, shuttle))]
-    pub(crate) fn nudge(&self) {
-        drop(self.state.lock());
-        self.changed.notify_all();
+impl State {
+    fn look_at(&mut self, index: u32) {
+        if self.looked_at.insert(index)
+            && let Some(forgotten) = &self.forgotten
+        {
+            forgotten.records.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -300,8 +314,7 @@ impl Completer {
     pub(crate) fn split(mut self, sizes: &[u32]) -> Vec<(Arc<ResultSlot>, Self)> {
         let Some(slot) = self.slot.take() else { return Vec::new() };
         let part = |records: &u32| {
-            let ResultSlot { place, clock, metadata, .. } = &*slot;
-            let (part, completer) = ResultSlot::new(Arc::clone(place), clock.clone(), Arc::clone(metadata));
+            let (part, completer) = ResultSlot::new(Arc::clone(&slot.place), Arc::clone(&slot.observer));
             part.note_records(*records);
             (part, completer)
         };

@@ -6,9 +6,8 @@
 
 use std::sync::Arc;
 
-use crate::error::{Error, ErrorKind};
 use crate::producer::batch::{OpenBatch, SealedBatch};
-use crate::producer::queue::{Attention, Batch, PartitionQueue};
+use crate::producer::queue::{Batch, PartitionQueue};
 use crate::producer::result::BatchResult;
 use crate::producer::shared::Shared;
 
@@ -54,19 +53,18 @@ impl<'a> Sealing<'a> {
         let place = state.batches.iter_mut().find(is_ours);
         if let Some(place) = place {
             *place = Batch::Sealed(sealed);
-            let tell = state.attention != Attention::Attended;
-            state.attention = Attention::Attended;
-            return tell;
+            return !std::mem::replace(&mut state.told, true);
         }
         drop(state);
-        too_late(sealed);
+        self.too_late(sealed);
         false
     }
-}
 
-/// The sender has ended meanwhile and emptied the queue.
-fn too_late(batch: SealedBatch) {
-    batch.complete(BatchResult::Failed(Error::new(ErrorKind::Closed)));
+    /// The sender has ended meanwhile and emptied the queue.
+    fn too_late(&self, batch: SealedBatch) {
+        let waited_for = format!("before the records for {} could be sent", self.queue.place());
+        batch.complete(BatchResult::Failed(self.shared.lifecycle.failure(waited_for, Vec::new())));
+    }
 }
 
 impl Drop for Sealing<'_> {

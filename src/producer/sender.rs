@@ -2,23 +2,28 @@
 //! the time as an argument; who calls it, and what the bytes travel on, it does not know.
 //!
 //! A step reads like the life of a batch: hear what user threads say, hear what brokers say, look at whose time has
-//! come, send.
+//! come, send. What is decided is decided elsewhere ([`outcome`], [`partition`]); here it is carried out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::{ClientEvent, KafkaClient, Warnings};
-use crate::error::{Count, Error, ErrorKind};
-use crate::producer::batch::SealedBatch;
+use crate::client::{ClientEvent, KafkaClient, Loss, NodeId, Outcome, Tag, address};
+use crate::error::{BrokerTrouble, Error, NO_ANSWER_YET, Origin, Stage};
+use crate::observation::Observer;
+use crate::producer::batch::{Ordinal, SealedBatch};
 use crate::producer::drain::Drain;
 use crate::producer::inbox::Notices;
 use crate::producer::limits::SizeLimits;
-use crate::producer::outcome::Patience;
-use crate::producer::queue::PartitionQueue;
-use crate::producer::readiness::{Place, Readiness};
-use crate::producer::result::BatchResult;
-use crate::protocol::Uuid;
+use crate::producer::losses::Losses;
+use crate::producer::outcome::{self, Action, End, Patience};
+use crate::producer::partition::{self, Place, View};
+use crate::producer::partitions::Partitions;
+use crate::producer::queue::{Front, PartitionQueue};
+use crate::producer::request_sizes::RequestSizes;
+use crate::producer::requests::{Draft, Part, UnderWay};
+use crate::producer::result::{BatchResult, TopicPartition};
+use crate::protocol::{ProduceRequest, ProduceResponse};
 use crate::time::{Backoff, Deadline, Instant};
 
 #[derive(Clone, Debug)]
@@ -33,75 +38,107 @@ pub(crate) struct SenderSettings {
     pub(crate) first_version: i16,
     /// Bytes of batches in one request, unless a single batch is larger.
     pub(crate) request_max_bytes: usize,
+    /// Batches of one partition that may be under way. With more than one, a batch that is sent again is overtaken.
+    pub(crate) batches_under_way: usize,
 }
+
+/// What has become of a request, by the sender's number for it.
+pub(crate) struct Over {
+    request: u64,
+    outcome: Outcome<ProduceResponse>,
+}
+
+struct Produce(u64);
+
+impl Tag<Over> for Produce {
+    type Request = ProduceRequest;
+
+    const STAGE: Stage = Stage::Produce;
+
+    fn over(self, outcome: Outcome<ProduceResponse>) -> Over {
+        Over { request: self.0, outcome }
+    }
+}
+
+/// The time, twice: as it is, and up to when all that brokers have said is heard. What is late is late by the second: an
+/// answer that lies in a socket has come in time, whatever has kept us from it.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    now: Instant,
+    heard: Instant,
+}
+
+/// Why the records for a partition have failed at the end; whether bytes of them had left.
+pub(crate) type Failure<'a> = dyn Fn(&TopicPartition, bool) -> Error + 'a;
 
 pub(crate) struct Sender {
-    pub(super) settings: SenderSettings,
-    pub(super) drain: Drain,
-    pub(super) client: KafkaClient,
-    pub(super) readiness: Readiness,
-    pub(super) limits: SizeLimits,
-    pub(super) under_way: BTreeMap<u64, UnderWay>,
-    pub(super) next_request: u64,
-    pub(super) closing: Option<Deadline>,
-    pub(super) warnings: Warnings,
-    pub(super) random: fastrand::Rng,
-}
-
-/// The batches of one request, by topic and partition, as its answer will name them.
-pub(super) struct UnderWay {
-    pub(super) batches: BTreeMap<(Arc<str>, i32), (u32, SealedBatch)>,
-    /// From version 13 on an answer names topics by id: those of the time of the request.
-    pub(super) topic_ids: BTreeMap<Uuid, Arc<str>>,
+    settings: SenderSettings,
+    drain: Drain,
+    client: KafkaClient<Over>,
+    partitions: Partitions,
+    limits: SizeLimits,
+    request_sizes: RequestSizes,
+    under_way: BTreeMap<u64, UnderWay>,
+    next_request: u64,
+    losses: Losses,
+    observer: Arc<Observer>,
+    random: fastrand::Rng,
 }
 
 impl Sender {
     pub(crate) fn new(
         settings: SenderSettings,
         drain: Drain,
-        client: KafkaClient,
+        client: KafkaClient<Over>,
+        observer: Arc<Observer>,
         random: fastrand::Rng,
     ) -> Self {
         Self {
+            partitions: Partitions::new(settings.batches_under_way),
             settings,
             drain,
             client,
-            readiness: Readiness::default(),
             limits: SizeLimits::default(),
+            request_sizes: RequestSizes::default(),
             under_way: BTreeMap::new(),
             next_request: 0,
-            closing: None,
-            warnings: Warnings::default(),
+            losses: Losses::default(),
+            observer,
             random,
         }
     }
 
-    /// Hears what users and brokers have said by `now`, and completes what that completes: callbacks run in here.
-    pub(crate) fn hear(&mut self, now: Instant) {
-        self.hear_users(now);
-        self.hear_brokers(now);
+    /// Hears what users and brokers have said, and completes what that completes: callbacks run in here.
+    pub(crate) fn hear(&mut self, now: Instant, heard: Instant) {
+        let at = Moment { now, heard };
+        self.hear_users(at);
+        self.hear_brokers(at);
     }
 
     /// Does what is due at `now`, which is read after [`hear`](Self::hear): what callbacks took must not be taken from
     /// the time of a request that has not been sent yet. False when it is over: closed, and nothing is left or no time.
-    pub(crate) fn act(&mut self, now: Instant) -> bool {
-        self.client.step(now);
-        self.hear_brokers(now);
-        while let Some(index) = self.readiness.next_due(now) {
-            match self.readiness.place(index) {
-                Place::InFlight(_) | Place::Learning => self.give_up(index, now),
-                _ => self.consider(index, now),
-            }
+    pub(crate) fn act(&mut self, now: Instant, heard: Instant) -> bool {
+        let at = Moment { now, heard };
+        self.client.step(now, heard);
+        self.hear_brokers(at);
+        for index in self.partitions.take_due(now) {
+            self.consider(index, at);
         }
-        for node in self.readiness.nodes() {
-            self.send_to(node, now);
+        for node in self.partitions.nodes() {
+            self.send_to(node, at);
         }
         // What was found out on the way may be a reason to ask.
         self.client.ask_if_due(now);
-        match self.closing {
-            Some(deadline) => self.drain.has_unfinished() && !deadline.has_passed(now),
-            None => true,
+        if let Some(troubles) = self.client.changed_troubles() {
+            self.observer.publish(troubles);
         }
+        !self.is_over(now)
+    }
+
+    /// Closed, and nothing is left or no time.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        let closing = self.drain.closing();
+        closing.is_some_and(|closing| !self.drain.has_unfinished() || closing.deadline.has_passed(now))
     }
 
     /// Until when nothing happens by itself; [`Deadline::NEVER`] if only others can make something happen. Zero if a
@@ -110,126 +147,224 @@ impl Sender {
         if self.client.has_events() || !self.drain.inbox().fall_asleep() {
             return Deadline::at(now);
         }
-        let closing = self.closing.unwrap_or(Deadline::NEVER);
-        self.readiness.next_deadline().min(self.client.next_deadline(now)).min(closing)
+        let closing = self.drain.closing().map_or(Deadline::NEVER, |closing| closing.deadline);
+        self.partitions.next_deadline().min(self.client.next_deadline(now)).min(closing)
     }
 
-    pub(crate) fn client_mut(&mut self) -> &mut KafkaClient {
+    pub(crate) fn client_mut(&mut self) -> &mut KafkaClient<Over> {
         &mut self.client
     }
 
     /// The end came before everything had a result: whoever closes is told what had none.
-    pub(crate) fn give_up_rest(&mut self, queues: &[Arc<PartitionQueue>]) {
-        self.drain.give_up(queues);
+    /// Returns what keeps it from one.
+    pub(crate) fn give_up_rest(&mut self, queues: &[Arc<PartitionQueue>]) -> Vec<BrokerTrouble> {
+        self.drain.give_up(queues)
     }
 
     /// The end: fails what is queued, for good.
-    pub(crate) fn fail_queued(&mut self, error: &Error, queues: &[Arc<PartitionQueue>]) {
+    pub(crate) fn fail_queued(&mut self, failure: &Failure<'_>, queue: &PartitionQueue) {
         self.drain.close_pool();
-        for batch in queues.iter().flat_map(|queue| self.drain.empty(queue)) {
-            batch.complete(BatchResult::Failed(error.clone()));
+        for batch in self.drain.empty(queue) {
+            batch.complete(BatchResult::Failed(failure(queue.place(), false)));
         }
     }
 
     /// The end: hears what has been answered, fails what has not, and ends every connection.
-    pub(crate) fn fail_under_way(&mut self, error: &Error, now: Instant) {
-        self.hear_brokers(now);
+    pub(crate) fn fail_under_way(&mut self, failure: &Failure<'_>, now: Instant) {
+        self.hear_brokers(Moment { now, heard: now });
         self.client.close(now);
         while let Some(event) = self.client.next_event() {
-            if let ClientEvent::Lost { request, sent, .. } = event {
-                let request = self.under_way.remove(&request);
-                for (_, batch) in request.into_iter().flat_map(|request| request.batches.into_values()) {
-                    let error = if sent { error.clone().maybe_written() } else { error.clone() };
-                    batch.complete(BatchResult::Failed(error));
+            let ClientEvent::Over(Over { request, outcome: Outcome::Lost(loss) }) = event else { continue };
+            for part in self.under_way.remove(&request).into_iter().flat_map(UnderWay::rest) {
+                let Some(partition) = self.partitions.get_mut(part.index) else { continue };
+                let Some(batch) = partition.take(part.ordinal) else { continue };
+                batch.complete(BatchResult::Failed(failure(partition.name(), loss.sent > 0)));
+            }
+        }
+        for partition in self.partitions.iter_mut() {
+            let name = Arc::clone(partition.name());
+            for (batch, under_way) in partition.take_all() {
+                batch.complete(BatchResult::Failed(failure(&name, under_way)));
+            }
+        }
+    }
+
+    fn hear_users(&mut self, at: Moment) {
+        let Notices { partitions, topics, hurry, close } = self.drain.notices();
+        for (topic, until) in topics {
+            self.client.metadata_mut().await_topic(&topic, until, at.now);
+        }
+        for queue in partitions {
+            self.client.metadata_mut().use_topic(&queue.place().topic, at.now);
+            let index = self.partitions.meet(&queue);
+            self.consider(index, at);
+        }
+        if hurry || close {
+            self.partitions.lingering().into_iter().for_each(|index| self.consider(index, at));
+        }
+    }
+
+    fn hear_brokers(&mut self, at: Moment) {
+        while let Some(event) = self.client.next_event() {
+            match event {
+                ClientEvent::MetadataChanged => {
+                    let moved = self.partitions.with_or_without_leader();
+                    moved.into_iter().for_each(|index| self.consider(index, at));
+                }
+                ClientEvent::Over(Over { request, outcome }) => {
+                    let Some(under_way) = self.under_way.remove(&request) else { continue };
+                    match outcome {
+                        Outcome::Answered(response) => self.answered(under_way, response, at),
+                        Outcome::Written => self.all_over(under_way, End::Written, at),
+                        Outcome::Lost(loss) => self.lost(under_way, &loss, at),
+                    }
                 }
             }
         }
-        for request in std::mem::take(&mut self.under_way).into_values() {
-            for (_, batch) in request.batches.into_values() {
-                batch.complete(BatchResult::Failed(error.clone().maybe_written()));
-            }
-        }
-        // What was heard above may have put a batch back to be sent again: it will not be.
-        for index in self.readiness.all() {
-            let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { continue };
-            for batch in self.drain.empty(&queue) {
-                batch.complete(BatchResult::Failed(error.clone()));
-            }
-        }
     }
 
-    fn hear_users(&mut self, now: Instant) {
-        let Notices { partitions, topics, hurry, close } = self.drain.notices();
-        for (topic, until) in topics {
-            self.client.metadata_mut().await_topic(&topic, until, now);
+    fn answered(&mut self, mut request: UnderWay, response: ProduceResponse, at: Moment) {
+        self.request_sizes.answered(request.node(), request.bytes(), at.now);
+        for topic in response.topics {
+            let name = request.topic(topic.topic_id, topic.name);
+            for answer in topic.partitions {
+                match request.take(&name, answer.index) {
+                    Some(part) => self.over(part, End::Answered(&answer), at),
+                    None => self.losses.not_asked_about(&name, answer.index, at.now),
+                }
+            }
+        }
+        self.all_over(request, End::LeftOut, at);
+    }
+
+    fn lost(&mut self, request: UnderWay, loss: &Loss, at: Moment) {
+        if loss.closed_by_peer && loss.sent > 0 {
+            self.request_sizes.cut_off(request.node(), request.bytes(), at.now);
+        }
+        self.all_over(request, End::Lost { error: &loss.error, sent: loss.sent > 0 }, at);
+    }
+
+    fn all_over(&mut self, request: UnderWay, end: End<'_>, at: Moment) {
+        request.rest().for_each(|part| self.over(part, end, at));
+    }
+
+    /// The end of an attempt: the batch is done, or waits to be sent again, in one piece or in several.
+    fn over(&mut self, part: Part, end: End<'_>, at: Moment) {
+        let Part { index, ordinal } = part;
+        if end.wants_metadata() {
             self.client.metadata_mut().want();
         }
-        for queue in partitions {
-            self.client.metadata_mut().use_topic(&queue.place().topic, now);
-            let index = self.readiness.meet(&queue);
-            self.consider(index, now);
+        let Some(partition) = self.partitions.get_mut(index) else { return };
+        let Some(mut batch) = partition.take(ordinal) else { return };
+        let action = outcome::decide(&batch, partition, end, &self.settings.patience, at.now);
+        let name = Arc::clone(partition.name());
+        match action {
+            Action::Forget => {}
+            Action::SendAgain { error, maybe_written } => {
+                self.losses.refused(batch.attempts(), &name, &error, at.now);
+                batch.attempt_failed(error, maybe_written);
+                let delay = self.settings.retry.delay(batch.attempts(), &mut self.random);
+                partition.back_off(at.now + delay);
+                partition.put_waiting(batch);
+            }
+            Action::CutUp => {
+                let size = batch.len();
+                let limit = self.limits.refused(&name.topic, size, at.now);
+                let parts = batch.split(limit, self.drain.encoding());
+                log::debug!(
+                    "a batch of {size} bytes for {name} was refused as too large: sent as {}",
+                    parts.len()
+                );
+                parts.into_iter().for_each(|part| partition.put_waiting(part));
+            }
+            Action::Complete(result) => {
+                if result.error().is_none() {
+                    self.limits.stored(&name.topic, batch.len(), at.now);
+                }
+                self.complete(batch, result, at.now);
+            }
         }
-        if let Some(deadline) = close {
-            self.closing = Some(self.closing.map_or(deadline, |before| before.min(deadline)));
+        self.attempt_is_over(index, at);
+    }
+
+    /// The partition is looked at again, and those that waited to see whether a batch of its size is taken.
+    fn attempt_is_over(&mut self, index: u32, at: Moment) {
+        let Some(partition) = self.partitions.get(index) else { return };
+        let name = Arc::clone(partition.name());
+        if let Some(limit) = self.limits.limit(&name.topic) {
+            self.drain.limit(partition.queue(), limit);
+            for waiting in self.limits.end(&name.topic, index) {
+                self.partitions.settle(waiting, Place::Idle, Deadline::NEVER);
+                self.consider(waiting, at);
+            }
         }
-        if hurry || close.is_some() {
-            self.release_lingering(now);
+        self.consider(index, at);
+    }
+
+    fn complete(&mut self, batch: SealedBatch, result: BatchResult, now: Instant) {
+        let (records, loss) = (batch.records(), result.error().cloned());
+        batch.complete(result);
+        if let Some(error) = loss {
+            self.losses.lost(records, &error, now);
         }
     }
 
-    fn hear_brokers(&mut self, now: Instant) {
-        while let Some(event) = self.client.next_event() {
-            match event {
-                ClientEvent::MetadataChanged => self.follow_leaders(now),
-                ClientEvent::Answer { request, response } => self.answered(request, response, now),
-                ClientEvent::Written { request } => self.stored_unseen(request, now),
-                ClientEvent::Lost { request, sent, error } => self.lost(request, sent, &error, now),
+    /// Puts a partition where it belongs, after what is late has been failed.
+    fn consider(&mut self, index: u32, at: Moment) {
+        self.expire(index, at);
+        let front = self.front(index, at);
+        let Some(partition) = self.partitions.get(index) else { return };
+        let oldest = partition.oldest().or(front.map(|(front, _)| front.created));
+        let delivery_timeout = self.settings.patience.delivery_timeout;
+        let expiry = oldest.map_or(Deadline::NEVER, |oldest| Deadline::after(oldest, delivery_timeout));
+        let (place, look_again) = match front {
+            _ if !partition.has_room() => (Place::Full, expiry),
+            _ if partition.place() == Place::Learning => (Place::Learning, expiry),
+            None => (Place::Idle, expiry),
+            Some((front, lingers)) => {
+                let name = partition.name();
+                let leader = self.client.snapshot().leader(&name.topic, name.partition);
+                let lingers_until = lingers.then(|| front.created + self.settings.linger);
+                partition::place(partition, View { now: at.now, expiry, lingers_until, leader })
             }
-        }
-    }
-
-    /// Puts a partition where it belongs.
-    pub(super) fn consider(&mut self, index: u32, now: Instant) {
-        let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { return };
-        if matches!(self.readiness.place(index), Place::InFlight(_) | Place::Learning) {
-            return;
-        }
-        let front = loop {
-            let Some(front) = self.drain.look(&queue) else {
-                return self.settle(index, Place::Idle, Deadline::NEVER, now);
-            };
-            if !self.settings.patience.is_over(front.created, now) {
-                break front;
-            }
-            self.expire(&queue, now);
         };
-        let expiry = Deadline::after(front.created, self.settings.patience.delivery_timeout);
-        let not_before = self.readiness.not_before(index);
-        if not_before > now {
-            return self.settle(index, Place::BackingOff, expiry.min(Deadline::at(not_before)), now);
+        if place == Place::Leaderless {
+            let name = Arc::clone(partition.name());
+            self.client.metadata_mut().want_again(&name.topic, at.now);
         }
-        let lingers_until = front.created + self.settings.linger;
-        // Not `lingers_until > now`: a batch made after this step began would "linger" with a linger of nothing.
-        let lingers = now.since(front.created) < self.settings.linger;
-        let hurry = front.full || self.closing.is_some() || self.drain.is_memory_wanted();
-        if !hurry && lingers && self.drain.linger(&queue) {
-            return self.settle(index, Place::Lingering, expiry.min(Deadline::at(lingers_until)), now);
-        }
-        let place = queue.place();
-        match self.client.snapshot().leader(&place.topic, place.partition) {
-            Some(node) => self.settle(index, Place::Ready(node), expiry, now),
-            None => {
-                self.client.metadata_mut().want_again();
-                self.settle(index, Place::Leaderless, expiry, now);
+        self.settle(index, place, look_again, at.now);
+    }
+
+    /// What goes next: a batch that waits to be sent again, else the front of the queue, and whether that lingers. While
+    /// no more may be under way the queue is looked at only for what expires there, which nothing before it does sooner.
+    fn front(&mut self, index: u32, at: Moment) -> Option<(Front, bool)> {
+        loop {
+            let partition = self.partitions.get(index)?;
+            if let Some(front) = partition.waiting() {
+                return Some((front, false));
             }
+            if !partition.has_room() && partition.oldest().is_some() {
+                return None;
+            }
+            let queue = Arc::clone(partition.queue());
+            let hurry =
+                !self.drain.is_open() || self.drain.is_memory_wanted() || partition.not_before() > at.now;
+            let linger = self.settings.linger;
+            // Not `created + linger > now`: a batch made after this step began would "linger" with a linger of nothing.
+            let (front, lingers) =
+                self.drain.look(&queue, |front| !hurry && at.now.since(front.created) < linger)?;
+            if !self.settings.patience.is_over(front.created, at.heard) {
+                return Some((front, lingers));
+            }
+            self.expire_front(index, &queue, at);
         }
     }
 
     /// Its topic is not forgotten as long as it has got something to send, however long that takes.
-    pub(super) fn settle(&mut self, index: u32, place: Place, look_again: Deadline, now: Instant) {
-        self.readiness.settle(index, place, look_again);
-        let Some((queue, busy)) = self.readiness.changed(index) else { return };
-        let topic = Arc::clone(&queue.place().topic);
+    fn settle(&mut self, index: u32, place: Place, look_again: Deadline, now: Instant) {
+        self.partitions.settle(index, place, look_again);
+        let Some((partition, busy)) = self.partitions.changed(index) else { return };
+        let topic = Arc::clone(&partition.name().topic);
         if busy {
             self.client.metadata_mut().hold_topic(&topic, now);
         } else {
@@ -237,87 +372,184 @@ impl Sender {
         }
     }
 
-    /// For a partition that has been taken out of where it was.
-    pub(super) fn reconsider(&mut self, index: u32, now: Instant) {
-        self.readiness.settle(index, Place::Idle, Deadline::NEVER);
-        self.consider(index, now);
+    /// Fails what has left the queue and is late: under way, or waiting to be sent again.
+    fn expire(&mut self, index: u32, at: Moment) {
+        let patience = self.settings.patience.clone();
+        let late = |created| patience.is_over(created, at.heard);
+        let Some(partition) = self.partitions.get_mut(index) else { return };
+        if !partition.oldest().is_some_and(late) {
+            return;
+        }
+        let name = Arc::clone(partition.name());
+        let brokers = self.client.troubles_with(self.client.snapshot().leader(&name.topic, name.partition));
+        for batch in partition.late_under_way(late) {
+            let waited_for = format!("waiting for the answer to the records for {name}");
+            let last = batch.last_error().cloned();
+            let error =
+                patience.last_word(batch, last.as_ref(), &name, waited_for, brokers.clone(), at.heard);
+            let records = batch.records();
+            batch.give_up(error.clone());
+            self.losses.lost(records, &error, at.now);
+        }
+        while let Some(batch) = self.partitions.get_mut(index).and_then(|partition| partition.take_late(late))
+        {
+            self.fail_late(batch, index, at);
+        }
     }
 
-    pub(super) fn expire(&mut self, queue: &PartitionQueue, now: Instant) {
-        let Some(batch) = self.drain.give_up_front(queue) else { return };
-        let place = queue.place();
-        let leader = self.client.snapshot().leader(&place.topic, place.partition);
+    fn expire_front(&mut self, index: u32, queue: &PartitionQueue, at: Moment) {
+        let patience = &self.settings.patience;
+        let batch = self.drain.give_up_front(queue, |front| patience.is_over(front.created, at.heard));
+        batch.into_iter().for_each(|batch| self.fail_late(batch, index, at));
+    }
+
+    /// The time of a batch that is not under way is over.
+    fn fail_late(&mut self, batch: SealedBatch, index: u32, at: Moment) {
+        let Some(partition) = self.partitions.get(index) else { return };
+        let name = Arc::clone(partition.name());
+        let leader = self.client.snapshot().leader(&name.topic, name.partition);
         let brokers = self.client.troubles_with(leader);
         let why_not = match leader {
             None => ": it has no leader",
             Some(_) if brokers.is_empty() => ": its broker was busy with others",
             Some(_) => "",
         };
-        let waited_for = format!("before the records for {place} could be sent{why_not}");
-        let error = self.settings.patience.last_word(&batch, place, waited_for, brokers, now);
-        let records = batch.records();
-        batch.complete(BatchResult::Failed(error.clone()));
-        self.warn_of_loss(records, &error, now);
+        let waited_for = format!("before the records for {name} could be sent{why_not}");
+        let last = batch.last_error().cloned();
+        let error =
+            self.settings.patience.last_word(&batch, last.as_ref(), &name, waited_for, brokers, at.heard);
+        self.complete(batch, BatchResult::Failed(error), at.now);
     }
 
-    /// Records failed for good. Their futures know, but perhaps nobody asks those. Not one warning for each.
-    pub(super) fn warn_of_loss(&mut self, records: u32, error: &Error, now: Instant) {
-        let code = error.broker_code().map(|code| code.to_string());
-        let kind = match error.kind() {
-            ErrorKind::Closed => return,
-            ErrorKind::Timeout { .. } => "expired",
-            ErrorKind::RetriesUsedUp { .. } => "retries",
-            _ => code.as_deref().unwrap_or("refused"),
+    fn send_to(&mut self, node: NodeId, at: Moment) {
+        while self.partitions.first_ready(node, u64::MAX).is_some() && self.client.poll_ready(node, at.now) {
+            let draft = self.collect(node, at);
+            if draft.is_empty() {
+                return;
+            }
+            self.send(node, draft, at);
+        }
+    }
+
+    /// Takes a batch of each partition that is ready for `node`, as many as fit into one request.
+    fn collect(&mut self, node: NodeId, at: Moment) -> Draft {
+        let limit = self.request_sizes.limit(node, at.now).unwrap_or(usize::MAX);
+        let mut draft = Draft::new(limit.min(self.settings.request_max_bytes));
+        let broker = self.broker(node);
+        let end = self.partitions.next_turn();
+        while let Some(index) = self.partitions.first_ready(node, end) {
+            match self.take(index, &draft, at) {
+                Next::Batch(mut batch) => {
+                    batch.begin_attempt(&broker);
+                    let (records, bytes) = (batch.segments(None), batch.len());
+                    let Some(partition) = self.partitions.get_mut(index) else { continue };
+                    let ordinal: Ordinal = partition.put_under_way(batch);
+                    draft.add(partition.name(), Part { index, ordinal }, records, bytes);
+                    self.partitions.settle(index, Place::Idle, Deadline::NEVER);
+                    self.consider(index, at);
+                }
+                Next::NoRoom => break,
+                Next::Learning => {
+                    self.partitions.settle(index, Place::Learning, Deadline::NEVER);
+                    self.consider(index, at);
+                }
+                // It has expired, is being compressed, or has gone.
+                Next::Nothing => {
+                    self.partitions.settle(index, Place::Idle, Deadline::NEVER);
+                    self.consider(index, at);
+                }
+            }
+        }
+        draft
+    }
+
+    /// The next batch of a partition, if it may go with `draft`.
+    fn take(&mut self, index: u32, draft: &Draft, at: Moment) -> Next {
+        let Some(partition) = self.partitions.get_mut(index) else { return Next::Nothing };
+        let (queue, name) = (Arc::clone(partition.queue()), Arc::clone(partition.name()));
+        let Self { drain, limits, settings, .. } = self;
+        let limit = limits.limit(&name.topic);
+        let mut refusal = Next::Nothing;
+        let mut admit = |front: Front| {
+            refusal = if settings.patience.is_over(front.created, at.heard) {
+                Next::Nothing
+            } else if !draft.has_room(front.bytes) {
+                Next::NoRoom
+            } else if limit.is_some_and(|limit| !limits.begin(&name.topic, index, front.bytes.min(limit))) {
+                Next::Learning
+            } else {
+                return true;
+            };
+            false
         };
-        let records = Count(u64::from(records), "record");
-        match self.warnings.is_news(kind, A_MINUTE, now) {
-            None => log::debug!("{records} failed: {error}"),
-            Some(0) => log::warn!("{records} failed: {error}"),
-            Some(more) => {
-                log::warn!("{records} failed, and {} like it before: {error}", Count(more, "batch"))
+        let batch = match partition.waiting() {
+            Some(front) if admit(front) => partition.take_waiting(),
+            Some(_) => None,
+            None => drain.pop_if(&queue, admit),
+        };
+        match (batch, limit) {
+            (None, _) => refusal,
+            (Some(batch), Some(limit)) if batch.len() > limit => {
+                let parts = batch.split(limit, drain.encoding());
+                parts.into_iter().for_each(|part| partition.put_waiting(part));
+                partition.take_waiting().map_or(Next::Nothing, Next::Batch)
             }
+            (Some(batch), _) => Next::Batch(batch),
         }
     }
 
-    /// The time of a batch is over that can't be taken back: it is under way, or its turn on trial is to come.
-    fn give_up(&mut self, index: u32, now: Instant) {
-        let Some(queue) = self.readiness.queue(index).map(Arc::clone) else { return };
-        let place = queue.place();
-        let Place::InFlight(request) = self.readiness.place(index) else { return self.expire(&queue, now) };
-        let key = (Arc::clone(&place.topic), place.partition);
-        let leader = self.client.snapshot().leader(&place.topic, place.partition);
-        let brokers = self.client.troubles_with(leader);
-        let batch = self.under_way.get_mut(&request).and_then(|request| request.batches.get_mut(&key));
-        if let Some((_, batch)) = batch {
-            let waited_for = format!("waiting for the answer to the records for {place}");
-            let error = self.settings.patience.last_word(batch, place, waited_for, brokers, now);
-            let records = batch.records();
-            // The partition stays as it is: a later batch must not overtake this one, if it is written after all.
-            batch.give_up(error.clone());
-            self.warn_of_loss(records, &error, now);
+    fn send(&mut self, node: NodeId, draft: Draft, at: Moment) {
+        for topic in draft.topics() {
+            self.client.metadata_mut().use_topic(topic, at.now);
+        }
+        let SenderSettings { acks, request_timeout, first_version, .. } = self.settings;
+        let timeout_ms = i32::try_from(request_timeout.as_millis()).unwrap_or(i32::MAX);
+        let (request, under_way) = draft.finish(node, self.client.snapshot(), acks, timeout_ms);
+        let version =
+            self.client.version::<ProduceRequest>(node, first_version, under_way.last_version(acks));
+        match version {
+            Ok(version) => {
+                let number = self.next_request;
+                self.next_request += 1;
+                self.client.send(node, &request, version, Produce(number), at.now);
+                self.under_way.insert(number, under_way);
+            }
+            // No later attempt would find another version.
+            Err(error) => under_way.rest().for_each(|part| self.fail(part, &error, at)),
         }
     }
 
-    fn release_lingering(&mut self, now: Instant) {
-        for index in self.readiness.take_lingering() {
-            if self.readiness.place(index) == Place::Lingering {
-                self.reconsider(index, now);
-            }
+    fn fail(&mut self, Part { index, ordinal }: Part, error: &Error, at: Moment) {
+        let batch = self.partitions.get_mut(index).and_then(|partition| partition.take(ordinal));
+        if let Some(batch) = batch {
+            self.complete(batch, BatchResult::Failed(error.clone()), at.now);
         }
+        self.attempt_is_over(index, at);
     }
 
-    fn follow_leaders(&mut self, now: Instant) {
-        let mut moved = self.readiness.take_leaderless();
-        for node in self.readiness.nodes() {
-            moved.extend(self.readiness.take_ready(node));
-        }
-        for index in moved {
-            if matches!(self.readiness.place(index), Place::Leaderless | Place::Ready(_)) {
-                self.reconsider(index, now);
+    /// What is told of a broker that has a batch and has not answered.
+    fn broker(&self, node: NodeId) -> Arc<BrokerTrouble> {
+        let (origin, known) = match node {
+            NodeId::Broker(broker) => {
+                (Origin::Metadata { broker }, self.client.snapshot().brokers.get(&broker))
             }
-        }
+            NodeId::Bootstrap(_) => (Origin::Bootstrap, None),
+        };
+        Arc::new(BrokerTrouble {
+            address: known.map(|broker| address(&broker.host, broker.port)).unwrap_or_default(),
+            origin,
+            stage: Stage::Produce,
+            cause: NO_ANSWER_YET.to_owned(),
+        })
     }
 }
 
-/// Between two warnings of the same kind.
-pub(super) const A_MINUTE: Duration = Duration::from_secs(60);
+/// What the next batch of a ready partition is good for.
+enum Next {
+    Batch(SealedBatch),
+    /// There is none now.
+    Nothing,
+    NoRoom,
+    /// Another batch of its topic tries out its size.
+    Learning,
+}

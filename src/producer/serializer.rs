@@ -253,13 +253,14 @@ thread_local! {
 
 /// Runs `with` on this thread's empty buffers. A serializer that sends finds fresh ones, not those it writes to.
 pub(crate) fn with_scratch<R>(with: impl FnOnce(&mut Scratch) -> R) -> R {
-    let mut scratch = SCRATCH.take();
+    // At a thread's very end there is none any more; a guard's last words find fresh ones.
+    let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
     scratch.key.clear();
     scratch.value.clear();
     let result = with(&mut scratch);
     // One giant must not be paid for until the thread ends.
     if scratch.key.capacity().max(scratch.value.capacity()) <= LARGEST_KEPT {
-        SCRATCH.set(scratch);
+        SCRATCH.try_with(|kept| kept.set(scratch)).ok();
     }
     result
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::SharedMetadata;
+use crate::lifecycle::Lifecycle;
+use crate::observation::Observer;
 use crate::producer::batch::Encoding;
 use crate::producer::buffer::SimpleBufferPool;
 use crate::producer::inbox::Inbox;
 use crate::producer::queue::PartitionQueue;
 use crate::producer::unfinished::Unfinished;
-use crate::time::Clock;
 
 /// What the accumulator needs of the configuration.
 #[derive(Clone, Debug)]
@@ -25,11 +25,10 @@ pub(crate) struct AccumulatorSettings {
 }
 
 pub(super) struct Shared {
+    pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) settings: AccumulatorSettings,
     pub(super) pool: Arc<SimpleBufferPool>,
     pub(super) unfinished: Arc<Unfinished>,
     pub(super) inbox: Arc<Inbox<Arc<PartitionQueue>>>,
-    /// Of whose brokers a wait in vain tells.
-    pub(super) metadata: Arc<SharedMetadata>,
-    pub(super) clock: Clock,
+    pub(super) observer: Arc<Observer>,
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::client::{ClusterMetadata, PartitionMetadata};
+use crate::lifecycle::Lifecycle;
 use crate::producer::queue::PartitionQueue;
 use crate::producer::result::TopicPartition;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
@@ -24,7 +25,7 @@ pub(crate) struct TopicHandle {
 pub(crate) struct TopicTable {
     /// Distinguishes the producers of a process in their threads' caches.
     id: u64,
-    closed: crate::sync::AtomicBool,
+    lifecycle: Arc<Lifecycle>,
     partitions: AtomicU32,
     topics: Mutex<HashMap<Arc<str>, Entry>>,
 }
@@ -49,11 +50,11 @@ thread_local! {
 }
 
 impl TopicTable {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(lifecycle: Arc<Lifecycle>) -> Arc<Self> {
         static NEXT: std::sync::LazyLock<AtomicU64> = std::sync::LazyLock::new(|| AtomicU64::new(0));
         Arc::new(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            closed: crate::sync::AtomicBool::new(false),
+            lifecycle,
             partitions: AtomicU32::new(0),
             topics: Mutex::default(),
         })
@@ -67,8 +68,9 @@ impl TopicTable {
         version: u64,
         with: impl FnOnce(&TopicHandle) -> R,
     ) -> Option<R> {
-        CACHE.with(|cache| {
-            // Borrowed already: a partitioner that sends. It takes the long way.
+        // At a thread's very end there is no cache any more, as with all that it keeps: a guard's last words take the
+        // long way. So does a partitioner that sends, which finds it borrowed.
+        let known = CACHE.try_with(|cache| {
             let mut cache = cache.try_borrow_mut().ok()?;
             let fits = |cached: &Cached| {
                 cached.version == version && cached.table.id == self.id && *cached.handle.name == *topic
@@ -80,7 +82,8 @@ impl TopicTable {
                 cache.swap(at, at / 2);
             }
             Some(with(&cache[at / 2].handle))
-        })
+        });
+        known.ok().flatten()
     }
 
     /// The topic's handle by `snapshot`, with queues for all its partitions; `None` if the snapshot lacks it.
@@ -113,13 +116,9 @@ impl TopicTable {
         Some(handle)
     }
 
-    /// Closes every queue, those to come as well.
-    pub(crate) fn close(&self) {
-        let topics = self.topics.lock();
-        self.closed.store(true, Ordering::SeqCst);
-        for entry in topics.values() {
-            entry.all.iter().for_each(|queue| queue.close());
-        }
+    /// Waits until whoever appends at this moment is done.
+    pub(crate) fn pass_through(&self) {
+        self.queues().iter().for_each(|queue| queue.pass_through());
     }
 
     /// Every queue there is.
@@ -138,10 +137,6 @@ impl TopicTable {
         places.iter().filter_map(queue).collect()
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
-    }
-
     fn build(
         &self,
         name: Arc<str>,
@@ -150,11 +145,8 @@ impl TopicTable {
     ) -> TopicHandle {
         while all.len() < partitions.len() {
             let place = TopicPartition { topic: Arc::clone(&name), partition: all.len() as i32 };
-            let queue = PartitionQueue::new(self.partitions.fetch_add(1, Ordering::Relaxed), place);
-            if self.is_closed() {
-                queue.close();
-            }
-            all.push(Arc::new(queue));
+            let index = self.partitions.fetch_add(1, Ordering::Relaxed);
+            all.push(Arc::new(PartitionQueue::new(index, place)));
         }
         let with_leader = |index: &usize| partitions[*index].leader.is_some();
         TopicHandle {
@@ -166,14 +158,15 @@ impl TopicTable {
 
     fn remember(self: &Arc<Self>, version: u64, handle: &Arc<TopicHandle>) {
         const MOST: usize = 64;
-        CACHE.with(|cache| {
+        let remembered = CACHE.try_with(|cache| {
             let Ok(mut cache) = cache.try_borrow_mut() else { return };
             cache.retain(|cached| {
                 let outdated = cached.table.id == self.id && cached.handle.name == handle.name;
-                !outdated && !cached.table.is_closed()
+                !outdated && cached.table.lifecycle.is_open()
             });
             cache.truncate(MOST - 1);
             cache.insert(0, Cached { table: Arc::clone(self), version, handle: Arc::clone(handle) });
         });
+        remembered.ok();
     }
 }

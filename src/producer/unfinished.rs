@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::SharedMetadata;
-use crate::error::{BrokerTrouble, DeliveryReport, Error, PendingPartition};
-use crate::producer::result::{Progress, ResultSlot, TopicPartition};
+use crate::error::{BrokerTrouble, DeliveryReport, Error, Limit, PendingPartition};
+use crate::observation::Observer;
+use crate::producer::result::{Forgotten, Progress, ResultSlot, TopicPartition};
 use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
 use crate::time::{Clock, Deadline};
 
@@ -32,7 +32,7 @@ struct State {
     /// Up to here failures have been reported to somebody.
     reported: u64,
     /// Failures squeezed out of `failed` before anybody asked.
-    forgotten: Option<(u64, Error)>,
+    forgotten: Option<Arc<Forgotten>>,
     /// Where the flushes under way began to count failures.
     flushes: Vec<u64>,
     /// What the sender had to fail when the time of `close` was over, for `close` to tell of.
@@ -126,18 +126,25 @@ impl Unfinished {
         }
     }
 
-    /// What is `pending` after `timeout`, if anything is, and what failed since the last report before the cut.
+    /// What is `pending` after `limit`, if anything is, and what failed since the last report before the cut.
     pub(crate) fn report(
         &self,
         cut: &Cut,
-        timeout: Option<Duration>,
+        limit: Option<(Limit, Duration)>,
         (pending, brokers): Pending,
     ) -> Result<(), DeliveryReport> {
-        let timed_out = timeout.filter(|_| !pending.is_empty());
+        let timed_out = limit.filter(|_| !pending.is_empty());
         let (failed, forgotten) = Self::take_failures(self.state.lock(), cut);
         // The slots' locks come after this one, and only when it is free.
-        let (mut count, mut first_error) = forgotten.map_or((0, None), |(count, error)| (count, Some(error)));
-        for (overlooked, error) in failed.iter().filter_map(|slot| slot.overlooked_failures()) {
+        let forgotten = forgotten.map(|forgotten| (forgotten.records.load(Ordering::Relaxed), forgotten));
+        let (mut count, mut first_error) = match forgotten {
+            Some((count @ 1.., forgotten)) => (count, Some(forgotten.first_error.clone())),
+            _ => (0, None),
+        };
+        // What the end has failed because its time was over is what is pending, told once, whether it has failed by now.
+        let is_pending = |error: &Error| timed_out.is_some() && error.is_closed();
+        let failed = failed.iter().filter_map(|slot| slot.overlooked_failures());
+        for (overlooked, error) in failed.filter(|(_, error)| !is_pending(error)) {
             count += overlooked;
             first_error.get_or_insert(error);
         }
@@ -148,9 +155,12 @@ impl Unfinished {
     }
 
     /// Sender, when the time of `close` is over: what has no result by now is about to fail.
-    pub(crate) fn give_up(&self, metadata: &SharedMetadata) {
-        let pending = self.pending_below(u64::MAX, metadata);
+    /// Returns what keeps it here.
+    pub(crate) fn give_up(&self, observer: &Observer) -> Vec<BrokerTrouble> {
+        let pending = self.pending_below(u64::MAX, observer);
+        let brokers = pending.1.clone();
         self.state.lock().given_up = Some(pending);
+        brokers
     }
 
     /// What [`give_up`](Self::give_up) has found, once.
@@ -164,28 +174,29 @@ impl Unfinished {
         let mut places: Vec<_> =
             state.batches.range(..cut.until).map(|(_, (slot, _))| Arc::clone(slot.place())).collect();
         drop(state);
-        places.sort_unstable_by_key(Arc::as_ptr);
+        // Not by address: a simulated run must be the same each time.
+        places
+            .sort_unstable_by(|one, other| (&one.topic, one.partition).cmp(&(&other.topic, other.partition)));
         places.dedup_by(|one, other| Arc::ptr_eq(one, other));
         places
     }
 
     /// What before the cut has no result.
-    pub(crate) fn pending(&self, cut: &Cut, metadata: &SharedMetadata) -> Pending {
-        self.pending_below(cut.until, metadata)
+    pub(crate) fn pending(&self, cut: &Cut, observer: &Observer) -> Pending {
+        self.pending_below(cut.until, observer)
     }
 
     /// What keeps the oldest batches here, for those who wait for their memory.
-    pub(crate) fn troubles(&self, metadata: &SharedMetadata) -> Vec<BrokerTrouble> {
+    pub(crate) fn troubles(&self, observer: &Observer) -> Vec<BrokerTrouble> {
         /// A program that does not wait asks for each record.
         const OLDEST: usize = 64;
         let slots: Vec<_> =
             self.state.lock().batches.values().take(OLDEST).map(|(slot, _)| Arc::clone(slot)).collect();
-        let under_way =
-            slots.iter().filter(|slot| slot.progress().is_some_and(|progress| progress.under_way));
-        metadata.troubles(under_way.map(|slot| (&*slot.place().topic, slot.place().partition)))
+        let under_way: Vec<_> = slots.iter().filter_map(|slot| slot.progress()?.under_way).collect();
+        observer.troubles(under_way.iter().map(|broker| &**broker))
     }
 
-    fn pending_below(&self, until: u64, metadata: &SharedMetadata) -> Pending {
+    fn pending_below(&self, until: u64, observer: &Observer) -> Pending {
         // As with the failures: the slots' locks come later.
         let slots: Vec<_> =
             self.state.lock().batches.range(..until).map(|(_, (slot, _))| Arc::clone(slot)).collect();
@@ -193,9 +204,7 @@ impl Unfinished {
         for slot in &slots {
             let place = slot.place();
             let Some(Progress { records, under_way, last_error }) = slot.progress() else { continue };
-            if under_way {
-                asked.push((&*place.topic, place.partition));
-            }
+            asked.extend(under_way);
             let index = *places.entry((&*place.topic, place.partition)).or_insert(partitions.len());
             if index == partitions.len() {
                 let (topic, partition) = (Arc::clone(&place.topic), place.partition);
@@ -206,14 +215,14 @@ impl Unfinished {
                 partition.records += u64::from(records);
             }
         }
-        (partitions, metadata.troubles(asked.into_iter()))
+        (partitions, observer.troubles(asked.iter().map(|broker| &**broker)))
     }
 
     /// The failures of one flush. They stay for the others that began before they were reported.
     fn take_failures(
         mut state: MutexGuard<'_, State>,
         cut: &Cut,
-    ) -> (Vec<Arc<ResultSlot>>, Option<(u64, Error)>) {
+    ) -> (Vec<Arc<ResultSlot>>, Option<Arc<Forgotten>>) {
         let failed = state.failed.range(cut.failures_from..).map(|(_, slot)| Arc::clone(slot)).collect();
         state.reported = state.next_failure;
         if let Some(at) = state.flushes.iter().position(|from| *from == cut.failures_from) {
@@ -231,9 +240,9 @@ impl State {
         const MOST: usize = 1024;
         if self.failed.len() == MOST {
             for slot in std::mem::take(&mut self.failed).into_values() {
-                if let Some((overlooked, error)) = slot.overlooked_failures() {
-                    self.forgotten.get_or_insert((0, error)).0 += overlooked;
-                }
+                let Some((_, first_error)) = slot.overlooked_failures() else { continue };
+                let fresh = || Arc::new(Forgotten { records: AtomicU64::new(0), first_error });
+                slot.forget_failures(self.forgotten.get_or_insert_with(fresh));
             }
         }
         self.failed.insert(self.next_failure, Arc::clone(slot));
@@ -246,15 +255,26 @@ impl State {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
+    use crate::producer::future::{FutureRecordMetadata, Sizes};
     use crate::producer::result::BatchResult;
 
     fn fails(unfinished: &Unfinished, records: u32) {
+        failure(unfinished, records);
+    }
+
+    fn failure(unfinished: &Unfinished, records: u32) -> Arc<ResultSlot> {
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
-        let (slot, completer) = ResultSlot::new(place, Clock::System, SharedMetadata::new());
+        let (slot, completer) = ResultSlot::new(place, Observer::new(Clock::System));
         let (ticket, _) = unfinished.enter(Arc::clone(&slot));
         let failed = BatchResult::Failed(Error::new(ErrorKind::Closed));
         completer.complete(failed, records, || unfinished.failed(&slot));
         unfinished.leave(ticket);
+        slot
+    }
+
+    fn look_at(slot: &Arc<ResultSlot>, record: u32) {
+        let future = FutureRecordMetadata::new(Arc::clone(slot), record, 0, Sizes { key: -1, value: -1 });
+        assert!(future.exception().is_some());
     }
 
     fn failed(unfinished: &Unfinished, cut: &Cut) -> u64 {
@@ -280,13 +300,40 @@ mod tests {
         (0..5000).for_each(|_| fails(&unfinished, 2));
         assert!(unfinished.state.lock().failed.len() <= 1024);
         assert_eq!(failed(&unfinished, &unfinished.cut()), 10_000);
+        assert_eq!(failed(&unfinished, &unfinished.cut()), 0, "once is enough");
+    }
+
+    /// D12: of three records in each batch one is looked at at once, another when its batch has been squeezed out.
+    #[test]
+    fn beyond_what_is_kept_only_failures_that_nobody_looked_at_count() {
+        let unfinished = Unfinished::default();
+        let slots: Vec<_> = (0..3000)
+            .map(|_| {
+                let slot = failure(&unfinished, 3);
+                look_at(&slot, 0);
+                slot
+            })
+            .collect();
+        slots.iter().for_each(|slot| look_at(slot, 1));
+        // Twice is not two.
+        slots.iter().for_each(|slot| look_at(slot, 1));
+        assert_eq!(failed(&unfinished, &unfinished.cut()), 3000);
+        assert_eq!(failed(&unfinished, &unfinished.cut()), 0);
+    }
+
+    #[test]
+    fn a_flush_is_fine_when_all_failures_that_were_squeezed_out_have_been_looked_at() {
+        let unfinished = Unfinished::default();
+        let slots: Vec<_> = (0..2000).map(|_| failure(&unfinished, 1)).collect();
+        slots.iter().for_each(|slot| look_at(slot, 0));
+        assert_eq!(failed(&unfinished, &unfinished.cut()), 0);
     }
 
     #[test]
     fn a_cut_divides_batches_by_epoch_as_by_ticket() {
         let unfinished = Unfinished::default();
         let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
-        let (slot, _completer) = ResultSlot::new(place, Clock::System, SharedMetadata::new());
+        let (slot, _completer) = ResultSlot::new(place, Observer::new(Clock::System));
         let (before, old) = unfinished.enter(Arc::clone(&slot));
         let cut = unfinished.cut();
         let (after, new) = unfinished.enter(slot);

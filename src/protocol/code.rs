@@ -238,6 +238,17 @@ impl ErrorCode {
         self.has(traits::REFRESH)
     }
 
+    /// Whether a topic that is answered so in metadata will not be there later either: its name is not allowed, or not to
+    /// this client. Everything else passes, the lack of brokers for its replicas while a cluster starts as well.
+    pub(crate) fn is_final_for_topic(self) -> bool {
+        matches!(
+            self,
+            Self::INVALID_TOPIC_EXCEPTION
+                | Self::TOPIC_AUTHORIZATION_FAILED
+                | Self::CLUSTER_AUTHORIZATION_FAILED
+        )
+    }
+
     /// Whether the batch may be accepted in smaller parts.
     pub(crate) fn asks_for_split(self) -> bool {
         self.has(traits::SPLIT)
@@ -300,6 +311,7 @@ mod tests {
         assert_eq!(codes_with(ErrorCode::is_retriable), retriable);
         let refresh = [3, 5, 6, 9, 13, 56, 72, 74, 80, 83, 84, 100, 103];
         assert_eq!(codes_with(ErrorCode::needs_metadata_refresh), refresh);
+        assert_eq!(codes_with(ErrorCode::is_final_for_topic), [17, 29, 31]);
         assert_eq!(codes_with(ErrorCode::asks_for_split), [10, 18]);
         assert_eq!(codes_with(ErrorCode::is_fatal), [31, 33, 34, 35, 53, 58, 90]);
         let written = [-1, 3, 6, 7, 13, 20, 46, 56, 100, 103];
@@ -308,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_code_is_never_both_retriable_and_fatal() {
-        assert_eq!(codes_with(|code| code.is_fatal() && code.is_retriable()), []);
+        assert!(codes_with(|code| code.is_fatal() && code.is_retriable()).is_empty());
     }
 
     #[test]

@@ -29,12 +29,30 @@ pub(crate) fn encode_request<R: Request>(
     out.into_frame()
 }
 
-/// The answer in `frame` (which is without its length) to a request of `version`.
+/// The answer in `frame` (which is without its length) to a request of `version`. What stands behind the last field that
+/// we know is passed over, as other clients do: an answer that says "stored" must not be lost for it.
 pub(crate) fn decode_response<R: Request>(
     version: i16,
     frame: &[u8],
 ) -> Result<DecodedResponse<R::Response>, DecodeError> {
-    let mut input = Reader::new(frame);
+    read_response::<R>(version, Reader::new(frame)).map(|(decoded, _)| decoded)
+}
+
+/// As [`decode_response`], and to the last byte.
+#[cfg(test)]
+pub(crate) fn decode_response_exactly<R: Request>(
+    version: i16,
+    frame: &[u8],
+) -> Result<DecodedResponse<R::Response>, DecodeError> {
+    let (decoded, rest) = read_response::<R>(version, Reader::new(frame))?;
+    rest.finish()?;
+    Ok(decoded)
+}
+
+fn read_response<R: Request>(
+    version: i16,
+    mut input: Reader<'_>,
+) -> Result<(DecodedResponse<R::Response>, Reader<'_>), DecodeError> {
     if !R::VERSIONS.contains(&version) {
         return Err(input.error(DecodeErrorKind::Version { version }));
     }
@@ -43,8 +61,7 @@ pub(crate) fn decode_response<R: Request>(
         input.skip_tagged_fields()?;
     }
     let response = R::Response::decode(&mut input, version)?;
-    input.finish()?;
-    Ok((correlation_id, response))
+    Ok(((correlation_id, response), input))
 }
 
 /// Whose answer `frame` (which is without its length) is.
@@ -71,11 +88,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_may_follow_a_response() {
+    fn what_follows_a_response_is_passed_over() {
         let mut frame = encode_response::<MetadataRequest>(7, 9, &MetadataResponse::default()).to_vec();
-        assert_eq!(decode_response::<MetadataRequest>(9, &frame[4..]).unwrap().0, 7);
+        let exact = decode_response_exactly::<MetadataRequest>(9, &frame[4..]);
+        assert_eq!(exact.unwrap().0, 7);
         frame.push(0);
-        let error = decode_response::<MetadataRequest>(9, &frame[4..]).unwrap_err();
+        assert_eq!(decode_response::<MetadataRequest>(9, &frame[4..]).unwrap().0, 7);
+        let error = decode_response_exactly::<MetadataRequest>(9, &frame[4..]).unwrap_err();
         assert_eq!(error.kind, DecodeErrorKind::TrailingBytes { count: 1 });
     }
 

@@ -147,7 +147,7 @@ mod tests {
         while let Some(frame) = reader.next(&mut bytes)? {
             frames.push(frame.to_vec());
         }
-        assert_eq!(bytes, []);
+        assert!(bytes.is_empty());
         Ok(frames)
     }
 

@@ -25,7 +25,9 @@
 //! The clauses stand in this order, each may be left out, and a field ends with a semicolon. Fields are written in
 //! the order given; types are those that implement [`Field`], a nested struct among them; `Option` is what may be
 //! null, in all versions unless `nullable since` says from when. A message that never becomes flexible says
-//! `flexible since NEVER`.
+//! `flexible since NEVER`. One whose answers ask for quiet (`throttle_time_ms`) says since which version that time is
+//! still to come, and one that may get no answer by which value of a field: `flexible since 9, throttles since 6,
+//! unanswered with acks 0`.
 //!
 //! What comes out is plain: a struct with these public fields and `unknown_tags`, with `Debug`, `Clone`, `PartialEq`
 //! and `Default`, and [`Field`] for it; for the request and the response [`Message`], and for the request [`Request`].
@@ -63,6 +65,13 @@ pub(crate) trait Message: Field + fmt::Debug {
 /// A request, which knows what its answer looks like.
 pub(crate) trait Request: Message {
     type Response: Message;
+
+    /// For how long from now on the broker asks for quiet, by an answer in `version`. In versions before KIP-219 that
+    /// time is over when it is told: the broker has held its answer back.
+    fn throttle_ms(response: &Self::Response, version: i16) -> i32;
+
+    /// Whether it gets an answer at all.
+    fn is_answered(&self) -> bool;
 }
 
 /// For `flexible since`: in no version.
@@ -71,7 +80,8 @@ pub(crate) const NEVER: i16 = i16::MAX;
 
 macro_rules! message {
     (
-        api $key:ident, versions $versions:expr, flexible since $flexible:expr;
+        api $key:ident, versions $versions:expr, flexible since $flexible:expr
+            $(, throttles since $throttles:literal)? $(, unanswered with $field:ident $value:literal)?;
 
         $(#[$request_meta:meta])*
         request $request:ident { $($request_fields:tt)* }
@@ -92,7 +102,23 @@ macro_rules! message {
 
         impl $crate::protocol::message::Request for $request {
             type Response = $response;
+
+            fn throttle_ms(response: &$response, version: i16) -> i32 {
+                message!(@throttle response, version $(, $throttles)?)
+            }
+
+            fn is_answered(&self) -> bool {
+                true $(&& self.$field != $value)?
+            }
         }
+    };
+
+    (@throttle $response:ident, $version:ident) => {{
+        let _ = ($response, $version);
+        0
+    }};
+    (@throttle $response:ident, $version:ident, $since:literal) => {
+        if $version >= $since { $response.throttle_time_ms } else { 0 }
     };
 
     (@message $name:ident, $key:ident, $versions:expr, $flexible:expr) => {

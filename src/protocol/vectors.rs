@@ -5,10 +5,11 @@ use std::fmt;
 
 use super::api::ApiKey;
 use super::broker::{decode_request, decode_request_header, encode_response};
-use super::frame::{decode_response, encode_request};
+use super::frame::{decode_response, decode_response_exactly, encode_request};
 use super::frame_reader::FrameReader;
 use super::message::Request;
 use super::messages::api_versions::{ApiVersionsRequest, decode_api_versions_response};
+use super::messages::find_coordinator::FindCoordinatorRequest;
 use super::messages::metadata::MetadataRequest;
 use super::messages::produce::ProduceRequest;
 use super::wire::Reader;
@@ -107,7 +108,7 @@ fn read_back<R: Request>(exchange: &Exchange) {
     assert!(frame.to_vec()[4..] == exchange.request, "{exchange}: {request:?}");
 
     let version = exchange.answered_in();
-    let decoded = decode_response::<R>(version, &exchange.response);
+    let decoded = decode_response_exactly::<R>(version, &exchange.response);
     let (correlation_id, response) = decoded.unwrap_or_else(|error| panic!("{exchange}: {error}"));
     assert_eq!(correlation_id, header.correlation_id, "{exchange}");
     let frame = encode_response::<R>(correlation_id, version, &response);
@@ -126,6 +127,7 @@ fn every_exchange_decodes_and_encodes_back() {
             }
             ApiKey::METADATA => read_back::<MetadataRequest>(&exchange),
             ApiKey::PRODUCE => read_back::<ProduceRequest>(&exchange),
+            ApiKey::FIND_COORDINATOR => read_back::<FindCoordinatorRequest>(&exchange),
             _ => continue,
         }
         *counts.entry((exchange.api_key.to_string(), exchange.version)).or_insert(0) += 1;
@@ -135,6 +137,8 @@ fn every_exchange_decodes_and_encodes_back() {
         ("ApiVersions", 3, 13),
         ("ApiVersions", 4, 51),
         ("ApiVersions", 5, 12),
+        ("FindCoordinator", 2, 1),
+        ("FindCoordinator", 6, 6),
         ("Metadata", 0, 17),
         ("Metadata", 1, 34),
         ("Metadata", 13, 41),
@@ -164,6 +168,7 @@ fn decode_everything(version: i16, bytes: &[u8]) -> bool {
     any |= both::<ApiVersionsRequest>(version, bytes);
     any |= both::<MetadataRequest>(version, bytes);
     any |= both::<ProduceRequest>(version, bytes);
+    any |= both::<FindCoordinatorRequest>(version, bytes);
     let mut reader = FrameReader::new(1000);
     let mut rest = bytes;
     while let Ok(Some(_)) = reader.next(&mut rest) {}
@@ -188,6 +193,7 @@ fn every_truncation_is_refused() {
             ApiKey::API_VERSIONS => refused::<ApiVersionsRequest>(&exchange),
             ApiKey::METADATA => refused::<MetadataRequest>(&exchange),
             ApiKey::PRODUCE => refused::<ProduceRequest>(&exchange),
+            ApiKey::FIND_COORDINATOR => refused::<FindCoordinatorRequest>(&exchange),
             _ => {}
         }
     }

@@ -14,14 +14,21 @@ pub(crate) struct BatchHead {
     pub(crate) records: u32,
     pub(crate) base_timestamp: i64,
     pub(crate) max_timestamp: i64,
+}
+
+/// By what a broker tells a batch that is sent again from a new one (KIP-98): of one attempt, not of the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sequence {
     pub(crate) producer_id: i64,
     pub(crate) producer_epoch: i16,
-    pub(crate) base_sequence: i32,
+    /// Of the first record.
+    pub(crate) base: i32,
 }
 
 impl BatchHead {
-    /// The header of a batch whose records take `len` bytes with the CRC-32C `crc`.
-    pub(crate) fn encode(&self, len: usize, crc: u32) -> [u8; BATCH_HEADER_LEN] {
+    /// The header of a batch whose records take `len` bytes with the CRC-32C `crc`; without idempotence there is no
+    /// `sequence`.
+    pub(crate) fn encode(&self, len: usize, crc: u32, sequence: Option<Sequence>) -> [u8; BATCH_HEADER_LEN] {
         let mut out = [0; BATCH_HEADER_LEN];
         let mut put = |at: usize, bytes: &[u8]| out[at..at + bytes.len()].copy_from_slice(bytes);
         let records = self.records as i32;
@@ -33,9 +40,10 @@ impl BatchHead {
         put(23, &(records - 1).to_be_bytes());
         put(27, &self.base_timestamp.to_be_bytes());
         put(35, &self.max_timestamp.to_be_bytes());
-        put(43, &self.producer_id.to_be_bytes());
-        put(51, &self.producer_epoch.to_be_bytes());
-        put(53, &self.base_sequence.to_be_bytes());
+        let Sequence { producer_id, producer_epoch, base } = sequence.unwrap_or(NO_SEQUENCE);
+        put(43, &producer_id.to_be_bytes());
+        put(51, &producer_epoch.to_be_bytes());
+        put(53, &base.to_be_bytes());
         put(57, &records.to_be_bytes());
         let crc = crc32c::crc32c_combine(crc32c::crc32c(&out[CRC_COUNTS_FROM..]), crc, len);
         out[17..21].copy_from_slice(&crc.to_be_bytes());
@@ -54,5 +62,7 @@ const LENGTH_COUNTS_FROM: usize = 12;
 /// The checksum covers attributes to end.
 const CRC_COUNTS_FROM: usize = 21;
 const MAGIC: u8 = 2;
+/// As the format writes that there is none.
+const NO_SEQUENCE: Sequence = Sequence { producer_id: -1, producer_epoch: -1, base: -1 };
 /// Set by brokers only.
 const NO_LEADER_EPOCH: i32 = -1;

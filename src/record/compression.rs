@@ -7,6 +7,7 @@
 #[cfg(any(feature = "snappy", feature = "lz4"))]
 mod blocks;
 mod choice;
+mod codec;
 mod error;
 #[cfg(feature = "gzip")]
 mod gzip;
@@ -25,63 +26,11 @@ mod zstd;
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::fmt;
 use std::ops::RangeInclusive;
 
 pub use choice::{Compression, ParseCompressionError};
+pub(crate) use codec::Codec;
 pub(crate) use error::{CompressError, DecompressError, InvalidLevel};
-
-/// Which codec a batch was written with. Open: numbers without a name here are kept, for the error that names them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Codec(pub(crate) u8);
-
-impl Codec {
-    pub(crate) const NONE: Self = Self(0);
-    pub(crate) const GZIP: Self = Self(1);
-    pub(crate) const SNAPPY: Self = Self(2);
-    pub(crate) const LZ4: Self = Self(3);
-    pub(crate) const ZSTD: Self = Self(4);
-
-    /// All that Kafka knows, built in or not; a codec and its cargo feature have the same name.
-    const NAMES: [(Self, &str); 5] = [
-        (Self::NONE, "none"),
-        (Self::GZIP, "gzip"),
-        (Self::SNAPPY, "snappy"),
-        (Self::LZ4, "lz4"),
-        (Self::ZSTD, "zstd"),
-    ];
-
-    fn name(self) -> Option<&'static str> {
-        Self::NAMES.iter().find(|(codec, _)| *codec == self).map(|(_, name)| *name)
-    }
-
-    /// `None` if there is nothing to choose.
-    fn levels(self) -> Option<RangeInclusive<i32>> {
-        match self {
-            #[cfg(feature = "gzip")]
-            Self::GZIP => Some(gzip::LEVELS),
-            #[cfg(feature = "zstd")]
-            Self::ZSTD => Some(zstd::levels()),
-            _ => None,
-        }
-    }
-
-    fn check_level(self, level: i32) -> Result<(), InvalidLevel> {
-        match self.levels() {
-            Some(levels) if levels.contains(&level) => Ok(()),
-            levels => Err(InvalidLevel { codec: self, levels }),
-        }
-    }
-}
-
-impl fmt::Display for Codec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.pad(name),
-            None => write!(f, "number {}", self.0),
-        }
-    }
-}
 
 /// The state of all encoders, kept between batches because making it costs as much as compressing a small one.
 ///
@@ -112,7 +61,7 @@ impl Compressor {
         out: &mut Vec<u8>,
     ) -> Result<(), CompressError> {
         if let Some(level) = level {
-            codec.check_level(level).map_err(CompressError::Level)?;
+            check_level(codec, level).map_err(CompressError::Level)?;
         }
         let start = out.len();
         let compressed = match codec {
@@ -152,6 +101,24 @@ pub(crate) fn with_compressor<R>(f: impl FnOnce(&mut Compressor) -> R) -> R {
     let result = f(&mut compressor);
     COMPRESSOR.try_with(|kept| kept.set(compressor)).ok();
     result
+}
+
+/// Of a codec; `None` if there is nothing to choose.
+fn levels(codec: Codec) -> Option<RangeInclusive<i32>> {
+    match codec {
+        #[cfg(feature = "gzip")]
+        Codec::GZIP => Some(gzip::LEVELS),
+        #[cfg(feature = "zstd")]
+        Codec::ZSTD => Some(zstd::levels()),
+        _ => None,
+    }
+}
+
+fn check_level(codec: Codec, level: i32) -> Result<(), InvalidLevel> {
+    match levels(codec) {
+        Some(levels) if levels.contains(&level) => Ok(()),
+        levels => Err(InvalidLevel { codec, levels }),
+    }
 }
 
 /// The bytes that `codec` made `bytes` of; an error if there are more than `limit`, or the codec is not built in.

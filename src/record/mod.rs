@@ -8,7 +8,7 @@ mod split;
 
 use std::fmt;
 
-pub(crate) use batch::{BATCH_HEADER_LEN, BatchHead, checksum};
+pub(crate) use batch::{BATCH_HEADER_LEN, BatchHead, Sequence, checksum};
 pub(crate) use compression::{Codec, decompress, with_compressor};
 pub use compression::{Compression, ParseCompressionError};
 pub(crate) use encode::{RecordParts, RecordSize, encode_record};

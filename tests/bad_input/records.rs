@@ -51,7 +51,7 @@ fn a_partitioner_that_names_what_is_not_there() {
     let cluster = MockCluster::start(1);
     cluster.create_topic("t", 3);
     for wild in [i32::MAX, i32::MIN, -1, 3] {
-        let config = config(&cluster.bootstrap_servers()).max_block(300 * MILLI);
+        let config = config(&cluster.bootstrap_servers());
         let producer = config.partitioner(move |_: Option<&[u8]>, _: usize, _: &[i32]| wild).build().unwrap();
         let error = producer.send(ProducerRecord::to("t").value("v")).unwrap_err().to_string();
         assert_eq!(
@@ -75,9 +75,10 @@ fn a_topic_that_does_not_exist() {
         (false, true, "allow_auto_create_topics is false: set it to true or create the topic first"),
     ] {
         let cluster = MockCluster::builder().auto_create_topics(created).build();
-        let config = config(&cluster.bootstrap_servers()).max_block(200 * MILLI);
+        let config = config(&cluster.bootstrap_servers()).max_block(500 * MILLI);
         let producer = config.allow_auto_create_topics(asked).build().unwrap();
-        let text = format!("topic 'new' does not exist, nor did it after max_block_ms of 200ms; {why}");
+        producer.wait_connected(PATIENCE).unwrap();
+        let text = format!("topic 'new' does not exist, nor did it after max_block_ms of 500ms; {why}");
         assert_eq!(producer.send(ProducerRecord::to("new").value("v")).unwrap_err().to_string(), text);
         assert_eq!(producer.partitions_for("new").unwrap_err().to_string(), text);
     }

@@ -66,7 +66,7 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("host").connections_max_idle(Duration::from_nanos(1)),
-            "connections_max_idle_ms = '0': it must be at least 10 ms, or nothing gets done in it",
+            "connections_max_idle_ms = '0': it must be at least 10 ms, or nothing gets done in it; none is for ever",
         ),
         (config("host").client_id("a\nb"), "client_id = 'a\\nb': control characters may not stand in it"),
     ];

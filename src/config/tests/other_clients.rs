@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::*;
+use super::*;
 
 /// The defaults of kafka-python 1.4 to 2.0, transcribed from its source.
 const KAFKA_PYTHON_2: [(&str, &str); 43] = [
@@ -64,7 +64,7 @@ fn the_preset_is_kafka_python_2_key_by_key() {
         assert_eq!(shown(&set), shown(&preset), "{key}");
     }
     assert_eq!(preset.bootstrap_servers, ["localhost:9092"]);
-    assert_eq!((preset.batch_max_bytes, preset.delivery_timeout), (Some(16_384), None));
+    assert_eq!((preset.effective().batch_max_bytes(), preset.effective().delivery_timeout()), (16_384, None));
 }
 
 /// The defaults of kafka-python 3.0.12, but for those of `KAFKA_PYTHON_2`, and two settings of versions between.
@@ -285,7 +285,7 @@ fn what_is_not_there_is_refused_by_name() {
 fn every_key_of_the_tables_is_tested() {
     let tables = [&KAFKA_PYTHON_2[..], KAFKA_PYTHON_3, JAVA];
     let tested: BTreeSet<_> = tables.concat().iter().map(|(key, _)| key.replace('.', "_")).collect();
-    let ours = ["batch_max_bytes", "compression_level", "produce_request_max_bytes"];
+    let ours = ["batch_max_bytes", "compression_level", "exit_timeout_ms", "produce_request_max_bytes"];
     for name in keys::KEYS.iter().map(|key| key.name).chain(later::names()) {
         assert!(tested.contains(name) || ours.contains(&name), "{name}");
     }

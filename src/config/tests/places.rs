@@ -1,7 +1,7 @@
 //! Each setting is seen where it acts.
 
-use super::super::*;
-use crate::producer::DefaultPartitioner;
+use super::*;
+use crate::producer::{DefaultPartitioner, Partitioner};
 
 /// Every setting that acts, and where it arrives.
 #[test]
@@ -45,6 +45,7 @@ fn every_setting_reaches_the_place_where_it_acts() {
         ("delivery_timeout_ms", "70000", |s| {
             s.sender.patience.delivery_timeout.unwrap().as_millis().to_string()
         }),
+        ("exit_timeout_ms", "7777", |s| s.exit_timeout.as_millis().to_string()),
         ("retry_backoff_ms", "77", |s| {
             format!(
                 "{}{}",

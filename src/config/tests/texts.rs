@@ -1,12 +1,15 @@
 //! Settings as texts: names, values, and what is said of those that can't be read.
 
-use super::super::*;
+use super::*;
 
 #[test]
 fn texts_are_read_by_either_name_and_unknown_ones_refused() {
     let config =
         ProducerConfig::from_pairs([("linger_ms", "5"), ("batch.size", "99"), ("acks", "all")]).unwrap();
-    assert_eq!((config.linger, config.batch_size, config.acks), (Duration::from_millis(5), 99, Acks::All));
+    assert_eq!(
+        (config.linger, config.effective().batch_size(), config.acks),
+        (Duration::from_millis(5), 99, Acks::All)
+    );
     let error = ProducerConfig::from_pairs([("linger", "5"), ("acks", "2"), ("retries", "-1")]).unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -17,30 +17,6 @@ fn a_batch_that_can_not_go_grows() {
     assert_eq!(world.requests(ApiKey::PRODUCE), 2);
 }
 
-/// B39: with room for one batch in a request, partitions take turns.
-#[test]
-fn partitions_of_a_node_take_turns() {
-    let config = config()
-        .batch_size(1000)
-        .batch_max_bytes(1000)
-        .max_request_size(1000)
-        .buffer_memory(6000)
-        .max_in_flight_requests_per_connection(1);
-    let mut world = World::with_topic(1, 3, config);
-    let mut sent = [0; 3];
-    for _ in 0..60 {
-        for (partition, sent) in sent.iter_mut().enumerate() {
-            world.send(partition, &[0; 600]);
-            *sent += 1;
-        }
-        world.run_for(millis(1));
-    }
-    let stored: Vec<_> = (0..3)
-        .map(|partition| world.core.cluster.partition_mut("t", partition).unwrap().log.next_offset())
-        .collect();
-    assert_eq!(stored, [61, 61, 61]);
-}
-
 #[test]
 fn memory_comes_back_when_everything_is_answered() {
     let mut world = World::with_topic(1, 4, config());
@@ -152,4 +128,21 @@ fn a_compressed_batch_that_is_too_large_is_cut_up_too() {
         assert!(stored[1..].iter().map(|record| record.value.as_ref().unwrap()).eq(&values), "{compression}");
         assert!(world.core.counts.refused < 20, "{}", world.core.counts.refused);
     }
+}
+
+/// The brokers were exchanged for some that take no records as we send them.
+#[test]
+fn a_trial_that_can_not_even_be_sent_keeps_nobody_waiting() {
+    let mut world = World::with_topic(1, 2, config());
+    world.core.cluster.topics.get_mut("t").unwrap().max_message_bytes = 1000;
+    let send = |world: &mut World, partition| -> Vec<_> {
+        (0..50).map(|_| world.send(partition, &[0; 100])).collect()
+    };
+    let learnt = send(&mut world, 0);
+    world.run_until(MINUTE, |_| learnt.iter().all(FutureRecordMetadata::succeeded));
+    world.core.cluster.brokers[0].versions.remove(&ApiKey::PRODUCE);
+    world.stop(0);
+    world.core.cluster.brokers[0].running = true;
+    let futures = [send(&mut world, 0), send(&mut world, 1)].concat();
+    world.run_until(secs(5), |_| futures.iter().all(FutureRecordMetadata::failed));
 }

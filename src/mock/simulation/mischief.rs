@@ -1,6 +1,9 @@
 //! A network and brokers that do everything wrong, by a seed.
 
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::client::transport::ConnectionId;
 use crate::config::Acks;
 
 /// What the network does to answers and to brokers, beyond what the mock broker itself does wrong.
@@ -18,8 +21,13 @@ pub(super) struct Mischief {
     pub(super) polite: Vec<usize>,
     /// Ports at which nothing answers, not even to refuse.
     pub(super) dead_ports: Vec<u16>,
+    /// Brokers that read nothing any more once they have shaken hands.
+    pub(super) stalled_after_handshake: Vec<usize>,
     /// What every name stands for besides its address, and before it.
     pub(super) detours: Vec<u16>,
+    /// Names are not answered until [`World::answer_look_ups`]: tickets and ports.
+    pub(super) slow_names: bool,
+    pub(super) look_ups: Vec<(u64, u16)>,
 }
 
 /// How a broker that gets as far as the handshake can be of no use.
@@ -31,6 +39,8 @@ pub(super) enum Rudeness {
     HangsUp,
     /// Closes at each request with records, as brokers do beyond their `socket.request.max.bytes`.
     TakesNoRecords,
+    /// Closes at each request with records that has more bytes.
+    TakesAtMost(usize),
     /// Answers with what can't be read.
     Babbles,
     /// Answers what it was not asked.
@@ -40,6 +50,15 @@ pub(super) enum Rudeness {
 impl Mischief {
     pub(super) fn does_not_read(&self, broker: usize) -> bool {
         self.stalled.contains(&broker)
+    }
+
+    /// It has read a request (without its length), which may have been the last.
+    pub(super) fn has_read(&mut self, broker: usize, request: &[u8]) {
+        if request[..2] == ApiKey::API_VERSIONS.0.to_be_bytes()
+            && self.stalled_after_handshake.contains(&broker)
+        {
+            self.stalled.push(broker);
+        }
     }
 
     pub(super) fn pass(&mut self, connection: ConnectionId, outgoing: Vec<Outgoing>) -> Vec<Outgoing> {
@@ -66,6 +85,7 @@ impl Mischief {
         match self.rudeness_of(broker)? {
             Rudeness::Leaves => None,
             Rudeness::TakesNoRecords => is_produce.then_some(None),
+            Rudeness::TakesAtMost(bytes) => (is_produce && request.len() > bytes).then_some(None),
             _ if is_handshake => None,
             Rudeness::HangsUp => Some(None),
             Rudeness::Babbles => Some(Some(answer(number))),

@@ -26,7 +26,7 @@ fn partitions_of(world: &mut World) -> &mut Vec<crate::mock::cluster::Partition>
 }
 
 fn ask_again(world: &mut World) {
-    world.sender.client_mut().metadata_mut().want();
+    want(world);
     world.run_for(millis(500));
     let _ = world.topics.handle("t", &world.metadata.snapshot());
 }
@@ -57,10 +57,13 @@ fn is_innocent(trouble: &BrokerTrouble) -> bool {
 fn moved() -> (World, FutureRecordMetadata) {
     let mut world = World::with_topic(1, 1, config());
     world.core.cluster.brokers[0].port += 1;
-    world.mischief.passing = Some(1);
+    world.mischief.passing = Some(0);
     world.time.advance(secs(1));
     want(&mut world);
+    world.settle();
     let future = world.send(0, b"v");
+    world.settle();
+    world.mischief.passing = Some(1);
     world.settle();
     assert!(!future.is_done(), "only Metadata is answered");
     world.time.advance(millis(200));
@@ -128,27 +131,17 @@ fn a_broker_that_moves_while_its_name_is_looked_up_is_dialled_where_it_is() {
     world.core.cluster.brokers[1].port += 2;
     want(&mut world);
     let future = world.send(1, b"v");
-    let now = world.clock.now();
-    let look_up = |world: &mut World| loop {
-        match world.sender.client_mut().next_command() {
-            Some(Command::Resolve { ticket, port, .. }) => return (ticket, port),
-            Some(Command::Close { .. }) => {}
-            command => panic!("{command:?}"),
-        }
-    };
-    world.sender.hear(now);
-    world.sender.act(now);
-    let (before, port) = look_up(&mut world);
-    assert_eq!(port, FIRST_PORT + 1);
-    world.exchange(); // Metadata, which tells of the move.
-    world.sender.hear(now);
-    world.sender.act(now);
-    let (after, port) = look_up(&mut world);
-    assert_eq!(port, FIRST_PORT + 3);
-    let address = |port| Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]);
-    world.sender.client_mut().resolved(before, address(FIRST_PORT + 1), now);
-    assert_eq!(world.sender.client_mut().next_command(), None, "the address of old is not dialled");
-    world.sender.client_mut().resolved(after, address(FIRST_PORT + 3), now);
+    world.mischief.slow_names = true;
+    world.settle();
+    let after = world.mischief.look_ups.split_off(1);
+    let ports = [world.mischief.look_ups[0].1, after[0].1];
+    assert_eq!(ports, [FIRST_PORT + 1, FIRST_PORT + 3], "metadata has told of the move meanwhile");
+    let dials = world.dials.len();
+    world.answer_look_ups();
+    world.settle();
+    assert_eq!(world.dials.len(), dials, "the address of old is not dialled");
+    world.mischief.look_ups = after;
+    world.answer_look_ups();
     world.run_until(secs(1), |_| future.is_done());
 }
 
@@ -158,7 +151,7 @@ fn the_end_of_a_connection_to_where_a_broker_was_is_not_held_against_it() {
     world.mischief = Mischief::default();
     world.stop(0);
     world.core.cluster.brokers[0].running = true;
-    let troubles = world.sender.client_mut().troubles();
+    let troubles = world.troubles();
     assert!(troubles.iter().all(is_innocent), "{troubles:?}");
     let took = world.run_until(secs(1), |_| future.is_done());
     assert!(took < millis(125), "the back-off of the batch, not that of the broker: {took:?}");
@@ -179,7 +172,7 @@ fn a_broker_that_moved_is_dialled_where_it_is_without_the_back_off_of_where_it_w
     world.core.cluster.brokers[1].port += 2;
     want(&mut world);
     assert_about(world.run_until(MINUTE, |_| future.is_done()), millis(0));
-    let troubles = world.sender.client_mut().troubles();
+    let troubles = world.troubles();
     assert!(troubles.iter().all(is_innocent), "{troubles:?}");
 }
 
@@ -237,7 +230,7 @@ fn a_broker_that_moved_while_it_was_dialled_is_not_waited_for_by_anybody() {
     world.mischief.stalled.push(1);
     let future = world.send(1, b"v");
     world.run_for(millis(300));
-    assert_eq!(world.metadata.troubles(std::iter::empty()).len(), 1, "connected, and never answered");
+    assert_eq!(world.troubles().len(), 1, "connected, and never answered");
     world.core.cluster.brokers[1].port += 2;
     let partition = world.core.cluster.partition_mut("t", 1).unwrap();
     (partition.leader, partition.leader_epoch) = (0, partition.leader_epoch + 1);
@@ -245,5 +238,5 @@ fn a_broker_that_moved_while_it_was_dialled_is_not_waited_for_by_anybody() {
     world.run_until(secs(1), |_| future.is_done());
     world.run_for(secs(1));
     assert!(future.succeeded());
-    assert_eq!(world.metadata.troubles(std::iter::empty()), []);
+    assert_eq!(world.troubles(), []);
 }

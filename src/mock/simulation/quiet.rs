@@ -34,7 +34,7 @@ fn what_has_been_sent_leaves_no_timers_behind() {
 }
 
 #[test]
-fn dead_brokers_are_dialled_less_and_less() {
+fn dead_brokers_that_are_needed_are_dialled_every_second_and_no_more() {
     let mut world = World::with_topic(1, 1, config().delivery_timeout(None));
     world.stop(0);
     let _waiting = world.send(0, b"v");
@@ -42,8 +42,8 @@ fn dead_brokers_are_dialled_less_and_less() {
     world.run_for(MINUTE);
     let dials = &world.dials[dials..];
     // Two nodes for one broker: the one of bootstrap_servers and the one that the cluster has told.
-    assert!((8..=30).contains(&dials.len()), "{} dials in a minute", dials.len());
-    assert!(world.steps - steps < 300, "{} steps in a minute", world.steps - steps);
+    assert!((100..=170).contains(&dials.len()), "{} dials in a minute", dials.len());
+    assert!(world.steps - steps < 1000, "{} steps in a minute", world.steps - steps);
 }
 
 #[test]
@@ -70,9 +70,9 @@ fn what_is_said_a_thousand_times_is_noted_once() {
     for _ in 0..1000 {
         inbox.topic(&topic, Deadline::NEVER);
         inbox.hurry();
-        inbox.close(Deadline::NEVER);
+        inbox.close();
     }
     let notices = inbox.take();
-    assert_eq!((notices.topics.len(), notices.hurry, notices.close), (1, true, Some(Deadline::NEVER)));
+    assert_eq!((notices.topics.len(), notices.hurry, notices.close), (1, true, true));
     assert!(inbox.fall_asleep());
 }

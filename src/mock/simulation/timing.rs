@@ -35,6 +35,17 @@ fn a_full_batch_does_not_linger() {
     assert_about(world.run_until(MINUTE, |_| late.is_done()), millis(250));
 }
 
+/// The sender has left it to wait for company, and is told when it need not any more.
+#[test]
+fn a_batch_that_gets_full_while_it_lingers_goes_at_once() {
+    let mut world = World::with_topic(1, 1, config().linger(millis(250)).batch_size(1000));
+    let first = world.send(0, &[0; 100]);
+    world.run_for(millis(50));
+    assert!(!first.is_done());
+    let _rest: Vec<_> = (0..9).map(|_| world.send(0, &[0; 100])).collect();
+    assert_about(world.run_until(MINUTE, |_| first.is_done()), millis(0));
+}
+
 /// B30: who waits for memory ends the linger of what holds it, also when the sender looks at the worst moment.
 #[test]
 fn memory_that_is_wanted_is_not_lingered_on() {
@@ -43,19 +54,12 @@ fn memory_that_is_wanted_is_not_lingered_on() {
     let future = world.send(0, &[0; 5000]);
     world.run_for(millis(5));
     assert!(!future.is_done());
-    let pool = Arc::clone(world.accumulator.pool());
-    let accumulator = world.accumulator.clone();
-    let topic = world.topics.handle("t", &world.metadata.snapshot()).unwrap();
-    let waiter = std::thread::spawn(move || {
-        let parts = RecordParts { key: None, value: Some(&[0; 5000]), headers: &[] };
-        accumulator.append(&topic.queues[0], &parts, RecordSize::of(&parts), 0, 0, Wait::MaxBlock)
+    let waiter = world.spawn("waits for memory", |producer| {
+        producer.send(ProducerRecord::to("t").partition(0).value(&[0; 5000])).unwrap();
     });
-    while !pool.is_wanted() {
-        std::thread::yield_now();
-    }
     let took = world.run_until(MINUTE, |_| future.is_done());
     assert!(took < Duration::from_secs(1), "{took:?}");
-    assert!(waiter.join().unwrap().is_ok());
+    waiter(&mut world);
 }
 
 #[test]
@@ -148,9 +152,9 @@ fn a_broker_that_can_not_be_reached_gets_more_time_each_time() {
     {
         let cause = format!("no answer within socket_connection_setup_timeout_ms of {setup}");
         let start = world.clock.now();
-        while world.sender.client_mut().troubles().iter().all(|trouble| trouble.cause != cause) {
+        while world.troubles().iter().all(|trouble| trouble.cause != cause) {
             world.run_for(millis(100));
-            assert!(world.clock.now().since(start) < MINUTE, "{:?}", world.sender.client_mut().troubles());
+            assert!(world.clock.now().since(start) < MINUTE, "{:?}", world.troubles());
         }
         let took = world.clock.now().since(start);
         assert!((least..most + secs(1)).contains(&took), "{setup}: {took:?}");
@@ -256,27 +260,21 @@ fn a_broker_that_was_out_of_reach_and_is_mute_now_is_told_as_mute() {
     world.mischief.dead_ports.push(FIRST_PORT + 1);
     let future = world.send(1, b"v");
     world.run_for(secs(15));
-    let stage = |world: &World| {
-        let troubles = world.metadata.troubles([("t", 1)].into_iter());
+    let stage = |_: &World| {
+        let error = future.get(Duration::ZERO).unwrap_err();
+        let ErrorKind::Timeout { brokers: troubles, .. } = error.kind().clone() else { panic!("{error}") };
         let of_broker = |trouble: &BrokerTrouble| trouble.origin == Origin::Metadata { broker: 1 };
         troubles.into_iter().find(of_broker).map(|trouble| trouble.stage)
     };
     assert_eq!(stage(&world), Some(Stage::Tcp));
     world.mischief.dead_ports.clear();
-    while !world.links.values().any(|link| link.broker == 1) {
-        let now = world.clock.now();
-        world.sender.hear(now);
-        world.sender.act(now);
-        if !world.exchange() {
-            world.jump(now + secs(5));
-        }
-    }
-    // It has shaken hands, and reads no more.
-    world.mischief.stalled.push(1);
+    // It shakes hands, and reads no more.
+    world.mischief.stalled_after_handshake.push(1);
+    world.run_until(MINUTE, |world| world.links.values().any(|link| link.broker == 1));
     world.run_for(secs(5));
     assert!(!future.is_done());
     assert_eq!(stage(&world), Some(Stage::Produce));
-    let troubles = world.sender.client_mut().troubles_with(Some(NodeId::Broker(1)));
+    let troubles = world.with_sender(|sender, _| sender.client_mut().troubles_with(Some(NodeId::Broker(1))));
     assert_eq!(troubles.first().map(|trouble| trouble.stage), Some(Stage::Produce));
     // The end at the first request is a trouble that stands while it is dialled again.
     world.stop(1);

@@ -8,7 +8,7 @@ use crate::protocol::wire::{DecodeError, Reader};
 
 message! {
     // 3 brings the client's name and finalized features, 5 says which broker was meant (KIP-1242).
-    api API_VERSIONS, versions 0..=5, flexible since 3;
+    api API_VERSIONS, versions 0..=5, flexible since 3, throttles since 2;
 
     request ApiVersionsRequest {
         client_software_name: String, since 3;

@@ -7,7 +7,7 @@ use crate::protocol::wire::Uuid;
 message! {
     // 1 brings racks and the controller, 4 the choice not to create topics, 7 leader epochs, 10 topic ids (asked for
     // by id only from 12 on), 13 an error for the whole answer (KIP-1102).
-    api METADATA, versions 0..=13, flexible since 9;
+    api METADATA, versions 0..=13, flexible since 9, throttles since 6;
 
     request MetadataRequest {
         /// `None` is all topics; empty is none. In version 0, which has no null, empty is all.

@@ -1,5 +1,6 @@
 //! The messages we speak, one file per API.
 
 pub(crate) mod api_versions;
+pub(crate) mod find_coordinator;
 pub(crate) mod metadata;
 pub(crate) mod produce;

@@ -8,7 +8,7 @@ use crate::protocol::wire::Uuid;
 message! {
     // 3 brings the transactional id and record batches (magic 2); 0–2 are for message sets. 7 allows zstd. 12 adds
     // partitions to a transaction by itself. 13 names topics by id.
-    api PRODUCE, versions 0..=13, flexible since 9;
+    api PRODUCE, versions 0..=13, flexible since 9, throttles since 6, unanswered with acks 0;
 
     /// Appends to partitions that the receiving broker leads.
     request ProduceRequest {

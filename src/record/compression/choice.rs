@@ -68,7 +68,7 @@ impl Compression {
 
     /// Whether there is such a level; the error says which there are.
     pub(crate) fn check_level(self, level: i32) -> Result<(), InvalidLevel> {
-        self.codec().check_level(level)
+        super::check_level(self.codec(), level)
     }
 }
 

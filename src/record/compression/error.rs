@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use super::Codec;
+use super::codec::Codec;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CompressError {

@@ -4,8 +4,9 @@ use std::ops::RangeInclusive;
 
 use flate2::{Compress, Compression as Level, Decompress, FlushCompress, FlushDecompress, Status};
 
+use super::codec::Codec;
+use super::error::{CompressError, DecompressError};
 use super::output::Output;
-use super::{Codec, CompressError, DecompressError};
 
 /// Level 0, which only stores, is left out: that is what no codec is for.
 pub(super) const LEVELS: RangeInclusive<i32> = 1..=9;

@@ -1,6 +1,7 @@
 //! A cursor over compressed bytes that knows where it is, for the error.
 
-use super::{Codec, DecompressError};
+use super::codec::Codec;
+use super::error::DecompressError;
 
 #[derive(Clone, Copy)]
 pub(super) struct Input<'a> {

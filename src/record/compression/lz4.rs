@@ -12,9 +12,10 @@ use lz4_flex::block::{
 };
 
 use super::blocks::Blocks;
+use super::codec::Codec;
+use super::error::{CompressError, DecompressError};
 use super::input::Input;
 use super::output::Output;
-use super::{Codec, CompressError, DecompressError};
 
 pub(super) struct Encoder {
     /// For blocks that are not full: smaller, so faster to clear.

@@ -1,6 +1,6 @@
 //! Decoded bytes, with a limit that no peer can move.
 
-use super::DecompressError;
+use super::error::DecompressError;
 
 /// What is decoded so far.
 pub(super) struct Output {

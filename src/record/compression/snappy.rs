@@ -6,9 +6,10 @@
 //! ```
 
 use super::blocks::Blocks;
+use super::codec::Codec;
+use super::error::{CompressError, DecompressError};
 use super::input::Input;
 use super::output::Output;
-use super::{Codec, CompressError, DecompressError};
 
 pub(super) struct Encoder {
     raw: snap::raw::Encoder,

@@ -7,7 +7,8 @@ use zstd::zstd_safe::{
     self, CCtx, CParameter, DCtx, ErrorCode, InBuffer, OutBuffer, ResetDirective, get_error_name,
 };
 
-use super::{Codec, CompressError, DecompressError};
+use super::codec::Codec;
+use super::error::{CompressError, DecompressError};
 
 /// Kafka's and the library's.
 const DEFAULT_LEVEL: i32 = 3;

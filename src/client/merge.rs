@@ -1,0 +1,136 @@
+//! What an answer changes in what is known.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::client::cluster::{Broker, ClusterMetadata, PartitionMetadata, TopicMetadata};
+use crate::protocol::{ErrorCode, MetadataBroker, MetadataResponse, MetadataTopic, Uuid};
+
+/// What is known after an answer in `version`, and the brokers that it names with a port that none can have. An answer
+/// that leaves a topic out says nothing about it: such topics stay as they are, those that are in use.
+pub(super) fn merge(
+    known: &ClusterMetadata,
+    response: MetadataResponse,
+    version: i16,
+    is_in_use: impl Fn(&Arc<str>) -> bool,
+) -> (ClusterMetadata, Vec<MetadataBroker>) {
+    let mut next = ClusterMetadata { version: known.version + 1, ..Default::default() };
+    let mut impossible = Vec::new();
+    for broker in response.brokers {
+        match u16::try_from(broker.port) {
+            Ok(port) => {
+                next.brokers.insert(broker.node_id, Broker { host: broker.host.into(), port });
+            }
+            Err(_) => impossible.push(broker),
+        }
+    }
+    let kept = known.topics.iter().filter(|(name, _)| is_in_use(name));
+    next.topics = kept.map(|(name, topic)| (Arc::clone(name), topic.clone())).collect();
+    for topic in response.topics {
+        take_topic(topic, known, version, next.version, &mut next.topics);
+    }
+    (next, impossible)
+}
+
+fn take_topic(
+    topic: MetadataTopic,
+    known: &ClusterMetadata,
+    answer_version: i16,
+    version: u64,
+    topics: &mut BTreeMap<Arc<str>, TopicMetadata>,
+) {
+    let Some(name) = &topic.name else { return };
+    let error = (topic.error_code != ErrorCode::NONE).then_some(topic.error_code);
+    let (name, known) = match known.topics.get_key_value(name.as_str()) {
+        Some((name, known)) => (Arc::clone(name), Some(known)),
+        None => (Arc::from(name.as_str()), None),
+    };
+    // With an error it has no partitions to tell: those of before are better than none.
+    let mut metadata = TopicMetadata { error, ..known.cloned().unwrap_or_default() };
+    if error.is_none() {
+        metadata.id = topic.topic_id;
+        metadata.partitions = partitions(&topic, known, answer_version);
+    }
+    if known != Some(&metadata) {
+        metadata.version = version;
+    }
+    topics.insert(name, metadata);
+}
+
+/// The partitions of an answer, but for those of which a newer leader is known already: a broker that has not heard
+/// the news yet must not send us back (KAFKA-15415). Epochs count only within one topic: a re-created one starts anew;
+/// and only if both are known: one without can't be older.
+fn partitions(
+    topic: &MetadataTopic,
+    known: Option<&TopicMetadata>,
+    answer_version: i16,
+) -> Vec<PartitionMetadata> {
+    let same = known.filter(|known| topic.topic_id != Uuid::ZERO && known.id == topic.topic_id);
+    let most =
+        topic.partitions.iter().map(|partition| partition.index).max().map_or(0, |most| most as i64 + 1);
+    // Partition numbers have no gaps; an answer that says otherwise must not make us allocate.
+    let count = usize::try_from(most).unwrap_or(0).min(topic.partitions.len());
+    let mut partitions = vec![PartitionMetadata::default(); count];
+    for partition in &topic.partitions {
+        let Some((index, place)) =
+            usize::try_from(partition.index).ok().and_then(|index| Some((index, partitions.get_mut(index)?)))
+        else {
+            continue;
+        };
+        let epoch = partition.leader_epoch;
+        *place = PartitionMetadata {
+            leader: (partition.leader_id >= 0).then_some(partition.leader_id),
+            leader_epoch: (epoch >= 0 && answer_version >= FIRST_WITH_RELIABLE_EPOCHS).then_some(epoch),
+        };
+        if let Some(before) = same.and_then(|known| known.partitions.get(index))
+            && before.leader_epoch.zip(place.leader_epoch).is_some_and(|(before, told)| before > told)
+        {
+            *place = *before;
+        }
+    }
+    partitions
+}
+
+/// Before, a broker that has just been restarted may tell of an epoch that is not the newest (KAFKA-9212).
+const FIRST_WITH_RELIABLE_EPOCHS: i16 = 9;
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use super::*;
+    use crate::protocol::MetadataPartition;
+
+    fn answer(leader_id: i32, leader_epoch: i32) -> MetadataResponse {
+        let partitions = vec![MetadataPartition { leader_id, leader_epoch, ..Default::default() }];
+        let topic = MetadataTopic {
+            name: Some("t".to_owned()),
+            topic_id: Uuid([7; 16]),
+            partitions,
+            ..Default::default()
+        };
+        let brokers = (0..3).map(|node_id| MetadataBroker { node_id, ..Default::default() }).collect();
+        MetadataResponse { topics: vec![topic], brokers, ..Default::default() }
+    }
+
+    fn after(answers: &[(i32, i32)], version: i16) -> Option<i32> {
+        let first = ClusterMetadata::default();
+        let known = answers.iter().fold(first, |known, (leader, epoch)| {
+            merge(&known, answer(*leader, *epoch), version, |_| true).0
+        });
+        known.topics["t"].partitions[0].leader
+    }
+
+    #[test]
+    fn an_epoch_that_is_not_told_is_not_older() {
+        assert_eq!(after(&[(1, 7), (2, -1)], 12), Some(2));
+        assert_eq!(after(&[(1, -1), (2, 0)], 12), Some(2));
+        assert_eq!(after(&[(1, 7), (2, 6)], 12), Some(1));
+        assert_eq!(after(&[(1, 7), (2, -1), (0, 6)], 12), Some(0), "nothing is known of the epoch of before");
+    }
+
+    #[test]
+    fn epochs_that_can_not_be_relied_on_are_not_compared() {
+        assert_eq!(after(&[(1, 7), (2, 6)], 8), Some(2));
+        assert_eq!(after(&[(1, 7), (2, 6)], 9), Some(1));
+    }
+}

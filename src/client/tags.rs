@@ -1,0 +1,76 @@
+//! The client's own tags, beside those of who uses it.
+
+use crate::client::coordinator::Key;
+use crate::client::request::{Outcome, ResponseTo, Tag};
+use crate::error::Stage;
+use crate::protocol::{
+    ErrorCode, FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest, MetadataResponse,
+};
+
+/// What became of some request.
+pub(super) enum Happened<E> {
+    /// For who asked.
+    Over(E),
+    /// As well; and the code by which a coordinator may say that it is none.
+    OfCoordinator(Key, ErrorCode, E),
+    /// In this version.
+    Metadata(i16, Outcome<MetadataResponse>),
+    Coordinator(Key, Outcome<FindCoordinatorResponse>),
+}
+
+pub(super) struct Users<T>(pub(super) T);
+
+impl<E, T: Tag<E>> Tag<Happened<E>> for Users<T> {
+    type Request = T::Request;
+
+    const STAGE: Stage = T::STAGE;
+
+    fn over(self, outcome: Outcome<ResponseTo<T::Request>>) -> Happened<E> {
+        Happened::Over(self.0.over(outcome))
+    }
+}
+
+pub(super) struct OfCoordinator<T> {
+    pub(super) key: Key,
+    pub(super) tag: T,
+}
+
+impl<E, T: Tag<E>> Tag<Happened<E>> for OfCoordinator<T> {
+    type Request = T::Request;
+
+    const STAGE: Stage = T::STAGE;
+
+    fn over(self, outcome: Outcome<ResponseTo<T::Request>>) -> Happened<E> {
+        let code = match &outcome {
+            Outcome::Answered(response) => T::code(response),
+            Outcome::Written | Outcome::Lost(_) => ErrorCode::NONE,
+        };
+        Happened::OfCoordinator(self.key, code, self.tag.over(outcome))
+    }
+}
+
+pub(super) struct MetadataTag {
+    pub(super) version: i16,
+}
+
+impl<E> Tag<Happened<E>> for MetadataTag {
+    type Request = MetadataRequest;
+
+    const STAGE: Stage = Stage::Metadata;
+
+    fn over(self, outcome: Outcome<MetadataResponse>) -> Happened<E> {
+        Happened::Metadata(self.version, outcome)
+    }
+}
+
+pub(super) struct CoordinatorTag(pub(super) Key);
+
+impl<E> Tag<Happened<E>> for CoordinatorTag {
+    type Request = FindCoordinatorRequest;
+
+    const STAGE: Stage = Stage::FindCoordinator;
+
+    fn over(self, outcome: Outcome<FindCoordinatorResponse>) -> Happened<E> {
+        Happened::Coordinator(self.0, outcome)
+    }
+}

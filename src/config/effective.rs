@@ -1,0 +1,157 @@
+//! What a setting says that was not set: a default, or what follows from others that were.
+//!
+//! What is derived is derived when it is asked for, so no order of setters and texts freezes it.
+
+use std::time::Duration;
+
+use super::producer_config::{Defaults, ProducerConfig};
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+use crate::record::Compression;
+
+/// A configuration as it acts.
+pub(super) struct Effective<'a>(&'a ProducerConfig);
+
+impl ProducerConfig {
+    pub(super) fn effective(&self) -> Effective<'_> {
+        Effective(self)
+    }
+}
+
+impl Effective<'_> {
+    /// At most what a limit that was set leaves.
+    pub(super) fn batch_size(&self) -> usize {
+        self.0.batch_size.unwrap_or_else(|| {
+            let limit = self.0.batch_max_bytes.unwrap_or(usize::MAX);
+            BATCH_SIZE.min(limit).min(self.largest_batch())
+        })
+    }
+
+    pub(super) fn batch_max_bytes(&self) -> usize {
+        self.0.batch_max_bytes.unwrap_or_else(|| {
+            let wanted = match self.0.defaults {
+                Defaults::Ours => {
+                    self.max_request_size().saturating_sub(REQUEST_OVERHEAD).max(self.batch_size())
+                }
+                Defaults::KafkaPython2 => self.batch_size(),
+            };
+            wanted.min(self.largest_batch())
+        })
+    }
+
+    /// No batch is larger, whatever `batch_size` says.
+    pub(super) fn largest_batch(&self) -> usize {
+        self.max_request_size().min(self.0.produce_request_max_bytes.unwrap_or(usize::MAX))
+    }
+
+    pub(super) fn max_request_size(&self) -> usize {
+        self.0.max_request_size.unwrap_or(MAX_REQUEST_SIZE)
+    }
+
+    /// If nothing was set: what `buffer_memory` leaves for each request that may be under way; not so much that a
+    /// broker would close the connection for it, and room for the largest batch.
+    pub(super) fn produce_request_max_bytes(&self) -> usize {
+        let follows = match self.0.defaults {
+            Defaults::Ours => self.0.max_request_size,
+            Defaults::KafkaPython2 => Some(self.max_request_size()),
+        };
+        self.0.produce_request_max_bytes.or(follows).unwrap_or_else(|| {
+            let share = self.0.buffer_memory / self.0.max_in_flight_requests_per_connection.saturating_add(1);
+            share.min(LARGEST_REQUEST / 2).max(self.max_request_size())
+        })
+    }
+
+    /// `None` is for ever. If it was not set, a first request has time to time out, as in Java.
+    pub(super) fn delivery_timeout(&self) -> Option<Duration> {
+        self.0.delivery_timeout.unwrap_or(match self.0.defaults {
+            Defaults::Ours => Some(DELIVERY_TIMEOUT.max(self.shortest_delivery_timeout())),
+            Defaults::KafkaPython2 => None,
+        })
+    }
+
+    /// A record must not expire before its first request can time out.
+    pub(super) fn shortest_delivery_timeout(&self) -> Duration {
+        self.0.linger.saturating_add(self.0.request_timeout)
+    }
+
+    pub(super) fn retry_backoff_max(&self) -> Duration {
+        self.0.retry_backoff_max.unwrap_or(match self.0.defaults {
+            Defaults::Ours => RETRY_BACKOFF_MAX.max(self.0.retry_backoff),
+            Defaults::KafkaPython2 => self.0.retry_backoff,
+        })
+    }
+
+    /// For a broker that nobody needs.
+    pub(super) fn reconnect_backoff_max(&self) -> Duration {
+        self.0.reconnect_backoff_max.unwrap_or(match self.0.defaults {
+            Defaults::Ours => RECONNECT_BACKOFF_MAX.max(self.0.reconnect_backoff),
+            Defaults::KafkaPython2 => self.reconnect_backoff_max_if_needed(),
+        })
+    }
+
+    /// For a broker that somebody needs: with Java's default, or an outage would last longer for us than for others.
+    pub(super) fn reconnect_backoff_max_if_needed(&self) -> Duration {
+        self.0.reconnect_backoff_max.unwrap_or(RECONNECT_BACKOFF_MAX_IF_NEEDED.max(self.0.reconnect_backoff))
+    }
+
+    pub(super) fn socket_connection_setup_timeout_max(&self) -> Duration {
+        self.0
+            .socket_connection_setup_timeout_max
+            .unwrap_or(SETUP_TIMEOUT_MAX.max(self.0.socket_connection_setup_timeout))
+    }
+
+    /// Of the codec that is chosen: its own, else the one for whichever is.
+    pub(super) fn level(&self) -> Option<i32> {
+        let own = match self.0.compression {
+            #[cfg(feature = "gzip")]
+            Compression::Gzip => self.0.codec_levels.gzip,
+            #[cfg(feature = "zstd")]
+            Compression::Zstd => self.0.codec_levels.zstd,
+            _ => None,
+        };
+        own.or(self.0.compression_level)
+    }
+
+    /// What is to be said of a configuration without problems.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let shortest = self.shortest_delivery_timeout();
+        if self.0.delivery_timeout.is_none()
+            && self.delivery_timeout().is_some_and(|limit| limit > DELIVERY_TIMEOUT)
+        {
+            notes.push(format!(
+                "delivery_timeout_ms is taken as {}: by default it is {}, but must be at least {} ({}) and {} ({}) \
+                 together",
+                shortest.as_millis(),
+                DELIVERY_TIMEOUT.as_millis(),
+                self.0.written_as("linger_ms"),
+                self.0.linger.as_millis(),
+                self.0.written_as("request_timeout_ms"),
+                self.0.request_timeout.as_millis()
+            ));
+        }
+        if self.batch_size() > self.largest_batch() {
+            let request = self.0.produce_request_max_bytes.is_some_and(|most| most < self.max_request_size());
+            let limit = if request { "produce_request_max_bytes" } else { "max_request_size" };
+            notes.push(format!(
+                "batches end at {} ({}), before {} ({}); raise that too",
+                self.0.written_as(limit),
+                self.largest_batch(),
+                self.0.written_as("batch_size"),
+                self.batch_size()
+            ));
+        }
+        notes
+    }
+}
+
+/// Brokers close connections on which a larger one is announced (`socket.request.max.bytes`).
+pub(super) const LARGEST_REQUEST: usize = 104_857_600;
+const BATCH_SIZE: usize = 16_384;
+const MAX_REQUEST_SIZE: usize = 1 << 20;
+/// What a request takes beside its batches, for a batch that is to fill one.
+const REQUEST_OVERHEAD: usize = 512;
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(120);
+const RETRY_BACKOFF_MAX: Duration = Duration::from_secs(1);
+const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(30);
+const RECONNECT_BACKOFF_MAX_IF_NEEDED: Duration = Duration::from_secs(1);
+const SETUP_TIMEOUT_MAX: Duration = Duration::from_secs(30);

@@ -1,0 +1,181 @@
+//! How errors read: one sentence that says what happened; if a setting is to blame, it names the setting and its value.
+
+use std::fmt;
+
+use super::details::{Count, write_list};
+use super::trouble::write_last_seen;
+use super::types::{DeliveryReport, Error, ErrorKind, PendingPartition};
+use crate::protocol::ErrorCode;
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind().fmt(f)?;
+        if self.is_maybe_written() { f.write_str(" (the record may have been written)") } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config { problems } => {
+                f.write_str("the configuration can't be used: ")?;
+                write_list(f, problems, "; ")
+            }
+            Self::InvalidRecord { reason } => write!(f, "the record can't be sent: {reason}"),
+            Self::Serialization { what, reason } => write!(f, "the {what} could not be serialized: {reason}"),
+            Self::RecordTooLarge { size, limit, limited_by } => {
+                write!(
+                    f,
+                    "the record takes {size} bytes, more than {limited_by} of {limit} allows; {}",
+                    limited_by.remedy()
+                )
+            }
+            Self::RefusedAsTooLarge { code, size, about } => {
+                let setting = match *code {
+                    ErrorCode::RECORD_LIST_TOO_LARGE => "segment.bytes (the broker's log.segment.bytes)",
+                    _ => "max.message.bytes (the broker's message.max.bytes)",
+                };
+                write!(
+                    f,
+                    "a broker answered {code} to a record for {about}, which takes {size} bytes by itself; raise the \
+                     topic's {setting} or send less at once"
+                )
+            }
+            Self::UnknownTopic { topic, max_block, creation_asked_for } => {
+                write!(
+                    f,
+                    "topic '{topic}' does not exist, nor did it after max_block_ms of {max_block:?}; "
+                )?;
+                f.write_str(if *creation_asked_for {
+                    "the cluster was asked to create it and did not (its auto.create.topics.enable): create it first"
+                } else {
+                    "allow_auto_create_topics is false: set it to true or create the topic first"
+                })
+            }
+            Self::InvalidTopic { topic, reason } => {
+                write!(f, "'{}' can't be a topic's name: {reason}", topic.escape_debug())
+            }
+            Self::UnknownPartition { topic, partition, by_partitioner, known } => {
+                let whose = if *by_partitioner { ", which the partitioner chose" } else { "" };
+                write!(f, "topic '{topic}' has no partition {partition}{whose}: it has {known}, numbered from 0")
+            }
+            Self::Timeout { limit, value, waited_for, brokers } => {
+                write!(f, "{limit} of {value:?} ran out {waited_for}")?;
+                write_last_seen(f, brokers)
+            }
+            Self::BufferExhausted { about, requested, used, total, waited, max_block, brokers } => {
+                // There is room, but not for a partition that has its share.
+                let kept = if used + requested <= *total { ", the rest is kept for other partitions" } else { "" };
+                write!(
+                    f,
+                    "max_block_ms of {max_block:?} ran out, {} ms of it waiting for {requested} bytes of \
+                     buffer_memory for {about}: {used} of {total} are in use{kept}; the brokers take less than is \
+                     sent: raise buffer_memory or max_block_ms, or send less",
+                    waited.as_millis()
+                )?;
+                write_last_seen(f, brokers)
+            }
+            Self::RetriesUsedUp { retries, attempts, about, last } => write!(
+                f,
+                "retries of {retries} is used up after {} to send the records for {about}, the last: {last}; raise \
+                 retries to try longer",
+                Count(u64::from(*attempts), "attempt")
+            ),
+            Self::Broker { code, message, about } => {
+                write!(
+                    f,
+                    "a broker answered {code} for {about}: {}",
+                    message.as_deref().unwrap_or(code.description())
+                )
+            }
+            Self::LeftOut { about } => write!(f, "a broker's answer says nothing of {about}, which it was sent"),
+            Self::RefusedWithBatch { code, message, about } => write!(
+                f,
+                "a broker answered {code} for {about}, because of another record in the same batch; send this one again: \
+                 {}",
+                message.as_deref().unwrap_or(code.description())
+            ),
+            Self::Network { trouble, cut_off } => {
+                trouble.fmt(f)?;
+                match cut_off {
+                    None => Ok(()),
+                    Some(size) => write!(
+                        f,
+                        ", in the middle of a request of {size} bytes; if that is more than the broker takes (its \
+                         socket.request.max.bytes), lower max_request_size or produce_request_max_bytes"
+                    ),
+                }
+            }
+            Self::Denied { trouble } => {
+                write!(f, "a broker can't be used with this configuration: {trouble}")
+            }
+            Self::UnsupportedVersion { api, ours, theirs, address } => {
+                write!(f, "{address} does not speak {api} in versions {} to {}", ours.0, ours.1)?;
+                match theirs {
+                    Some((least, most)) => {
+                        let newer = if *most < ours.0 { "broker" } else { "client" };
+                        write!(f, ": it offers {least} to {most}; take a newer {newer}")
+                    }
+                    None => f.write_str(": it does not know that request"),
+                }
+            }
+            Self::Closed => f.write_str("the producer is closed"),
+            Self::WouldBlock { what } => {
+                write!(
+                    f,
+                    "sending would have to wait for {what}; send outside of a callback, or try again later"
+                )
+            }
+            Self::CalledFromCallback { call } => {
+                write!(
+                    f,
+                    "{call} inside a callback would wait for the thread that runs it; call it from another thread"
+                )
+            }
+            Self::Undelivered { report } => report.fmt(f),
+            Self::Spawn => f.write_str(
+                "the sender thread could not be started: the system gives no thread or no descriptors; raise its \
+                 limits (ulimit -u, ulimit -n)",
+            ),
+            Self::Bug { what } => write!(f, "a defect of kafka-producer, please report it: {what}"),
+        }
+    }
+}
+
+impl fmt::Display for DeliveryReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        if let Some((limit, value)) = self.timed_out {
+            write!(f, "{limit} of {value:?} ran out")?;
+            write_pending(self, f)?;
+            write_last_seen(f, &self.brokers)?;
+            separator = "; ";
+        }
+        if let Some(error) = &self.first_error {
+            let first = if self.failed == 1 { "" } else { ", the first" };
+            write!(f, "{separator}{} failed{first} because {error}", Count(self.failed, "record"))?;
+        }
+        Ok(())
+    }
+}
+
+fn write_pending(report: &DeliveryReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Partitions that are named; of more only the number is told.
+    const NAMED: usize = 3;
+    if report.pending.is_empty() {
+        return Ok(());
+    }
+    let records = report.pending.iter().map(|partition| partition.records).sum();
+    let batches = report.pending.iter().map(|partition| partition.batches).sum();
+    write!(f, " with {} in {} pending", Count(records, "record"), Count(batches, "batch"))?;
+    for (index, PendingPartition { topic, partition, .. }) in report.pending.iter().take(NAMED).enumerate() {
+        write!(f, "{}{topic}-{partition}", if index == 0 { ", for " } else { ", " })?;
+    }
+    if let Some(more @ 1..) = report.pending.len().checked_sub(NAMED) {
+        write!(f, " and {} more", Count(more as u64, "partition"))?;
+    }
+    match report.pending.iter().find_map(|partition| partition.last_error.as_ref()) {
+        Some(error) => write!(f, "; the last attempt: {error}"),
+        None => Ok(()),
+    }
+}

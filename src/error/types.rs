@@ -1,0 +1,374 @@
+//! The error, what it carries, and what it can be asked. These types hold each other, so they stand in one file; how they
+//! read is in `texts.rs`.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::details::{ConfigProblem, Limit, SizeLimit};
+use super::trouble::BrokerTrouble;
+use crate::protocol::ErrorCode;
+
+/// Anything that can go wrong, one pointer wide and cheap to clone: one broker error completes thousands of futures.
+///
+/// Ask it with the predicates ([`is_retriable`](Self::is_retriable), [`is_timeout`](Self::is_timeout), …) or match on
+/// [`kind`](Self::kind). Its text is one sentence that says what happened; if a setting is to blame, it names the
+/// setting and its value. The cause, if there is one, is its [`source`](StdError::source).
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    certainty: Certainty,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind) -> Self {
+        Self(Arc::new(Inner { kind, certainty: Certainty::NotWritten, source: None }))
+    }
+
+    pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            certainty: Certainty::NotWritten,
+            source: Some(Arc::from(source.into())),
+        }))
+    }
+
+    /// The same error about a record of which bytes had left and no answer came, or whose answer leaves it open.
+    pub(crate) fn maybe_written(self) -> Self {
+        let Inner { kind, source, .. } = Arc::unwrap_or_clone(self.0);
+        Self(Arc::new(Inner { kind, certainty: Certainty::MaybeWritten, source }))
+    }
+
+    /// Whether its text says so: where it is the record that may have been written, not only the wait that has ended.
+    pub(super) fn is_maybe_written(&self) -> bool {
+        self.0.certainty == Certainty::MaybeWritten
+    }
+
+    /// What happened.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// Whether the record this error is about may stand in the log all the same, or get there yet: that is so too where
+    /// only the waiting has ended ([`get`](crate::FutureRecordMetadata::get), `flush` and `close` whose time ran out). It
+    /// means nothing where there is no record (`build`, `wait_connected`).
+    pub fn certainty(&self) -> Certainty {
+        match self.kind() {
+            ErrorKind::Timeout { limit: Limit::Call, .. } | ErrorKind::CalledFromCallback { .. } => {
+                Certainty::MaybeWritten
+            }
+            ErrorKind::Undelivered { report } => report.certainty(),
+            _ => self.0.certainty,
+        }
+    }
+
+    /// Whether the same call may succeed later with nothing changed: for the error of a future, sending the record
+    /// again (see [`certainty`](Self::certainty) first); for that of a `get` or `flush` whose time ran out, calling it
+    /// again, as the records are on their way still.
+    pub fn is_retriable(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Broker { code, .. } => code.is_retriable(),
+            ErrorKind::RetriesUsedUp { last, .. } => last.is_retriable(),
+            ErrorKind::Undelivered { report } => {
+                report.timed_out.is_some_and(|(limit, _)| !limit.is_of_the_end()) && report.failed == 0
+            }
+            ErrorKind::Timeout { limit, .. } => !limit.is_of_the_end(),
+            ErrorKind::BufferExhausted { .. }
+            | ErrorKind::WouldBlock { .. }
+            | ErrorKind::Network { .. }
+            | ErrorKind::LeftOut { .. }
+            | ErrorKind::RefusedWithBatch { .. }
+            | ErrorKind::UnknownTopic { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a limit of time ran out; [`ErrorKind::Timeout`] says which, [`ErrorKind::BufferExhausted`] is
+    /// `max_block_ms`, [`ErrorKind::Undelivered`] the time that `flush` or `close` was given.
+    pub fn is_timeout(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Timeout { .. } | ErrorKind::BufferExhausted { .. } => true,
+            ErrorKind::Undelivered { report } => report.timed_out.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether the producer was closed, or closed meanwhile: that is so too of a record that was sent before and had no
+    /// result when the time of `close` was over.
+    pub fn is_closed(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Closed => true,
+            ErrorKind::Timeout { limit, .. } => limit.is_of_the_end(),
+            _ => false,
+        }
+    }
+
+    /// The code a broker answered with, if it was a broker that refused, in the end or at the last of `retries`. A
+    /// time-out has none of its own; what the last attempt before it ended with is its [`source`](StdError::source).
+    pub fn broker_code(&self) -> Option<ErrorCode> {
+        match self.kind() {
+            ErrorKind::Broker { code, .. }
+            | ErrorKind::RefusedWithBatch { code, .. }
+            | ErrorKind::RefusedAsTooLarge { code, .. } => Some(*code),
+            ErrorKind::RetriesUsedUp { last, .. } => last.broker_code(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Error");
+        debug.field("kind", &self.0.kind).field("certainty", &self.certainty());
+        if let Some(source) = &self.0.source {
+            debug.field("source", source);
+        }
+        debug.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}
+
+/// Whether a record that failed may stand in a broker's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
+pub enum Certainty {
+    /// No byte of it left, or the broker refused it: sending it again makes no duplicate.
+    NotWritten,
+    /// Bytes of it left and no answer came, the answer leaves it open, or it is on its way still: sending it again may
+    /// make a duplicate.
+    MaybeWritten,
+}
+
+/// What happened. Fields that have a setting's name have its value.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The configuration can't be used; every problem found is listed.
+    Config {
+        /// One entry for each setting that is wrong.
+        problems: Vec<ConfigProblem>,
+    },
+    /// The record itself is wrong, no broker was asked: it has neither key nor value, or a negative timestamp.
+    InvalidRecord {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A [`Serializer`](crate::Serializer) could not make bytes of a key or value; nothing was reserved or sent. Its own
+    /// error is the [source](std::error::Error::source).
+    Serialization {
+        /// Key or value, and of which topic.
+        what: String,
+        /// The serializer's own words.
+        reason: String,
+    },
+    /// The record is larger than a limit; nothing was reserved or sent.
+    RecordTooLarge {
+        /// Its size in bytes as it would be encoded, headers included.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+        /// Whose limit it is.
+        limited_by: SizeLimit,
+    },
+    /// A broker refused the record as too large, all by itself; what was with it in a batch has been sent without it.
+    RefusedAsTooLarge {
+        /// The broker's code: of its topic's `max.message.bytes`, or of its `segment.bytes`.
+        code: ErrorCode,
+        /// Its size in bytes, in a batch of its own.
+        size: usize,
+        /// The topic and partition.
+        about: String,
+    },
+    /// The cluster does not know the topic, and nothing changed that within `max_block_ms`.
+    UnknownTopic {
+        /// The topic's name.
+        topic: Arc<str>,
+        /// `max_block_ms`: how long it was waited for.
+        max_block: Duration,
+        /// Whether the cluster was asked to create it (`allow_auto_create_topics`).
+        creation_asked_for: bool,
+    },
+    /// The name can't be a topic's.
+    InvalidTopic {
+        /// The name as given.
+        topic: Arc<str>,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+    /// The topic has no such partition.
+    UnknownPartition {
+        /// The topic's name.
+        topic: Arc<str>,
+        /// The partition asked for.
+        partition: i32,
+        /// By the partitioner; if not, by the record.
+        by_partitioner: bool,
+        /// How many partitions the topic has, numbered from 0.
+        known: usize,
+    },
+    /// A limit ran out.
+    Timeout {
+        /// Which one.
+        limit: Limit,
+        /// Its value.
+        value: Duration,
+        /// The rest of the sentence, for people: "waiting for ...", "after 3 attempts to ...", "before the records ...".
+        waited_for: String,
+        /// What was last seen of each broker that gave trouble.
+        brokers: Vec<BrokerTrouble>,
+    },
+    /// `buffer_memory` was used up for as long as `max_block_ms` allows: the brokers take less than is sent.
+    BufferExhausted {
+        /// The topic and partition of the record.
+        about: String,
+        /// The bytes that were needed.
+        requested: usize,
+        /// The bytes in use when it was given up.
+        used: usize,
+        /// `buffer_memory`.
+        total: usize,
+        /// How long it was waited for memory; the rest of `max_block_ms` went into waiting for metadata.
+        waited: Duration,
+        /// `max_block_ms`.
+        max_block: Duration,
+        /// What was last seen of each broker that gave trouble.
+        brokers: Vec<BrokerTrouble>,
+    },
+    /// Each attempt failed in a way that may pass, and `retries` allows no more of them.
+    RetriesUsedUp {
+        /// `retries`.
+        retries: u32,
+        /// How often it was tried.
+        attempts: u32,
+        /// The topic and partition.
+        about: String,
+        /// What the last attempt ended with: the broker's answer, or the lack of one.
+        last: Error,
+    },
+    /// A broker refused.
+    Broker {
+        /// Its code.
+        code: ErrorCode,
+        /// Its own words, if it gave any.
+        message: Option<String>,
+        /// The topic and partition, or what else it was about.
+        about: String,
+    },
+    /// A broker answered a request and said nothing of the record's batch, which was in it.
+    LeftOut {
+        /// The topic and partition.
+        about: String,
+    },
+    /// A broker refused the record's batch because of other records in it; by itself this one may be stored.
+    RefusedWithBatch {
+        /// The broker's code for the batch.
+        code: ErrorCode,
+        /// Its own words about the first of the records that are to blame, if it gave any.
+        message: Option<String>,
+        /// The topic and partition.
+        about: String,
+    },
+    /// A connection could not be made or was lost: what an attempt ended with, as told by
+    /// [`RetriesUsedUp`](Self::RetriesUsedUp), or by the source of a time-out.
+    Network {
+        /// Where, at which step, and what happened.
+        trouble: BrokerTrouble,
+        /// The bytes of the request with records that the broker was being sent when it ended the connection, if it did.
+        cut_off: Option<usize>,
+    },
+    /// A broker can't be used with this configuration: it does not accept who we are, or we do not accept who it is.
+    /// Trying again changes nothing.
+    Denied {
+        /// Where, at which step, and what happened.
+        trouble: BrokerTrouble,
+    },
+    /// Client and broker have no version of a request in common.
+    UnsupportedVersion {
+        /// The request.
+        api: String,
+        /// The versions that would do here.
+        ours: (i16, i16),
+        /// The broker's, if it knows the request at all.
+        theirs: Option<(i16, i16)>,
+        /// The broker's address.
+        address: String,
+    },
+    /// The producer is closed.
+    Closed,
+    /// The call would have to wait, and may not: `try_send`, or `send` inside a callback.
+    WouldBlock {
+        /// For what.
+        what: String,
+    },
+    /// The call would wait inside a callback for the thread that runs the callback.
+    CalledFromCallback {
+        /// The call.
+        call: &'static str,
+    },
+    /// Not everything that [`flush`](crate::KafkaProducer::flush) or [`close`](crate::KafkaProducer::close) covers
+    /// was delivered.
+    Undelivered {
+        /// What failed, and what was still under way.
+        report: DeliveryReport,
+    },
+    /// The sender thread could not be started.
+    Spawn,
+    /// A defect of this crate. The records concerned fail with it rather than never.
+    Bug {
+        /// What should have been impossible.
+        what: String,
+    },
+}
+
+/// What `flush` or `close` found undelivered: the text of the error, in numbers.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct DeliveryReport {
+    /// Records that failed and whose failure no future or callback had looked at; those of `pending` do not count.
+    pub failed: u64,
+    /// The first of those failures.
+    pub first_error: Option<Error>,
+    /// What had no answer when the time ran out, the oldest first. After `close` it has failed.
+    pub pending: Vec<PendingPartition>,
+    /// Why, if the time ran out: what was last seen of each broker that gave trouble or that has not answered.
+    pub brokers: Vec<BrokerTrouble>,
+    /// The limit that ran out, if one did, and its value. For `close` the one that decided, not always the caller's own.
+    pub timed_out: Option<(Limit, Duration)>,
+}
+
+/// What a partition has that is without an answer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PendingPartition {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition.
+    pub partition: i32,
+    /// Its batches.
+    pub batches: u64,
+    /// The records in them.
+    pub records: u64,
+    /// What the last attempt to send the oldest of them ended with, if there was one.
+    pub last_error: Option<Error>,
+}
+
+impl DeliveryReport {
+    /// Of all its records; only the first failure is known here.
+    pub(super) fn certainty(&self) -> Certainty {
+        match &self.first_error {
+            Some(error) if self.failed == 1 && self.pending.is_empty() => error.certainty(),
+            None if self.pending.is_empty() => Certainty::NotWritten,
+            _ => Certainty::MaybeWritten,
+        }
+    }
+}

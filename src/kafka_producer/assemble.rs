@@ -1,0 +1,121 @@
+//! The one place where a producer is put together: from its settings, and from what it runs on.
+
+use std::io;
+use std::sync::Arc;
+
+use super::bytes_producer::BytesProducer;
+use super::closer::Closer;
+use super::topics::Topics;
+use crate::client::{KafkaClient, SharedMetadata};
+use crate::config::Settings;
+use crate::error::{Error, ErrorKind};
+use crate::lifecycle::Lifecycle;
+use crate::net::{self, Io, MioNetwork, Network, SocketSettings};
+use crate::observation::Observer;
+use crate::producer::{Inbox, Sender, SimpleBufferPool, TopicTable, record_accumulator};
+use crate::sync::{Mutex, Wake};
+use crate::thread::{Body, Join, SenderThread};
+use crate::time::Clock;
+
+/// Everything that a producer needs of the world around it. The machine is one; a simulation is another.
+pub(crate) struct Environment<N: Network> {
+    pub(crate) clock: Clock,
+    pub(crate) random: fastrand::Rng,
+    pub(crate) io: Io<N>,
+    /// Ends a wait of `io`.
+    pub(crate) waker: Box<dyn Wake>,
+    pub(crate) spawn: Box<dyn FnOnce(String, Body) -> io::Result<Join>>,
+    /// What a test has the thread do.
+    #[cfg(test)]
+    pub(crate) errands: crate::thread::Errands,
+}
+
+impl Environment<MioNetwork> {
+    /// Its clock, its sockets, its threads.
+    pub(crate) fn machine(socket: SocketSettings) -> Result<Self, Error> {
+        let (io, waker) = net::open(socket).map_err(spawn_error)?;
+        Ok(Self {
+            clock: Clock::System,
+            random: fastrand::Rng::new(),
+            io,
+            waker: Box::new(waker),
+            spawn: Box::new(spawn_thread),
+            #[cfg(test)]
+            errands: crate::thread::Errands::default(),
+        })
+    }
+}
+
+/// Builds a producer and starts its thread.
+///
+/// # Errors
+/// [`ErrorKind::Spawn`] if there is no thread to be had.
+pub(super) fn assemble<N>(settings: Settings, environment: Environment<N>) -> Result<BytesProducer, Error>
+where
+    N: Network + Send + 'static,
+    N::Stream: Send,
+{
+    let Environment { clock, random, io, waker, spawn, .. } = environment;
+    let lifecycle = Arc::<Lifecycle>::default();
+    let inbox = Arc::new(Inbox::new(waker));
+    let pool = SimpleBufferPool::new(settings.buffer_memory, settings.buffer_size, Arc::clone(&lifecycle));
+    let metadata = SharedMetadata::new();
+    let observer = Observer::new(clock.clone());
+    let (accumulator, drain) = record_accumulator(
+        Arc::clone(&lifecycle),
+        settings.accumulator,
+        pool,
+        Arc::clone(&inbox),
+        Arc::clone(&observer),
+    );
+    let allow_auto_create_topics = settings.client.metadata.allow_auto_create_topics;
+    let name = settings.client.client_id.clone();
+    let client = KafkaClient::new(settings.client, Arc::clone(&metadata), random.clone());
+    let sender = Sender::new(settings.sender, drain, client, Arc::clone(&observer), random);
+    let table = TopicTable::new(Arc::clone(&lifecycle));
+    let thread = SenderThread {
+        sender,
+        io,
+        clock: clock.clone(),
+        topics: Arc::clone(&table),
+        metadata: Arc::clone(&metadata),
+        lifecycle: Arc::clone(&lifecycle),
+        #[cfg(test)]
+        errands: environment.errands,
+    };
+    let join = spawn(name, Box::new(move || thread.run())).map_err(spawn_error)?;
+    let closer = Closer {
+        lifecycle: Arc::clone(&lifecycle),
+        accumulator: accumulator.clone(),
+        topics: Arc::clone(&table),
+        metadata: Arc::clone(&metadata),
+        inbox: Arc::clone(&inbox),
+        clock,
+        thread: Mutex::new(Some(join)),
+    };
+    Ok(BytesProducer {
+        accumulator,
+        topics: Topics {
+            table,
+            metadata,
+            lifecycle,
+            inbox,
+            observer,
+            max_block: settings.max_block,
+            allow_auto_create_topics,
+        },
+        partitioner: settings.partitioner,
+        max_request_size: settings.max_request_size,
+        closer: Arc::new(closer),
+    })
+}
+
+fn spawn_thread(name: String, body: Body) -> io::Result<Join> {
+    let thread = std::thread::Builder::new().name(name).spawn(body)?;
+    // It has run to its end; a panic on the way there has been caught and told.
+    Ok(Box::new(move || drop(thread.join())))
+}
+
+fn spawn_error(error: io::Error) -> Error {
+    Error::with_source(ErrorKind::Spawn, error)
+}

@@ -1,0 +1,93 @@
+//! The end of a producer, as its users bring it about: `close`, dropping it, and the end of the process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::SharedMetadata;
+use crate::error::{Error, Limit};
+use crate::lifecycle::{Closing, Lifecycle};
+use crate::producer::{Inbox, PartitionQueue, RecordAccumulator, TopicTable, is_inside};
+use crate::sync::Mutex;
+use crate::thread::Join;
+use crate::time::Clock;
+
+/// What ends a producer. Apart from the producer, which may be dropped: the exit hook finds it by a `Weak`.
+pub(super) struct Closer {
+    pub(super) lifecycle: Arc<Lifecycle>,
+    pub(super) accumulator: RecordAccumulator,
+    pub(super) topics: Arc<TopicTable>,
+    pub(super) metadata: Arc<SharedMetadata>,
+    pub(super) inbox: Arc<Inbox<Arc<PartitionQueue>>>,
+    pub(super) clock: Clock,
+    pub(super) thread: Mutex<Option<Join>>,
+}
+
+impl Closer {
+    pub(super) fn close(&self, timeout: Option<Duration>) -> Result<(), Error> {
+        if is_inside() {
+            if timeout != Some(Duration::ZERO) {
+                log::warn!("close inside a callback does not wait: that would be for the thread it runs on");
+            }
+            self.begin(Limit::Close, Some(Duration::ZERO));
+            return Ok(());
+        }
+        self.begin(Limit::Close, timeout);
+        let outcome = self.outcome();
+        self.join();
+        outcome
+    }
+
+    /// The producer is dropped: sends what is left, for at most five seconds; what fails after that is logged.
+    pub(super) fn dropped(&self) {
+        if self.lifecycle.is_told() {
+            return;
+        }
+        self.begin(Limit::Drop, Some(DROP_TIMEOUT));
+        if is_inside() {
+            // Nobody can wait here; the thread goes on by itself.
+            return;
+        }
+        if let Err(error) = self.outcome() {
+            log::warn!("a producer was dropped, and not everything was delivered: {error}");
+        }
+        self.join();
+    }
+
+    /// Refuses further records, wakes who blocks, and tells the sender.
+    pub(super) fn begin(&self, limit: Limit, value: Option<Duration>) {
+        self.lifecycle.close(Closing::after(self.clock.now(), limit, value));
+        self.accumulator.pool().wake();
+        self.metadata.wake();
+        self.inbox.close();
+    }
+
+    /// Waits for the end, at most until the earliest deadline of all who close; tells all of them the same.
+    pub(super) fn outcome(&self) -> Result<(), Error> {
+        // The thread keeps the deadline itself. The grace is for failing the rest; a callback that blocks the thread
+        // for longer must not block whoever closes.
+        if !self.lifecycle.wait(&self.clock, GRACE) {
+            log::warn!("the sender thread has not ended in time: a callback is keeping it");
+        }
+        self.outcome_now()
+    }
+
+    /// As things are.
+    pub(super) fn outcome_now(&self) -> Result<(), Error> {
+        let closing = self.lifecycle.closing();
+        self.lifecycle.tell(|| self.accumulator.close(closing, &self.topics))
+    }
+
+    /// Lets the thread go that has run to its end.
+    fn join(&self) {
+        if !self.lifecycle.is_ended() {
+            return;
+        }
+        let join = self.thread.lock().take();
+        if let Some(join) = join {
+            join();
+        }
+    }
+}
+
+const DROP_TIMEOUT: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_millis(25);

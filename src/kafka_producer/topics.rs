@@ -1,0 +1,129 @@
+//! Finding a topic: what is known of it, waiting for its metadata, and what to say when that does not come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::{Awaited, SharedMetadata};
+use crate::error::{Error, ErrorKind, Limit};
+use crate::lifecycle::Lifecycle;
+use crate::observation::Observer;
+use crate::producer::{Inbox, PartitionQueue, TopicHandle, TopicTable, Wait};
+use crate::protocol::ErrorCode;
+use crate::time::Deadline;
+
+/// The topics of a producer, as its users find them.
+pub(super) struct Topics {
+    pub(super) table: Arc<TopicTable>,
+    pub(super) metadata: Arc<SharedMetadata>,
+    pub(super) lifecycle: Arc<Lifecycle>,
+    pub(super) inbox: Arc<Inbox<Arc<PartitionQueue>>>,
+    pub(super) observer: Arc<Observer>,
+    pub(super) max_block: Duration,
+    pub(super) allow_auto_create_topics: bool,
+}
+
+impl Topics {
+    /// Runs `with` on the topic if this thread knows it as of the latest metadata.
+    #[inline]
+    pub(super) fn known<R>(&self, topic: &str, with: impl FnOnce(&TopicHandle) -> R) -> Option<R> {
+        self.table.cached(topic, self.metadata.version(), with)
+    }
+
+    /// The topic, waiting for its metadata as `wait` says.
+    pub(super) fn find(&self, topic: &str, wait: Wait) -> Result<Arc<TopicHandle>, Error> {
+        self.find_as_of(0, topic, wait)
+    }
+
+    /// The topic by an answer that is newer than what is known now.
+    pub(super) fn find_newer(&self, topic: &str, wait: Wait) -> Result<Arc<TopicHandle>, Error> {
+        self.find_as_of(self.metadata.version() + 1, topic, wait)
+    }
+
+    fn find_as_of(&self, version: u64, topic: &str, wait: Wait) -> Result<Arc<TopicHandle>, Error> {
+        let snapshot = self.metadata.snapshot();
+        if snapshot.version() >= version
+            && let Some(handle) = self.table.handle(topic, &snapshot)
+        {
+            return Ok(handle);
+        }
+        check_topic_name(topic)?;
+        if !self.lifecycle.is_open() {
+            return Err(self.lifecycle.refusal());
+        }
+        // What was said before the question is no answer to it. One that comes while another waits is: so one question
+        // serves all who wait, each of them until its own deadline.
+        let version = version.max(snapshot.version() + 1);
+        let name: Arc<str> = Arc::from(topic);
+        let now = self.observer.clock().now();
+        let deadline = match wait {
+            Wait::Never => Deadline::at(now),
+            Wait::Until(deadline) => deadline,
+            Wait::MaxBlock => Deadline::after(now, self.max_block),
+        };
+        // Asked for in any case: a later try may find it.
+        self.inbox.topic(&name, deadline);
+        if matches!(wait, Wait::Never) {
+            let what = format!("metadata of topic '{topic}'");
+            return Err(Error::new(ErrorKind::WouldBlock { what }));
+        }
+        let mut last_answer = None;
+        let awaited = self.metadata.wait(&self.lifecycle, self.observer.clock(), deadline, |snapshot| {
+            if snapshot.version() < version {
+                return None;
+            }
+            if let Some(handle) = self.table.handle(topic, snapshot) {
+                return Some(Ok(handle));
+            }
+            let code = snapshot.topics.get(topic)?.error?;
+            last_answer = Some(code);
+            code.is_final_for_topic().then_some(Err(code))
+        });
+        match awaited {
+            Awaited::Found(Ok(handle)) => Ok(handle),
+            Awaited::Found(Err(code)) => Err(refused(&name, code)),
+            Awaited::Closed => Err(self.lifecycle.refusal()),
+            Awaited::Fatal(error) => Err(error),
+            Awaited::TimedOut if last_answer == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) => {
+                Err(Error::new(ErrorKind::UnknownTopic {
+                    topic: name,
+                    max_block: self.max_block,
+                    creation_asked_for: self.allow_auto_create_topics,
+                }))
+            }
+            Awaited::TimedOut => {
+                let waited_for = match last_answer {
+                    None => format!("waiting for metadata of topic '{topic}'"),
+                    Some(code) => {
+                        format!("waiting for metadata of topic '{topic}', for which a broker answered {code}")
+                    }
+                };
+                let (limit, value) = (Limit::MaxBlock, self.max_block);
+                let brokers = self.observer.troubles([]);
+                Err(Error::new(ErrorKind::Timeout { limit, value, waited_for, brokers }))
+            }
+        }
+    }
+}
+
+fn refused(topic: &Arc<str>, code: ErrorCode) -> Error {
+    match code {
+        ErrorCode::INVALID_TOPIC_EXCEPTION => {
+            let reason = "the cluster refuses it";
+            Error::new(ErrorKind::InvalidTopic { topic: Arc::clone(topic), reason })
+        }
+        code => Error::new(ErrorKind::Broker { code, message: None, about: format!("topic '{topic}'") }),
+    }
+}
+
+/// Kafka's own rules, which its brokers apply too: refused here, it costs no round trip.
+fn check_topic_name(topic: &str) -> Result<(), Error> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let reason = match topic {
+        "" => "it is empty",
+        "." | ".." => "it is a name of directories",
+        _ if topic.len() > 249 => "it is longer than 249 characters",
+        _ if !topic.bytes().all(legal) => "only letters, digits, '.', '_' and '-' may stand in it",
+        _ => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::InvalidTopic { topic: Arc::from(topic), reason }))
+}

@@ -1,0 +1,288 @@
+//! The one life of a producer, as all of its parts see it: whether it is open, until when it may close, how it ended.
+//!
+//! ```text
+//!   from      event                          to
+//!   Open      close(deadline, limit)         Closing(deadline, limit)
+//!   Closing   close, with an earlier one     Closing(that one): the earliest decides for all who close
+//!   Closing   close, with a later one        as it was
+//!   any       broke(error), once             Closing(.., defect): the sender thread can't go on, and fails what is left
+//!   Closing   ended, by the sender thread    Ended(the same)
+//! ```
+//!
+//! What `close` tells its callers is found out once, by the first of them for whom the wait is over, and kept.
+//!
+//! # Appending and the end
+//!
+//! `send` may not touch a lock that all threads share, so it reads [`is_open`](Lifecycle::is_open), an atomic, and does
+//! so **under the lock of its partition's queue**. No record is appended to a queue that was emptied for good:
+//!
+//! - The sender thread empties a queue under that lock, and after the producer was closed. Whoever locks the queue later
+//!   has that unlocking, and so the store of "not open", behind it, and reads it: no ordering of the atomic is needed for
+//!   that, the lock's is enough.
+//! - Whoever locked the queue before is done when it is emptied: its record is among those that are taken out.
+//! - A queue that is not in the topic table when the sender thread lists all queues is made under the table's lock later,
+//!   so its first user, too, has the store behind it.
+//!
+//! An append that has read "open" may still be going on, under its lock, when `close` is called. So that such a record is
+//! delivered and not found only when all is over, the sender thread passes through all those locks before it believes
+//! that nothing is left (`thread.rs`). A model checker runs the first two points (`producer/models.rs`).
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use crate::error::{BrokerTrouble, Error, ErrorKind, Limit};
+use crate::sync::{AtomicBool, Condvar, Mutex, Ordering};
+use crate::time::{Clock, Deadline, Instant};
+
+/// Shared by a producer, its sender thread and all that either waits for.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    /// A mirror of "the stage is `Open`", for who can't take the lock.
+    open: AtomicBool,
+    /// A leaf: nothing is locked while it is held.
+    stage: Mutex<Stage>,
+    changed: Condvar,
+    /// What `close` tells, once that is known. Apart: to find it out takes all other locks.
+    told: Mutex<Option<Result<(), Error>>>,
+}
+
+thread_local! {
+    /// On a sender thread, where its producer's lifecycle is. Without a destructor, so it is there to the very end of a
+    /// thread, where `std::thread::current` may not be.
+    static SENDS_FOR: Cell<usize> = const { Cell::new(0) };
+}
+
+#[derive(Debug)]
+enum Stage {
+    Open,
+    Closing(Reason),
+    Ended(Reason),
+}
+
+/// Why a producer is not open any more: one of the two at least.
+#[derive(Clone, Debug, Default)]
+struct Reason {
+    /// Somebody closes.
+    closing: Option<Closing>,
+    /// A defect of ours ended the sender thread.
+    defect: Option<Error>,
+}
+
+impl Stage {
+    fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Open => None,
+            Self::Closing(reason) | Self::Ended(reason) => Some(reason),
+        }
+    }
+}
+
+/// Until when everything should have a result, and whose limit that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Closing {
+    pub(crate) deadline: Deadline,
+    pub(crate) limit: Limit,
+    /// The limit's value; `None` is for ever.
+    pub(crate) value: Option<Duration>,
+}
+
+impl Closing {
+    pub(crate) fn after(now: Instant, limit: Limit, value: Option<Duration>) -> Self {
+        Self { deadline: Deadline::after(now, value), limit, value }
+    }
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self {
+            open: AtomicBool::new(true),
+            stage: Mutex::new(Stage::Open),
+            changed: Condvar::new(),
+            told: Mutex::new(None),
+        }
+    }
+}
+
+impl Lifecycle {
+    /// Whether records are taken; see above for when this may be believed.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// From here on records are refused. Who waits for something else than the end must be woken by the caller.
+    pub(crate) fn close(&self, closing: Closing) {
+        let mut stage = self.stage.lock();
+        let reason = match &mut *stage {
+            Stage::Open => &mut Reason::default(),
+            Stage::Closing(reason) => reason,
+            Stage::Ended(_) => return,
+        };
+        if reason.closing.is_some_and(|before| before.deadline <= closing.deadline) {
+            return;
+        }
+        reason.closing = Some(closing);
+        *stage = Stage::Closing(reason.clone());
+        self.open.store(false, Ordering::Release);
+        drop(stage);
+        // Who waits for the end waits no longer than the earliest deadline.
+        self.changed.notify_all();
+    }
+
+    /// The sender thread can't go on.
+    pub(crate) fn broke(&self, error: Error) {
+        let mut stage = self.stage.lock();
+        let mut reason = stage.reason().cloned().unwrap_or_default();
+        reason.defect.get_or_insert(error);
+        *stage = Stage::Closing(reason);
+        self.open.store(false, Ordering::Release);
+    }
+
+    /// The sender thread says which it is.
+    pub(crate) fn runs_here(&self) {
+        SENDS_FOR.set(std::ptr::from_ref(self).addr());
+    }
+
+    /// Whether this is the sender thread itself, which can't wait for its own end.
+    pub(crate) fn is_sender_here(&self) -> bool {
+        SENDS_FOR.get() == std::ptr::from_ref(self).addr()
+    }
+
+    /// The sender thread has ended: everything has a result.
+    pub(crate) fn ended(&self) {
+        let mut stage = self.stage.lock();
+        *stage = Stage::Ended(stage.reason().cloned().unwrap_or_default());
+        self.open.store(false, Ordering::Release);
+        drop(stage);
+        self.changed.notify_all();
+    }
+
+    /// Until when everything should have a result, if somebody closes.
+    pub(crate) fn closing(&self) -> Option<Closing> {
+        if self.is_open() {
+            return None;
+        }
+        self.stage.lock().reason()?.closing
+    }
+
+    /// The defect that ended the sender thread, if one did.
+    pub(crate) fn defect(&self) -> Option<Error> {
+        self.stage.lock().reason()?.defect.clone()
+    }
+
+    /// What a call learns that comes when the producer is not open any more, or that waits meanwhile.
+    #[cold]
+    pub(crate) fn refusal(&self) -> Error {
+        self.defect().unwrap_or_else(|| Error::new(ErrorKind::Closed))
+    }
+
+    /// Why a record has failed that was taken before and has no result at the end.
+    #[cold]
+    pub(crate) fn failure(&self, waited_for: String, brokers: Vec<BrokerTrouble>) -> Error {
+        match (self.defect(), self.closing()) {
+            (None, Some(Closing { limit, value: Some(value), .. })) => {
+                Error::new(ErrorKind::Timeout { limit, value, waited_for, brokers })
+            }
+            _ => self.refusal(),
+        }
+    }
+
+    /// Waits for the sender thread's end, until the earliest deadline of all who close and `grace` beyond. False if that
+    /// came first.
+    pub(crate) fn wait(&self, clock: &Clock, grace: Duration) -> bool {
+        let mut stage = self.stage.lock();
+        loop {
+            if let Stage::Ended(_) = *stage {
+                return true;
+            }
+            let earliest = stage.reason().and_then(|reason| reason.closing?.deadline.instant());
+            let deadline = earliest.map_or(Deadline::NEVER, |at| Deadline::at(at + grace));
+            if deadline.has_passed(clock.now()) {
+                return false;
+            }
+            stage = clock.wait(&self.changed, stage, deadline);
+        }
+    }
+
+    /// What `close` tells: the same to everybody, found out by the first who asks.
+    pub(crate) fn tell(&self, find_out: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        // Under the lock: the others wait for it.
+        self.told.lock().get_or_insert_with(find_out).clone()
+    }
+
+    /// Whether the sender thread has ended.
+    pub(crate) fn is_ended(&self) -> bool {
+        matches!(*self.stage.lock(), Stage::Ended(_))
+    }
+
+    /// Whether somebody has been told already.
+    pub(crate) fn is_told(&self) -> bool {
+        self.told.lock().is_some()
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use super::*;
+
+    fn after(millis: u64) -> Closing {
+        Closing::after(Instant::ZERO, Limit::Close, Some(Duration::from_millis(millis)))
+    }
+
+    #[test]
+    fn the_earliest_deadline_decides_whoever_comes_first() {
+        let lifecycle = Lifecycle::default();
+        assert!(lifecycle.is_open() && lifecycle.closing().is_none());
+        lifecycle.close(Closing::after(Instant::ZERO, Limit::Close, None));
+        assert!(!lifecycle.is_open());
+        for (given, decides) in [(200, 200), (300, 200), (100, 100)] {
+            lifecycle.close(after(given));
+            assert_eq!(lifecycle.closing(), Some(after(decides)));
+        }
+        lifecycle.ended();
+        lifecycle.close(after(1));
+        assert_eq!(lifecycle.closing(), Some(after(100)));
+        assert!(lifecycle.refusal().is_closed());
+        let error = lifecycle.failure("for it".to_owned(), Vec::new());
+        assert_eq!(error.to_string(), "the time of close of 100ms ran out for it");
+    }
+
+    #[test]
+    fn a_defect_is_the_reason_whoever_closes_before_or_after() {
+        for closes_before in [true, false] {
+            let lifecycle = Lifecycle::default();
+            if closes_before {
+                lifecycle.close(after(1));
+            }
+            lifecycle.broke(Error::new(ErrorKind::Spawn));
+            lifecycle.close(after(2));
+            // The sender thread may be kept by a callback on its way out: whoever closes does not wait for that.
+            assert!(!lifecycle.wait(&Clock::System, Duration::ZERO));
+            lifecycle.ended();
+            assert!(!lifecycle.is_open() && lifecycle.wait(&Clock::System, Duration::ZERO));
+            for error in [lifecycle.refusal(), lifecycle.failure(String::new(), Vec::new())] {
+                assert!(matches!(error.kind(), ErrorKind::Spawn), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_waits_without_end_is_woken_by_an_earlier_deadline() {
+        let lifecycle = Lifecycle::default();
+        lifecycle.close(Closing::after(Instant::ZERO, Limit::Close, None));
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| lifecycle.wait(&Clock::System, Duration::ZERO));
+            lifecycle.close(after(0));
+            assert!(!waits.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn all_are_told_what_the_first_found_out() {
+        let lifecycle = Lifecycle::default();
+        assert!(!lifecycle.is_told());
+        assert!(lifecycle.tell(|| Err(Error::new(ErrorKind::Spawn))).is_err());
+        assert!(lifecycle.tell(|| Ok(())).is_err() && lifecycle.is_told());
+    }
+}

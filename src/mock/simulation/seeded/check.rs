@@ -1,0 +1,85 @@
+//! What must be true when a seeded run is over.
+
+use std::collections::BTreeMap;
+
+use super::users::{How, Sent};
+use super::*;
+use crate::error::Certainty;
+
+/// Where a value is stored: the partition, and each offset there.
+type Places = BTreeMap<Vec<u8>, (usize, Vec<i64>)>;
+
+pub(super) fn everything(world: &mut World, ledger: &Ledger, plan: &Plan, me: &Me) {
+    let places = places(world, plan);
+    let sent = std::mem::take(&mut *ledger.sent.lock());
+    let [asked, called] = *ledger.callbacks.lock();
+    assert_eq!(asked, called, "every callback runs once");
+    let closed = *ledger.closed.lock();
+    let mut last = BTreeMap::new();
+    for sent in &sent {
+        let stored = places.get(&sent.value);
+        outcome(sent, stored, plan, closed, me);
+        if let (Some(partition), Some((at, offsets))) = (sent.partition, stored) {
+            assert_eq!(*at, partition);
+            // What is sent by callbacks of different batches has no order to be kept.
+            if sent.sender < 2 {
+                let before = last.insert((sent.sender, partition), offsets[0]).unwrap_or(-1);
+                assert!(before < offsets[0], "{:?}: {} after {before}", words(sent), offsets[0]);
+            }
+        }
+    }
+    for value in places.keys() {
+        assert!(sent.iter().any(|sent| sent.value == *value), "nobody has sent what is stored");
+    }
+    drop(sent);
+    assert_eq!(world.accumulator.pool().used(), 0, "memory comes back");
+}
+
+fn places(world: &mut World, plan: &Plan) -> Places {
+    let mut places = Places::new();
+    for partition in 0..plan.partitions {
+        let log = &world.core.cluster.partition_mut("t", partition as i32).unwrap().log;
+        for record in log.records().unwrap() {
+            let place = places.entry(record.value.unwrap()).or_insert((partition, Vec::new()));
+            assert_eq!(place.0, partition, "stored in two partitions");
+            place.1.push(record.offset);
+        }
+    }
+    places
+}
+
+fn outcome(sent: &Sent, stored: Option<&(usize, Vec<i64>)>, plan: &Plan, closed: bool, me: &Me) {
+    let times = stored.map_or(0, |(_, offsets)| offsets.len());
+    me.note(&[times as u8]);
+    let is_calm = plan.is_calm() && !closed;
+    if plan.trouble == 0 {
+        assert!(times <= 1, "{} is stored {times} times, and nothing went wrong", words(sent));
+    }
+    let future = match &sent.how {
+        How::Refused => return assert_eq!(times, 0, "{} was refused and is stored", words(sent)),
+        How::Dropped => return assert!(times == 1 || !is_calm, "{} is lost", words(sent)),
+        How::Kept(future) => future,
+    };
+    assert!(future.is_done(), "{} has no result", words(sent));
+    match (future.value(), future.exception()) {
+        (Some(_), _) if plan.acks == Acks::None => assert!(times == 1 || !is_calm, "{} is lost", words(sent)),
+        (Some(metadata), _) => {
+            me.note(&metadata.offset().to_be_bytes());
+            let (partition, offsets) = stored.unwrap_or_else(|| panic!("{} is not stored", words(sent)));
+            assert_eq!(*partition as i32, metadata.partition());
+            assert!(offsets.contains(&metadata.offset()), "{} is elsewhere", words(sent));
+        }
+        (None, Some(error)) => {
+            assert!(!is_calm, "{}: {error}", words(sent));
+            me.note(error.to_string().as_bytes());
+            if error.certainty() == Certainty::NotWritten {
+                assert_eq!(times, 0, "{} is stored, and said not to be: {error}", words(sent));
+            }
+        }
+        (None, None) => unreachable!("it is done"),
+    }
+}
+
+fn words(sent: &Sent) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(&sent.value[..sent.value.len().min(20)])
+}

@@ -1,0 +1,109 @@
+//! How large a request a broker takes. A broker that finds a request too large (its `socket.request.max.bytes`) closes
+//! the connection without a word, as it does when it dies. So a connection that ends in the middle of a request makes the
+//! next ones smaller for a while: a second at first, and twice as long each time that this happens again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::client::NodeId;
+use crate::producer::limits::Learned;
+use crate::time::{Backoff, Instant};
+
+#[derive(Default)]
+pub(crate) struct RequestSizes {
+    nodes: BTreeMap<NodeId, Node>,
+}
+
+struct Node {
+    learned: Learned,
+    /// Since a request was answered that was as large as what is believed to be too large.
+    refusals: u32,
+}
+
+impl RequestSizes {
+    /// What to keep requests to `node` below for now, if there is a reason. A single batch goes whatever its size.
+    pub(crate) fn limit(&self, node: NodeId, now: Instant) -> Option<usize> {
+        let node = self.nodes.get(&node)?;
+        (now.since(node.learned.refused_at()) < CAREFUL_FOR.nominal(node.refusals))
+            .then(|| node.learned.limit())
+    }
+
+    /// The broker ended the connection before it had answered a request of `bytes`. Of the requests that end at the same
+    /// moment the first counts: a broker reads no further before it has answered.
+    pub(crate) fn cut_off(&mut self, node: NodeId, bytes: usize, now: Instant) {
+        match self.nodes.get_mut(&node) {
+            None => {
+                let learned = Learned::from(bytes, now);
+                self.nodes.insert(node, Node { learned, refusals: 1 });
+            }
+            Some(known) if known.learned.refused_at() == now => {}
+            Some(known) => {
+                known.learned.refuse(bytes, now);
+                known.refusals = known.refusals.saturating_add(1);
+            }
+        }
+    }
+
+    /// The broker answered a request of `bytes`.
+    pub(crate) fn answered(&mut self, node: NodeId, bytes: usize, now: Instant) {
+        let Some(known) = self.nodes.get_mut(&node) else { return };
+        if bytes >= known.learned.refused() {
+            self.nodes.remove(&node);
+        } else {
+            known.learned.take(bytes, now);
+        }
+    }
+}
+
+const CAREFUL_FOR: Backoff = Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(600) };
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use super::*;
+
+    const NODE: NodeId = NodeId::Broker(1);
+    const MOST: usize = 5_000_000;
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(millis)
+    }
+
+    /// A program that sends as much as it may, one request each 10 ms, to a broker that takes `limit` bytes; the number of
+    /// connections that it loses.
+    fn lost(limit: usize, millis: u64) -> usize {
+        let (mut sizes, mut lost) = (RequestSizes::default(), 0);
+        for now in (0..millis).step_by(10).map(at) {
+            let bytes = sizes.limit(NODE, now).unwrap_or(MOST).min(MOST);
+            if bytes > limit {
+                lost += 1;
+                sizes.cut_off(NODE, bytes, now);
+            } else {
+                sizes.answered(NODE, bytes, now);
+            }
+        }
+        lost
+    }
+
+    #[test]
+    fn a_broker_that_takes_less_costs_few_connections() {
+        for limit in [200_000, 1_000_000, 2_097_152, 4_900_000] {
+            let lost = lost(limit, 3_600_000);
+            assert!(lost < 22, "{lost} connections in an hour with a limit of {limit}");
+        }
+        assert_eq!(lost(MOST, 60_000), 0);
+    }
+
+    #[test]
+    fn a_broker_that_died_once_is_given_large_requests_again_after_a_second() {
+        let mut sizes = RequestSizes::default();
+        sizes.cut_off(NODE, 20_000, at(0));
+        // What was lost with it says nothing more.
+        sizes.cut_off(NODE, 100, at(0));
+        assert_eq!((sizes.limit(NODE, at(999)), sizes.limit(NodeId::Broker(2), at(0))), (Some(10_000), None));
+        assert_eq!(sizes.limit(NODE, at(1000)), None);
+        sizes.answered(NODE, MOST, at(1010));
+        sizes.cut_off(NODE, 20_000, at(2000));
+        assert_eq!(sizes.limit(NODE, at(3000)), None, "a second again, not two");
+    }
+}

@@ -1,0 +1,93 @@
+//! `outcome::decide`: every end of an attempt, with and without retries left, given up or not.
+
+use super::*;
+use crate::error::{Certainty, Error, ErrorKind};
+use crate::producer::outcome::{Action, End, Patience, decide};
+use crate::producer::partition::Partition;
+use crate::protocol::{ErrorCode, ProducePartitionResponse};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Is {
+    Stored,
+    Again { maybe_written: bool },
+    CutUp,
+    Failed(Certainty),
+    Forgotten,
+}
+
+fn answer(error_code: ErrorCode) -> ProducePartitionResponse {
+    ProducePartitionResponse { error_code, ..Default::default() }
+}
+
+fn is(action: &Action) -> Is {
+    match action {
+        Action::Forget => Is::Forgotten,
+        Action::CutUp => Is::CutUp,
+        Action::SendAgain { maybe_written, .. } => Is::Again { maybe_written: *maybe_written },
+        Action::Complete(result) => result.error().map_or(Is::Stored, |error| Is::Failed(error.certainty())),
+    }
+}
+
+#[test]
+fn every_end_of_an_attempt_means_one_thing() {
+    const MAYBE: Is = Is::Failed(Certainty::MaybeWritten);
+    const NOT: Is = Is::Failed(Certainty::NotWritten);
+    const AGAIN: Is = Is::Again { maybe_written: false };
+    const AGAIN_MAYBE: Is = Is::Again { maybe_written: true };
+    let lost = Error::new(ErrorKind::Closed);
+    let (ok, passes) = (answer(ErrorCode::NONE), answer(ErrorCode::NOT_ENOUGH_REPLICAS));
+    let (passes_maybe, too_large) =
+        (answer(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND), answer(ErrorCode::MESSAGE_TOO_LARGE));
+    let (stays, unknown) = (answer(ErrorCode::TOPIC_AUTHORIZATION_FAILED), answer(ErrorCode::new(999)));
+    let (left, unsent) = (End::Lost { error: &lost, sent: true }, End::Lost { error: &lost, sent: false });
+    // The end, and what it means with retries left and without.
+    let table = [
+        ("ok", End::Answered(&ok), Is::Stored, Is::Stored),
+        ("written", End::Written, Is::Stored, Is::Stored),
+        ("passes", End::Answered(&passes), AGAIN, NOT),
+        ("passes, written perhaps", End::Answered(&passes_maybe), AGAIN_MAYBE, MAYBE),
+        ("too large", End::Answered(&too_large), Is::CutUp, Is::CutUp),
+        ("stays", End::Answered(&stays), NOT, NOT),
+        ("unknown", End::Answered(&unknown), MAYBE, MAYBE),
+        ("left out", End::LeftOut, AGAIN_MAYBE, MAYBE),
+        ("lost, bytes sent", left, AGAIN_MAYBE, MAYBE),
+        ("lost, nothing sent", unsent, AGAIN, NOT),
+    ];
+    let source = Source::new();
+    let partition = Partition::new(Arc::clone(&source.queue), 1);
+    let patience = Patience { retries: 1, delivery_timeout: Some(Duration::from_secs(10)) };
+    for (name, end, with_retries, without) in table {
+        let (mut batch, _futures) = source.batch(2);
+        let broker = Arc::new(attempts::trouble());
+        batch.begin_attempt(&broker);
+        let (now, late) = (batch.created(), batch.created() + Duration::from_secs(10));
+        assert_eq!(is(&decide(&batch, &partition, end, &patience, now)), with_retries, "{name}");
+        assert_eq!(is(&decide(&batch, &partition, end, &patience, late)), without, "{name}, time over");
+        batch.begin_attempt(&broker);
+        assert_eq!(is(&decide(&batch, &partition, end, &patience, now)), without, "{name}, no retries left");
+        batch.give_up(Error::new(ErrorKind::Closed));
+        assert_eq!(is(&decide(&batch, &partition, end, &patience, now)), Is::Forgotten, "{name}");
+    }
+}
+
+#[test]
+fn a_single_record_that_is_too_large_is_not_cut_up() {
+    let source = Source::new();
+    let partition = Partition::new(Arc::clone(&source.queue), 1);
+    let (batch, _futures) = source.batch(1);
+    let patience = Patience { retries: 9, delivery_timeout: None };
+    let answer = answer(ErrorCode::MESSAGE_TOO_LARGE);
+    let action = decide(&batch, &partition, End::Answered(&answer), &patience, batch.created());
+    assert_eq!(is(&action), Is::Failed(Certainty::NotWritten));
+}
+
+#[test]
+fn metadata_is_asked_for_after_a_loss_and_after_codes_of_a_leader_that_moved() {
+    let lost = Error::new(ErrorKind::Closed);
+    for sent in [true, false] {
+        assert!(End::Lost { error: &lost, sent }.wants_metadata());
+    }
+    assert!(End::Answered(&answer(ErrorCode::NOT_LEADER_OR_FOLLOWER)).wants_metadata());
+    assert!(!End::Answered(&answer(ErrorCode::NONE)).wants_metadata());
+    assert!(!End::LeftOut.wants_metadata() && !End::Written.wants_metadata());
+}

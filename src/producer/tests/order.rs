@@ -1,0 +1,123 @@
+//! A partition with several batches under way, and the lists that partitions stand in.
+
+use super::*;
+use crate::client::NodeId;
+use crate::producer::batch::Ordinal;
+use crate::producer::partition::{Partition, Place};
+use crate::producer::partitions::Partitions;
+use crate::producer::result::BatchResult;
+use crate::time::Deadline;
+
+const STORED: BatchResult = BatchResult::Stored { base_offset: None, log_append_time: None };
+
+/// A partition with a window of three, full, and the ordinals of what is under way.
+fn full(source: &Source, records: u32) -> (Partition, Vec<Ordinal>) {
+    let mut partition = Partition::new(Arc::clone(&source.queue), 3);
+    let ordinals = (0..3).map(|_| {
+        assert!(partition.has_room());
+        partition.put_under_way(source.batch(records).0)
+    });
+    let ordinals = ordinals.collect();
+    assert!(!partition.has_room() && partition.waiting().is_none());
+    (partition, ordinals)
+}
+
+fn take_all_waiting(partition: &mut Partition) -> Vec<Ordinal> {
+    let mut taken = Vec::new();
+    while let Some(batch) = partition.take_waiting() {
+        taken.push(batch.ordinal());
+        batch.complete(STORED);
+    }
+    taken
+}
+
+#[test]
+fn batches_under_way_are_over_in_any_order() {
+    let source = Source::new();
+    for order in [[0, 1, 2], [1, 2, 0], [2, 1, 0], [2, 0, 1]] {
+        let (mut partition, ordinals) = full(&source, 1);
+        for index in order {
+            let batch = partition.take(ordinals[index]).unwrap();
+            assert_eq!(batch.ordinal(), ordinals[index]);
+            assert!(partition.has_room() && partition.take(ordinals[index]).is_none());
+            batch.complete(STORED);
+        }
+        assert!(!partition.is_busy() && partition.oldest().is_none());
+    }
+}
+
+#[test]
+fn batches_to_be_sent_again_go_in_the_order_in_which_they_first_went() {
+    let source = Source::new();
+    for order in [[0, 1, 2], [1, 2, 0], [2, 1, 0], [2, 0, 1]] {
+        let (mut partition, ordinals) = full(&source, 1);
+        for index in order {
+            let batch = partition.take(ordinals[index]).unwrap();
+            partition.put_waiting(batch);
+        }
+        assert_eq!(take_all_waiting(&mut partition), ordinals);
+    }
+}
+
+/// The one between the two is still under way.
+#[test]
+fn of_batches_that_wait_the_oldest_goes_first_whatever_is_under_way() {
+    let source = Source::new();
+    let (mut partition, ordinals) = full(&source, 1);
+    for index in [2, 0] {
+        let batch = partition.take(ordinals[index]).unwrap();
+        partition.put_waiting(batch);
+    }
+    let oldest = partition.take_waiting().unwrap();
+    assert_eq!(oldest.ordinal(), ordinals[0]);
+    partition.put_under_way(oldest);
+    assert_eq!(take_all_waiting(&mut partition), ordinals[2..]);
+}
+
+#[test]
+fn parts_of_a_batch_go_in_order_and_before_the_batches_behind_it() {
+    let source = Source::new();
+    let (mut partition, ordinals) = full(&source, 9);
+    let last = partition.take(ordinals[2]).unwrap();
+    partition.put_waiting(last);
+    let mut parts = partition.take(ordinals[0]).unwrap().split(110, &ENCODING);
+    let middle = parts.remove(1);
+    let cut_again = middle.split(80, &ENCODING);
+    assert!(parts.len() >= 2 && cut_again.len() >= 2, "{} and {}", parts.len(), cut_again.len());
+    let mut expected = vec![parts[0].ordinal()];
+    expected.extend(cut_again.iter().map(SealedBatch::ordinal));
+    expected.extend(parts[1..].iter().map(SealedBatch::ordinal));
+    expected.push(ordinals[2]);
+    for part in parts.into_iter().chain(cut_again).rev() {
+        partition.put_waiting(part);
+    }
+    assert_eq!(take_all_waiting(&mut partition), expected);
+    assert!(partition.is_busy(), "one is still under way");
+}
+
+/// D8: a leader that can't be reached, while metadata loses and finds it again and again.
+#[test]
+fn a_partition_stands_once_in_the_list_of_its_leader() {
+    const NODE: NodeId = NodeId::Broker(1);
+    let mut partitions = Partitions::new(1);
+    let source = Source::new();
+    let queues = (0..3).map(|index| {
+        let place = source.queue.place();
+        let (topic, partition) = (Arc::clone(&place.topic), index as i32);
+        Arc::new(PartitionQueue::new(index, crate::producer::TopicPartition { topic, partition }))
+    });
+    for queue in queues {
+        partitions.meet(&queue);
+    }
+    for _ in 0..1000 {
+        for place in [Place::Ready(NODE), Place::Leaderless, Place::Ready(NODE), Place::Ready(NODE)] {
+            (0..3).for_each(|index| partitions.settle(index, place, Deadline::NEVER));
+        }
+    }
+    assert_eq!(partitions.with_or_without_leader(), [0, 1, 2]);
+    for expected in 0..3 {
+        assert_eq!(partitions.first_ready(NODE, u64::MAX), Some(expected));
+        partitions.settle(expected, Place::Idle, Deadline::NEVER);
+    }
+    assert_eq!((partitions.first_ready(NODE, u64::MAX), partitions.nodes()), (None, Vec::new()));
+}
