@@ -90,3 +90,26 @@ fn the_brokers_time_is_told_where_the_topic_wants_it() {
     assert_eq!(metadata.timestamp(), read[0].timestamp);
     assert!(metadata.timestamp() > 5);
 }
+
+/// D3: a broker closes the connection on which it is announced a larger request than it takes, and says nothing.
+#[test]
+fn a_broker_with_a_small_request_limit_gets_what_it_takes() {
+    const PARTITIONS: i32 = 40;
+    let cluster = Cluster::builder(1).property("socket.request.max.bytes", "2097152").start();
+    cluster.create_topic("t", PARTITIONS, 1, &[]);
+    let producer = KafkaProducer::builder()
+        .bootstrap_servers([cluster.bootstrap_servers()])
+        .linger(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    let value = vec![b'v'; 800_000];
+    let futures: Vec<_> = (0..3 * PARTITIONS)
+        .map(|number| ProducerRecord::to("t").partition(number % PARTITIONS).value(&value))
+        .map(|record| producer.send(record).unwrap())
+        .collect();
+    let delivered = futures.iter().filter(|future| future.get(PATIENCE).is_ok()).count();
+    assert_eq!(delivered, futures.len());
+    let stored: u64 = cluster.summary("t").iter().map(|partition| partition.count).sum();
+    // What stood unanswered on a connection that was closed is sent again.
+    assert!(stored >= futures.len() as u64, "{stored} are stored");
+}

@@ -15,6 +15,7 @@ mod builder;
 mod dirs;
 mod fetch;
 mod install;
+mod java_producer;
 mod node;
 mod ports;
 mod process;
@@ -37,6 +38,7 @@ pub use self::admin::PartitionState;
 pub use self::builder::ClusterBuilder;
 pub use self::fetch::FetchedBatch;
 pub use self::install::VERSIONS;
+pub use self::java_producer::JavaProducer;
 pub use self::read_back::{JvmRecord, PartitionSummary, SummaryCrc};
 pub use self::wire::Wire;
 

@@ -49,6 +49,23 @@ impl Cluster {
         self.create(name, topic, usize::try_from(partitions).unwrap_or(0), configs);
     }
 
+    /// Creates many topics of one partition with one request, and waits until the last is there.
+    #[track_caller]
+    pub fn create_topics(&self, names: &[String]) {
+        let topics = names.iter().map(|name| {
+            let topic = CreatableTopic::default().with_num_partitions(1).with_replication_factor(1);
+            topic.with_name(TopicName(text(name)))
+        });
+        let request = CreateTopicsRequest::default().with_topics(topics.collect()).with_timeout_ms(60_000);
+        let response = self.ask_any(|wire| wire.call(7, &request));
+        let response = response.unwrap_or_else(|why| panic!("cannot create {} topics: {why}", names.len()));
+        let refused = response.topics.iter().find(|topic| topic.error_code != 0);
+        assert!(refused.is_none(), "cannot create {} topics: {refused:?}", names.len());
+        for name in names {
+            self.await_leaders(name, 1);
+        }
+    }
+
     /// Creates a topic whose replicas are on chosen nodes: a list for each partition, its leader
     /// first.
     #[track_caller]

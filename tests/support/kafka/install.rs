@@ -54,7 +54,7 @@ pub struct Install {
     /// `…/libs/*`; java itself expands it. An archive fits only while the class path begins the
     /// same way, so nothing may come before it.
     class_path: OsString,
-    /// Depends on the JDK and on the reader's source: an archive belongs to one of each.
+    /// Depends on the JDK and on the sources: an archive belongs to one of each.
     built: PathBuf,
     archives: Archives,
 }
@@ -88,8 +88,9 @@ impl Install {
         let java = program("java").ok_or(NEEDS_JDK)?;
         let home = dirs::root().join(version);
         let libs = home.join("libs");
-        let source = manifest_dir().join("tests/kafka/ReadBack.java");
-        let built = home.join(format!("built-{:016x}", fingerprint(&java, &source)?));
+        let sources = ["ReadBack", "OneByOne"]
+            .map(|name| manifest_dir().join("tests/kafka").join(name).with_extension("java"));
+        let built = home.join(format!("built-{:016x}", fingerprint(&java, &sources)?));
         fs::create_dir_all(&home).map_err(in_dir(&home))?;
 
         let mut install = Self {
@@ -117,32 +118,32 @@ impl Install {
             }
             fs::create_dir_all(&built).map_err(in_dir(&built))?;
             install.archives = Archives::Dump;
-            install.build(&source)?;
+            install.build(&sources)?;
             install.archives = Archives::Use;
             fs::write(&complete, "").map_err(in_dir(&complete))?;
         }
         Ok(install)
     }
 
-    fn build(&self, source: &Path) -> Result<(), String> {
+    fn build(&self, sources: &[PathBuf]) -> Result<(), String> {
         for (name, text) in [("broker.properties", BROKER_LOG4J), ("tool.properties", TOOL_LOG4J)] {
             fs::write(self.built.join(name), text).map_err(in_dir(&self.built))?;
         }
         let classes = self.built.join("classes");
-        let compile = [
+        let mut compile: Vec<OsString> = vec![
             jdk_program(&self.java, "javac")?.into(),
             "-cp".into(),
             self.class_path.clone(),
             "-d".into(),
             classes.clone().into(),
-            source.into(),
         ];
+        compile.extend(sources.iter().map(Into::into));
         run(&compile, TOOL_LIMIT)?;
         // A directory of classes on the class path would rule an archive out.
         let pack = [
             jdk_program(&self.java, "jar")?.into(),
             "cf".into(),
-            self.reader().into(),
+            self.own_classes().into(),
             "-C".into(),
             classes.into(),
             ".".into(),
@@ -161,8 +162,8 @@ impl Install {
         run(&command, TOOL_LIMIT).map(drop)
     }
 
-    fn reader(&self) -> PathBuf {
-        self.built.join("read-back.jar")
+    fn own_classes(&self) -> PathBuf {
+        self.built.join("own.jar")
     }
 
     fn archive(&self, name: &str) -> PathBuf {
@@ -199,9 +200,7 @@ impl Install {
     ///
     /// When it takes too long or fails, with the end of its output.
     pub fn tool(&self, main: &str, arguments: &[&str], limit: Duration) -> Result<Finished, String> {
-        let mut class_path = self.class_path.clone();
-        class_path.push(":");
-        class_path.push(self.reader());
+        let class_path = self.class_path_with_own();
         // Only one process may write the archive, and the reader uses most classes.
         let mut command = if self.archives == Archives::Dump && main != "ReadBack" {
             vec![self.java.clone().into(), "-cp".into(), class_path]
@@ -211,6 +210,21 @@ impl Install {
         command.push(main.into());
         command.extend(arguments.iter().map(Into::into));
         run(&command, limit)
+    }
+
+    /// A program of ours that runs until it is told to end.
+    pub(super) fn own_program(&self, main: &str, arguments: &[String]) -> Vec<OsString> {
+        let mut command = self.java_command("tool", self.class_path_with_own());
+        command.push(main.into());
+        command.extend(arguments.iter().map(Into::into));
+        command
+    }
+
+    fn class_path_with_own(&self) -> OsString {
+        let mut class_path = self.class_path.clone();
+        class_path.push(":");
+        class_path.push(self.own_classes());
+        class_path
     }
 
     fn java_command(&self, kind: &str, class_path: OsString) -> Vec<OsString> {
@@ -286,12 +300,14 @@ fn jdk_program(java: &Path, name: &str) -> Result<PathBuf, String> {
     program(name).ok_or_else(|| format!("{NEEDS_JDK}; there is a java, but no {name}"))
 }
 
-fn fingerprint(java: &Path, source: &Path) -> Result<u64, String> {
+fn fingerprint(java: &Path, sources: &[PathBuf]) -> Result<u64, String> {
     let mut hasher = DefaultHasher::new();
     java.hash(&mut hasher);
     let launcher = fs::metadata(java).map_err(in_dir(java))?;
     launcher.modified().map_err(in_dir(java))?.hash(&mut hasher);
-    fs::read(source).map_err(in_dir(source))?.hash(&mut hasher);
+    for source in sources {
+        fs::read(source).map_err(in_dir(source))?.hash(&mut hasher);
+    }
     [BROKER_LOG4J, TOOL_LOG4J].hash(&mut hasher);
     Ok(hasher.finish())
 }
