@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::lifecycle::Lifecycle;
 use crate::net::{Io, Network};
 use crate::producer::{Sender, TopicPartition, TopicTable, enter};
-use crate::time::Clock;
+use crate::time::{Clock, Deadline};
 
 /// What a thread runs.
 pub(crate) type Body = Box<dyn FnOnce() + Send>;
@@ -100,6 +100,11 @@ impl<N: Network> SenderThread<N> {
                 // Whoever has seen the producer open appends under the lock of its queue; after this nobody does.
                 topics.pass_through();
                 if sender.is_over(clock.now()) {
+                    if sender.has_unfinished() {
+                        // Something may have kept this thread: what lies in a socket has come in time.
+                        heard = io.wait(Deadline::at(clock.now()), clock, sender.client_mut())?;
+                        sender.hear(clock.now(), heard);
+                    }
                     return Ok(());
                 }
             }

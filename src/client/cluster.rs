@@ -44,6 +44,8 @@ pub(crate) struct Broker {
 pub(crate) struct TopicMetadata {
     /// The [`ClusterMetadata::version`] that changed anything below.
     pub(crate) version: u64,
+    /// That of the last answer that named the topic, whatever it said.
+    pub(crate) told: u64,
     /// Zero if the cluster tells none.
     pub(crate) id: Uuid,
     /// What the last answer said, if not "fine". The partitions are then those of the answer before.
@@ -68,6 +70,11 @@ impl ClusterMetadata {
     pub(crate) fn topic(&self, topic: &str) -> Option<(&Arc<str>, &[PartitionMetadata])> {
         let (name, metadata) = self.topics.get_key_value(topic)?;
         (!metadata.partitions.is_empty()).then_some((name, &metadata.partitions))
+    }
+
+    /// The version of the last answer that named the topic; 0 if none did.
+    pub(crate) fn told(&self, topic: &str) -> u64 {
+        self.topics.get(topic).map_or(0, |topic| topic.told)
     }
 
     pub(crate) fn leader(&self, topic: &str, partition: i32) -> Option<NodeId> {

@@ -58,7 +58,7 @@ pub(crate) struct KafkaClient<E> {
     writable: VecDeque<ConnectionId>,
     events: VecDeque<ClientEvent<E>>,
     /// Who was refused by [`poll_ready`](Self::poll_ready) because a request was not wholly written; and whether one of them
-    /// has its turn now, without anything else to wake the sender for.
+    /// has its turn now, or an attempt has failed, without anything else to wake the sender for.
     refused: BTreeSet<NodeId>,
     has_turn: bool,
     /// The troubles as they were told last, and whether others may have come since.
@@ -595,6 +595,8 @@ impl<E: 'static> KafkaClient<E> {
         if !node.addresses.is_empty() {
             return self.dial(id, now);
         }
+        // Who needs it says so again, and that decides when it is dialled next.
+        self.has_turn = true;
         // What it led may be led by another by now.
         self.metadata.want();
         node.failures = node.failures.saturating_add(1);

@@ -54,6 +54,7 @@ fn take_topic(
     if known != Some(&metadata) {
         metadata.version = version;
     }
+    metadata.told = version;
     topics.insert(name, metadata);
 }
 

@@ -12,8 +12,8 @@
 //!
 //! Unasked is asked about at once, Open after a back-off of its own. Those questions name only the topics they are about.
 //! All topics in use are asked about after `metadata_max_age_ms`, and when something happened that the last answer could
-//! not know: a leader that has moved, a broker that is gone. Only a question about topics that a `send` waits for may
-//! create them; it names no others. One question is under way at a time.
+//! not know: a leader that has moved, a broker that is gone. Only a question about topics that a `send` waits for, or has
+//! asked for within the last second, may create them; it names no others. One question is under way at a time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,8 +74,10 @@ struct TopicUse {
     last: Instant,
     /// So many partitions have something to send: it is in use, however long ago the last record came.
     held: usize,
-    /// A `send` waits for it, until then.
+    /// A `send` waits for it, until then,
     awaited_until: Deadline,
+    /// and somebody wants it until then: who may not wait comes again.
+    wanted_until: Deadline,
     stand: Stand,
     /// Answers in a row that left something open.
     repeats: u32,
@@ -152,6 +154,7 @@ impl Metadata {
             topic.not_before = topic.not_before.min(topic.asked_at + soon);
         }
         topic.awaited_until = topic.awaited_until.max(until);
+        topic.wanted_until = topic.wanted_until.max(until).max(Deadline::after(now, COMES_AGAIN));
         if topic.stand == Stand::Settled {
             topic.stand = Stand::Open;
         }
@@ -173,6 +176,7 @@ impl Metadata {
             last: now,
             held: 0,
             awaited_until: Deadline::at(Instant::ZERO),
+            wanted_until: Deadline::at(Instant::ZERO),
             stand: Stand::Unasked,
             repeats: 0,
             not_before: Instant::ZERO,
@@ -243,10 +247,9 @@ impl Metadata {
     }
 
     fn forget_unused(&mut self, now: Instant) {
-        let (idle, snapshot) = (self.settings.max_idle, &self.snapshot);
-        self.topics.retain(|name, used| {
-            let awaited = snapshot.topic(name).is_none() && !used.awaited_until.has_passed(now);
-            used.held > 0 || awaited || used.stand == Stand::Unasked || now.since(used.last) < idle
+        let idle = self.settings.max_idle;
+        self.topics.retain(|_, used| {
+            used.is_needed(now) || used.stand == Stand::Unasked || now.since(used.last) < idle
         });
     }
 
@@ -256,7 +259,7 @@ impl Metadata {
         let (create, all) = (self.settings.allow_auto_create_topics, self.topics.len());
         let named = |creates: bool| {
             let is_created = |name: &Arc<str>, used: &TopicUse| {
-                create && self.snapshot.topic(name).is_none() && !used.awaited_until.has_passed(now)
+                create && self.snapshot.topic(name).is_none() && !used.wanted_until.has_passed(now)
             };
             let due = self.topics.iter().filter(|(_, used)| self.due_from(used).has_passed(now));
             let due = due.filter(|(name, used)| is_created(name, used) == creates);
@@ -322,7 +325,8 @@ impl Metadata {
         for name in &question.topics {
             let Some(used) = self.topics.get_mut(name) else { continue };
             let topic = next.topics.get(name);
-            let is_open = is_open(topic) || (used.is_needed(now) && lacks_leaders(topic, &next));
+            // What nobody needs may stay open: who needs it later says so.
+            let is_open = used.is_needed(now) && (is_open(topic) || lacks_leaders(topic, &next));
             used.repeats =
                 if is_open || used.stand == Stand::AskedAgain { used.repeats.saturating_add(1) } else { 0 };
             used.not_before = now + soon.delay(used.repeats, random);
@@ -330,6 +334,7 @@ impl Metadata {
             if topic.is_some_and(|topic| !topic.partitions.is_empty()) {
                 // What is there is not to be created. If it is deleted, that was meant.
                 used.awaited_until = Deadline::at(Instant::ZERO);
+                used.wanted_until = Deadline::at(Instant::ZERO);
             }
         }
         self.snapshot = Arc::new(next);
@@ -347,9 +352,12 @@ impl Metadata {
 
 impl TopicUse {
     fn is_needed(&self, now: Instant) -> bool {
-        self.held > 0 || !self.awaited_until.has_passed(now)
+        self.held > 0 || !self.wanted_until.has_passed(now)
     }
 }
+
+/// So long a topic is looked for, and may be created, for who may not wait and is expected to try again.
+const COMES_AGAIN: Duration = Duration::from_secs(1);
 
 /// The next answer may say more of the topic.
 fn is_open(topic: Option<&TopicMetadata>) -> bool {

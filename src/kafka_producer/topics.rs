@@ -34,14 +34,14 @@ impl Topics {
         self.find_as_of(0, topic, wait)
     }
 
-    /// The topic by an answer that is newer than what is known now.
+    /// The topic by an answer about it that is newer than what is known now.
     pub(super) fn find_newer(&self, topic: &str, wait: Wait) -> Result<Arc<TopicHandle>, Error> {
         self.find_as_of(self.metadata.version() + 1, topic, wait)
     }
 
     fn find_as_of(&self, version: u64, topic: &str, wait: Wait) -> Result<Arc<TopicHandle>, Error> {
         let snapshot = self.metadata.snapshot();
-        if snapshot.version() >= version
+        if snapshot.told(topic) >= version
             && let Some(handle) = self.table.handle(topic, &snapshot)
         {
             return Ok(handle);
@@ -50,8 +50,8 @@ impl Topics {
         if !self.lifecycle.is_open() {
             return Err(self.lifecycle.refusal());
         }
-        // What was said before the question is no answer to it. One that comes while another waits is: so one question
-        // serves all who wait, each of them until its own deadline.
+        // What was said before the question is no answer to it, nor what is said of other topics. One that comes while
+        // another waits is: so one question serves all who wait, each of them until its own deadline.
         let version = version.max(snapshot.version() + 1);
         let name: Arc<str> = Arc::from(topic);
         let now = self.observer.clock().now();
@@ -68,7 +68,7 @@ impl Topics {
         }
         let mut last_answer = None;
         let awaited = self.metadata.wait(&self.lifecycle, self.observer.clock(), deadline, |snapshot| {
-            if snapshot.version() < version {
+            if snapshot.told(topic) < version {
                 return None;
             }
             if let Some(handle) = self.table.handle(topic, snapshot) {

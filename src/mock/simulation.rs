@@ -39,6 +39,7 @@ mod request_bytes;
 mod rudeness;
 mod seeded;
 mod timing;
+mod wanting;
 
 use mischief::{Mischief, Rudeness};
 use network::{Answers, Attempts, Links, Shared, SimNetwork, SimResolver, SimWaker, Weather};

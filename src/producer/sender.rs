@@ -141,6 +141,10 @@ impl Sender {
         closing.is_some_and(|closing| !self.drain.has_unfinished() || closing.deadline.has_passed(now))
     }
 
+    pub(crate) fn has_unfinished(&self) -> bool {
+        self.drain.has_unfinished()
+    }
+
     /// Until when nothing happens by itself; [`Deadline::NEVER`] if only others can make something happen. Zero if a
     /// user thread has left a notice meanwhile; if not, the next one wakes.
     pub(crate) fn sleep_until(&mut self, now: Instant) -> Deadline {

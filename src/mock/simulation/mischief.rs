@@ -21,6 +21,8 @@ pub(super) struct Mischief {
     pub(super) polite: Vec<usize>,
     /// Ports at which nothing answers, not even to refuse.
     pub(super) dead_ports: Vec<u16>,
+    /// Ports that there is no way to: dialling them fails at once.
+    pub(super) unreachable_ports: Vec<u16>,
     /// Brokers that read nothing any more once they have shaken hands.
     pub(super) stalled_after_handshake: Vec<usize>,
     /// What every name stands for besides its address, and before it.

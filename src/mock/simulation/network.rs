@@ -323,6 +323,10 @@ impl Network for SimNetwork {
             if site.mood(20) {
                 return Err(io::Error::from(io::ErrorKind::AddrNotAvailable));
             }
+            if site.mischief.unreachable_ports.contains(&address.port()) {
+                site.dials.push(now());
+                return Err(io::Error::from(io::ErrorKind::NetworkUnreachable));
+            }
             site.connect(id, address);
             Ok(())
         })?;
