@@ -125,7 +125,7 @@ fn a_topic_that_comes_while_metadata_is_under_way_is_asked_about_right_after() {
 #[test]
 fn a_topic_that_is_missing_does_not_delay_the_news_of_others() {
     let mut world = World::with_topic(2, 2, config());
-    world.ask_for("missing");
+    world.wait_for_topic("missing", MINUTE);
     world.run_for(secs(20));
     let asked = world.requests(ApiKey::METADATA);
     world.run_for(secs(10));

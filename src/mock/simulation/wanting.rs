@@ -1,7 +1,36 @@
 //! Who wants something of the cluster: whom a question serves, how long it is asked for, and who is dialled for it.
 
 use super::*;
+use crate::ErrorKind;
 
+fn questions(world: &World) -> usize {
+    world.requests(ApiKey::METADATA)
+}
+
+/// `try_send`, a `send` in a callback, and `max_block_ms` of zero: who may not wait comes again, and finds the topic.
+#[test]
+fn a_topic_is_created_for_who_comes_again_instead_of_waiting() {
+    let mut world = World::with_topic(1, 1, config());
+    world.core.cluster.settings.auto_create_topics = true;
+    let producer = Arc::clone(world.producer());
+    let try_again = move || producer.try_send(ProducerRecord::to("new").value("v")).map_err(Error::from);
+    assert!(matches!(try_again().unwrap_err().kind(), ErrorKind::WouldBlock { .. }));
+    world.run_for(secs(1));
+    let future = try_again().expect("the topic is there by now");
+    world.run_until(MINUTE, |_| future.is_done());
+}
+
+/// A program that has given up on a topic must not keep the cluster busy.
+#[test]
+fn what_nobody_waits_for_any_more_is_not_asked_about() {
+    let mut world = World::with_topic(1, 1, config());
+    world.wait_for_topic("missing", secs(5));
+    world.run_for(secs(6));
+    let before = (questions(&world), world.steps);
+    world.run_for(MINUTE);
+    assert!(questions(&world) - before.0 <= 1, "{} questions", questions(&world) - before.0);
+    assert!(world.steps - before.1 < 10, "{} steps", world.steps - before.1);
+}
 
 /// An answer about another topic says nothing of this one.
 #[test]
