@@ -53,3 +53,23 @@ fn only_an_answer_about_its_topic_decides_that_a_partition_is_unknown() {
     other(&mut world);
     mine(&mut world);
 }
+
+/// What lies in a socket when the time of `close` is over has come in time: a callback may have kept the thread.
+#[test]
+fn what_is_answered_during_a_long_callback_counts_although_the_time_of_close_is_over() {
+    let mut world = World::with_topic(2, 2, config());
+    world.core.faults.held = vec![true, true];
+    let (first, second) = (world.send(0, b"v"), world.send(1, b"v"));
+    let shared = Arc::clone(&world.shared);
+    first.add_callback(move |_| {
+        shared.with(|site| site.core.faults.held[1] = false);
+        schedule::me().unwrap().advance(secs(3).as_nanos() as u64);
+    });
+    world.run_for(millis(10));
+    let close = world.spawn("close", |producer| drop(producer.close(secs(1))));
+    world.settle();
+    world.core.faults.held[0] = false;
+    world.run_until(MINUTE, |_| first.is_done() && second.is_done());
+    close(&mut world);
+    assert!(second.succeeded(), "{:?}", second.exception());
+}
