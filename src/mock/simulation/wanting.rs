@@ -73,3 +73,21 @@ fn what_is_answered_during_a_long_callback_counts_although_the_time_of_close_is_
     close(&mut world);
     assert!(second.succeeded(), "{:?}", second.exception());
 }
+
+/// Dialling may fail at once, while the question that it led to is not answered yet.
+#[test]
+fn a_leader_that_can_not_be_dialled_is_dialled_again_whoever_is_slow_to_answer() {
+    let mut world = World::with_topic(2, 2, config().delivery_timeout(None));
+    world.run_for(secs(1));
+    world.mischief.unreachable_ports.push(FIRST_PORT + 1);
+    world.stop(1);
+    world.core.cluster.brokers[1].running = true;
+    world.settle();
+    world.core.faults.held[0] = true;
+    let future = world.send(1, b"v");
+    world.run_for(secs(5));
+    world.mischief.unreachable_ports.clear();
+    let took = world.run_until(MINUTE, |_| future.is_done());
+    assert!(took < millis(1201), "{took:?}");
+    world.core.faults.held[0] = false;
+}
