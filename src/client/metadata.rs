@@ -15,6 +15,7 @@
 //! not know: a leader that has moved, a broker that is gone. Only a question about topics that a `send` waits for, or has
 //! asked for within the last second, may create them; it names no others. One question is under way at a time.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,9 @@ pub(crate) struct Metadata {
     snapshot: Arc<ClusterMetadata>,
     shared: Arc<SharedMetadata>,
     topics: BTreeMap<Arc<str>, TopicUse>,
+    /// When the first of them is to be asked about by itself; `None` if that has changed since somebody asked. Each step
+    /// of the sender asks, and must not look at each topic for it.
+    some_due: Cell<Option<Deadline>>,
     /// The question under way.
     asked: Option<Question>,
     /// About all topics: something happened that the last answer could not know.
@@ -105,6 +109,7 @@ impl Metadata {
             snapshot: shared.snapshot(),
             shared,
             topics: BTreeMap::new(),
+            some_due: Cell::new(None),
             asked: None,
             wanted: true,
             not_before: Instant::ZERO,
@@ -135,6 +140,7 @@ impl Metadata {
         let topic = self.topic_in_use(topic, now);
         if topic.stand == Stand::Settled {
             topic.stand = Stand::Open;
+            self.some_due.set(None);
         }
     }
 
@@ -147,6 +153,7 @@ impl Metadata {
     /// topics that are not sent to are (`metadata_max_idle_ms` may be below `max_block_ms`).
     pub(crate) fn await_topic(&mut self, topic: &Arc<str>, until: Deadline, now: Instant) {
         let soon = self.settings.retry.initial;
+        self.some_due.set(None);
         let topic = self.topic_in_use(topic, now);
         if topic.awaited_until.has_passed(now) {
             // What waited before has nothing to do with this one.
@@ -182,7 +189,10 @@ impl Metadata {
             not_before: Instant::ZERO,
             asked_at: Instant::ZERO,
         };
-        let used = self.topics.entry(Arc::clone(topic)).or_insert(fresh);
+        let used = self.topics.entry(Arc::clone(topic)).or_insert_with(|| {
+            self.some_due.set(None);
+            fresh
+        });
         used.last = now;
         used
     }
@@ -197,8 +207,16 @@ impl Metadata {
         if self.asked.is_some() {
             return Deadline::NEVER;
         }
-        let some = self.topics.values().map(|used| self.due_from(used)).min();
-        some.unwrap_or(Deadline::NEVER).min(self.all_due_from())
+        self.some_due_from().min(self.all_due_from())
+    }
+
+    fn some_due_from(&self) -> Deadline {
+        if let Some(known) = self.some_due.get() {
+            return known;
+        }
+        let first = self.topics.values().map(|used| self.due_from(used)).min().unwrap_or(Deadline::NEVER);
+        self.some_due.set(Some(first));
+        first
     }
 
     fn all_due_from(&self) -> Deadline {
@@ -217,6 +235,7 @@ impl Metadata {
     }
 
     pub(crate) fn request(&mut self, now: Instant) -> MetadataRequest {
+        self.some_due.set(None);
         self.forget_unused(now);
         let question = self.question(now);
         let named = question
@@ -287,6 +306,7 @@ impl Metadata {
     /// The question was not answered.
     pub(crate) fn failed(&mut self, now: Instant, random: &mut fastrand::Rng) {
         let Some(question) = self.asked.take() else { return };
+        self.some_due.set(None);
         self.wanted |= question.is_about_all;
         for name in question.topics {
             let Some(used) = self.topics.get_mut(&name) else { continue };
@@ -310,6 +330,7 @@ impl Metadata {
             return self.failed(now, random);
         }
         let Some(question) = self.asked.take() else { return };
+        self.some_due.set(None);
         (self.failures, self.failed_until) = (0, Instant::ZERO);
         let (next, impossible) =
             merge(&self.snapshot, response, version, |name| self.topics.contains_key(name));
@@ -377,6 +398,7 @@ fn lacks_leaders(topic: Option<&TopicMetadata>, known: &ClusterMetadata) -> bool
 mod tests {
     use super::*;
     use crate::protocol::{ErrorCode, MetadataPartition, MetadataTopic};
+    use crate::time::Clock;
 
     fn metadata() -> Metadata {
         let settings = MetadataSettings {
@@ -527,6 +549,21 @@ mod tests {
             told(&mut metadata, &[(&new, FINE)], at(400));
         }
         panic!("nobody asked about a");
+    }
+
+    /// It is asked with each step of the sender.
+    #[test]
+    fn when_to_ask_next_is_known_without_a_look_at_each_topic() {
+        let mut metadata = metadata();
+        (0..20_000).for_each(|number| metadata.use_topic(&format!("t{number}").into(), at(0)));
+        metadata.request(at(0));
+        told(&mut metadata, &[], at(1));
+        let start = Clock::System.now();
+        let due = (0..20_000).filter(|_| metadata.is_due(at(2))).count();
+        let took = Clock::System.now().since(start);
+        assert!(due == 0 && took < Duration::from_millis(200), "{took:?}");
+        metadata.want_again(&"t7".into(), at(2));
+        assert!(metadata.is_due(at(200)));
     }
 
     #[test]
