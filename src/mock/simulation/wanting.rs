@@ -1,7 +1,7 @@
 //! Who wants something of the cluster: whom a question serves, how long it is asked for, and who is dialled for it.
 
 use super::*;
-use crate::ErrorKind;
+use crate::error::ErrorKind;
 
 fn questions(world: &World) -> usize {
     world.requests(ApiKey::METADATA)
