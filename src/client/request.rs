@@ -38,7 +38,6 @@ pub(crate) struct Loss {
     /// Bytes of it that had left: with the first the broker may have acted on it.
     pub(crate) sent: usize,
     /// The broker ended the connection: so it does, too, where a request is larger than it takes.
-    #[allow(dead_code, reason = "as above")]
     pub(crate) closed_by_peer: bool,
 }
 

@@ -88,7 +88,11 @@ impl fmt::Display for ErrorKind {
                     message.as_deref().unwrap_or(code.description())
                 )
             }
-            Self::LeftOut { about } => write!(f, "a broker's answer says nothing of {about}, which it was sent"),
+            Self::LeftOut { about } => write!(
+                f,
+                "a broker's answer does not mention {about}, for which it was sent records; that is a fault of the broker or \
+                 of what stands before it: look at its log"
+            ),
             Self::RefusedWithBatch { code, message, about } => write!(
                 f,
                 "a broker answered {code} for {about}, because of another record in the same batch; send this one again: \
