@@ -42,7 +42,7 @@ pub(crate) use self::{
     frame::{DecodedResponse, correlation_id, decode_response, encode_request},
     frame_reader::{FrameError, FrameReader, frame_length},
     message::{Message, NEVER, Request},
-    messages::{api_versions::*, find_coordinator::*, metadata::*, produce::*},
+    messages::{api_versions::*, find_coordinator::*, init_producer_id::*, metadata::*, produce::*},
     segments::{Chunks, Frame, Segments},
     wire::{DecodeError, DecodeErrorKind, Reader, Uuid},
     writer::Writer,

@@ -10,6 +10,7 @@ use super::frame_reader::FrameReader;
 use super::message::Request;
 use super::messages::api_versions::{ApiVersionsRequest, decode_api_versions_response};
 use super::messages::find_coordinator::FindCoordinatorRequest;
+use super::messages::init_producer_id::InitProducerIdRequest;
 use super::messages::metadata::MetadataRequest;
 use super::messages::produce::ProduceRequest;
 use super::wire::Reader;
@@ -128,6 +129,7 @@ fn every_exchange_decodes_and_encodes_back() {
             ApiKey::METADATA => read_back::<MetadataRequest>(&exchange),
             ApiKey::PRODUCE => read_back::<ProduceRequest>(&exchange),
             ApiKey::FIND_COORDINATOR => read_back::<FindCoordinatorRequest>(&exchange),
+            ApiKey::INIT_PRODUCER_ID => read_back::<InitProducerIdRequest>(&exchange),
             _ => continue,
         }
         *counts.entry((exchange.api_key.to_string(), exchange.version)).or_insert(0) += 1;
@@ -139,6 +141,8 @@ fn every_exchange_decodes_and_encodes_back() {
         ("ApiVersions", 5, 12),
         ("FindCoordinator", 2, 1),
         ("FindCoordinator", 6, 6),
+        ("InitProducerId", 4, 13),
+        ("InitProducerId", 5, 12),
         ("Metadata", 0, 17),
         ("Metadata", 1, 34),
         ("Metadata", 13, 41),
@@ -169,6 +173,7 @@ fn decode_everything(version: i16, bytes: &[u8]) -> bool {
     any |= both::<MetadataRequest>(version, bytes);
     any |= both::<ProduceRequest>(version, bytes);
     any |= both::<FindCoordinatorRequest>(version, bytes);
+    any |= both::<InitProducerIdRequest>(version, bytes);
     let mut reader = FrameReader::new(1000);
     let mut rest = bytes;
     while let Ok(Some(_)) = reader.next(&mut rest) {}
@@ -194,6 +199,7 @@ fn every_truncation_is_refused() {
             ApiKey::METADATA => refused::<MetadataRequest>(&exchange),
             ApiKey::PRODUCE => refused::<ProduceRequest>(&exchange),
             ApiKey::FIND_COORDINATOR => refused::<FindCoordinatorRequest>(&exchange),
+            ApiKey::INIT_PRODUCER_ID => refused::<InitProducerIdRequest>(&exchange),
             _ => {}
         }
     }

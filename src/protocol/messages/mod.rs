@@ -2,5 +2,6 @@
 
 pub(crate) mod api_versions;
 pub(crate) mod find_coordinator;
+pub(crate) mod init_producer_id;
 pub(crate) mod metadata;
 pub(crate) mod produce;
