@@ -13,6 +13,7 @@ pub(super) struct Cluster {
     pub(super) topics: BTreeMap<String, Topic>,
     /// Names of topics by their ids.
     pub(super) names: HashMap<Uuid, String>,
+    pub(super) next_producer_id: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -67,6 +68,7 @@ impl Cluster {
             brokers: ports.iter().map(broker).collect(),
             topics: BTreeMap::new(),
             names: HashMap::new(),
+            next_producer_id: FIRST_PRODUCER_ID,
         }
     }
 
@@ -118,9 +120,16 @@ const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
 /// The cluster's id in metadata: 22 characters, as a real one.
 pub(super) const CLUSTER_ID: &str = "mockMockMockMockMockAA";
 
+/// Not 0, which a client may have by mistake.
+const FIRST_PRODUCER_ID: i64 = 1000;
+
 /// As brokers 4.1 to 4.3 say it, of what the mock knows. They too list Produce 0 to 2 and don't take them.
-const OFFERED: [(ApiKey, RangeInclusive<i16>); 3] =
-    [(ApiKey::PRODUCE, 0..=13), (ApiKey::METADATA, 0..=13), (ApiKey::API_VERSIONS, 0..=4)];
+const OFFERED: [(ApiKey, RangeInclusive<i16>); 4] = [
+    (ApiKey::PRODUCE, 0..=13),
+    (ApiKey::METADATA, 0..=13),
+    (ApiKey::API_VERSIONS, 0..=4),
+    (ApiKey::INIT_PRODUCER_ID, 0..=5),
+];
 
 #[cfg(test)]
 mod tests {

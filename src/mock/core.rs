@@ -10,10 +10,10 @@ use std::mem;
 use crate::mock::cluster::{Cluster, Settings};
 use crate::mock::faults::Faults;
 use crate::mock::produce::{Look, Produce};
-use crate::mock::{Counts, MockRequest, api_versions, metadata, produce};
+use crate::mock::{Counts, MockRequest, api_versions, metadata, produce, producer_ids};
 use crate::protocol::{
-    ApiKey, ApiVersionsRequest, DecodeError, Frame, MetadataRequest, ProduceRequest, Request, RequestHeader,
-    decode_request, decode_request_header, encode_response,
+    ApiKey, ApiVersionsRequest, DecodeError, Frame, InitProducerIdRequest, MetadataRequest, ProduceRequest,
+    Request, RequestHeader, decode_request, decode_request_header, encode_response,
 };
 use crate::time::Instant;
 
@@ -54,6 +54,7 @@ enum Body<'a> {
     ApiVersions,
     Metadata(MetadataRequest),
     Produce(Produce<'a>),
+    InitProducerId(InitProducerIdRequest),
     /// An API or a version that the mock does not speak.
     Unknown,
 }
@@ -72,6 +73,9 @@ pub(super) fn parse(frame: &[u8], look: Look) -> Result<Parsed<'_>, DecodeError>
         }
         ApiKey::PRODUCE if speaks::<ProduceRequest>(version) && version >= produce::OLDEST_VERSION => {
             Body::Produce(produce::parse(version, body, look)?)
+        }
+        ApiKey::INIT_PRODUCER_ID if speaks::<InitProducerIdRequest>(version) => {
+            Body::InitProducerId(decode_request(version, body)?)
         }
         _ => Body::Unknown,
     };
@@ -174,6 +178,10 @@ impl Core {
                     return Some(Outgoing::Close);
                 }
                 Some(answer::<ProduceRequest>(correlation_id, version, &response))
+            }
+            Body::InitProducerId(request) if is_offered => {
+                let response = producer_ids::answer(cluster, faults, broker, request);
+                Some(answer::<InitProducerIdRequest>(correlation_id, version, &response))
             }
             _ => Some(Outgoing::Close),
         }

@@ -6,6 +6,7 @@ use crate::protocol::ErrorCode;
 pub(super) struct Faults {
     produce: Vec<ProduceFault>,
     metadata: Vec<MetadataFault>,
+    init_producer_id: Vec<InitProducerIdFault>,
     /// Answers to Produce to leave out, with the connection closed in their place: of any broker, ..
     pub(super) cuts: usize,
     /// .. and of this one.
@@ -23,6 +24,11 @@ struct ProduceFault {
 
 struct MetadataFault {
     topic: String,
+    code: ErrorCode,
+    times: usize,
+}
+
+struct InitProducerIdFault {
     code: ErrorCode,
     times: usize,
 }
@@ -53,6 +59,18 @@ impl Faults {
     pub(super) fn next_metadata_failure(&mut self, topic: &str) -> Option<ErrorCode> {
         self.metadata.retain(|fault| fault.times > 0);
         let fault = self.metadata.iter_mut().find(|fault| fault.topic == topic)?;
+        fault.times -= 1;
+        Some(fault.code)
+    }
+
+    pub(super) fn fail_init_producer_id(&mut self, code: ErrorCode, times: usize) {
+        self.init_producer_id.push(InitProducerIdFault { code, times });
+    }
+
+    /// The code to answer the next question for a producer id with, if one was queued; the oldest first.
+    pub(super) fn next_init_producer_id_failure(&mut self) -> Option<ErrorCode> {
+        self.init_producer_id.retain(|fault| fault.times > 0);
+        let fault = self.init_producer_id.first_mut()?;
         fault.times -= 1;
         Some(fault.code)
     }

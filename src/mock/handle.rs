@@ -206,6 +206,34 @@ impl MockCluster {
         self.shared.core.lock().faults.fail_metadata(topic, code, times);
     }
 
+    /// Answers the next `times` questions for a producer id, whichever broker they come to, with `code`.
+    pub fn fail_next_init_producer_id(&self, code: ErrorCode, times: usize) {
+        self.shared.core.lock().faults.fail_init_producer_id(code, times);
+    }
+
+    /// Has a partition forget its idempotent producers, as a broker does once they have been idle for
+    /// `producer.id.expiration.ms`. The next batch of each is taken, whatever its sequence number.
+    pub fn forget_producers(&self, topic: &str, partition: i32) {
+        place(&mut self.shared.core.lock(), topic, partition).log.forget_producers();
+    }
+
+    /// Has a partition lose what it holds from `offset` on, as an unclean election does. The leader epoch is a new one;
+    /// the leader stays, unless [`MockCluster::set_leader`] makes it another.
+    ///
+    /// What is left begins with the first batch and ends before the one that has a record at `offset` or behind it. Of
+    /// its producers the partition knows what can be told from these batches.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such partition, or the cluster only counts, so that there is nothing to keep.
+    pub fn lose_log(&self, topic: &str, partition: i32, offset: i64) {
+        let mut core = self.shared.core.lock();
+        assert!(!core.cluster.settings.counting, "a cluster that counts keeps no records");
+        let partition = place(&mut core, topic, partition);
+        partition.log.truncate(offset);
+        partition.leader_epoch += 1;
+    }
+
     /// Appends what the next Produce request brings, and closes its connection in place of an answer. Adds up.
     pub fn cut_next_produce_reply(&self) {
         self.shared.core.lock().faults.cuts += 1;

@@ -1,12 +1,16 @@
 //! The log of one partition: batches as they were sent, with the offsets they were given.
 
+use std::mem;
+
 use crate::mock::MockRecord;
-use crate::record::{BatchError, BatchHeader, read_batches};
+use crate::mock::producers::{Producers, Verdict};
+use crate::record::{BatchError, BatchHeader, read_batches, split_batches};
 
 #[derive(Default)]
 pub(super) struct PartitionLog {
     batches: Vec<StoredBatch>,
     next_offset: i64,
+    producers: Producers,
 }
 
 struct StoredBatch {
@@ -16,6 +20,11 @@ struct StoredBatch {
 }
 
 impl PartitionLog {
+    /// What the partition's producers have to say to a batch.
+    pub(super) fn judge(&self, header: &BatchHeader) -> Verdict {
+        self.producers.judge(header)
+    }
+
     /// Appends a batch that was found to be in order, and returns the offset of its first record.
     pub(super) fn append(&mut self, header: &BatchHeader, bytes: &[u8]) -> i64 {
         let base_offset = self.count(header);
@@ -27,7 +36,26 @@ impl PartitionLog {
     pub(super) fn count(&mut self, header: &BatchHeader) -> i64 {
         let base_offset = self.next_offset;
         self.next_offset += i64::from(header.record_count);
+        self.producers.appended(header, base_offset);
         base_offset
+    }
+
+    /// As if all of them had been idle for too long.
+    pub(super) fn forget_producers(&mut self) {
+        self.producers = Producers::default();
+    }
+
+    /// Loses the batches that do not lie wholly below `offset`, and what was learnt from them about producers.
+    pub(super) fn truncate(&mut self, offset: i64) {
+        let kept = mem::take(self).batches;
+        for batch in kept {
+            for raw in split_batches(&batch.bytes).flatten() {
+                if batch.base_offset + i64::from(raw.header.record_count) > offset {
+                    return;
+                }
+                self.append(&raw.header, &batch.bytes);
+            }
+        }
     }
 
     /// The offset that the next record gets, which is also how many there are.

@@ -14,9 +14,9 @@
 //! ```
 //!
 //! What it does as a broker does: versions (those of Kafka 4.1 to 4.3), topics created when they are asked about,
-//! leaders, checks of batches (checksum, one per partition, counted from zero), no answer to acks 0, the error codes
-//! for all of these. What it leaves out: replicas (a partition has one log, whoever leads it), consumers, quotas,
-//! transactions, security.
+//! leaders, checks of batches (checksum, one per partition, counted from zero), idempotence (producer ids, and the last
+//! five batches of each in each partition), no answer to acks 0, the error codes for all of these. What it leaves out:
+//! replicas (a partition has one log, whoever leads it), consumers, quotas, transactions, security.
 //!
 //! Inside, sockets and threads (`server`) stand around a core without either (`core`), so that a simulation can drive
 //! the same core by a clock of its own.
@@ -31,6 +31,8 @@ mod intake;
 mod log;
 mod metadata;
 mod produce;
+mod producer_ids;
+mod producers;
 mod server;
 #[cfg(test)]
 mod simulation;
@@ -88,6 +90,8 @@ pub struct Counts {
     pub batches: u64,
     /// Bytes of these batches as they were sent, headers included.
     pub bytes: u64,
+    /// Batches that were there already, and answered with the offset they have (idempotence).
+    pub duplicates: u64,
     /// Batches refused, for whatever reason.
     pub refused: u64,
     /// Requests of all kinds, refused ones included.

@@ -6,6 +6,7 @@
 use crate::mock::cluster::{Cluster, Partition};
 use crate::mock::faults::{Faults, is_after_append};
 use crate::mock::metadata::{HOST, node_id};
+use crate::mock::producers::Verdict;
 use crate::mock::{Counts, log::PartitionLog};
 use crate::protocol::{
     DecodeError, DecodeErrorKind, ErrorCode, LeaderIdAndEpoch, Message, NodeEndpoint,
@@ -238,10 +239,19 @@ fn append(
     if compacted {
         check_keys(batch, name, partition.index).map_err(|refusal| (refusal, None))?;
     }
-    let base_offset = store(log, batch, counting);
-    counts.batches += 1;
-    counts.bytes += u64::try_from(batch.bytes.len()).unwrap_or(u64::MAX);
-    counts.records += u64::from(batch.header.record_count.unsigned_abs());
+    let base_offset = match log.judge(&batch.header) {
+        Verdict::Refuse(code) => return refuse(code),
+        Verdict::Duplicate { base_offset } => {
+            counts.duplicates += 1;
+            base_offset
+        }
+        Verdict::Append => {
+            counts.batches += 1;
+            counts.bytes += u64::try_from(batch.bytes.len()).unwrap_or(u64::MAX);
+            counts.records += u64::from(batch.header.record_count.unsigned_abs());
+            store(log, batch, counting)
+        }
+    };
     match fault {
         Some(code) => refuse(code),
         None => Ok(base_offset),

@@ -40,10 +40,11 @@ impl Client {
     }
 }
 
-/// A request of librdkafka's with records for the topic `vec`, its partitions and how many records they get.
+/// A request of kafka-python's with records for the topic `vec` and without a producer id, and how many they are.
 fn sample() -> (ProduceRequest, usize) {
     let plain = crate::protocol::vectors::exchanges().into_iter().find_map(|vector| {
-        (vector.api_key == ApiKey::PRODUCE && vector.version == 10).then_some(vector.request)
+        let wanted = vector.file == "kafka-python-2.0.2.jsonl" && vector.api_key == ApiKey::PRODUCE;
+        (wanted && vector.version == 7 && vector.request.len() > 500).then_some(vector.request)
     });
     let frame = plain.unwrap();
     let (header, body) = decode_request_header(&frame).unwrap();
@@ -177,7 +178,7 @@ fn dropping_it_is_quick_whatever_its_connections_do() {
 fn settings_reach_the_wire() {
     let cluster = MockCluster::builder().auto_create_topics(false).build();
     cluster.limit_api(ApiKey::METADATA, 1..=9);
-    cluster.limit_api(ApiKey::INIT_PRODUCER_ID, 0..=4);
+    cluster.limit_api(ApiKey::INIT_PRODUCER_ID, 0..=2);
     cluster.broker(0).limit_api(ApiKey::PRODUCE, std::ops::RangeInclusive::new(1, 0));
     cluster.throttle(250);
     let mut client = Client::to(&cluster, 0);
@@ -185,7 +186,7 @@ fn settings_reach_the_wire() {
     assert_eq!(versions.throttle_time_ms, 250);
     let offered: Vec<_> =
         versions.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version)).collect();
-    let expected = [(ApiKey::METADATA, 1, 9), (ApiKey::API_VERSIONS, 0, 4), (ApiKey::INIT_PRODUCER_ID, 0, 4)];
+    let expected = [(ApiKey::METADATA, 1, 9), (ApiKey::API_VERSIONS, 0, 4), (ApiKey::INIT_PRODUCER_ID, 0, 2)];
     assert_eq!(offered, expected);
     let topic = MetadataRequestTopic { name: Some("new".to_owned()), ..Default::default() };
     let metadata =

@@ -96,11 +96,12 @@ fn other_clients_records_are_kept_as_they_were_sent() {
     }
 }
 
-/// A Produce request of version 10 with 20 records or so for some partitions of the topic `vec`, by name.
+/// A Produce request with 20 records for the partitions of the topic `vec`, by name, and without a producer id.
 fn sample(acks: i16) -> ProduceRequest {
-    let vector =
-        exchanges().into_iter().find(|vector| vector.version == 10 && uncompressed(vector).is_some());
-    let request = vector.unwrap().request;
+    let wanted = |vector: &Exchange| {
+        vector.file == "kafka-python-2.0.2.jsonl" && vector.version == 7 && uncompressed(vector).is_some()
+    };
+    let request = exchanges().into_iter().find(wanted).unwrap().request;
     let (header, body) = decode_request_header(&request).unwrap();
     ProduceRequest { acks, ..decode_request(header.version, body).unwrap() }
 }
@@ -120,11 +121,15 @@ fn every_version_offered_is_spoken() {
     let connection = core.connect(0);
     for version in 0..=4 {
         let response = ask(&mut core, connection, version, &ApiVersionsRequest::default()).unwrap();
-        assert_eq!((response.error_code, response.api_keys.len()), (ErrorCode::NONE, 3), "{version}");
+        assert_eq!((response.error_code, response.api_keys.len()), (ErrorCode::NONE, 4), "{version}");
     }
     for version in 0..=13 {
         let response = metadata(&mut core, &["a"], version);
         assert_eq!((response.brokers.len(), response.topics[0].partitions.len()), (2, 1), "{version}");
+    }
+    for version in 0..=5 {
+        let response = ask(&mut core, connection, version, &InitProducerIdRequest::default()).unwrap();
+        assert_eq!((response.producer_id, response.producer_epoch), (1000 + i64::from(version), 0));
     }
     core.cluster.insert_topic("vec", Uuid([1; 16]), 3);
     core.cluster
@@ -242,6 +247,97 @@ fn faults_happen_as_often_as_they_were_queued() {
     core.faults.cuts = 1;
     assert_eq!(ask(&mut core, connection, 10, &request), None);
     assert!(count(&core) > before, "a cut answer is one to a batch that was appended");
+}
+
+/// Batches of Java's with producer ids, all of which begin at sequence 0.
+fn idempotent(core: &mut Core) -> (ConnectionId, ProduceRequest) {
+    core.cluster.create_topic("vec", 3);
+    let vector = exchanges()
+        .into_iter()
+        .find(|vector| vector.file.starts_with("java") && uncompressed(vector).is_some());
+    let frame = vector.unwrap().request;
+    let (header, body) = decode_request_header(&frame).unwrap();
+    let mut request: ProduceRequest = decode_request(header.version, body).unwrap();
+    request.topics[0].name = "vec".to_owned();
+    (core.connect(0), request)
+}
+
+fn offsets(response: &ProduceResponse) -> Vec<i64> {
+    response.topics[0].partitions.iter().map(|partition| partition.base_offset).collect()
+}
+
+#[test]
+fn a_batch_that_is_sent_again_is_stored_once() {
+    let mut core = core(1);
+    let (connection, request) = idempotent(&mut core);
+    let ask = |core: &mut Core| ask(core, connection, 10, &request).unwrap();
+    let first = ask(&mut core);
+    let counts = core.counts;
+    assert_eq!((codes(&first), offsets(&first)), (vec![0; 3], vec![0; 3]));
+    for duplicates in [3, 6] {
+        assert_eq!(ask(&mut core), first);
+        assert_eq!(core.counts, Counts { duplicates, requests: core.counts.requests, ..counts });
+    }
+    // A failure that comes after the append does not change that.
+    core.faults.fail_produce("vec", 0, ErrorCode::REQUEST_TIMED_OUT, 1);
+    assert_eq!(codes(&ask(&mut core)).into_iter().max(), Some(7));
+    assert_eq!(ask(&mut core), first);
+    // An unknown producer's batch is a new one.
+    core.cluster.partition_mut("vec", 0).unwrap().log.forget_producers();
+    let mut found = offsets(&ask(&mut core));
+    found.sort_unstable();
+    assert_eq!(found, [0, 0, 7]);
+}
+
+#[test]
+fn a_log_that_is_cut_off_knows_what_its_batches_say_of_producers() {
+    let mut core = core(1);
+    let (connection, request) = idempotent(&mut core);
+    let first = ask(&mut core, connection, 10, &request).unwrap();
+    let records = |core: &mut Core| core.cluster.partition_mut("vec", 0).unwrap().log.records().unwrap();
+    let before = records(&mut core);
+    // All of it lies below 7: nothing is lost.
+    core.cluster.partition_mut("vec", 0).unwrap().log.truncate(7);
+    assert_eq!(records(&mut core), before);
+    assert_eq!(ask(&mut core, connection, 10, &request).unwrap(), first);
+    assert_eq!(records(&mut core), before);
+    // A batch goes as a whole, and then it is a new one.
+    core.cluster.partition_mut("vec", 0).unwrap().log.truncate(6);
+    assert_eq!(records(&mut core), []);
+    let duplicates = core.counts.duplicates;
+    assert_eq!(ask(&mut core, connection, 10, &request).unwrap(), first);
+    assert_eq!(core.counts.duplicates, duplicates + 2);
+    assert_eq!(records(&mut core), before);
+}
+
+#[test]
+fn producer_ids_are_given_in_turn_or_refused() {
+    let mut core = core(2);
+    let mut init = |request: &InitProducerIdRequest| {
+        let connection = core.connect(1);
+        let response = ask(&mut core, connection, 4, request).unwrap();
+        (response.error_code.code(), response.producer_id, response.producer_epoch)
+    };
+    let had = |producer_id, producer_epoch| InitProducerIdRequest {
+        producer_id,
+        producer_epoch,
+        ..Default::default()
+    };
+    assert_eq!(init(&InitProducerIdRequest::default()), (0, 1000, 0));
+    // Without transactions an id that a producer had is of no interest.
+    assert_eq!(init(&had(1000, 5)), (0, 1001, 0));
+    assert_eq!(init(&had(1000, -1)), (42, -1, -1));
+    assert_eq!(init(&had(-1, 5)), (42, -1, -1));
+    let transactional =
+        |id: &str| InitProducerIdRequest { transactional_id: Some(id.to_owned()), ..Default::default() };
+    assert_eq!(init(&transactional("")), (42, -1, -1));
+    assert_eq!(init(&transactional("t")), (16, -1, -1));
+    core.faults.fail_init_producer_id(ErrorCode::CLUSTER_AUTHORIZATION_FAILED, 1);
+    core.faults.fail_init_producer_id(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS, 2);
+    let connection = core.connect(0);
+    let found = [0; 4]
+        .map(|_| ask(&mut core, connection, 4, &InitProducerIdRequest::default()).unwrap().error_code.code());
+    assert_eq!(found, [31, 14, 14, 0]);
 }
 
 #[test]
