@@ -1,0 +1,94 @@
+//! One connection: requests are read as they come, answers go out when they are due.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Instant;
+
+use kafka_protocol::messages::ApiKey;
+
+use crate::Sink;
+use crate::answers;
+use crate::produce::{self, Produced, read_array};
+
+pub(crate) fn serve(sink: &Arc<Sink>, stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut answers = Answers::new(sink, stream.try_clone()?);
+    let mut requests = BufReader::with_capacity(READ_AT_ONCE, stream);
+    // Of each partition. Another connection begins anew: there is no log that would know.
+    let mut offsets = HashMap::new();
+    while !requests.fill_buf()?.is_empty() {
+        let length = u32::from_be_bytes(read_array(&mut requests)?);
+        let mut frame = requests.by_ref().take(length.into());
+        let (key, version) =
+            (i16::from_be_bytes(read_array(&mut frame)?), i16::from_be_bytes(read_array(&mut frame)?));
+        let correlation = i32::from_be_bytes(read_array(&mut frame)?);
+        if key == ApiKey::Produce as i16 {
+            let produced = produce::read(&mut frame, version)?;
+            produce::skip(&mut frame, u64::MAX)?;
+            count(sink, length as usize, &produced);
+            if produced.acks != 0 {
+                sink.counts.waits();
+                let answer = produce::answer(&produced, &mut offsets, version);
+                answers.send(answers::frame(correlation, version, &answer)?, true)?;
+            }
+        } else {
+            let mut body = Vec::new();
+            frame.read_to_end(&mut body)?;
+            answers.send(answers::answer(sink, key, version, correlation, body)?, false)?;
+        }
+    }
+    Ok(())
+}
+
+fn count(sink: &Sink, bytes: usize, produced: &Produced) {
+    let batches = || produced.topics.iter().flat_map(|(_, batches)| batches);
+    sink.counts.came(bytes, batches().count() as u64, batches().map(|batch| batch.records).sum());
+}
+
+/// The way back, which may be long.
+enum Answers {
+    AtOnce(Arc<Sink>, TcpStream),
+    /// Each with the time when it is due: a line, in which any number may wait.
+    Delayed(Arc<Sink>, mpsc::Sender<(Instant, Vec<u8>, bool)>),
+}
+
+impl Answers {
+    fn new(sink: &Arc<Sink>, mut stream: TcpStream) -> Self {
+        if sink.round_trip.is_zero() {
+            return Self::AtOnce(Arc::clone(sink), stream);
+        }
+        let (line, end) = mpsc::channel::<(Instant, Vec<u8>, bool)>();
+        let shared = Arc::clone(sink);
+        thread::spawn(move || {
+            for (due, answer, produced) in end {
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+                if produced {
+                    shared.counts.answered();
+                }
+                // Whoever has gone wants no more answers; the counts go on.
+                let _ = stream.write_all(&answer);
+            }
+        });
+        Self::Delayed(Arc::clone(sink), line)
+    }
+
+    fn send(&mut self, answer: Vec<u8>, produced: bool) -> io::Result<()> {
+        match self {
+            Self::AtOnce(sink, stream) => {
+                if produced {
+                    sink.counts.answered();
+                }
+                stream.write_all(&answer)
+            }
+            Self::Delayed(sink, line) => {
+                line.send((Instant::now() + sink.round_trip, answer, produced)).map_err(io::Error::other)
+            }
+        }
+    }
+}
+
+/// Small enough to stay in a processor's cache while it is read and written again and again.
+const READ_AT_ONCE: usize = 256 << 10;
