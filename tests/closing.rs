@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use kafka_producer::mock::MockCluster;
-use kafka_producer::{Certainty, ErrorKind, KafkaProducer, ProducerConfig, ProducerRecord};
+use kafka_producer::{Acks, Certainty, ErrorKind, KafkaProducer, ProducerConfig, ProducerRecord};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -62,7 +62,8 @@ fn of_several_who_close_the_earliest_limit_decides_and_all_learn_the_same() {
 fn a_record_that_close_has_failed_says_which_limit_where_and_why() {
     let cluster = MockCluster::start(2);
     cluster.create_topic("t", 2);
-    let producer = config(&cluster).build().unwrap();
+    // With idempotence both would be under way.
+    let producer = config(&cluster).acks(Acks::Leader).build().unwrap();
     for partition in [0, 1] {
         producer
             .send(ProducerRecord::to("t").partition(partition).value("v"))

@@ -141,14 +141,16 @@ fn a_lost_answer_without_retries_may_have_been_written() {
     assert_eq!(stored(&cluster, 0), [7]);
 }
 
-/// Until idempotence comes: the documented price of retries.
+/// The documented price of retries without idempotence, and that there is none with it.
 #[test]
-fn a_lost_answer_with_retries_is_stored_twice_and_told_once() {
-    let cluster = one_topic(1);
-    let producer = config(&cluster).build().unwrap();
-    cluster.cut_next_produce_reply();
-    assert_eq!(send(&producer, 7).get(PATIENCE).unwrap().offset(), 1);
-    assert_eq!(stored(&cluster, 0), [7, 7]);
+fn a_lost_answer_with_retries_is_stored_once_with_idempotence_and_twice_without() {
+    for (acks, copies) in [(Acks::All, 1), (Acks::Leader, 2)] {
+        let cluster = one_topic(1);
+        let producer = config(&cluster).acks(acks).build().unwrap();
+        cluster.cut_next_produce_reply();
+        assert_eq!(send(&producer, 7).get(PATIENCE).unwrap().offset(), copies - 1);
+        assert_eq!(stored(&cluster, 0), vec![7; copies as usize]);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::lifecycle::Lifecycle;
-use crate::protocol::{ErrorCode, Uuid};
+use crate::protocol::{ErrorCode, LeaderIdAndEpoch, ProducePartitionResponse, Uuid};
 use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
 use crate::time::{Clock, Deadline};
 
@@ -58,6 +58,24 @@ pub(crate) struct PartitionMetadata {
     pub(crate) leader: Option<i32>,
     /// `None` if the cluster tells none, or none that can be relied on.
     pub(crate) leader_epoch: Option<i32>,
+}
+
+/// Who leads a partition, as a broker says that does not (KIP-951).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LeaderHint {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+    pub(crate) leader: i32,
+    pub(crate) leader_epoch: i32,
+}
+
+impl LeaderHint {
+    /// What an answer says of it, if it does.
+    pub(crate) fn of(topic: &Arc<str>, answer: &ProducePartitionResponse) -> Option<Self> {
+        let LeaderIdAndEpoch { leader_id: leader, leader_epoch, .. } = answer.current_leader;
+        let hint = Self { topic: Arc::clone(topic), partition: answer.index, leader, leader_epoch };
+        (leader >= 0 && leader_epoch >= 0).then_some(hint)
+    }
 }
 
 impl ClusterMetadata {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::cluster::{ClusterMetadata, MOST_TROUBLES, NodeId, SharedMetadata};
+use crate::client::cluster::{ClusterMetadata, LeaderHint, MOST_TROUBLES, NodeId, SharedMetadata};
 use crate::client::connection::{Connection, Received};
 use crate::client::coordinator::{self, Coordinator, Found, Key};
 use crate::client::dial::{self, DialSettings, Dialling, Next};
@@ -19,7 +19,7 @@ use crate::client::setup::{Failure, Ready, Setup};
 use crate::client::tags::{CoordinatorTag, Happened, MetadataTag, OfCoordinator, Users};
 use crate::client::transport::{Command, ConnectionId, Endpoint, Fatal};
 use crate::error::{BrokerTrouble, Error, ErrorKind, Limit, Origin, Stage};
-use crate::protocol::{FindCoordinatorRequest, MetadataRequest, Request};
+use crate::protocol::{FindCoordinatorRequest, MetadataRequest, NodeEndpoint, Request};
 use crate::time::{Backoff, Deadline, Instant};
 
 #[derive(Clone, Debug)]
@@ -229,7 +229,6 @@ impl<E: 'static> KafkaClient<E> {
     }
 
     /// Waits until it can go, in the highest version that both sides speak.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for idempotence and transactions"))]
     pub(crate) fn ask<T: Tag<E>>(&mut self, target: Target, request: T::Request, tag: T, now: Instant) {
         let question: Box<dyn Question<Happened<E>>> = match &target {
             Target::Node(_) | Target::Any => Box::new(Ask { tag: Users(tag), request }),
@@ -239,6 +238,14 @@ impl<E: 'static> KafkaClient<E> {
         };
         self.waiting.push_back(Waiting { target, question });
         self.ask_waiting(now);
+    }
+
+    /// What brokers that do not lead partitions say of who does. Such an answer asks for newer metadata all the same.
+    pub(crate) fn learn_leaders(&mut self, hints: &[LeaderHint], endpoints: &[NodeEndpoint]) {
+        if self.metadata.learn(hints, endpoints) {
+            self.meet_brokers();
+            self.events.push_back(ClientEvent::MetadataChanged);
+        }
     }
 
     /// What is due. What is late is late by `heard`, up to when all that brokers have said is known; what else has its

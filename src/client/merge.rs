@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::client::cluster::{Broker, ClusterMetadata, PartitionMetadata, TopicMetadata};
-use crate::protocol::{ErrorCode, MetadataBroker, MetadataResponse, MetadataTopic, Uuid};
+use crate::client::cluster::{Broker, ClusterMetadata, LeaderHint, PartitionMetadata, TopicMetadata};
+use crate::protocol::{ErrorCode, MetadataBroker, MetadataResponse, MetadataTopic, NodeEndpoint, Uuid};
 
 /// What is known after an answer in `version`, and the brokers that it names with a port that none can have. An answer
 /// that leaves a topic out says nothing about it: such topics stay as they are, those that are in use.
@@ -30,6 +30,38 @@ pub(super) fn merge(
         take_topic(topic, known, version, next.version, &mut next.topics);
     }
     (next, impossible)
+}
+
+/// What is known after brokers that do not lead partitions (any more) have said who does, and where those listen; `None` if
+/// that is no news. Only a newer epoch is.
+pub(super) fn learn(
+    known: &ClusterMetadata,
+    hints: &[LeaderHint],
+    endpoints: &[NodeEndpoint],
+) -> Option<ClusterMetadata> {
+    let index = |hint: &LeaderHint| usize::try_from(hint.partition).ok();
+    let is_news = |hint: &&LeaderHint| {
+        let partition = index(hint).and_then(|index| known.topics.get(&hint.topic)?.partitions.get(index));
+        partition.is_some_and(|known| known.leader_epoch.is_none_or(|known| known < hint.leader_epoch))
+    };
+    let news: Vec<&LeaderHint> = hints.iter().filter(is_news).collect();
+    if news.is_empty() {
+        return None;
+    }
+    let mut next = ClusterMetadata { version: known.version + 1, ..known.clone() };
+    for endpoint in endpoints {
+        let NodeEndpoint { node_id, host, port, .. } = endpoint;
+        if let Ok(port) = u16::try_from(*port) {
+            next.brokers.insert(*node_id, Broker { host: host.as_str().into(), port });
+        }
+    }
+    for hint in news {
+        let Some(topic) = next.topics.get_mut(&hint.topic) else { continue };
+        let Some(partition) = index(hint).and_then(|index| topic.partitions.get_mut(index)) else { continue };
+        *partition = PartitionMetadata { leader: Some(hint.leader), leader_epoch: Some(hint.leader_epoch) };
+        topic.version = next.version;
+    }
+    Some(next)
 }
 
 fn take_topic(
@@ -99,6 +131,7 @@ const FIRST_WITH_RELIABLE_EPOCHS: i16 = 9;
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
+    use crate::client::cluster::NodeId;
     use crate::protocol::MetadataPartition;
 
     fn answer(leader_id: i32, leader_epoch: i32) -> MetadataResponse {
@@ -127,6 +160,22 @@ mod tests {
         assert_eq!(after(&[(1, -1), (2, 0)], 12), Some(2));
         assert_eq!(after(&[(1, 7), (2, 6)], 12), Some(1));
         assert_eq!(after(&[(1, 7), (2, -1), (0, 6)], 12), Some(0), "nothing is known of the epoch of before");
+    }
+
+    #[test]
+    fn a_hint_of_a_newer_epoch_is_news() {
+        let known = merge(&ClusterMetadata::default(), answer(1, 7), 13, |_| true).0;
+        let hint = |leader, leader_epoch, partition| {
+            [LeaderHint { topic: "t".into(), partition, leader, leader_epoch }]
+        };
+        let endpoint = NodeEndpoint { node_id: 9, host: "h".to_owned(), port: 9092, ..Default::default() };
+        for old in [hint(9, 7, 0), hint(9, 6, 0), hint(9, 8, 1), hint(9, 8, -1)] {
+            assert!(learn(&known, &old, std::slice::from_ref(&endpoint)).is_none(), "{old:?}");
+        }
+        let next = learn(&known, &hint(9, 8, 0), &[endpoint]).unwrap();
+        assert_eq!(next.leader("t", 0), Some(NodeId::Broker(9)));
+        assert!(next.version > known.version && next.topics["t"].version == next.version);
+        assert_eq!(next.topics["t"].told, known.topics["t"].told, "a hint is no answer about the topic");
     }
 
     #[test]

@@ -20,10 +20,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::cluster::{ClusterMetadata, SharedMetadata, TopicMetadata};
-use crate::client::merge::merge;
+use crate::client::cluster::{ClusterMetadata, LeaderHint, SharedMetadata, TopicMetadata};
+use crate::client::merge::{learn, merge};
 use crate::client::warnings::Warnings;
-use crate::protocol::{MetadataBroker, MetadataRequest, MetadataRequestTopic, MetadataResponse};
+use crate::protocol::{
+    MetadataBroker, MetadataRequest, MetadataRequestTopic, MetadataResponse, NodeEndpoint,
+};
 use crate::time::{Backoff, Deadline, Instant};
 
 #[derive(Clone, Debug)]
@@ -360,6 +362,14 @@ impl Metadata {
         }
         self.snapshot = Arc::new(next);
         self.shared.publish(Arc::clone(&self.snapshot));
+    }
+
+    /// What brokers say of partitions that they do not lead. True if it is news.
+    pub(crate) fn learn(&mut self, hints: &[LeaderHint], endpoints: &[NodeEndpoint]) -> bool {
+        let Some(next) = learn(&self.snapshot, hints, endpoints) else { return false };
+        self.snapshot = Arc::new(next);
+        self.shared.publish(Arc::clone(&self.snapshot));
+        true
     }
 
     fn warn_of_port(&mut self, broker: &MetadataBroker, now: Instant) {

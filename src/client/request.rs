@@ -50,7 +50,7 @@ impl Loss {
 
 /// Whom to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "for idempotence and transactions"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "nodes and coordinators are for transactions"))]
 pub(crate) enum Target {
     Node(crate::client::cluster::NodeId),
     /// Whoever answers soonest.

@@ -72,7 +72,8 @@ impl Settings {
                 retry,
                 request_timeout: config.request_timeout,
                 first_version,
-                batches_under_way: 1,
+                idempotence: config.acks == Acks::All,
+                batches_under_way: if config.acks == Acks::All { 5 } else { 1 },
                 request_max_bytes: effective
                     .produce_request_max_bytes()
                     .min(LARGEST_REQUEST - ROOM_FOR_NAMES),

@@ -113,6 +113,25 @@ impl fmt::Display for ErrorKind {
             Self::Denied { trouble } => {
                 write!(f, "a broker can't be used with this configuration: {trouble}")
             }
+            Self::NoProducerId { code } => {
+                f.write_str("enable_idempotence needs a producer id, and ")?;
+                match code {
+                    None => f.write_str(
+                        "the broker can't give one: it is older than 0.11 or does not know InitProducerId; take a newer \
+                         broker, or set enable_idempotence to false",
+                    ),
+                    Some(code @ ErrorCode::CLUSTER_AUTHORIZATION_FAILED) => write!(
+                        f,
+                        "a broker answered {code}; grant Write on the topic (to brokers before 2.8: IdempotentWrite on the \
+                         cluster), or set enable_idempotence to false"
+                    ),
+                    Some(code) => write!(
+                        f,
+                        "a broker answered {code}: {}; if that stays so, set enable_idempotence to false",
+                        code.description()
+                    ),
+                }
+            }
             Self::UnsupportedVersion { api, ours, theirs, address } => {
                 write!(f, "{address} does not speak {api} in versions {} to {}", ours.0, ours.1)?;
                 match theirs {

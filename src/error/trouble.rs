@@ -63,6 +63,8 @@ pub enum Stage {
     Metadata,
     /// Asking who coordinates a group or a transactional id.
     FindCoordinator,
+    /// Asking for a producer id, which idempotence needs.
+    InitProducerId,
     /// Sending records.
     Produce,
     /// A connection that was open and idle.
@@ -77,6 +79,7 @@ impl fmt::Display for Stage {
             Self::ApiVersions => "ApiVersions",
             Self::Metadata => "Metadata",
             Self::FindCoordinator => "FindCoordinator",
+            Self::InitProducerId => "InitProducerId",
             Self::Produce => "Produce",
             Self::Idle => "rest",
         })

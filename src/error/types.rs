@@ -115,6 +115,7 @@ impl Error {
             ErrorKind::Broker { code, .. }
             | ErrorKind::RefusedWithBatch { code, .. }
             | ErrorKind::RefusedAsTooLarge { code, .. } => Some(*code),
+            ErrorKind::NoProducerId { code } => *code,
             ErrorKind::RetriesUsedUp { last, .. } => last.broker_code(),
             _ => None,
         }
@@ -291,6 +292,12 @@ pub enum ErrorKind {
     Denied {
         /// Where, at which step, and what happened.
         trouble: BrokerTrouble,
+    },
+    /// No broker gives this producer an id, without which no broker can tell a record that is sent again from another
+    /// (`enable_idempotence`).
+    NoProducerId {
+        /// The broker's code; `None` if it does not know the request (InitProducerId, since 0.11).
+        code: Option<ErrorCode>,
     },
     /// Client and broker have no version of a request in common.
     UnsupportedVersion {

@@ -63,6 +63,12 @@ impl PartitionLog {
         self.next_offset
     }
 
+    #[cfg(test)]
+    pub(super) fn headers(&self) -> Vec<BatchHeader> {
+        let batches = self.batches.iter().flat_map(|stored| split_batches(&stored.bytes).flatten());
+        batches.map(|batch| batch.header).collect()
+    }
+
     pub(super) fn records(&self) -> Result<Vec<MockRecord>, BatchError> {
         let mut records = Vec::new();
         for stored in &self.batches {

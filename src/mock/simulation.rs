@@ -30,6 +30,7 @@ mod answers;
 mod batches;
 mod dialling;
 mod expiry;
+mod idempotence;
 mod lingering;
 mod mischief;
 mod moves;

@@ -217,7 +217,7 @@ impl Shared {
 
     #[inline]
     fn tell(&self, state: &mut QueueState, is_first: bool) -> bool {
-        state.tell(is_first, self.settings.batch_size, self.unfinished.epoch())
+        state.tell(is_first, self.unfinished.epoch())
     }
 
     fn growth(&self, limit: usize, wall: i64) -> Growth {
@@ -422,10 +422,10 @@ mod tests {
             },
             _ => unreachable!(),
         };
-        assert!(drain.look(&queue, |_| false).is_none());
+        assert!(drain.look(&queue, 0, |_| false).is_none());
         drop(Sealing::new(&queue, &accumulator.shared, full, false));
         assert_eq!(drain.notices().partitions.len(), 1);
-        assert!(drain.look(&queue, |_| false).is_some());
+        assert!(drain.look(&queue, 0, |_| false).is_some());
     }
 
     #[cfg(feature = "gzip")]

@@ -19,6 +19,7 @@ use crate::error::{BrokerTrouble, Error};
 use crate::producer::buffer::{self, PooledBuffer};
 use crate::producer::completion::Completion;
 use crate::producer::future::{FutureRecordMetadata, Sizes};
+use crate::producer::numbering::after;
 use crate::producer::result::{BatchResult, ResultSlot};
 use crate::protocol::{Chunks, Segments};
 use crate::record::{
@@ -137,6 +138,10 @@ impl OpenBatch {
         self.completion.ticket
     }
 
+    pub(crate) fn ordinal(&self) -> Ordinal {
+        Ordinal::of(self.ticket())
+    }
+
     /// What the codec makes of the records, if that is less than they are. Takes its time: not to be done under a lock.
     pub(crate) fn compress(&self, encoding: &Encoding) -> Option<Vec<u8>> {
         let chunks = self.buffers.iter().map(PooledBuffer::bytes);
@@ -162,9 +167,10 @@ impl OpenBatch {
                 base_timestamp: self.base_timestamp,
                 max_timestamp: self.max_timestamp,
             },
-            ordinal: Ordinal { ticket: self.completion.ticket, first_record: 0 },
+            ordinal: Ordinal::of(self.completion.ticket),
             created: self.created,
             attempts: 0,
+            sequence: None,
             maybe_written: false,
             last_error: None,
             completion: Some(self.completion),
@@ -217,6 +223,12 @@ pub(crate) struct Ordinal {
     first_record: u32,
 }
 
+impl Ordinal {
+    pub(super) const fn of(ticket: u64) -> Self {
+        Self { ticket, first_record: 0 }
+    }
+}
+
 /// A batch as it is sent, any number of times.
 pub(crate) struct SealedBatch {
     ordinal: Ordinal,
@@ -225,6 +237,8 @@ pub(crate) struct SealedBatch {
     head: BatchHead,
     created: Instant,
     attempts: u32,
+    /// With idempotence, from the first attempt on: the same for each attempt.
+    sequence: Option<Sequence>,
     maybe_written: bool,
     last_error: Option<Error>,
     /// `None` once it was given up while under way.
@@ -237,9 +251,9 @@ impl SealedBatch {
     }
 
     /// The header for one attempt and the shared records behind it.
-    pub(crate) fn segments(&self, sequence: Option<Sequence>) -> Segments {
+    pub(crate) fn segments(&self) -> Segments {
         let mut segments = Segments::default();
-        segments.push_bytes(&self.head.encode(self.payload.len, self.crc, sequence));
+        segments.push_bytes(&self.head.encode(self.payload.len, self.crc, self.sequence));
         segments.push_shared(Arc::clone(&self.payload) as Arc<dyn Chunks>);
         segments
     }
@@ -256,12 +270,30 @@ impl SealedBatch {
         self.attempts
     }
 
+    /// By what brokers know it, once it was sent.
+    pub(crate) fn sequence(&self) -> Option<Sequence> {
+        self.sequence
+    }
+
+    pub(crate) fn number(&mut self, sequence: Option<Sequence>) {
+        self.sequence = sequence;
+    }
+
+    /// Whether an attempt before the one under way may have written it.
+    pub(crate) fn is_maybe_written(&self) -> bool {
+        self.maybe_written
+    }
+
     /// It goes out, to `broker`, of which whoever waits in vain is told until the attempt is over.
     pub(crate) fn begin_attempt(&mut self, broker: &Arc<BrokerTrouble>) {
         self.attempts += 1;
         if let Some(completion) = &self.completion {
             completion.slot.note_attempt(Arc::clone(broker));
         }
+    }
+
+    pub(crate) fn note_maybe_written(&mut self, maybe_written: bool) {
+        self.maybe_written |= maybe_written;
     }
 
     /// Remembers why an attempt failed, for the case that it was the last.
@@ -287,7 +319,7 @@ impl SealedBatch {
     /// Of compressed records the limit is a guess by how well they were compressed together: parts may be cut again.
     pub(crate) fn split(self, limit: usize, encoding: &Encoding) -> Vec<Self> {
         let Some(parts) = self.parts(limit) else { return vec![self] };
-        let Self { ordinal, payload, created, maybe_written, last_error, completion, .. } = self;
+        let Self { ordinal, payload, created, sequence, maybe_written, last_error, completion, .. } = self;
         let Some(completion) = completion else { return Vec::new() };
         let sizes: Vec<u32> = parts.iter().map(|part| part.records).collect();
         let (heads, bytes): (Vec<_>, Vec<_>) = parts
@@ -310,6 +342,10 @@ impl SealedBatch {
             let payload = Payload { len: buffer.bytes().len(), buffers: vec![buffer] };
             let crc = checksum(&payload);
             let (last_error, completion) = (last_error.clone(), Some(completion));
+            let before = first_record - ordinal.first_record;
+            // The parts have the numbers of the whole: what comes after it has been given its own.
+            let sequence =
+                sequence.map(|sequence| Sequence { base: after(sequence.base, before), ..sequence });
             let ordinal = Ordinal { first_record, ..ordinal };
             first_record += head.records;
             Self {
@@ -319,6 +355,7 @@ impl SealedBatch {
                 head,
                 created,
                 attempts: 0,
+                sequence,
                 maybe_written,
                 last_error,
                 completion,
@@ -361,9 +398,10 @@ impl SealedBatch {
         }
     }
 
-    /// Its time ran out while it was under way: the futures learn it now, the bytes stay for the socket, and what comes
-    /// back is for nobody.
+    /// It may have been written, and its time is over: the futures learn it now, the bytes stay, for the socket or for those
+    /// behind it, and what comes back is for nobody.
     pub(crate) fn give_up(&mut self, error: Error) {
+        self.maybe_written = true;
         if let Some(completion) = self.completion.take() {
             completion.complete(BatchResult::Failed(error.maybe_written()), self.head.records);
         }

@@ -27,14 +27,21 @@ impl Drain {
         self.shared.inbox.take()
     }
 
-    /// The front of `queue`, and whether it is left to wait for company, as it may if it is not full and `may_linger`.
+    /// The front of `queue`, and whether it is left to wait for company, as it may if it is not full and `may_linger`;
+    /// `under_way` are the bytes of the batches before it that are.
     /// From here on user threads tell nothing, unless it is left or there is none.
     pub(crate) fn look(
         &self,
         queue: &PartitionQueue,
+        under_way: usize,
         may_linger: impl FnOnce(&Front) -> bool,
     ) -> Option<(Front, bool)> {
+        let batch_size = self.shared.settings.batch_size;
         let mut state = queue.state.lock();
+        state.has_company = under_way > 0;
+        // Beside what is under way it is worth a request only if it is as large as all of that. So requests stay few while
+        // answers come soon, and soon grow large where they do not.
+        state.enough = if batch_size == 0 { 0 } else { batch_size.max(under_way) };
         let front = self.front(&state);
         let lingers = front.as_ref().is_some_and(|front| !front.full && may_linger(front));
         state.told = front.is_some() && !lingers;
@@ -57,7 +64,7 @@ impl Drain {
     }
 
     fn front(&self, state: &QueueState) -> Option<Front> {
-        state.front(self.shared.settings.batch_size, self.shared.unfinished.epoch())
+        state.front(self.shared.unfinished.epoch())
     }
 
     /// Takes the front away if it is `late`. It is not to be sent, and nothing is compressed for that.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::producer::batch::Ordinal;
 use crate::time::Instant;
 
 /// A size that is not told, between what was taken and what was refused.
@@ -75,8 +76,8 @@ pub(crate) struct SizeLimits {
 
 struct Topic {
     learned: Learned,
-    /// The partition whose batch is larger than what is proven, and under way.
-    on_trial: Option<u32>,
+    /// The batch that is larger than what is proven, and under way.
+    on_trial: Option<(u32, Ordinal)>,
     /// Partitions that wait for the outcome.
     waiting: Vec<u32>,
 }
@@ -91,7 +92,7 @@ impl SizeLimits {
     }
 
     /// Whether a batch of `bytes` may go. If not, its partition is told of by [`end`](Self::end).
-    pub(crate) fn begin(&mut self, topic: &str, partition: u32, bytes: usize) -> bool {
+    pub(crate) fn begin(&mut self, topic: &str, partition: u32, ordinal: Ordinal, bytes: usize) -> bool {
         let Some(topic) = self.topics.get_mut(topic) else { return true };
         if bytes <= topic.learned.taken {
             return true;
@@ -100,14 +101,14 @@ impl SizeLimits {
             topic.waiting.push(partition);
             return false;
         }
-        topic.on_trial = Some(partition);
+        topic.on_trial = Some((partition, ordinal));
         true
     }
 
-    /// An attempt of the partition is over, whatever came of it. Returns the partitions that waited for that.
-    pub(crate) fn end(&mut self, topic: &str, partition: u32) -> Vec<u32> {
+    /// An attempt of a batch is over, whatever came of it. Returns the partitions that waited for that.
+    pub(crate) fn end(&mut self, topic: &str, partition: u32, ordinal: Ordinal) -> Vec<u32> {
         match self.topics.get_mut(topic) {
-            Some(topic) if topic.on_trial == Some(partition) => {
+            Some(topic) if topic.on_trial == Some((partition, ordinal)) => {
                 topic.on_trial = None;
                 std::mem::take(&mut topic.waiting)
             }
@@ -150,6 +151,8 @@ const FORGET: Duration = Duration::from_secs(600);
 mod tests {
     use super::*;
 
+    const FIRST: Ordinal = Ordinal::of(0);
+
     /// The number of refusals until batches of nearly the broker's limit go through, with `partitions` at work.
     fn refusals(broker_takes: usize) -> usize {
         let (mut limits, topic) = (SizeLimits::default(), Arc::from("t"));
@@ -180,14 +183,17 @@ mod tests {
     #[test]
     fn only_one_batch_is_on_trial_and_proven_sizes_pass() {
         let (mut limits, topic) = (SizeLimits::default(), Arc::from("t"));
-        assert!(limits.begin("t", 0, 1000) && limits.begin("t", 1, 1000), "nothing is known yet");
+        assert!(
+            limits.begin("t", 0, FIRST, 1000) && limits.begin("t", 1, FIRST, 1000),
+            "nothing is known yet"
+        );
         limits.refused(&topic, 1000, Instant::ZERO);
-        assert!(limits.begin("t", 0, 500));
-        assert!(!limits.begin("t", 1, 500) && !limits.begin("t", 2, 400));
-        assert!(limits.end("t", 1).is_empty());
+        assert!(limits.begin("t", 0, FIRST, 500));
+        assert!(!limits.begin("t", 1, FIRST, 500) && !limits.begin("t", 2, FIRST, 400));
+        assert!(limits.end("t", 1, FIRST).is_empty());
         limits.stored("t", 500, Instant::ZERO);
-        assert_eq!(limits.end("t", 0), [1, 2]);
-        assert!(limits.begin("t", 1, 500) && limits.begin("t", 2, 400));
+        assert_eq!(limits.end("t", 0, FIRST), [1, 2]);
+        assert!(limits.begin("t", 1, FIRST, 500) && limits.begin("t", 2, FIRST, 400));
     }
 
     #[test]
@@ -196,7 +202,10 @@ mod tests {
         limits.refused(&topic, 1000, Instant::ZERO);
         limits.stored("t", 500, Instant::ZERO);
         assert_eq!(limits.refused(&topic, 500, Instant::ZERO), 250, "500 was taken once");
-        assert!(limits.begin("t", 0, 250) && !limits.begin("t", 1, 250), "250 is not proven any more");
+        assert!(
+            limits.begin("t", 0, FIRST, 250) && !limits.begin("t", 1, FIRST, 250),
+            "250 is not proven any more"
+        );
     }
 
     #[test]

@@ -41,8 +41,12 @@ pub(crate) enum Action {
     Complete(BatchResult),
     /// Send the same bytes again after a while.
     SendAgain { error: Error, maybe_written: bool },
+    /// No broker takes it with its numbers: send it with others.
+    Renumber { error: Error },
     /// It is too large: send it in parts.
     CutUp,
+    /// It was given up before, and its futures know; whether it was written is not known still.
+    Keep { maybe_written: bool },
     /// It was given up before, and its futures know: what comes back is for nobody.
     Forget,
 }
@@ -55,10 +59,27 @@ pub(crate) fn decide(
     patience: &Patience,
     now: Instant,
 ) -> Action {
-    if batch.is_given_up() {
-        return Action::Forget;
+    let action = judge(batch, partition, end, patience, now);
+    match action {
+        Action::Complete(BatchResult::Stored { .. }) => action,
+        Action::SendAgain { maybe_written, .. } if batch.is_given_up() && batch.sequence().is_some() => {
+            Action::Keep { maybe_written }
+        }
+        _ if batch.is_given_up() => Action::Forget,
+        action => action,
     }
+}
+
+fn judge(
+    batch: &SealedBatch,
+    partition: &Partition,
+    end: End<'_>,
+    patience: &Patience,
+    now: Instant,
+) -> Action {
     let name = partition.name();
+    let is_numbered = batch.sequence().is_some();
+    let mut renumber = false;
     let (error, maybe_written) = match end {
         End::Written => return stored(None, None),
         End::Answered(answer) if answer.error_code == ErrorCode::NONE => {
@@ -73,19 +94,39 @@ pub(crate) fn decide(
             let kind = ErrorKind::RefusedAsTooLarge { code, size, about: name.to_string() };
             return Action::Complete(BatchResult::Failed(Error::new(kind)));
         }
+        // It was stored by an attempt whose answer got lost, too long ago for the broker to know where.
+        End::Answered(answer) if is_numbered && answer.error_code == ErrorCode::DUPLICATE_SEQUENCE_NUMBER => {
+            return stored(None, None);
+        }
         End::Answered(answer) => {
             let (code, message) = (answer.error_code, answer.error_message.clone());
             let error = Error::new(ErrorKind::Broker { code, message, about: name.to_string() });
-            if !code.is_retriable() {
+            let follows = match code {
+                // Of a batch behind others it says no more than that those are not stored yet.
+                ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER if is_numbered => {
+                    Some(!partition.is_oldest(batch.ordinal()))
+                }
+                ErrorCode::UNKNOWN_PRODUCER_ID | ErrorCode::INVALID_PRODUCER_EPOCH if is_numbered => {
+                    Some(false)
+                }
+                _ => None,
+            };
+            if follows.is_none() && !code.is_retriable() {
                 return Action::Complete(refused(error, answer));
             }
+            renumber = follows == Some(false);
             (error, code.may_have_been_written())
         }
         End::LeftOut => (Error::new(ErrorKind::LeftOut { about: name.to_string() }), true),
         End::Lost { error, sent } => (error.clone(), sent),
     };
-    if patience.allows(batch, now) {
-        return Action::SendAgain { error, maybe_written };
+    // What was given up is sent again only for the sake of others, and as long as they need it.
+    if patience.allows(batch, now) || batch.is_given_up() {
+        return if renumber {
+            Action::Renumber { error }
+        } else {
+            Action::SendAgain { error, maybe_written }
+        };
     }
     let error = patience.last_word(batch, Some(&error), name, String::new(), Vec::new(), now);
     Action::Complete(BatchResult::Failed(if maybe_written { error.maybe_written() } else { error }))

@@ -4,29 +4,41 @@
 //!
 //! | from | event | to |
 //! |---|---|---|
-//! | Idle | first record | Lingering, Ready, Leaderless |
-//! | Lingering | batch full, linger over, flush, close, memory wanted | Ready, Leaderless |
-//! | Ready | its node took a batch, as many are under way as may be | Full |
+//! | Idle | first record | Nameless, Lingering, Ready, Leaderless |
+//! | Nameless | a producer id | Lingering, Ready, Leaderless |
+//! | Lingering | batch full, linger over, flush, close, memory wanted, a batch under way is over | Ready, Leaderless |
+//! | Ready | its node took a batch | Lingering, Ready, Full |
 //! | Ready | a batch of this size is on trial already | Learning |
-//! | Ready | metadata: another leader, none | Ready, Leaderless |
+//! | Ready | metadata: another leader, none | Ready, Leaderless, Full |
 //! | Learning | the trial is over | Idle, Ready, Leaderless |
 //! | Leaderless | metadata: a leader | Ready |
-//! | Full | a batch is done | Idle, Lingering, Ready, Leaderless |
-//! | Full | a batch is to be sent again | BackingOff |
-//! | BackingOff | its time is over | Ready, Leaderless |
+//! | Full | a batch is over | Idle, Nameless, Lingering, Ready, Leaderless |
+//! | any | a batch is to be sent again | BackingOff |
+//! | BackingOff | its time is over, metadata: another leader | Ready, Leaderless |
 //! | any | the delivery timeout of a batch | as it was, without that batch |
 //!
 //! A batch that has left the queue is under way, or waits to be sent again. Batches keep the order in which they left,
 //! whatever comes back first: the oldest that waits goes before everything else.
 //!
+//! With idempotence a batch gets its numbers when it is first sent and keeps them for each attempt. What becomes of the
+//! others when a batch fails for good, so that its numbers are missing:
+//!
+//! - It may have been written: it stays, for nobody waits for it any more, and is sent again only for the sake of those
+//!   behind it that may have been written too, which no broker takes without it.
+//! - Else nothing is sent until nothing is under way. Then the partition begins anew, under its next identity. Of what
+//!   waits, a batch that may have been written can't be sent again: under another identity no broker would know it, and
+//!   it could be stored twice. It fails. The others get new numbers.
+//!
 //! A batch whose time is over while it is under way is given up, not taken back: its futures fail at once, its bytes stay
 //! for the socket, and its place stays taken until the answer. Else a later batch could overtake it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::client::NodeId;
 use crate::producer::batch::{Ordinal, SealedBatch};
+use crate::producer::identity::Identity;
+use crate::producer::numbering::Numbering;
 use crate::producer::queue::{Front, PartitionQueue};
 use crate::producer::result::TopicPartition;
 use crate::time::{Deadline, Instant};
@@ -34,8 +46,10 @@ use crate::time::{Deadline, Instant};
 /// Where a partition is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Nothing to send.
+    /// Nothing to send, and nothing under way.
     Idle,
+    /// Something to send, and no producer id.
+    Nameless,
     /// Waits for company.
     Lingering,
     /// In its leader's list.
@@ -50,25 +64,54 @@ pub(crate) enum Place {
     Full,
 }
 
+/// How batches of a partition follow each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sequel {
+    /// How many may be under way.
+    pub(crate) window: usize,
+    /// They are numbered.
+    pub(crate) idempotence: bool,
+}
+
 pub(crate) struct Partition {
     queue: Arc<PartitionQueue>,
     place: Place,
-    /// Not to be sent to before.
-    not_before: Instant,
+    /// Not to be sent to this node before.
+    backs_off: Option<(NodeId, Instant)>,
     batches: BTreeMap<Ordinal, Taken>,
-    /// How many of `batches` may be under way at a time.
+    /// What was sent and is not over, and all that was sent after the oldest of it. A broker knows the last five batches of
+    /// a producer: one that is sent again must be among them.
+    sent: BTreeSet<Ordinal>,
     window: usize,
+    /// `None` without idempotence.
+    numbering: Option<Numbering>,
 }
 
 /// A batch that has left the queue.
 struct Taken {
     batch: SealedBatch,
-    under_way: bool,
+    /// The broker that has it, if it is under way.
+    at: Option<NodeId>,
+}
+
+impl Taken {
+    /// It was sent under the identity of now, and whether it was written is not known.
+    fn is_unknown(&self) -> bool {
+        self.batch.sequence().is_some() && self.batch.is_maybe_written()
+    }
 }
 
 impl Partition {
-    pub(crate) fn new(queue: Arc<PartitionQueue>, window: usize) -> Self {
-        Self { queue, place: Place::Idle, not_before: Instant::ZERO, batches: BTreeMap::new(), window }
+    pub(crate) fn new(queue: Arc<PartitionQueue>, sequel: Sequel) -> Self {
+        Self {
+            queue,
+            place: Place::Idle,
+            backs_off: None,
+            batches: BTreeMap::new(),
+            sent: BTreeSet::new(),
+            window: sequel.window,
+            numbering: sequel.idempotence.then(Numbering::default),
+        }
     }
 
     pub(crate) fn queue(&self) -> &Arc<PartitionQueue> {
@@ -93,55 +136,167 @@ impl Partition {
         self.place != Place::Idle || !self.batches.is_empty()
     }
 
-    pub(crate) fn not_before(&self) -> Instant {
-        self.not_before
+    /// Until when nothing is to be sent to `node`.
+    pub(crate) fn backs_off(&self, node: NodeId) -> Option<Instant> {
+        self.backs_off.filter(|(from, _)| *from == node).map(|(_, until)| until)
     }
 
-    pub(crate) fn back_off(&mut self, until: Instant) {
-        self.not_before = until;
+    pub(crate) fn is_backing_off(&self, now: Instant) -> bool {
+        self.backs_off.is_some_and(|(_, until)| until > now)
     }
 
-    /// Whether one more batch may be under way.
+    pub(crate) fn back_off(&mut self, node: NodeId, until: Instant) {
+        self.backs_off = Some((node, until));
+    }
+
+    /// Whether the next batch may be sent, as far as those before it are concerned.
     pub(crate) fn has_room(&self) -> bool {
-        self.batches.values().filter(|taken| taken.under_way).count() < self.window
+        let first = self.batches.iter().find(|(_, taken)| taken.at.is_none());
+        if let Some(numbering) = &self.numbering {
+            if numbering.is_broken() {
+                return false;
+            }
+            if !numbering.is_proven() && self.is_under_way() {
+                return false;
+            }
+        }
+        first.is_some_and(|(ordinal, _)| self.sent.contains(ordinal)) || self.sent.len() < self.window
+    }
+
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.batches.values().any(|taken| taken.at.is_some())
+    }
+
+    /// Whether a broker other than `node` has a batch: what comes after it must not be sent to `node`, or it could be
+    /// stored before it.
+    pub(crate) fn is_under_way_elsewhere(&self, node: NodeId) -> bool {
+        self.batches.values().any(|taken| taken.at.is_some_and(|at| at != node))
+    }
+
+    /// Bytes of batches under way.
+    pub(crate) fn bytes_under_way(&self) -> usize {
+        let under_way = self.batches.values().filter(|taken| taken.at.is_some());
+        under_way.map(|taken| taken.batch.len()).sum()
     }
 
     /// The oldest batch that waits to be sent again. It goes before what is in the queue.
     pub(crate) fn waiting(&self) -> Option<Front> {
-        let taken = self.batches.values().find(|taken| !taken.under_way)?;
-        Some(Front { created: taken.batch.created(), bytes: taken.batch.len(), full: true })
+        let batch = &self.batches.values().find(|taken| taken.at.is_none())?.batch;
+        let (ordinal, created, bytes) = (batch.ordinal(), batch.created(), batch.len());
+        Some(Front { ordinal, created, bytes, full: true })
     }
 
     pub(crate) fn take_waiting(&mut self) -> Option<SealedBatch> {
-        let (ordinal, _) = self.batches.iter().find(|(_, taken)| !taken.under_way)?;
+        let (ordinal, _) = self.batches.iter().find(|(_, taken)| taken.at.is_none())?;
         let ordinal = *ordinal;
         self.batches.remove(&ordinal).map(|taken| taken.batch)
     }
 
-    /// `batch` goes out.
-    pub(crate) fn put_under_way(&mut self, batch: SealedBatch) -> Ordinal {
-        self.put(batch, true)
+    /// Whether it lacks an identity, and the producer id whose epochs it has used up, if it has.
+    pub(crate) fn lacks_identity(&self) -> Option<Option<i64>> {
+        let numbering = self.numbering.as_ref()?;
+        (!numbering.has_identity()).then_some(numbering.spent())
+    }
+
+    pub(crate) fn begin(&mut self, identity: Identity) {
+        if let Some(numbering) = &mut self.numbering {
+            numbering.begin(identity);
+        }
+    }
+
+    /// `batch` goes out to `node`; from its first time on it has numbers.
+    pub(crate) fn put_under_way(&mut self, mut batch: SealedBatch, node: NodeId) -> &SealedBatch {
+        if let Some(numbering) = &mut self.numbering
+            && batch.sequence().is_none()
+        {
+            batch.number(numbering.give(batch.records()));
+        }
+        self.sent.insert(batch.ordinal());
+        self.put(batch, Some(node))
     }
 
     /// `batch` is to be sent (again), in its turn.
     pub(crate) fn put_waiting(&mut self, batch: SealedBatch) {
-        self.put(batch, false);
+        self.put(batch, None);
     }
 
-    fn put(&mut self, batch: SealedBatch, under_way: bool) -> Ordinal {
+    fn put(&mut self, batch: SealedBatch, at: Option<NodeId>) -> &SealedBatch {
         let ordinal = batch.ordinal();
-        self.batches.insert(ordinal, Taken { batch, under_way });
-        ordinal
+        self.batches.insert(ordinal, Taken { batch, at });
+        &self.batches[&ordinal].batch
     }
 
-    /// Its attempt is over.
+    /// Its attempt is over. What is not put back must be told of ([`stored`](Self::stored), [`is_missing`](Self::is_missing)).
     pub(crate) fn take(&mut self, ordinal: Ordinal) -> Option<SealedBatch> {
         self.batches.remove(&ordinal).map(|taken| taken.batch)
     }
 
+    /// Whether no batch before it is open, so that a broker must take its numbers.
+    pub(crate) fn is_oldest(&self, ordinal: Ordinal) -> bool {
+        self.batches.keys().next().is_none_or(|oldest| *oldest >= ordinal)
+    }
+
+    /// A batch with these numbers is stored.
+    pub(crate) fn stored(&mut self, batch: &SealedBatch) {
+        if let Some(numbering) = self.numbering.as_mut().filter(|_| batch.sequence().is_some()) {
+            numbering.stored();
+        }
+    }
+
+    /// A batch is not sent any more: if it has been given numbers, those behind it can't follow.
+    pub(crate) fn is_missing(&mut self, batch: &SealedBatch) {
+        if batch.sequence().is_some() {
+            self.breaks();
+        }
+    }
+
+    /// No batch is taken under the identity of now.
+    pub(crate) fn breaks(&mut self) {
+        self.numbering.iter_mut().for_each(Numbering::breaks);
+    }
+
+    /// After anything has changed: forgets what need not be known any more, and begins anew if it must and can. Returns
+    /// what can't be sent any more, as whether it was written will not be known.
+    pub(crate) fn tidy(&mut self) -> Vec<SealedBatch> {
+        let oldest = self.batches.keys().next();
+        while self.sent.first().is_some_and(|sent| oldest.is_none_or(|oldest| sent < oldest)) {
+            self.sent.pop_first();
+        }
+        if self.numbering.is_none() || self.is_under_way() {
+            return Vec::new();
+        }
+        self.drop_what_nobody_needs();
+        let Some(numbering) = self.numbering.as_mut().filter(|numbering| numbering.is_broken()) else {
+            return Vec::new();
+        };
+        numbering.begin_anew();
+        self.sent.clear();
+        let (unknown, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.batches).into_iter().partition(|(_, taken)| taken.is_unknown());
+        self.batches = rest.into_iter().collect();
+        self.batches.values_mut().for_each(|taken| taken.batch.number(None));
+        unknown.into_iter().map(|(_, taken)| taken.batch).collect()
+    }
+
+    /// Of those that were given up, the ones behind which no other needs them.
+    fn drop_what_nobody_needs(&mut self) {
+        let needed = |taken: &Taken| taken.is_unknown() && !taken.batch.is_given_up();
+        let last_needed = self.batches.iter().rev().find(|(_, taken)| needed(taken));
+        let last_needed = last_needed.map(|(ordinal, _)| *ordinal);
+        let mut is_missing = false;
+        self.batches.retain(|ordinal, taken| {
+            let stays = !taken.batch.is_given_up() || last_needed.is_some_and(|last| *ordinal < last);
+            is_missing |= !stays;
+            stays
+        });
+        if is_missing {
+            self.breaks();
+        }
+    }
+
     /// All of them, each with whether it is under way.
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = (SealedBatch, bool)> {
-        std::mem::take(&mut self.batches).into_values().map(|taken| (taken.batch, taken.under_way))
+        std::mem::take(&mut self.batches).into_values().map(|taken| (taken.batch, taken.at.is_some()))
     }
 
     /// The birth of the oldest batch that somebody waits for; those in the queue are younger.
@@ -149,30 +304,37 @@ impl Partition {
         self.batches.values().find(|taken| !taken.batch.is_given_up()).map(|taken| taken.batch.created())
     }
 
-    /// The oldest batch that waits to be sent again, if it is `late`.
+    /// The oldest batch that waits to be sent again, if it is `late` and nobody behind it may need it.
     pub(crate) fn take_late(&mut self, late: impl Fn(Instant) -> bool) -> Option<SealedBatch> {
-        let front = self.waiting()?;
-        if late(front.created) { self.take_waiting() } else { None }
+        let is_late =
+            |taken: &Taken| taken.at.is_none() && !taken.batch.is_given_up() && late(taken.batch.created());
+        let (ordinal, _) = self.batches.iter().find(|(_, taken)| is_late(taken))?;
+        let ordinal = *ordinal;
+        let batch = self.batches.remove(&ordinal)?.batch;
+        self.is_missing(&batch);
+        Some(batch)
     }
 
-    /// The batches under way that are `late` and that somebody still waits for.
-    pub(crate) fn late_under_way(
+    /// Those that are `late`, that somebody still waits for, and that stay all the same: they are under way, or they may
+    /// have been written, and those behind them may need them.
+    pub(crate) fn late_to_stay(
         &mut self,
         late: impl Fn(Instant) -> bool,
     ) -> impl Iterator<Item = &mut SealedBatch> {
-        let batches = self.batches.values_mut().filter(|taken| taken.under_way).map(|taken| &mut taken.batch);
+        let staying = self.batches.values_mut().filter(|taken| taken.at.is_some() || taken.is_unknown());
+        let batches = staying.map(|taken| &mut taken.batch);
         batches.filter(move |batch| !batch.is_given_up() && late(batch.created()))
     }
 }
 
-/// What is found when a partition is looked at.
+/// What is found when a partition is looked at that has something to send and room for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
     pub(crate) now: Instant,
     /// When the oldest batch expires that somebody waits for.
     pub(crate) expiry: Deadline,
     /// When its front need not wait for company any more, if it still does.
-    pub(crate) lingers_until: Option<Instant>,
+    pub(crate) lingers_until: Option<Deadline>,
     pub(crate) leader: Option<NodeId>,
 }
 
@@ -180,11 +342,15 @@ pub(crate) struct View {
 /// before.
 pub(crate) fn place(partition: &Partition, view: View) -> (Place, Deadline) {
     let View { now, expiry, lingers_until, leader } = view;
-    if partition.not_before() > now {
-        return (Place::BackingOff, expiry.min(Deadline::at(partition.not_before())));
+    if let Some(until) = leader.and_then(|leader| partition.backs_off(leader)).filter(|until| *until > now) {
+        return (Place::BackingOff, expiry.min(Deadline::at(until)));
     }
     if let Some(until) = lingers_until {
-        return (Place::Lingering, expiry.min(Deadline::at(until)));
+        return (Place::Lingering, expiry.min(until));
     }
-    (leader.map_or(Place::Leaderless, Place::Ready), expiry)
+    match leader {
+        None => (Place::Leaderless, expiry),
+        Some(leader) if partition.is_under_way_elsewhere(leader) => (Place::Full, expiry),
+        Some(leader) => (Place::Ready(leader), expiry),
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::client::NodeId;
-use crate::producer::partition::{Partition, Place};
+use crate::producer::partition::{Partition, Place, Sequel};
 use crate::producer::queue::PartitionQueue;
 use crate::time::{Deadline, Instant};
 
@@ -17,11 +17,12 @@ pub(crate) struct Partitions {
     ready: BTreeMap<NodeId, BTreeMap<u64, u32>>,
     next_turn: u64,
     leaderless: BTreeSet<u32>,
+    backing_off: BTreeSet<u32>,
+    nameless: BTreeSet<u32>,
     lingering: BTreeSet<u32>,
     /// Those that have a time to be looked at, once each.
     timers: BTreeSet<(Instant, u32)>,
-    /// How many batches of a partition may be under way.
-    window: usize,
+    sequel: Sequel,
 }
 
 struct Entry {
@@ -34,15 +35,17 @@ struct Entry {
 }
 
 impl Partitions {
-    pub(crate) fn new(window: usize) -> Self {
+    pub(crate) fn new(sequel: Sequel) -> Self {
         Self {
             all: Vec::new(),
             ready: BTreeMap::new(),
             next_turn: 0,
             leaderless: BTreeSet::new(),
+            backing_off: BTreeSet::new(),
+            nameless: BTreeSet::new(),
             lingering: BTreeSet::new(),
             timers: BTreeSet::new(),
-            window,
+            sequel,
         }
     }
 
@@ -53,9 +56,9 @@ impl Partitions {
         if self.all.len() <= at {
             self.all.resize_with(at + 1, || None);
         }
-        let window = self.window;
+        let sequel = self.sequel;
         self.all[at].get_or_insert_with(|| Entry {
-            partition: Partition::new(Arc::clone(queue), window),
+            partition: Partition::new(Arc::clone(queue), sequel),
             turn: 0,
             look_again: Deadline::NEVER,
             was_busy: false,
@@ -85,7 +88,7 @@ impl Partitions {
 
     /// Puts a partition where it belongs, to be looked at again at `look_again` if nothing happens before.
     pub(crate) fn settle(&mut self, index: u32, place: Place, look_again: Deadline) {
-        let Self { all, ready, next_turn, leaderless, lingering, timers, .. } = self;
+        let Self { all, ready, next_turn, leaderless, backing_off, nameless, lingering, timers, .. } = self;
         let Some(entry) = all.get_mut(index as usize).and_then(Option::as_mut) else { return };
         if entry.look_again != look_again {
             if let Some(at) = std::mem::replace(&mut entry.look_again, look_again).instant() {
@@ -109,8 +112,10 @@ impl Partitions {
                 }
             }
             Place::Leaderless => drop(leaderless.remove(&index)),
+            Place::BackingOff => drop(backing_off.remove(&index)),
+            Place::Nameless => drop(nameless.remove(&index)),
             Place::Lingering => drop(lingering.remove(&index)),
-            Place::Idle | Place::BackingOff | Place::Learning | Place::Full => {}
+            Place::Idle | Place::Learning | Place::Full => {}
         }
         match place {
             Place::Ready(node) => {
@@ -119,8 +124,10 @@ impl Partitions {
                 ready.entry(node).or_default().insert(entry.turn, index);
             }
             Place::Leaderless => drop(leaderless.insert(index)),
+            Place::BackingOff => drop(backing_off.insert(index)),
+            Place::Nameless => drop(nameless.insert(index)),
             Place::Lingering => drop(lingering.insert(index)),
-            Place::Idle | Place::BackingOff | Place::Learning | Place::Full => {}
+            Place::Idle | Place::Learning | Place::Full => {}
         }
     }
 
@@ -144,7 +151,11 @@ impl Partitions {
     /// Those that new metadata may bring elsewhere.
     pub(crate) fn with_or_without_leader(&self) -> Vec<u32> {
         let ready = self.ready.values().flat_map(BTreeMap::values);
-        self.leaderless.iter().chain(ready).copied().collect()
+        self.leaderless.iter().chain(&self.backing_off).chain(ready).copied().collect()
+    }
+
+    pub(crate) fn nameless(&self) -> Vec<u32> {
+        self.nameless.iter().copied().collect()
     }
 
     pub(crate) fn lingering(&self) -> Vec<u32> {

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::producer::batch::{OpenBatch, SealedBatch};
+use crate::producer::batch::{OpenBatch, Ordinal, SealedBatch};
 use crate::producer::result::TopicPartition;
 use crate::sync::Mutex;
 use crate::time::Instant;
@@ -22,6 +22,10 @@ pub(super) struct QueueState {
     /// The sender knows that something is here and looks by itself. If not, it is to be told of the first batch, and
     /// when the one in front need not wait for company any more.
     pub(super) told: bool,
+    /// The size at which a batch need not wait for company: `batch_size`, or more while others are under way.
+    pub(super) enough: usize,
+    /// Others are under way. The sender need not be told of a batch before it is full: it looks when those are over.
+    pub(super) has_company: bool,
     /// The size that the next batch's first buffer should have: what the last one needed.
     pub(super) first_buffer: usize,
     /// What its topic has taught of the largest batch.
@@ -38,6 +42,7 @@ pub(super) enum Batch {
 /// The batch at the front of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Front {
+    pub(crate) ordinal: Ordinal,
     pub(crate) created: Instant,
     pub(crate) bytes: usize,
     /// It need not wait for company: large enough, cut off by a flush, sealed before, or not the only one.
@@ -47,25 +52,30 @@ pub(crate) struct Front {
 impl QueueState {
     /// What the sender could take. `None` if there is nothing, or if it is being sealed: then the sender is told when
     /// that is done. The only place that decides what is full.
-    pub(super) fn front(&self, batch_size: usize, flush_epoch: u64) -> Option<Front> {
+    pub(super) fn front(&self, flush_epoch: u64) -> Option<Front> {
         let several = self.batches.len() > 1;
         match self.batches.front()? {
             Batch::Sealing(_) => None,
-            Batch::Sealed(batch) => Some(Front { created: batch.created(), bytes: batch.len(), full: true }),
+            Batch::Sealed(batch) => {
+                let (ordinal, created, bytes) = (batch.ordinal(), batch.created(), batch.len());
+                Some(Front { ordinal, created, bytes, full: true })
+            }
             Batch::Open(batch) => {
-                let full = several || batch.len() >= batch_size || batch.is_cut_off(flush_epoch);
-                Some(Front { created: batch.created(), bytes: batch.len(), full })
+                let (ordinal, created, bytes) = (batch.ordinal(), batch.created(), batch.len());
+                let full = several || bytes >= self.enough || batch.is_cut_off(flush_epoch);
+                Some(Front { ordinal, created, bytes, full })
             }
         }
     }
 
     /// Something was added: must the sender be told? It counts as told then.
     #[inline]
-    pub(super) fn tell(&mut self, is_first: bool, batch_size: usize, flush_epoch: u64) -> bool {
+    pub(super) fn tell(&mut self, is_first: bool, flush_epoch: u64) -> bool {
         if self.told {
             return false;
         }
-        self.told = is_first || self.front(batch_size, flush_epoch).is_some_and(|front| front.full);
+        self.told =
+            (is_first && !self.has_company) || self.front(flush_epoch).is_some_and(|front| front.full);
         self.told
     }
 }
@@ -75,6 +85,8 @@ impl PartitionQueue {
         let state = QueueState {
             batches: VecDeque::new(),
             told: false,
+            enough: 0,
+            has_company: false,
             first_buffer: SMALLEST_BUFFER,
             limit: usize::MAX,
         };

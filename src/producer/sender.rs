@@ -8,22 +8,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::{ClientEvent, KafkaClient, Loss, NodeId, Outcome, Tag, address};
-use crate::error::{BrokerTrouble, Error, NO_ANSWER_YET, Origin, Stage};
+use crate::client::{ClientEvent, KafkaClient, LeaderHint, Loss, NodeId, Outcome, Tag, Target, address};
+use crate::error::{BrokerTrouble, Certainty, Error, NO_ANSWER_YET, Origin, Stage};
 use crate::observation::Observer;
 use crate::producer::batch::{Ordinal, SealedBatch};
 use crate::producer::drain::Drain;
+use crate::producer::identity::ProducerIds;
 use crate::producer::inbox::Notices;
 use crate::producer::limits::SizeLimits;
 use crate::producer::losses::Losses;
 use crate::producer::outcome::{self, Action, End, Patience};
-use crate::producer::partition::{self, Place, View};
+use crate::producer::partition::{self, Place, Sequel, View};
 use crate::producer::partitions::Partitions;
 use crate::producer::queue::{Front, PartitionQueue};
 use crate::producer::request_sizes::RequestSizes;
 use crate::producer::requests::{Draft, Part, UnderWay};
 use crate::producer::result::{BatchResult, TopicPartition};
-use crate::protocol::{ProduceRequest, ProduceResponse};
+use crate::protocol::{InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse};
 use crate::time::{Backoff, Deadline, Instant};
 
 #[derive(Clone, Debug)]
@@ -38,14 +39,18 @@ pub(crate) struct SenderSettings {
     pub(crate) first_version: i16,
     /// Bytes of batches in one request, unless a single batch is larger.
     pub(crate) request_max_bytes: usize,
-    /// Batches of one partition that may be under way. With more than one, a batch that is sent again is overtaken.
+    /// `enable_idempotence`: batches are numbered, so that brokers know one that is sent again.
+    pub(crate) idempotence: bool,
+    /// Batches of one partition that may be under way. With more than one and without idempotence, a batch that is sent
+    /// again is overtaken.
     pub(crate) batches_under_way: usize,
 }
 
-/// What has become of a request, by the sender's number for it.
-pub(crate) struct Over {
-    request: u64,
-    outcome: Outcome<ProduceResponse>,
+/// What has become of a request.
+pub(crate) enum Over {
+    /// By the sender's number for it.
+    Produce(u64, Outcome<ProduceResponse>),
+    InitProducerId(Outcome<InitProducerIdResponse>),
 }
 
 struct Produce(u64);
@@ -56,7 +61,19 @@ impl Tag<Over> for Produce {
     const STAGE: Stage = Stage::Produce;
 
     fn over(self, outcome: Outcome<ProduceResponse>) -> Over {
-        Over { request: self.0, outcome }
+        Over::Produce(self.0, outcome)
+    }
+}
+
+struct InitProducerId;
+
+impl Tag<Over> for InitProducerId {
+    type Request = InitProducerIdRequest;
+
+    const STAGE: Stage = Stage::InitProducerId;
+
+    fn over(self, outcome: Outcome<InitProducerIdResponse>) -> Over {
+        Over::InitProducerId(outcome)
     }
 }
 
@@ -76,6 +93,8 @@ pub(crate) struct Sender {
     drain: Drain,
     client: KafkaClient<Over>,
     partitions: Partitions,
+    /// `None` without idempotence.
+    producer_ids: Option<ProducerIds>,
     limits: SizeLimits,
     request_sizes: RequestSizes,
     under_way: BTreeMap<u64, UnderWay>,
@@ -93,8 +112,10 @@ impl Sender {
         observer: Arc<Observer>,
         random: fastrand::Rng,
     ) -> Self {
+        let SenderSettings { idempotence, batches_under_way: window, retry, .. } = settings;
         Self {
-            partitions: Partitions::new(settings.batches_under_way),
+            partitions: Partitions::new(Sequel { window, idempotence }),
+            producer_ids: idempotence.then(|| ProducerIds::new(retry)),
             settings,
             drain,
             client,
@@ -129,6 +150,7 @@ impl Sender {
         }
         // What was found out on the way may be a reason to ask.
         self.client.ask_if_due(now);
+        self.ask_for_producer_id(now);
         if let Some(troubles) = self.client.changed_troubles() {
             self.observer.publish(troubles);
         }
@@ -152,7 +174,8 @@ impl Sender {
             return Deadline::at(now);
         }
         let closing = self.drain.closing().map_or(Deadline::NEVER, |closing| closing.deadline);
-        self.partitions.next_deadline().min(self.client.next_deadline(now)).min(closing)
+        let ids = self.producer_ids.as_ref().map_or(Deadline::NEVER, ProducerIds::next_question);
+        self.partitions.next_deadline().min(self.client.next_deadline(now)).min(ids).min(closing)
     }
 
     pub(crate) fn client_mut(&mut self) -> &mut KafkaClient<Over> {
@@ -178,7 +201,7 @@ impl Sender {
         self.hear_brokers(Moment { now, heard: now });
         self.client.close(now);
         while let Some(event) = self.client.next_event() {
-            let ClientEvent::Over(Over { request, outcome: Outcome::Lost(loss) }) = event else { continue };
+            let ClientEvent::Over(Over::Produce(request, Outcome::Lost(loss))) = event else { continue };
             for part in self.under_way.remove(&request).into_iter().flat_map(UnderWay::rest) {
                 let Some(partition) = self.partitions.get_mut(part.index) else { continue };
                 let Some(batch) = partition.take(part.ordinal) else { continue };
@@ -195,6 +218,10 @@ impl Sender {
 
     fn hear_users(&mut self, at: Moment) {
         let Notices { partitions, topics, hurry, close } = self.drain.notices();
+        if !topics.is_empty() {
+            // What is to be sent next needs one. To ask now costs no round trip of its own.
+            self.producer_ids.iter_mut().for_each(ProducerIds::want);
+        }
         for (topic, until) in topics {
             self.client.metadata_mut().await_topic(&topic, until, at.now);
         }
@@ -215,7 +242,7 @@ impl Sender {
                     let moved = self.partitions.with_or_without_leader();
                     moved.into_iter().for_each(|index| self.consider(index, at));
                 }
-                ClientEvent::Over(Over { request, outcome }) => {
+                ClientEvent::Over(Over::Produce(request, outcome)) => {
                     let Some(under_way) = self.under_way.remove(&request) else { continue };
                     match outcome {
                         Outcome::Answered(response) => self.answered(under_way, response, at),
@@ -223,20 +250,35 @@ impl Sender {
                         Outcome::Lost(loss) => self.lost(under_way, &loss, at),
                     }
                 }
+                ClientEvent::Over(Over::InitProducerId(outcome)) => {
+                    let Some(ids) = &mut self.producer_ids else { continue };
+                    ids.answered(outcome, at.now, &mut self.random);
+                    self.partitions.nameless().into_iter().for_each(|index| self.consider(index, at));
+                }
             }
         }
     }
 
     fn answered(&mut self, mut request: UnderWay, response: ProduceResponse, at: Moment) {
         self.request_sizes.answered(request.node(), request.bytes(), at.now);
+        let node = request.node();
+        let mut answers = Vec::new();
+        let mut hints = Vec::new();
         for topic in response.topics {
             let name = request.topic(topic.topic_id, topic.name);
             for answer in topic.partitions {
-                match request.take(&name, answer.index) {
-                    Some(part) => self.over(part, End::Answered(&answer), at),
-                    None => self.losses.not_asked_about(&name, answer.index, at.now),
-                }
+                let Some(part) = request.take(&name, answer.index) else {
+                    self.losses.not_asked_about(&name, answer.index, at.now);
+                    continue;
+                };
+                hints.extend(LeaderHint::of(&name, &answer));
+                answers.push((part, answer));
             }
+        }
+        // Before what is to be sent again looks for its leader.
+        self.client.learn_leaders(&hints, &response.node_endpoints);
+        for (part, answer) in answers {
+            self.over(part, node, End::Answered(&answer), at);
         }
         self.all_over(request, End::LeftOut, at);
     }
@@ -249,11 +291,12 @@ impl Sender {
     }
 
     fn all_over(&mut self, request: UnderWay, end: End<'_>, at: Moment) {
-        request.rest().for_each(|part| self.over(part, end, at));
+        let node = request.node();
+        request.rest().for_each(|part| self.over(part, node, end, at));
     }
 
     /// The end of an attempt: the batch is done, or waits to be sent again, in one piece or in several.
-    fn over(&mut self, part: Part, end: End<'_>, at: Moment) {
+    fn over(&mut self, part: Part, node: NodeId, end: End<'_>, at: Moment) {
         let Part { index, ordinal } = part;
         if end.wants_metadata() {
             self.client.metadata_mut().want();
@@ -263,12 +306,24 @@ impl Sender {
         let action = outcome::decide(&batch, partition, end, &self.settings.patience, at.now);
         let name = Arc::clone(partition.name());
         match action {
-            Action::Forget => {}
+            Action::Forget => partition.is_missing(&batch),
+            Action::Keep { maybe_written } => {
+                batch.note_maybe_written(maybe_written);
+                partition.put_waiting(batch);
+            }
             Action::SendAgain { error, maybe_written } => {
                 self.losses.refused(batch.attempts(), &name, &error, at.now);
                 batch.attempt_failed(error, maybe_written);
                 let delay = self.settings.retry.delay(batch.attempts(), &mut self.random);
-                partition.back_off(at.now + delay);
+                partition.back_off(node, at.now + delay);
+                partition.put_waiting(batch);
+            }
+            Action::Renumber { error } => {
+                log::debug!("{name} begins anew after attempt {}: {error}", batch.attempts());
+                batch.attempt_failed(error, false);
+                let delay = self.settings.retry.delay(batch.attempts(), &mut self.random);
+                partition.back_off(node, at.now + delay);
+                partition.breaks();
                 partition.put_waiting(batch);
             }
             Action::CutUp => {
@@ -281,23 +336,35 @@ impl Sender {
                 );
                 parts.into_iter().for_each(|part| partition.put_waiting(part));
             }
-            Action::Complete(result) => {
-                if result.error().is_none() {
+            Action::Complete(result) => match result.error() {
+                None => {
+                    partition.stored(&batch);
                     self.limits.stored(&name.topic, batch.len(), at.now);
+                    self.complete(batch, result, at.now);
                 }
-                self.complete(batch, result, at.now);
-            }
+                // Those behind it may need it.
+                Some(error) if batch.sequence().is_some() && is_maybe_written(&batch, error) => {
+                    let (records, error) = (batch.records(), error.clone());
+                    batch.give_up(error.clone());
+                    partition.put_waiting(batch);
+                    self.losses.lost(records, &error, at.now);
+                }
+                Some(_) => {
+                    partition.is_missing(&batch);
+                    self.complete(batch, result, at.now);
+                }
+            },
         }
-        self.attempt_is_over(index, at);
+        self.attempt_is_over(index, ordinal, at);
     }
 
     /// The partition is looked at again, and those that waited to see whether a batch of its size is taken.
-    fn attempt_is_over(&mut self, index: u32, at: Moment) {
+    fn attempt_is_over(&mut self, index: u32, ordinal: Ordinal, at: Moment) {
         let Some(partition) = self.partitions.get(index) else { return };
         let name = Arc::clone(partition.name());
         if let Some(limit) = self.limits.limit(&name.topic) {
             self.drain.limit(partition.queue(), limit);
-            for waiting in self.limits.end(&name.topic, index) {
+            for waiting in self.limits.end(&name.topic, index, ordinal) {
                 self.partitions.settle(waiting, Place::Idle, Deadline::NEVER);
                 self.consider(waiting, at);
             }
@@ -316,6 +383,11 @@ impl Sender {
     /// Puts a partition where it belongs, after what is late has been failed.
     fn consider(&mut self, index: u32, at: Moment) {
         self.expire(index, at);
+        self.tidy(index, at);
+        let is_nameless = self.is_nameless(index);
+        if is_nameless && self.fail_denied(index, at) {
+            return self.settle(index, Place::Nameless, Deadline::at(at.now), at.now);
+        }
         let front = self.front(index, at);
         let Some(partition) = self.partitions.get(index) else { return };
         let oldest = partition.oldest().or(front.map(|(front, _)| front.created));
@@ -324,11 +396,16 @@ impl Sender {
         let (place, look_again) = match front {
             _ if !partition.has_room() => (Place::Full, expiry),
             _ if partition.place() == Place::Learning => (Place::Learning, expiry),
+            None if partition.is_under_way() => (Place::Lingering, expiry),
             None => (Place::Idle, expiry),
+            Some(_) if is_nameless => (Place::Nameless, expiry),
             Some((front, lingers)) => {
                 let name = partition.name();
                 let leader = self.client.snapshot().leader(&name.topic, name.partition);
-                let lingers_until = lingers.then(|| front.created + self.settings.linger);
+                let lingers_until = lingers.then(|| match partition.is_under_way() {
+                    true => Deadline::NEVER,
+                    false => Deadline::at(front.created + self.settings.linger),
+                });
                 partition::place(partition, View { now: at.now, expiry, lingers_until, leader })
             }
         };
@@ -337,6 +414,55 @@ impl Sender {
             self.client.metadata_mut().want_again(&name.topic, at.now);
         }
         self.settle(index, place, look_again, at.now);
+    }
+
+    /// Completes what can't be sent any more.
+    fn tidy(&mut self, index: u32, at: Moment) {
+        let Some(partition) = self.partitions.get_mut(index) else { return };
+        for batch in partition.tidy() {
+            // It was sent, and nothing but such an end brings it here.
+            let Some(error) = batch.last_error().cloned() else { continue };
+            self.complete(batch, BatchResult::Failed(error.maybe_written()), at.now);
+        }
+    }
+
+    /// Whether nothing can be sent for want of a producer id.
+    fn is_nameless(&mut self, index: u32) -> bool {
+        let Some(ids) = &mut self.producer_ids else { return false };
+        let Some(partition) = self.partitions.get_mut(index) else { return false };
+        let Some(spent) = partition.lacks_identity() else { return false };
+        match ids.identity(spent) {
+            Some(identity) => {
+                partition.begin(identity);
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// Fails what can't be sent because brokers give this producer no id. True if there may be more.
+    fn fail_denied(&mut self, index: u32, at: Moment) -> bool {
+        let denial = self.producer_ids.as_ref().and_then(|ids| ids.denial(at.now)).cloned();
+        let Some(error) = denial else { return false };
+        // Not until there is nothing: user threads may append as fast.
+        for _ in 0..FAILED_AT_ONCE {
+            let Some(partition) = self.partitions.get_mut(index) else { return false };
+            let queue = Arc::clone(partition.queue());
+            let batch = partition.take_waiting().or_else(|| self.drain.give_up_front(&queue, |_| true));
+            match batch {
+                Some(batch) => self.complete(batch, BatchResult::Failed(error.clone()), at.now),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    fn ask_for_producer_id(&mut self, now: Instant) {
+        let Some(ids) = self.producer_ids.as_mut().filter(|ids| ids.next_question().has_passed(now)) else {
+            return;
+        };
+        let request = ids.ask();
+        self.client.ask(Target::Any, request, InitProducerId, now);
     }
 
     /// What goes next: a batch that waits to be sent again, else the front of the queue, and whether that lingers. While
@@ -352,11 +478,13 @@ impl Sender {
             }
             let queue = Arc::clone(partition.queue());
             let hurry =
-                !self.drain.is_open() || self.drain.is_memory_wanted() || partition.not_before() > at.now;
+                !self.drain.is_open() || self.drain.is_memory_wanted() || partition.is_backing_off(at.now);
             let linger = self.settings.linger;
+            let under_way = partition.bytes_under_way();
             // Not `created + linger > now`: a batch made after this step began would "linger" with a linger of nothing.
-            let (front, lingers) =
-                self.drain.look(&queue, |front| !hurry && at.now.since(front.created) < linger)?;
+            let (front, lingers) = self.drain.look(&queue, under_way, |front| {
+                !hurry && (under_way > 0 || at.now.since(front.created) < linger)
+            })?;
             if !self.settings.patience.is_over(front.created, at.heard) {
                 return Some((front, lingers));
             }
@@ -386,7 +514,7 @@ impl Sender {
         }
         let name = Arc::clone(partition.name());
         let brokers = self.client.troubles_with(self.client.snapshot().leader(&name.topic, name.partition));
-        for batch in partition.late_under_way(late) {
+        for batch in partition.late_to_stay(late) {
             let waited_for = format!("waiting for the answer to the records for {name}");
             let last = batch.last_error().cloned();
             let error =
@@ -413,10 +541,15 @@ impl Sender {
         let name = Arc::clone(partition.name());
         let leader = self.client.snapshot().leader(&name.topic, name.partition);
         let brokers = self.client.troubles_with(leader);
-        let why_not = match leader {
-            None => ": it has no leader",
-            Some(_) if brokers.is_empty() => ": its broker was busy with others",
-            Some(_) => "",
+        let ids = self.producer_ids.as_ref().filter(|_| partition.lacks_identity().is_some());
+        let why_not = match (leader, ids.map(ProducerIds::last_error)) {
+            (None, _) => ": it has no leader".to_owned(),
+            (_, Some(None)) => ": no broker has given a producer id".to_owned(),
+            (_, Some(Some(error))) => {
+                format!(": no broker has given a producer id, the last attempt: {error}")
+            }
+            _ if brokers.is_empty() => ": its broker was busy with others".to_owned(),
+            _ => String::new(),
         };
         let waited_for = format!("before the records for {name} could be sent{why_not}");
         let last = batch.last_error().cloned();
@@ -445,10 +578,11 @@ impl Sender {
             match self.take(index, &draft, at) {
                 Next::Batch(mut batch) => {
                     batch.begin_attempt(&broker);
-                    let (records, bytes) = (batch.segments(None), batch.len());
                     let Some(partition) = self.partitions.get_mut(index) else { continue };
-                    let ordinal: Ordinal = partition.put_under_way(batch);
-                    draft.add(partition.name(), Part { index, ordinal }, records, bytes);
+                    let name = Arc::clone(partition.name());
+                    let batch = partition.put_under_way(batch, node);
+                    let part = Part { index, ordinal: batch.ordinal() };
+                    draft.add(&name, part, batch.segments(), batch.len());
                     self.partitions.settle(index, Place::Idle, Deadline::NEVER);
                     self.consider(index, at);
                 }
@@ -479,7 +613,9 @@ impl Sender {
                 Next::Nothing
             } else if !draft.has_room(front.bytes) {
                 Next::NoRoom
-            } else if limit.is_some_and(|limit| !limits.begin(&name.topic, index, front.bytes.min(limit))) {
+            } else if limit
+                .is_some_and(|limit| !limits.begin(&name.topic, index, front.ordinal, front.bytes.min(limit)))
+            {
                 Next::Learning
             } else {
                 return true;
@@ -493,7 +629,8 @@ impl Sender {
         };
         match (batch, limit) {
             (None, _) => refusal,
-            (Some(batch), Some(limit)) if batch.len() > limit => {
+            // What may have been written is sent as it was: the broker may know it.
+            (Some(batch), Some(limit)) if batch.len() > limit && !batch.is_maybe_written() => {
                 let parts = batch.split(limit, drain.encoding());
                 parts.into_iter().for_each(|part| partition.put_waiting(part));
                 partition.take_waiting().map_or(Next::Nothing, Next::Batch)
@@ -524,11 +661,12 @@ impl Sender {
     }
 
     fn fail(&mut self, Part { index, ordinal }: Part, error: &Error, at: Moment) {
-        let batch = self.partitions.get_mut(index).and_then(|partition| partition.take(ordinal));
-        if let Some(batch) = batch {
+        let Some(partition) = self.partitions.get_mut(index) else { return };
+        if let Some(batch) = partition.take(ordinal) {
+            partition.is_missing(&batch);
             self.complete(batch, BatchResult::Failed(error.clone()), at.now);
         }
-        self.attempt_is_over(index, at);
+        self.attempt_is_over(index, ordinal, at);
     }
 
     /// What is told of a broker that has a batch and has not answered.
@@ -547,6 +685,13 @@ impl Sender {
         })
     }
 }
+
+fn is_maybe_written(batch: &SealedBatch, error: &Error) -> bool {
+    batch.is_maybe_written() || error.certainty() == Certainty::MaybeWritten
+}
+
+/// Batches of a partition in one go.
+const FAILED_AT_ONCE: usize = 64;
 
 /// What the next batch of a ready partition is good for.
 enum Next {

@@ -1,6 +1,7 @@
 //! The delivery timeout is kept wherever a batch stands.
 
 use super::*;
+use crate::config::Acks;
 use crate::sync::schedule;
 
 /// `config` with a delivery timeout of 30 s, a request timeout of 29 s and each record in a batch of its own.
@@ -28,7 +29,7 @@ fn quiet_and_mute(partitions: usize, config: ProducerConfig, last: &[u8]) -> Wor
 /// D2: the first goes out after three seconds and is under way until the 32nd.
 #[test]
 fn batches_behind_one_under_way_expire_on_time() {
-    let mut world = quiet_and_mute(1, patient().batch_size(0), b"v");
+    let mut world = quiet_and_mute(1, patient().acks(Acks::Leader).batch_size(0), b"v");
     let start = world.clock.now();
     let mut futures = Vec::new();
     for _ in 0..4 {

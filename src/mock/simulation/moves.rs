@@ -97,7 +97,7 @@ fn when_all_brokers_have_moved_the_configured_ones_are_tried_one_after_the_other
         world.run_for(millis(1300));
     }
     let took = world.run_until(secs(600), |_| futures.iter().all(FutureRecordMetadata::is_done));
-    assert!(took < secs(82), "a set-up timeout for where they were, and for each of seven: {took:?}");
+    assert!(took < secs(84), "a set-up timeout for where they were, and for each of seven: {took:?}");
 }
 
 #[test]

@@ -157,7 +157,8 @@ fn run(seed: u64, planted: bool) -> u64 {
 
 fn make_trouble(site: &mut Site, random: &mut fastrand::Rng) {
     let broker = random.usize(..site.core.cluster.brokers.len());
-    match random.u8(..9) {
+    let partition = random.i32(..site.core.cluster.topics["t"].partitions.len() as i32);
+    match random.u8(..12) {
         0 => site.stop(broker),
         1 => {
             site.stop(broker);
@@ -168,7 +169,30 @@ fn make_trouble(site: &mut Site, random: &mut fastrand::Rng) {
         4 => site.mischief.stalled = vec![broker],
         5 => site.core.faults.cuts = 1,
         6 => site.core.cluster.brokers[broker].throttle_ms = random.i32(0..500),
-        7 => site.core.faults.fail_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, random.usize(1..4)),
+        7 => {
+            let code = pick(
+                random,
+                &[
+                    ErrorCode::NOT_ENOUGH_REPLICAS,
+                    ErrorCode::NOT_LEADER_OR_FOLLOWER,
+                    ErrorCode::REQUEST_TIMED_OUT,
+                    ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+                    ErrorCode::INVALID_RECORD,
+                    ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
+                    ErrorCode::UNKNOWN_PRODUCER_ID,
+                    ErrorCode::INVALID_PRODUCER_EPOCH,
+                ],
+            );
+            site.core.faults.fail_produce("t", partition, code, random.usize(1..4));
+        }
+        8 => site.core.faults.cuts = random.usize(1..5),
+        9 => {
+            let code = pick(
+                random,
+                &[ErrorCode::COORDINATOR_LOAD_IN_PROGRESS, ErrorCode::CLUSTER_AUTHORIZATION_FAILED],
+            );
+            site.core.faults.fail_init_producer_id(code, random.usize(1..4));
+        }
         _ => {
             let partitions = &mut site.core.cluster.topics.get_mut("t").unwrap().partitions;
             let count = partitions.len();

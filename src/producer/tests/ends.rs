@@ -3,7 +3,7 @@
 use super::*;
 use crate::error::{Certainty, Error, ErrorKind};
 use crate::producer::outcome::{Action, End, Patience, decide};
-use crate::producer::partition::Partition;
+use crate::producer::partition::{Partition, Sequel};
 use crate::protocol::{ErrorCode, ProducePartitionResponse};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ enum Is {
     CutUp,
     Failed(Certainty),
     Forgotten,
+    Kept,
+    Renumbered,
 }
 
 fn answer(error_code: ErrorCode) -> ProducePartitionResponse {
@@ -22,6 +24,8 @@ fn answer(error_code: ErrorCode) -> ProducePartitionResponse {
 fn is(action: &Action) -> Is {
     match action {
         Action::Forget => Is::Forgotten,
+        Action::Keep { .. } => Is::Kept,
+        Action::Renumber { .. } => Is::Renumbered,
         Action::CutUp => Is::CutUp,
         Action::SendAgain { maybe_written, .. } => Is::Again { maybe_written: *maybe_written },
         Action::Complete(result) => result.error().map_or(Is::Stored, |error| Is::Failed(error.certainty())),
@@ -54,7 +58,7 @@ fn every_end_of_an_attempt_means_one_thing() {
         ("lost, nothing sent", unsent, AGAIN, NOT),
     ];
     let source = Source::new();
-    let partition = Partition::new(Arc::clone(&source.queue), 1);
+    let partition = Partition::new(Arc::clone(&source.queue), Sequel { window: 1, idempotence: false });
     let patience = Patience { retries: 1, delivery_timeout: Some(Duration::from_secs(10)) };
     for (name, end, with_retries, without) in table {
         let (mut batch, _futures) = source.batch(2);
@@ -66,14 +70,15 @@ fn every_end_of_an_attempt_means_one_thing() {
         batch.begin_attempt(&broker);
         assert_eq!(is(&decide(&batch, &partition, end, &patience, now)), without, "{name}, no retries left");
         batch.give_up(Error::new(ErrorKind::Closed));
-        assert_eq!(is(&decide(&batch, &partition, end, &patience, now)), Is::Forgotten, "{name}");
+        let expected = if with_retries == Is::Stored { Is::Stored } else { Is::Forgotten };
+        assert_eq!(is(&decide(&batch, &partition, end, &patience, now)), expected, "{name}");
     }
 }
 
 #[test]
 fn a_single_record_that_is_too_large_is_not_cut_up() {
     let source = Source::new();
-    let partition = Partition::new(Arc::clone(&source.queue), 1);
+    let partition = Partition::new(Arc::clone(&source.queue), Sequel { window: 1, idempotence: false });
     let (batch, _futures) = source.batch(1);
     let patience = Patience { retries: 9, delivery_timeout: None };
     let answer = answer(ErrorCode::MESSAGE_TOO_LARGE);

@@ -1,0 +1,413 @@
+//! Once, in order, and certain: what idempotence makes of lost answers, refusals and brokers that forget.
+
+use super::*;
+use crate::error::{Certainty, ErrorKind};
+use crate::record::Compression;
+
+/// One record in each batch.
+fn single() -> ProducerConfig {
+    config().batch_size(0)
+}
+
+/// A world with one broker, whose partitions have let their windows open.
+fn world(partitions: usize, config: ProducerConfig) -> World {
+    World::with_topic(1, partitions, config)
+}
+
+fn send_all(world: &mut World, partition: usize, values: std::ops::Range<u8>) -> Vec<FutureRecordMetadata> {
+    values.map(|value| world.send(partition, &[value])).collect()
+}
+
+fn await_all(world: &mut World, futures: &[FutureRecordMetadata]) {
+    world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
+}
+
+/// Values that are stored, without that of [`World::meet_topic`].
+fn stored(world: &mut World, partition: i32) -> Vec<u8> {
+    let log = &world.core.cluster.partition_mut("t", partition).unwrap().log;
+    let values = log.records().unwrap().into_iter().map(|record| record.value.unwrap());
+    values.filter(|value| value.len() == 1).map(|value| value[0]).collect()
+}
+
+/// Producer id, epoch, and first number of each batch that is stored.
+fn numbers(world: &mut World, partition: i32) -> Vec<(i64, i16, i32)> {
+    let log = &world.core.cluster.partition_mut("t", partition).unwrap().log;
+    let number = |header: crate::record::BatchHeader| {
+        (header.producer_id, header.producer_epoch, header.base_sequence)
+    };
+    log.headers().into_iter().map(number).collect()
+}
+
+fn assert_stored_where_they_say(world: &mut World, futures: &[FutureRecordMetadata]) {
+    for future in futures {
+        let metadata = future.value().unwrap_or_else(|| panic!("{}", future.exception().unwrap()));
+        let log = &world.core.cluster.partition_mut("t", metadata.partition()).unwrap().log;
+        assert!(log.records().unwrap().iter().any(|record| record.offset == metadata.offset()));
+    }
+}
+
+/// B03: each answer is lost, some of them again and again.
+#[test]
+fn a_record_whose_answer_is_lost_is_stored_once() {
+    for cuts in 1..=5 {
+        for in_flight in 1..=5 {
+            let mut world = world(1, single().max_in_flight_requests_per_connection(in_flight));
+            world.core.faults.cuts = cuts;
+            let futures = send_all(&mut world, 0, 0..8);
+            await_all(&mut world, &futures);
+            assert_eq!(stored(&mut world, 0), (0..8).collect::<Vec<_>>(), "{cuts} answers lost");
+            assert_stored_where_they_say(&mut world, &futures);
+            let epochs: Vec<_> = numbers(&mut world, 0).iter().map(|(_, epoch, _)| *epoch).collect();
+            assert!(epochs.iter().all(|epoch| *epoch == 0), "it is the same producer: {epochs:?}");
+        }
+    }
+}
+
+/// B04, of all codecs: a broker knows a batch again only if its numbers are the same, and refuses it if its checksum is not.
+#[test]
+fn a_compressed_batch_is_known_again_however_often_it_is_sent() {
+    for codec in [Compression::None, Compression::Gzip, Compression::Snappy, Compression::Lz4] {
+        let mut world = world(1, config().compression(codec));
+        world.core.faults.cuts = 3;
+        let futures: Vec<_> = (0..100).map(|_| world.send(0, &[7; 100])).collect();
+        await_all(&mut world, &futures);
+        assert_stored_where_they_say(&mut world, &futures);
+        assert_eq!(world.core.cluster.partition_mut("t", 0).unwrap().log.next_offset(), 101);
+    }
+}
+
+/// B05.
+#[test]
+fn a_topic_that_is_unknown_for_a_moment_does_not_begin_anew() {
+    let mut world = world(1, single());
+    let futures = send_all(&mut world, 0, 0..10);
+    await_all(&mut world, &futures);
+    world.core.faults.fail_metadata("t", ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, 1);
+    want(&mut world);
+    world.run_for(millis(1));
+    let last = send_all(&mut world, 0, 10..12);
+    await_all(&mut world, &last);
+    assert_stored_where_they_say(&mut world, &last);
+    let bases: Vec<_> = numbers(&mut world, 0).iter().map(|(_, _, base)| *base).collect();
+    assert_eq!(bases, (0..13).collect::<Vec<_>>());
+}
+
+/// B06: of four batches under way at a broker that hangs the second expires, and the third and fourth may have been
+/// written as well. They are not lost for it, and not stored twice.
+#[test]
+fn what_is_behind_a_batch_that_expires_is_stored_once() {
+    for was_read in [true, false] {
+        let limits = single()
+            .request_timeout(secs(3))
+            .delivery_timeout(secs(20))
+            .reconnect_backoff(millis(50), secs(1));
+        let mut world = world(1, limits);
+        let mut futures = send_all(&mut world, 0, 0..1);
+        await_all(&mut world, &futures);
+        // What is sent is read and answered later than anybody waits, or not read.
+        match was_read {
+            true => world.core.faults.held[0] = true,
+            false => world.mischief.stalled = vec![0],
+        }
+        futures = send_all(&mut world, 0, 1..2);
+        world.run_for(secs(10));
+        futures.extend(send_all(&mut world, 0, 2..4));
+        world.run_until(MINUTE, |_| futures[0].is_done());
+        let error = futures[0].exception().unwrap();
+        assert_eq!(error.certainty() == Certainty::MaybeWritten, was_read, "{error}");
+        world.core.faults.held[0] = false;
+        world.mischief.stalled.clear();
+        await_all(&mut world, &futures);
+        assert_stored_where_they_say(&mut world, &futures[1..]);
+        let expected: &[u8] = if was_read { &[0, 1, 2, 3] } else { &[0, 2, 3] };
+        assert_eq!(stored(&mut world, 0), expected);
+        let more = send_all(&mut world, 0, 4..6);
+        await_all(&mut world, &more);
+        assert_stored_where_they_say(&mut world, &more);
+    }
+}
+
+/// The last one expires: nobody behind it needs it, and the numbers it had are used no more.
+#[test]
+fn after_a_batch_that_has_expired_a_partition_begins_anew() {
+    let limits =
+        single().request_timeout(secs(3)).delivery_timeout(secs(10)).reconnect_backoff(millis(50), secs(1));
+    let mut world = world(1, limits);
+    world.core.faults.held[0] = true;
+    let late = send_all(&mut world, 0, 0..1);
+    await_all(&mut world, &late);
+    assert_eq!(late[0].exception().unwrap().certainty(), Certainty::MaybeWritten);
+    world.core.faults.held[0] = false;
+    let futures = send_all(&mut world, 0, 1..4);
+    await_all(&mut world, &futures);
+    assert_stored_where_they_say(&mut world, &futures);
+    let numbers = numbers(&mut world, 0);
+    assert_eq!(numbers.last().map(|(_, epoch, base)| (*epoch, *base)), Some((1, 2)), "{numbers:?}");
+}
+
+/// B07: one partition begins anew; another is idle, and of a third an answer was lost.
+#[test]
+fn a_partition_that_begins_anew_leaves_others_alone() {
+    let mut world = world(3, single());
+    world.core.faults.fail_produce("t", 0, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, 1);
+    world.core.faults.cuts = 1;
+    let mut futures = send_all(&mut world, 2, 0..1);
+    world.settle();
+    futures.extend(send_all(&mut world, 0, 0..3));
+    await_all(&mut world, &futures);
+    let idle = send_all(&mut world, 1, 0..1);
+    await_all(&mut world, &idle);
+    for partition in 0..3 {
+        let expected: &[u8] = if partition == 0 { &[0, 1, 2] } else { &[0] };
+        assert_eq!(stored(&mut world, partition), expected);
+    }
+    let epochs = |world: &mut World, partition| {
+        numbers(world, partition).last().map(|(_, epoch, base)| (*epoch, *base))
+    };
+    assert_eq!(epochs(&mut world, 0), Some((1, 2)));
+    assert_eq!((epochs(&mut world, 1), epochs(&mut world, 2)), (Some((0, 1)), Some((0, 1))));
+}
+
+/// B10, B11: the first of five is refused for a while; those behind it are not stored before it, nor twice.
+#[test]
+fn a_batch_that_is_sent_again_is_not_overtaken() {
+    for code in
+        [ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::NOT_ENOUGH_REPLICAS, ErrorCode::REQUEST_TIMED_OUT]
+    {
+        for times in 1..4 {
+            let mut world = world(1, single());
+            world.core.faults.fail_produce("t", 0, code, times);
+            let futures = send_all(&mut world, 0, 0..20);
+            await_all(&mut world, &futures);
+            assert_eq!(stored(&mut world, 0), (0..20).collect::<Vec<_>>(), "{code}");
+            assert_stored_where_they_say(&mut world, &futures);
+        }
+    }
+}
+
+/// As many as five are under way, and no more.
+#[test]
+fn five_batches_are_under_way() {
+    let mut world = world(1, single());
+    world.core.faults.held[0] = true;
+    let futures = send_all(&mut world, 0, 0..20);
+    world.run_for(millis(100));
+    assert_eq!(world.requests(ApiKey::PRODUCE), 5);
+    world.core.faults.held[0] = false;
+    await_all(&mut world, &futures);
+    assert_eq!(stored(&mut world, 0), (0..20).collect::<Vec<_>>());
+}
+
+/// To a broker that knows nothing of the producer any number is the first: the second of two batches could be stored, and
+/// the first be refused then for ever.
+#[test]
+fn the_first_batch_of_an_identity_is_under_way_alone() {
+    let mut world = World::new(1, single());
+    assert!(world.core.cluster.create_topic("t", 1));
+    world.ask_for("t");
+    world.run_until(secs(1), |world| knows(world, "t"));
+    world.core.faults.fail_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1);
+    let futures = send_all(&mut world, 0, 0..20);
+    await_all(&mut world, &futures);
+    assert_eq!(stored(&mut world, 0), (0..20).collect::<Vec<_>>());
+}
+
+/// B09, U18: whatever the broker says of the producer, the records get there, in order and once.
+#[test]
+fn an_identity_that_is_refused_is_left_and_nothing_is_lost() {
+    for code in [
+        ErrorCode::UNKNOWN_PRODUCER_ID,
+        ErrorCode::INVALID_PRODUCER_EPOCH,
+        ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
+    ] {
+        for times in [1, 2, 7] {
+            let mut world = world(1, single());
+            world.core.faults.fail_produce("t", 0, code, times);
+            let futures = send_all(&mut world, 0, 0..9);
+            await_all(&mut world, &futures);
+            assert_eq!(stored(&mut world, 0), (0..9).collect::<Vec<_>>(), "{code}, {times} times");
+        }
+    }
+}
+
+/// A broker that does not know the producer any more (`producer.id.expiration.ms`), and one that has lost part of the log
+/// (an unclean election).
+#[test]
+fn a_broker_that_forgets_does_not_stop_the_producer() {
+    for loses_log in [false, true] {
+        let mut world = world(1, single());
+        let futures = send_all(&mut world, 0, 0..9);
+        await_all(&mut world, &futures);
+        let log = &mut world.core.cluster.partition_mut("t", 0).unwrap().log;
+        match loses_log {
+            true => log.truncate(5),
+            false => log.forget_producers(),
+        }
+        let more = send_all(&mut world, 0, 9..20);
+        await_all(&mut world, &more);
+        assert_stored_where_they_say(&mut world, &more);
+        let expected: Vec<u8> = if loses_log { (0..4).chain(9..20).collect() } else { (0..20).collect() };
+        assert_eq!(stored(&mut world, 0), expected);
+    }
+}
+
+/// A batch may have been written, and then the log is lost: to send it again under another identity could store it twice.
+#[test]
+fn what_may_have_been_written_is_not_sent_under_another_identity() {
+    let mut world = world(1, single());
+    let futures = send_all(&mut world, 0, 0..9);
+    await_all(&mut world, &futures);
+    world.core.faults.cuts = 1;
+    let unknown = send_all(&mut world, 0, 9..10);
+    // It is stored, the answer is lost, and so is part of the log before it is sent again.
+    world.settle();
+    assert_eq!(stored(&mut world, 0).last(), Some(&9));
+    world.core.cluster.partition_mut("t", 0).unwrap().log.truncate(5);
+    let behind = send_all(&mut world, 0, 10..13);
+    await_all(&mut world, &unknown);
+    await_all(&mut world, &behind);
+    let error = unknown[0].exception().unwrap();
+    assert_eq!(error.certainty(), Certainty::MaybeWritten, "{error}");
+    assert_eq!(error.broker_code(), Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+    assert_stored_where_they_say(&mut world, &behind);
+    assert_eq!(stored(&mut world, 0), [0, 1, 2, 3, 10, 11, 12]);
+}
+
+/// A batch that is refused for good leaves a gap, which no broker takes: those behind it get other numbers.
+#[test]
+fn what_is_behind_a_batch_that_is_refused_is_stored() {
+    for code in [ErrorCode::INVALID_RECORD, ErrorCode::TOPIC_AUTHORIZATION_FAILED] {
+        let mut world = world(1, single());
+        world.core.faults.fail_produce("t", 0, code, 2);
+        let futures = send_all(&mut world, 0, 0..12);
+        await_all(&mut world, &futures);
+        let failed: Vec<_> = futures.iter().filter(|future| future.failed()).collect();
+        assert_eq!(failed.len(), 2);
+        assert!(failed.iter().all(|future| future.exception().unwrap().certainty() == Certainty::NotWritten));
+        assert_eq!(stored(&mut world, 0), (2..12).collect::<Vec<_>>(), "{code}");
+    }
+}
+
+/// B12: what comes back for a batch that has expired is for nobody, and its numbers stay used.
+#[test]
+fn a_late_answer_changes_nothing() {
+    let mut world = world(1, single().request_timeout(secs(30)).delivery_timeout(secs(30)));
+    world.core.faults.held[0] = true;
+    world.run_for(secs(1));
+    let late = send_all(&mut world, 0, 0..3);
+    world.run_for(millis(29_999));
+    world.core.cluster.brokers[0].throttle_ms = 0;
+    world.run_for(millis(2));
+    let codes: Vec<_> = late.iter().map(FutureRecordMetadata::failed).collect();
+    world.core.faults.held[0] = false;
+    let more = send_all(&mut world, 0, 3..6);
+    await_all(&mut world, &more);
+    assert_eq!(codes, [true; 3]);
+    assert!(late.iter().all(FutureRecordMetadata::failed));
+    assert_stored_where_they_say(&mut world, &more);
+    assert_eq!(stored(&mut world, 0), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(world.accumulator.pool().used(), 0);
+}
+
+/// B13: the broker appends and says that its replicas are late.
+#[test]
+fn a_time_out_of_the_broker_uses_no_number_twice() {
+    let mut world = world(1, single());
+    world.core.faults.fail_produce("t", 0, ErrorCode::REQUEST_TIMED_OUT, 1);
+    let first = send_all(&mut world, 0, 0..1);
+    await_all(&mut world, &first);
+    let second = send_all(&mut world, 0, 1..2);
+    await_all(&mut world, &second);
+    assert_eq!(numbers(&mut world, 0).iter().map(|(_, _, base)| *base).collect::<Vec<_>>(), [0, 1, 2]);
+}
+
+/// What is sent fails at once, and says which right is missing; once it is granted records get through.
+#[test]
+fn a_producer_that_gets_no_id_says_why_and_heals() {
+    let mut world = World::new(1, single());
+    assert!(world.core.cluster.create_topic("t", 1));
+    world.core.faults.fail_init_producer_id(ErrorCode::CLUSTER_AUTHORIZATION_FAILED, 3);
+    world.ask_for("t");
+    world.run_until(secs(1), |world| knows(world, "t"));
+    for _ in 0..2 {
+        let denied = world.send(0, b"v");
+        let took = world.run_until(secs(1), |_| denied.is_done());
+        let error = denied.exception().unwrap();
+        assert!(took < millis(200), "{took:?}");
+        assert!(matches!(error.kind(), ErrorKind::NoProducerId { .. }), "{error}");
+        assert_eq!(error.certainty(), Certainty::NotWritten);
+        for word in ["IdempotentWrite", "enable_idempotence to false"] {
+            assert!(error.to_string().contains(word), "{error}");
+        }
+        let again = world.send(0, b"v");
+        world.settle();
+        assert!(again.failed(), "nobody waits for what was denied a moment ago");
+        // It is asked once more meanwhile, in case that the right was granted.
+        world.run_for(secs(2));
+    }
+    let future = world.send(0, b"v");
+    world.run_until(secs(1), |_| future.is_done());
+    assert!(future.succeeded());
+}
+
+/// It waits for the answer that is to come, and the failure says what was waited for.
+#[test]
+fn without_a_producer_id_records_wait_as_long_as_they_may() {
+    let mut world = World::new(1, single().request_timeout(secs(3)).delivery_timeout(secs(5)));
+    assert!(world.core.cluster.create_topic("t", 1));
+    world.core.faults.fail_init_producer_id(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS, usize::MAX);
+    world.ask_for("t");
+    world.run_until(secs(1), |world| knows(world, "t"));
+    let future = world.send(0, b"v");
+    let took = world.run_until(MINUTE, |_| future.is_done());
+    assert_about(took, secs(5));
+    let text = future.exception().unwrap().to_string();
+    assert!(text.contains("no broker has given a producer id, the last attempt: "), "{text}");
+}
+
+#[test]
+fn a_broker_without_producer_ids_is_told_of() {
+    let mut world = World::new(1, single());
+    world.core.cluster.brokers[0].versions.remove(&ApiKey::INIT_PRODUCER_ID);
+    assert!(world.core.cluster.create_topic("t", 1));
+    world.ask_for("t");
+    world.run_until(secs(1), |world| knows(world, "t"));
+    let future = world.send(0, b"v");
+    world.run_until(secs(1), |_| future.is_done());
+    let text = future.exception().unwrap().to_string();
+    assert!(text.contains("older than 0.11") && text.contains("enable_idempotence to false"), "{text}");
+}
+
+/// B46, KIP-951: who leads now is told with the refusal, and is sent to without a pause.
+#[test]
+fn a_leader_that_is_told_of_is_sent_to_at_once() {
+    let mut world = World::with_topic(2, 2, config().retry_backoff(secs(5), secs(5)));
+    let (future, _) = (world.send(0, b"w"), world.settle());
+    assert!(future.succeeded());
+    let partition = world.core.cluster.partition_mut("t", 0).unwrap();
+    partition.leader = 1;
+    partition.leader_epoch += 1;
+    let future = world.send(0, b"v");
+    let took = world.run_until(MINUTE, |_| future.is_done());
+    assert!(future.succeeded() && took < millis(5), "{took:?}");
+}
+
+/// What was sent to the leader of before is over before anything goes to the one of now.
+#[test]
+fn nothing_is_sent_to_a_new_leader_while_the_old_one_has_a_batch() {
+    let mut world = World::with_topic(2, 2, single().request_timeout(secs(3)));
+    world.core.faults.held[0] = true;
+    let mut futures = send_all(&mut world, 0, 0..1);
+    world.run_for(millis(10));
+    let partition = world.core.cluster.partition_mut("t", 0).unwrap();
+    partition.leader = 1;
+    partition.leader_epoch += 1;
+    want(&mut world);
+    world.run_for(millis(200));
+    let before = world.core.counts.refused;
+    futures.extend(send_all(&mut world, 0, 1..4));
+    world.run_for(secs(1));
+    assert_eq!(world.core.counts.refused, before, "it would have been refused, or stored before the first");
+    await_all(&mut world, &futures);
+    assert_eq!(stored(&mut world, 0), [0, 1, 2, 3]);
+}

@@ -1,0 +1,150 @@
+//! Who this producer is to the brokers (KIP-98): a producer id that one of them gives, and an epoch.
+//!
+//! Brokers keep what they know of a producer per partition. So an epoch belongs to a partition, too: one that has to
+//! begin anew takes the next epoch, without a request and without a word to the others (KIP-360). Only when the epochs of
+//! an id are used up is another id asked for.
+//!
+//! ```text
+//!             wanted                    given
+//!   AtRest ───────────▶ asked, Asked ─────────▶ AtRest, with a current id
+//!     ▲   its time is over  │ lost, refused
+//!     └────── Resting ◀─────┘
+//! ```
+
+use crate::client::Outcome;
+use crate::error::{Error, ErrorKind};
+use crate::protocol::{ErrorCode, InitProducerIdRequest, InitProducerIdResponse};
+use crate::time::{Backoff, Deadline, Instant};
+
+/// By what a partition's brokers know the batches of this producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) producer_id: i64,
+    pub(crate) epoch: i16,
+}
+
+impl Identity {
+    /// The one after it; `None` if the epochs of its id are used up.
+    pub(crate) fn next(self) -> Option<Self> {
+        self.epoch.checked_add(1).map(|epoch| Self { epoch, ..self })
+    }
+}
+
+/// The producer id, and how to come by one.
+#[derive(Debug)]
+pub(crate) struct ProducerIds {
+    retry: Backoff,
+    current: Option<Identity>,
+    /// Somebody has something to send and no identity.
+    wanted: bool,
+    state: State,
+    /// Questions in a row that came to nothing.
+    failures: u32,
+    last_error: Option<Error>,
+    /// The last answer was that there will be none: what is sent fails at once, until somebody asks again.
+    is_denied: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    AtRest,
+    Asked,
+    /// Not to be asked again before.
+    Resting(Instant),
+}
+
+impl ProducerIds {
+    pub(crate) fn new(retry: Backoff) -> Self {
+        Self {
+            retry,
+            current: None,
+            wanted: false,
+            state: State::AtRest,
+            failures: 0,
+            last_error: None,
+            is_denied: false,
+        }
+    }
+
+    /// An identity for a partition that has none; `spent` is the id whose epochs it has used up, if it has. `None` if there
+    /// is none yet: then one is wanted.
+    pub(crate) fn identity(&mut self, spent: Option<i64>) -> Option<Identity> {
+        if self.current.is_some_and(|current| Some(current.producer_id) == spent) {
+            self.current = None;
+        }
+        self.want();
+        self.current
+    }
+
+    /// An identity will be needed.
+    pub(crate) fn want(&mut self) {
+        self.wanted |= self.current.is_none();
+    }
+
+    /// When to ask for one.
+    pub(crate) fn next_question(&self) -> Deadline {
+        match self.state {
+            _ if !self.wanted => Deadline::NEVER,
+            State::AtRest => Deadline::at(Instant::ZERO),
+            State::Asked => Deadline::NEVER,
+            State::Resting(until) => Deadline::at(until),
+        }
+    }
+
+    pub(crate) fn ask(&mut self) -> InitProducerIdRequest {
+        self.state = State::Asked;
+        self.is_denied = false;
+        // Without transactions the broker keeps nothing, so there is nothing that could run out.
+        InitProducerIdRequest { transaction_timeout_ms: i32::MAX, ..Default::default() }
+    }
+
+    /// What came of the question.
+    pub(crate) fn answered(
+        &mut self,
+        outcome: Outcome<InitProducerIdResponse>,
+        now: Instant,
+        random: &mut fastrand::Rng,
+    ) {
+        let error = match outcome {
+            Outcome::Answered(response) if response.error_code == ErrorCode::NONE => {
+                let InitProducerIdResponse { producer_id, producer_epoch: epoch, .. } = response;
+                let Self { retry, .. } = *self;
+                *self = Self { current: Some(Identity { producer_id, epoch }), ..Self::new(retry) };
+                return;
+            }
+            Outcome::Answered(response) => {
+                let code = response.error_code;
+                let error = Error::new(ErrorKind::NoProducerId { code: Some(code) });
+                self.is_denied = !code.is_retriable();
+                error
+            }
+            Outcome::Lost(loss) => {
+                self.is_denied = matches!(loss.error.kind(), ErrorKind::UnsupportedVersion { .. });
+                match self.is_denied {
+                    true => Error::with_source(ErrorKind::NoProducerId { code: None }, loss.error),
+                    false => loss.error,
+                }
+            }
+            // It is always answered.
+            Outcome::Written => return,
+        };
+        // Who still wants one says so again, if what it has to send was not failed with this.
+        self.wanted &= !self.is_denied;
+        self.failures = self.failures.saturating_add(1);
+        self.state = State::Resting(now + self.retry.delay(self.failures, random));
+        log::debug!("no producer id: {error}");
+        self.last_error = Some(error);
+    }
+
+    /// Why nothing can be sent, if a broker has said that this will not change by itself. After a while somebody asks
+    /// again, and what there is to send waits for the answer.
+    pub(crate) fn denial(&self, now: Instant) -> Option<&Error> {
+        let rests = matches!(self.state, State::Resting(until) if until > now);
+        self.last_error.as_ref().filter(|_| self.is_denied && rests)
+    }
+
+    /// What the last question ended with, if it was not with an id.
+    pub(crate) fn last_error(&self) -> Option<&Error> {
+        self.last_error.as_ref()
+    }
+}

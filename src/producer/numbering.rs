@@ -1,0 +1,122 @@
+//! The numbers that the records of a partition are sent with (KIP-98): a broker takes a batch only if it follows the one
+//! before, and knows one that it has got already.
+//!
+//! ```text
+//!             begin                  a batch is stored
+//!   Nameless ───────▶ numbers, alone ─────────────────▶ numbers
+//!      ▲                  │ a number is missing for good   │
+//!      │ epochs used up   ▼                                │
+//!      └────────────── Broken ◀────────────────────────────┘
+//!                         └──▶ numbers, alone: the next epoch, from 0, once nothing is under way
+//! ```
+//!
+//! While it numbers alone one batch is under way: to a broker that knows nothing of this producer any number is the first,
+//! so of two batches the second could be stored and the first refused.
+
+use crate::producer::identity::Identity;
+use crate::record::Sequence;
+
+#[derive(Debug, Default)]
+pub(crate) struct Numbering {
+    identity: Option<Identity>,
+    /// The producer id whose epochs are used up.
+    spent: Option<i64>,
+    /// Of the next record.
+    next: i32,
+    /// A batch of this identity was stored.
+    is_proven: bool,
+    /// A number is missing for good, or the identity is refused.
+    is_broken: bool,
+}
+
+impl Numbering {
+    pub(crate) fn has_identity(&self) -> bool {
+        self.identity.is_some()
+    }
+
+    pub(crate) fn spent(&self) -> Option<i64> {
+        self.spent
+    }
+
+    pub(crate) fn begin(&mut self, identity: Identity) {
+        *self = Self { identity: Some(identity), ..Self::default() };
+    }
+
+    /// The numbers of a batch that has none yet.
+    pub(crate) fn give(&mut self, records: u32) -> Option<Sequence> {
+        let Identity { producer_id, epoch } = self.identity?;
+        let base = self.next;
+        self.next = after(base, records);
+        Some(Sequence { producer_id, producer_epoch: epoch, base })
+    }
+
+    pub(crate) fn is_proven(&self) -> bool {
+        self.is_proven
+    }
+
+    /// A batch is stored, that had been given its numbers by this identity.
+    pub(crate) fn stored(&mut self) {
+        self.is_proven = true;
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// No batch with the next number will ever come.
+    pub(crate) fn breaks(&mut self) {
+        self.is_broken = true;
+    }
+
+    /// From 0, in the next epoch. What has been given a number needs another.
+    pub(crate) fn begin_anew(&mut self) {
+        let Some(identity) = self.identity else { return };
+        match identity.next() {
+            Some(next) => self.begin(next),
+            None => *self = Self { spent: Some(identity.producer_id), ..Self::default() },
+        }
+    }
+}
+
+/// The number of the record that comes `records` after the one with the number `base`: after `i32::MAX` comes 0
+/// (KAFKA-7693).
+pub(crate) fn after(base: i32, records: u32) -> i32 {
+    ((i64::from(base) + i64::from(records)) & i64::from(i32::MAX)) as i32
+}
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use super::*;
+
+    fn numbering(epoch: i16) -> Numbering {
+        let mut numbering = Numbering::default();
+        numbering.begin(Identity { producer_id: 7, epoch });
+        numbering
+    }
+
+    #[test]
+    fn after_the_largest_number_comes_zero() {
+        let mut numbering = numbering(0);
+        numbering.next = i32::MAX - 2;
+        assert_eq!(numbering.give(5).map(|sequence| sequence.base), Some(i32::MAX - 2));
+        assert_eq!(numbering.give(1).map(|sequence| sequence.base), Some(2));
+        assert_eq!(after(0, i32::MAX as u32), i32::MAX);
+        assert_eq!(after(1, i32::MAX as u32), 0);
+    }
+
+    #[test]
+    fn a_new_beginning_is_the_next_epoch_and_after_the_last_one_another_id() {
+        let mut numbering = numbering(i16::MAX - 1);
+        numbering.give(9);
+        numbering.stored();
+        numbering.breaks();
+        numbering.begin_anew();
+        assert!(!numbering.is_broken() && !numbering.is_proven());
+        let sequence = Sequence { producer_id: 7, producer_epoch: i16::MAX, base: 0 };
+        assert_eq!(numbering.give(1), Some(sequence));
+        numbering.begin_anew();
+        assert_eq!((numbering.has_identity(), numbering.spent()), (false, Some(7)));
+        assert_eq!(numbering.give(1), None);
+    }
+}
