@@ -6,6 +6,9 @@ use std::ops::RangeInclusive;
 use crate::mock::log::PartitionLog;
 use crate::protocol::{ApiKey, Uuid};
 
+/// Where a broker listens that says nothing else.
+pub(super) const HOST: &str = "127.0.0.1";
+
 pub(super) struct Cluster {
     pub(super) settings: Settings,
     /// By node id.
@@ -14,6 +17,30 @@ pub(super) struct Cluster {
     /// Names of topics by their ids.
     pub(super) names: HashMap<Uuid, String>,
     pub(super) next_producer_id: i64,
+    /// Topics that there ever were.
+    created: u128,
+}
+
+/// What Metadata tells of a cluster.
+#[derive(Clone, Debug, Default)]
+pub(super) struct View {
+    /// By node id.
+    pub(super) brokers: Vec<BrokerView>,
+    pub(super) topics: BTreeMap<String, TopicView>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct BrokerView {
+    pub(super) running: bool,
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct TopicView {
+    pub(super) id: Uuid,
+    /// Leader and leader epoch of each partition.
+    pub(super) partitions: Vec<(usize, i32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -69,6 +96,7 @@ impl Cluster {
             topics: BTreeMap::new(),
             names: HashMap::new(),
             next_producer_id: FIRST_PRODUCER_ID,
+            created: 0,
         }
     }
 
@@ -82,28 +110,67 @@ impl Cluster {
             return false;
         }
         // Ids need to be different, and the same in every run.
-        let number = u128::try_from(self.topics.len()).unwrap_or(0) + 1;
-        let id = Uuid((0x6d6f_636b_u128 << 96 | number).to_be_bytes());
+        self.created += 1;
+        let id = Uuid((0x6d6f_636b_u128 << 96 | self.created).to_be_bytes());
         self.insert_topic(name, id, partitions);
         true
     }
 
     pub(super) fn insert_topic(&mut self, name: &str, id: Uuid, partitions: usize) {
         let brokers = self.brokers.len();
-        let partition = |index: usize| Partition {
-            leader: index % brokers,
-            leader_epoch: 0,
-            log: PartitionLog::default(),
-        };
-        let partitions = (0..partitions).map(partition).collect();
+        let partitions = (0..partitions).map(|index| Partition::new(index % brokers)).collect();
         let topic = Topic { id, partitions, max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES, compacted: false };
         self.topics.insert(name.to_owned(), topic);
         self.names.insert(id, name.to_owned());
     }
 
+    /// False if there is no such topic.
+    pub(super) fn delete_topic(&mut self, name: &str) -> bool {
+        let deleted = self.topics.remove(name);
+        deleted.is_some_and(|topic| self.names.remove(&topic.id).is_some())
+    }
+
+    /// Gives a topic more partitions, until it has `total`. False if it has as many already, or there is no such topic.
+    pub(super) fn add_partitions(&mut self, name: &str, total: usize) -> bool {
+        let brokers = self.brokers.len();
+        let Some(Topic { partitions, .. }) = self.topics.get_mut(name) else { return false };
+        let before = partitions.len();
+        partitions.extend((before..total).map(|index| Partition::new(index % brokers)));
+        partitions.len() > before
+    }
+
+    pub(super) fn view(&self) -> View {
+        View {
+            brokers: self.broker_views(),
+            topics: self.topics.iter().map(|(name, topic)| (name.clone(), topic.view())).collect(),
+        }
+    }
+
+    pub(super) fn broker_views(&self) -> Vec<BrokerView> {
+        let view = |broker: &Broker| {
+            let (host, port) = broker.advertised.clone().unwrap_or_else(|| (HOST.to_owned(), broker.port));
+            BrokerView { running: broker.running, host, port }
+        };
+        self.brokers.iter().map(view).collect()
+    }
+
     pub(super) fn topic_by_id(&self, id: Uuid) -> Option<(&str, &Topic)> {
         let name = self.names.get(&id)?;
         Some((name, self.topics.get(name)?))
+    }
+}
+
+impl Topic {
+    pub(super) fn view(&self) -> TopicView {
+        let partitions = self.partitions.iter();
+        let partitions = partitions.map(|partition| (partition.leader, partition.leader_epoch)).collect();
+        TopicView { id: self.id, partitions }
+    }
+}
+
+impl Partition {
+    fn new(leader: usize) -> Self {
+        Self { leader, leader_epoch: 0, log: PartitionLog::default() }
     }
 }
 

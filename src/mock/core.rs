@@ -5,15 +5,16 @@
 //! connection's queue until [`Core::take_outgoing`]: that is where they are held back.
 
 use std::collections::HashMap;
-use std::mem;
 
 use crate::mock::cluster::{Cluster, Settings};
-use crate::mock::faults::Faults;
+use crate::mock::faults::{Faults, Link, Plan, Subject, Target};
+use crate::mock::outgoing::{Outgoing, Queue, pieces};
 use crate::mock::produce::{Look, Produce};
+use crate::mock::rule::Moment;
 use crate::mock::{Counts, MockRequest, api_versions, metadata, produce, producer_ids};
 use crate::protocol::{
-    ApiKey, ApiVersionsRequest, DecodeError, Frame, InitProducerIdRequest, MetadataRequest, ProduceRequest,
-    Request, RequestHeader, decode_request, decode_request_header, encode_response,
+    ApiKey, ApiVersionsRequest, DecodeError, InitProducerIdRequest, MetadataRequest, ProduceRequest, Request,
+    RequestHeader, decode_request, decode_request_header, encode_response,
 };
 use crate::time::Instant;
 
@@ -27,6 +28,7 @@ pub(super) struct Core {
     pub(super) counts: Counts,
     connections: HashMap<ConnectionId, Connection>,
     next_connection: ConnectionId,
+    has_delays: bool,
     started: Instant,
 }
 
@@ -34,14 +36,9 @@ pub(super) type ConnectionId = u64;
 
 struct Connection {
     broker: usize,
-    outgoing: Vec<Outgoing>,
-}
-
-/// What a connection is to do next.
-#[derive(Debug)]
-pub(super) enum Outgoing {
-    Write(Frame),
-    Close,
+    outgoing: Queue,
+    /// It has met a black hole.
+    is_deaf: bool,
 }
 
 /// A request that was read but not yet acted on.
@@ -95,13 +92,15 @@ impl Core {
             counts: Counts::default(),
             connections: HashMap::new(),
             next_connection: 0,
+            has_delays: false,
             started: now,
         }
     }
 
     pub(super) fn connect(&mut self, broker: usize) -> ConnectionId {
         self.next_connection += 1;
-        self.connections.insert(self.next_connection, Connection { broker, outgoing: Vec::new() });
+        self.connections
+            .insert(self.next_connection, Connection { broker, outgoing: Queue::default(), is_deaf: false });
         self.next_connection
     }
 
@@ -111,76 +110,151 @@ impl Core {
 
     /// Acts on a request; [`Core::take_outgoing`] then has what comes of it.
     pub(super) fn receive(&mut self, connection: ConnectionId, request: &Parsed<'_>, now: Instant) {
-        let Some(broker) = self.connections.get(&connection).map(|connection| connection.broker) else {
+        let Some(&Connection { broker, is_deaf, .. }) = self.connections.get(&connection) else { return };
+        self.log(broker, request, now);
+        if is_deaf {
             return;
+        }
+        let plan = self.plan(broker, request);
+        let answer = match plan.link {
+            Link::Cut { moment: Moment::Before, .. } | Link::BlackHole(Moment::Before) => None,
+            _ => self.answer(broker, request, &plan),
         };
-        self.log(broker, &request.header, now);
-        let outgoing = self.answer(broker, request);
-        if let Some(connection) = self.connections.get_mut(&connection) {
-            connection.outgoing.extend(outgoing);
+        self.has_delays |= plan.delay.is_some() || matches!(plan.link, Link::Drip { .. });
+        let Some(connection) = self.connections.get_mut(&connection) else { return };
+        let due = plan.delay.map(|delay| now + delay);
+        let mut put = |outgoing, due| connection.outgoing.push(outgoing, due, plan.hold);
+        match (plan.link, answer) {
+            (Link::Cut { reset: true, .. }, _) => put(Outgoing::Reset, due),
+            (Link::Cut { .. }, _) => put(Outgoing::Close, due),
+            (Link::BlackHole(_), _) => connection.is_deaf = true,
+            (_, None) => {}
+            (link, Some(Outgoing::Write(mut frame))) => {
+                if let Some(edit) = &plan.edit {
+                    (edit.0)(&mut frame);
+                }
+                match link {
+                    Link::CutAfterBytes(bytes) => {
+                        frame.truncate(bytes);
+                        put(Outgoing::Write(frame), due);
+                        put(Outgoing::Close, due);
+                    }
+                    Link::Drip { bytes, every } => {
+                        let first = due.unwrap_or(now);
+                        pieces(&frame, bytes, first, every).for_each(|(piece, due)| put(piece, Some(due)));
+                    }
+                    _ => put(Outgoing::Write(frame), due),
+                }
+            }
+            (_, Some(end)) => put(end, due),
         }
     }
 
     /// A request that can't be read: brokers close the connection.
     pub(super) fn receive_garbage(&mut self, connection: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&connection) {
-            connection.outgoing.push(Outgoing::Close);
+            connection.outgoing.push(Outgoing::Close, None, false);
         }
     }
 
     /// What the connection is to do now, in order.
-    pub(super) fn take_outgoing(&mut self, connection: ConnectionId) -> Vec<Outgoing> {
+    pub(super) fn take_outgoing(&mut self, connection: ConnectionId, now: Instant) -> Vec<Outgoing> {
         match self.connections.get_mut(&connection) {
-            Some(connection) if !self.faults.held[connection.broker] => mem::take(&mut connection.outgoing),
+            Some(connection) if !self.faults.held[connection.broker] => connection.outgoing.take(now),
             _ => Vec::new(),
         }
     }
 
-    fn log(&mut self, broker: usize, header: &RequestHeader<'_>, now: Instant) {
+    /// When the next of the answers may go that wait for nothing but time.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let waiting = self.connections.values().filter(|connection| !self.faults.held[connection.broker]);
+        waiting.filter_map(|connection| connection.outgoing.next_due()).min()
+    }
+
+    /// Whether there were ever answers that wait for their time; cheaper than to look for one.
+    pub(super) fn has_delays(&self) -> bool {
+        self.has_delays
+    }
+
+    /// Lets answers go that rules hold.
+    pub(super) fn release_held(&mut self, brokers: impl Fn(usize) -> bool) {
+        let held = self.connections.values_mut().filter(|connection| brokers(connection.broker));
+        held.for_each(|connection| connection.outgoing.release());
+    }
+
+    fn plan(&mut self, broker: usize, request: &Parsed<'_>) -> Plan {
+        if self.faults.is_empty() {
+            return Plan::default();
+        }
+        let names = match &request.body {
+            Body::Metadata(request) => metadata::names(&self.cluster, request),
+            _ => Vec::new(),
+        };
+        let targets = match &request.body {
+            Body::Produce(request) => produce::targets(&self.cluster, broker, request),
+            _ => names.iter().map(|topic| Target { topic, partition: None }).collect(),
+        };
+        let is_answered = !matches!(&request.body, Body::Produce(Produce { acks: 0, .. }));
+        self.faults.plan(&Subject { broker, api: request.header.api_key, is_answered, targets })
+    }
+
+    fn log(&mut self, broker: usize, request: &Parsed<'_>, now: Instant) {
         self.counts.requests += 1;
         if self.cluster.settings.counting {
             return;
         }
+        let Parsed { header, body } = request;
+        let (acks, topics, batches) = match body {
+            Body::Produce(request) => {
+                let batches = produce::batches(&self.cluster, request);
+                let mut topics: Vec<String> = batches.iter().map(|batch| batch.topic.clone()).collect();
+                topics.retain(|topic| !topic.is_empty());
+                topics.dedup();
+                (Some(request.acks), topics, batches)
+            }
+            Body::Metadata(request) => (None, metadata::names(&self.cluster, request), Vec::new()),
+            _ => (None, Vec::new(), Vec::new()),
+        };
         self.requests.push(MockRequest {
             broker,
             api: header.api_key,
             version: header.version,
             client_id: header.client_id.map(str::to_owned),
             at: now.since(self.started),
+            acks,
+            topics,
+            batches,
         });
     }
 
-    fn answer(&mut self, broker: usize, request: &Parsed<'_>) -> Option<Outgoing> {
+    fn answer(&mut self, broker: usize, request: &Parsed<'_>, plan: &Plan) -> Option<Outgoing> {
         let RequestHeader { api_key, version, correlation_id, .. } = request.header;
-        let Self { cluster, faults, counts, .. } = self;
+        let Self { cluster, counts, .. } = self;
         let offered = cluster.brokers[broker].versions.get(&api_key);
         let is_offered = offered.is_some_and(|versions| versions.contains(&version));
         match &request.body {
             Body::ApiVersions if is_offered => {
-                let response = api_versions::answer(&cluster.brokers[broker]);
+                let response = api_versions::answer(&cluster.brokers[broker], plan);
                 Some(answer::<ApiVersionsRequest>(correlation_id, version, &response))
             }
             _ if api_key == ApiKey::API_VERSIONS => {
-                let response = api_versions::refusal(&cluster.brokers[broker]);
+                let response = api_versions::refusal(&cluster.brokers[broker], plan);
                 Some(answer::<ApiVersionsRequest>(correlation_id, 0, &response))
             }
             Body::Metadata(request) if is_offered => {
-                let response = metadata::answer(cluster, faults, broker, version, request);
+                let response = metadata::answer(cluster, plan, broker, version, request);
                 Some(answer::<MetadataRequest>(correlation_id, version, &response))
             }
             Body::Produce(request) if is_offered => {
-                let response = produce::answer(cluster, faults, counts, broker, request);
+                let response = produce::answer(cluster, plan, counts, broker, request);
                 if request.acks == 0 {
                     // Without an answer, closing is all that a broker can do about an error.
                     return produce::has_errors(&response).then_some(Outgoing::Close);
                 }
-                if faults.takes_cut(broker) {
-                    return Some(Outgoing::Close);
-                }
                 Some(answer::<ProduceRequest>(correlation_id, version, &response))
             }
             Body::InitProducerId(request) if is_offered => {
-                let response = producer_ids::answer(cluster, faults, broker, request);
+                let response = producer_ids::answer(cluster, plan, broker, request);
                 Some(answer::<InitProducerIdRequest>(correlation_id, version, &response))
             }
             _ => Some(Outgoing::Close),
@@ -189,5 +263,5 @@ impl Core {
 }
 
 fn answer<R: Request>(correlation_id: i32, version: i16, response: &R::Response) -> Outgoing {
-    Outgoing::Write(encode_response::<R>(correlation_id, version, response))
+    Outgoing::Write(encode_response::<R>(correlation_id, version, response).to_vec())
 }

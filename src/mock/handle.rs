@@ -3,11 +3,13 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::mock::cluster::{Partition, Settings};
 use crate::mock::core::Core;
 use crate::mock::produce::Look;
+use crate::mock::rule::{MockRule, MockRuleId};
 use crate::mock::server::{self, Shared};
 use crate::mock::{ApiKey, Counts, MockRecord, MockRequest};
 use crate::protocol::ErrorCode;
@@ -18,9 +20,14 @@ use crate::time::{Clock, Deadline};
 ///
 /// Methods that name a topic, a partition or a broker panic if there is none such: in a test that is a slip of the
 /// pen.
+///
+/// What is to go wrong is ordered by [rules](MockRule); the methods that begin with `fail_next_` and `cut_next_` are
+/// short ways to make the commonest ones.
 pub struct MockCluster {
     shared: Arc<Shared>,
     servers: Mutex<Vec<server::Broker>>,
+    /// `None` only on the way out.
+    time_keeper: Option<JoinHandle<()>>,
     /// The same for the life of the cluster.
     ports: Vec<u16>,
 }
@@ -38,7 +45,12 @@ impl MockCluster {
         let clock = Clock::System;
         let core = Core::new(settings, &ports, clock.now());
         let shared = Arc::new(Shared::new(core, clock, look, buffer));
-        let cluster = Self { shared, servers: Mutex::new(servers), ports };
+        let keeper = Arc::clone(&shared);
+        let time_keeper =
+            thread::Builder::new().name("mock-time".to_owned()).spawn(move || keeper.keep_time());
+        let time_keeper =
+            Some(time_keeper.unwrap_or_else(|error| panic!("no thread for a mock cluster: {error}")));
+        let cluster = Self { shared, servers: Mutex::new(servers), time_keeper, ports };
         (0..brokers).for_each(|broker| cluster.start_broker(broker));
         cluster
     }
@@ -193,7 +205,77 @@ impl MockCluster {
         MockBroker { cluster: self, broker }
     }
 
-    /// Answers the next `times` batches of a partition with `code`.
+    /// Orders what is to happen to requests from now on; see [`MockRule`].
+    ///
+    /// # Panics
+    ///
+    /// If the rule is for a broker that there is not.
+    pub fn add_rule(&self, rule: MockRule) -> MockRuleId {
+        let broker = rule.broker.unwrap_or(0);
+        assert!(broker < self.ports.len(), "there is no broker {broker}");
+        let mut core = self.shared.core.lock();
+        let Core { faults, cluster, .. } = &mut *core;
+        faults.add(rule, || cluster.view())
+    }
+
+    /// Has a rule do nothing from now on. What it has done to answers that wait stays done.
+    pub fn remove_rule(&self, rule: MockRuleId) {
+        self.shared.core.lock().faults.remove(rule);
+    }
+
+    /// Has all rules do nothing from now on, those of the `fail_next_…` and `cut_next_…` methods too.
+    pub fn clear_rules(&self) {
+        self.shared.core.lock().faults.clear();
+    }
+
+    /// To how many requests a rule has happened.
+    ///
+    /// # Panics
+    ///
+    /// If it is another cluster's.
+    #[must_use]
+    pub fn times_acted(&self, rule: MockRuleId) -> usize {
+        self.shared.core.lock().faults.acted(rule)
+    }
+
+    /// Stops the cluster's clock. What a rule delays ([`MockRule::delay`], [`MockRule::drip`]) then goes only when
+    /// [`advance_clock`](Self::advance_clock) says that it is time, and [`MockRequest::at`] stands still.
+    pub fn hold_clock(&self) {
+        self.shared.change_time(|time, now| time.hold(now));
+    }
+
+    /// Moves the cluster's clock on, whether it stands still or not. When this returns, what is due then has been
+    /// written.
+    pub fn advance_clock(&self, by: Duration) {
+        self.shared.change_time(|time, _| time.advance(by));
+    }
+
+    /// Lets the clock run on from where it stands.
+    pub fn release_clock(&self) {
+        self.shared.change_time(|time, now| time.release(now));
+    }
+
+    /// Deletes a topic with all it holds. Batches for it are answered with `UNKNOWN_TOPIC_OR_PARTITION`, or
+    /// `UNKNOWN_TOPIC_ID` from version 13 on; one that is created with the same name later has another id.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such topic.
+    pub fn delete_topic(&self, name: &str) {
+        assert!(self.shared.core.lock().cluster.delete_topic(name), "there is no topic {name}");
+    }
+
+    /// Gives a topic more partitions, until it has `total`; they are led by the brokers in turn.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such topic, or it has as many already.
+    pub fn add_partitions(&self, name: &str, total: usize) {
+        let added = self.shared.core.lock().cluster.add_partitions(name, total);
+        assert!(added, "topic {name} can't be given partitions so that it has {total}");
+    }
+
+    /// Answers the next `times` batches of a partition with `code`: [`MockRule::fail`].
     ///
     /// The batch is not appended, unless the code says that it was: `REQUEST_TIMED_OUT` and
     /// `NOT_ENOUGH_REPLICAS_AFTER_APPEND`. The topic need not exist yet.
@@ -201,7 +283,8 @@ impl MockCluster {
         self.shared.core.lock().faults.fail_produce(topic, partition, code, times);
     }
 
-    /// Answers the next `times` questions for metadata of a topic with `code`. The topic need not exist yet.
+    /// Answers the next `times` questions for metadata of a topic with `code`: [`MockRule::fail`]. The topic need not
+    /// exist yet.
     pub fn fail_next_metadata(&self, topic: &str, code: ErrorCode, times: usize) {
         self.shared.core.lock().faults.fail_metadata(topic, code, times);
     }
@@ -234,9 +317,10 @@ impl MockCluster {
         partition.leader_epoch += 1;
     }
 
-    /// Appends what the next Produce request brings, and closes its connection in place of an answer. Adds up.
+    /// Appends what the next Produce request brings, and closes its connection in place of an answer:
+    /// [`MockRule::cut_after_append`]. Adds up.
     pub fn cut_next_produce_reply(&self) {
-        self.shared.core.lock().faults.cuts += 1;
+        self.shared.core.lock().faults.cut_produce_replies(None, 1);
     }
 
     /// From now on requests are acted on, but their answers wait, as do closings in place of an answer.
@@ -244,10 +328,15 @@ impl MockCluster {
         self.shared.core.lock().faults.held.fill(true);
     }
 
-    /// Sends the answers that wait, in order, and lets later ones go at once.
+    /// Sends the answers that wait, in order, and lets later ones go at once. Those that a rule holds
+    /// ([`MockRule::hold`]) go, too.
     pub fn release_replies(&self) {
-        self.shared.core.lock().faults.held.fill(false);
+        let mut core = self.shared.core.lock();
+        core.faults.held.fill(false);
+        core.release_held(|_| true);
+        drop(core);
         self.shared.flush(|_| true);
+        self.shared.reschedule();
     }
 
     /// Closes all connections there are. Answers that wait are lost.
@@ -279,6 +368,8 @@ impl Drop for MockCluster {
         for server in self.servers.lock().iter_mut() {
             server.stop(&self.shared);
         }
+        self.shared.end();
+        drop(self.time_keeper.take().map(JoinHandle::join));
     }
 }
 
@@ -298,7 +389,7 @@ pub struct MockBroker<'a> {
 impl MockBroker<'_> {
     /// See [`MockCluster::cut_next_produce_reply`].
     pub fn cut_next_produce_reply(&self) {
-        self.cluster.shared.core.lock().faults.cuts_by_broker[self.broker] += 1;
+        self.cluster.shared.core.lock().faults.cut_produce_replies(self.broker, 1);
     }
 
     /// See [`MockCluster::hold_replies`].
@@ -308,8 +399,13 @@ impl MockBroker<'_> {
 
     /// See [`MockCluster::release_replies`].
     pub fn release_replies(&self) {
-        self.cluster.shared.core.lock().faults.held[self.broker] = false;
-        self.cluster.shared.flush(|broker| broker == self.broker);
+        let shared = &self.cluster.shared;
+        let mut core = shared.core.lock();
+        core.faults.held[self.broker] = false;
+        core.release_held(|broker| broker == self.broker);
+        drop(core);
+        shared.flush(|broker| broker == self.broker);
+        shared.reschedule();
     }
 
     /// See [`MockCluster::drop_connections`].

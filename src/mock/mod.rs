@@ -23,6 +23,7 @@
 
 mod api_versions;
 mod builder;
+mod clock;
 mod cluster;
 mod core;
 mod faults;
@@ -30,9 +31,11 @@ mod handle;
 mod intake;
 mod log;
 mod metadata;
+mod outgoing;
 mod produce;
 mod producer_ids;
 mod producers;
+mod rule;
 mod server;
 #[cfg(test)]
 mod simulation;
@@ -45,6 +48,7 @@ pub use crate::protocol::ApiKey;
 
 pub use self::builder::MockClusterBuilder;
 pub use self::handle::{MockBroker, MockCluster};
+pub use self::rule::{MockRule, MockRuleId};
 
 /// A record as the mock broker holds it.
 ///
@@ -78,6 +82,31 @@ pub struct MockRequest {
     pub client_id: Option<String>,
     /// When, counted from the start of the cluster.
     pub at: Duration,
+    /// Of Produce only: whose acknowledgement is wanted (0, 1, or -1 for all).
+    pub acks: Option<i16>,
+    /// Names of the topics that Produce and Metadata are about, in the request's order; all there were, if Metadata
+    /// asked for all. One that is named by an id that the cluster does not know is left out.
+    pub topics: Vec<String>,
+    /// Of Produce only: what it brought for each partition.
+    pub batches: Vec<MockBatch>,
+}
+
+/// What a Produce request brought for a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MockBatch {
+    /// Empty if the request named it by an id that the cluster did not know.
+    pub topic: String,
+    /// Its number, from 0.
+    pub partition: i32,
+    /// -1 without idempotence, as the two that follow.
+    pub producer_id: i64,
+    /// How often the producer has begun anew.
+    pub producer_epoch: i16,
+    /// The sequence number of the first record.
+    pub base_sequence: i32,
+    /// How many there are.
+    pub records: i32,
 }
 
 /// How much a mock cluster has taken.

@@ -4,10 +4,10 @@
 //! told without looking at the cluster, such as checksums, is checked while the cluster is not locked.
 
 use crate::mock::cluster::{Cluster, Partition};
-use crate::mock::faults::{Faults, is_after_append};
-use crate::mock::metadata::{HOST, node_id};
+use crate::mock::faults::{Plan, Target};
+use crate::mock::metadata::node_id;
 use crate::mock::producers::Verdict;
-use crate::mock::{Counts, log::PartitionLog};
+use crate::mock::{Counts, MockBatch, log::PartitionLog};
 use crate::protocol::{
     DecodeError, DecodeErrorKind, ErrorCode, LeaderIdAndEpoch, Message, NodeEndpoint,
     ProducePartitionResponse, ProduceRequest, ProduceResponse, ProduceTopicResponse, Reader, RecordError,
@@ -34,6 +34,8 @@ struct ProduceTopic<'a> {
 
 struct ProducePartition<'a> {
     index: i32,
+    /// Of the first batch, if it can be read.
+    header: Option<BatchHeader>,
     batch: Result<RawBatch<'a>, Refusal>,
 }
 
@@ -82,7 +84,9 @@ pub(super) fn parse(version: i16, mut body: Reader<'_>, look: Look) -> Result<Pr
         for _ in 0..partition_count {
             let index = body.i32()?;
             let records = body.nullable_bytes(flexible)?;
-            partitions.push(ProducePartition { index, batch: check(records.unwrap_or_default(), look) });
+            let records = records.unwrap_or_default();
+            let header = BatchHeader::decode(records).ok();
+            partitions.push(ProducePartition { index, header, batch: check(records, look) });
             skip_tags(&mut body, flexible)?;
         }
         topics.push(ProduceTopic { name, id, partitions });
@@ -164,19 +168,26 @@ fn refusal(error: BatchErrorKind) -> Refusal {
 /// Appends what can be appended, and says how it went.
 pub(super) fn answer(
     cluster: &mut Cluster,
-    faults: &mut Faults,
+    plan: &Plan,
     counts: &mut Counts,
     broker: usize,
     request: &Produce<'_>,
 ) -> ProduceResponse {
-    let mut response =
-        ProduceResponse { throttle_time_ms: cluster.brokers[broker].throttle_ms, ..Default::default() };
+    let throttle_time_ms = plan.throttle_ms.unwrap_or(cluster.brokers[broker].throttle_ms);
+    let mut response = ProduceResponse { throttle_time_ms, ..Default::default() };
     for topic in &request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
-            let outcome = append(cluster, faults, counts, broker, request.acks, topic, partition);
+            let outcome = append(cluster, plan, counts, broker, request.acks, topic, partition);
             counts.refused += u64::from(outcome.is_err());
-            partitions.push(partition_response(partition.index, outcome));
+            let name = name_of(cluster, topic);
+            let told = match (plan.omits(name, partition.index), plan.repeats(name, partition.index)) {
+                (true, _) => 0,
+                (false, true) => 2,
+                (false, false) => 1,
+            };
+            let answer = partition_response(partition.index, outcome);
+            partitions.extend(std::iter::repeat_n(answer, told));
         }
         response.topics.push(ProduceTopicResponse {
             name: topic.name.to_owned(),
@@ -185,8 +196,57 @@ pub(super) fn answer(
             ..Default::default()
         });
     }
+    if let Some((name, index)) = &plan.extra {
+        let partitions = vec![partition_response(*index, Ok(0))];
+        let topic_id = cluster.topics.get(name).map_or(Uuid::ZERO, |topic| topic.id);
+        response.topics.push(ProduceTopicResponse {
+            name: name.clone(),
+            topic_id,
+            partitions,
+            ..Default::default()
+        });
+    }
     name_leaders(cluster, &mut response);
     response
+}
+
+/// What the request brings for partitions that the broker leads.
+pub(super) fn targets<'a>(cluster: &'a Cluster, broker: usize, request: &'a Produce<'_>) -> Vec<Target<'a>> {
+    let mut targets = Vec::new();
+    for topic in &request.topics {
+        let name = name_of(cluster, topic);
+        let Some(known) = cluster.topics.get(name) else { continue };
+        let indices = topic.partitions.iter().map(|partition| partition.index);
+        let led = indices.filter(|&index| {
+            let place = usize::try_from(index).ok().and_then(|index| known.partitions.get(index));
+            place.is_some_and(|place| place.leader == broker)
+        });
+        targets.extend(led.map(|index| Target { topic: name, partition: Some(index) }));
+    }
+    targets
+}
+
+/// What the request brings, for the log of requests.
+pub(super) fn batches(cluster: &Cluster, request: &Produce<'_>) -> Vec<MockBatch> {
+    let mut batches = Vec::new();
+    for topic in &request.topics {
+        let name = name_of(cluster, topic);
+        batches.extend(topic.partitions.iter().map(|ProducePartition { index, header, .. }| MockBatch {
+            topic: name.to_owned(),
+            partition: *index,
+            producer_id: header.map_or(-1, |header| header.producer_id),
+            producer_epoch: header.map_or(-1, |header| header.producer_epoch),
+            base_sequence: header.map_or(-1, |header| header.base_sequence),
+            records: header.map_or(0, |header| header.record_count),
+        }));
+    }
+    batches
+}
+
+/// Empty if it is named by an id that nobody knows.
+fn name_of<'a>(cluster: &'a Cluster, topic: &ProduceTopic<'a>) -> &'a str {
+    let by_id = || cluster.names.get(&topic.id).map_or("", String::as_str);
+    if topic.name.is_empty() { by_id() } else { topic.name }
 }
 
 /// What became of one partition: the base offset, or why there is none and who leads instead.
@@ -194,7 +254,7 @@ type Outcome = Result<i64, (Refusal, Option<LeaderIdAndEpoch>)>;
 
 fn append(
     cluster: &mut Cluster,
-    faults: &mut Faults,
+    plan: &Plan,
     counts: &mut Counts,
     broker: usize,
     acks: i16,
@@ -225,9 +285,9 @@ fn append(
         };
         return Err((Refusal::new(ErrorCode::NOT_LEADER_OR_FOLLOWER, None), Some(leader)));
     }
-    let fault = faults.next_produce_failure(name, partition.index);
-    if let Some(code) = fault.filter(|code| !is_after_append(*code)) {
-        return refuse(code);
+    let failure = plan.failure(name, Some(partition.index));
+    if let Some(failure) = failure.filter(|failure| !failure.appends()) {
+        return refuse(failure.code);
     }
     let batch = match &partition.batch {
         Ok(batch) => batch,
@@ -252,8 +312,8 @@ fn append(
             store(log, batch, counting)
         }
     };
-    match fault {
-        Some(code) => refuse(code),
+    match failure {
+        Some(failure) => refuse(failure.code),
         None => Ok(base_offset),
     }
 }
@@ -315,13 +375,13 @@ fn name_leaders(cluster: &Cluster, response: &mut ProduceResponse) {
     let mut leaders: Vec<i32> = partitions.map(|partition| partition.current_leader.leader_id).collect();
     leaders.sort_unstable();
     leaders.dedup();
+    let brokers = if leaders == [-1] { Vec::new() } else { cluster.broker_views() };
     for leader in leaders {
-        let Some(broker) = usize::try_from(leader).ok().and_then(|index| cluster.brokers.get(index)) else {
-            continue;
-        };
+        let broker = usize::try_from(leader).ok().and_then(|index| brokers.get(index));
+        let Some(broker) = broker.filter(|broker| broker.running) else { continue };
         response.node_endpoints.push(NodeEndpoint {
             node_id: leader,
-            host: HOST.to_owned(),
+            host: broker.host.clone(),
             port: broker.port.into(),
             ..Default::default()
         });

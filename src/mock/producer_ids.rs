@@ -1,17 +1,17 @@
 //! Answers InitProducerId.
 
 use crate::mock::cluster::Cluster;
-use crate::mock::faults::Faults;
+use crate::mock::faults::Plan;
 use crate::protocol::{ErrorCode, InitProducerIdRequest, InitProducerIdResponse};
 
 pub(super) fn answer(
     cluster: &mut Cluster,
-    faults: &mut Faults,
+    plan: &Plan,
     broker: usize,
     request: &InitProducerIdRequest,
 ) -> InitProducerIdResponse {
-    let throttle_time_ms = cluster.brokers[broker].throttle_ms;
-    let error_code = faults.next_init_producer_id_failure().unwrap_or_else(|| refusal(request));
+    let throttle_time_ms = plan.throttle_ms.unwrap_or(cluster.brokers[broker].throttle_ms);
+    let error_code = plan.whole_failure().unwrap_or_else(|| refusal(request));
     if error_code.is_error() {
         return InitProducerIdResponse { throttle_time_ms, error_code, ..Default::default() };
     }

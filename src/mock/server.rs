@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::mock::core::{ConnectionId, Core, Outgoing, parse};
+use crate::mock::clock::MockTime;
+use crate::mock::core::{ConnectionId, Core, parse};
 use crate::mock::intake::Intake;
+use crate::mock::outgoing::Outgoing;
 use crate::mock::produce::Look;
-use crate::sync::{Condvar, Mutex};
-use crate::time::Clock;
+use crate::sync::{AtomicBool, Condvar, Mutex, Ordering};
+use crate::time::{Clock, Deadline, Instant};
 
 /// What all threads of a cluster share.
 pub(super) struct Shared {
@@ -24,6 +26,10 @@ pub(super) struct Shared {
     /// Told of every request, once it was acted on.
     pub(super) changed: Condvar,
     pub(super) clock: Clock,
+    time: Mutex<MockTime>,
+    /// Told when the time at which the next answer is due may be another one.
+    rescheduled: Condvar,
+    ended: AtomicBool,
     pub(super) look: Look,
     /// Read at a time.
     pub(super) buffer: usize,
@@ -35,6 +41,8 @@ struct Connection {
     stream: TcpStream,
     /// Held while answers are taken from the core and written, so that they stay in order.
     writer: Mutex<()>,
+    /// It ends by a reset.
+    is_reset: AtomicBool,
 }
 
 impl Shared {
@@ -43,9 +51,54 @@ impl Shared {
             core: Mutex::new(core),
             changed: Condvar::new(),
             clock,
+            time: Mutex::new(MockTime::default()),
+            rescheduled: Condvar::new(),
+            ended: AtomicBool::new(false),
             look,
             buffer,
             connections: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The cluster's time.
+    pub(super) fn now(&self) -> Instant {
+        self.time.lock().now(self.clock.now())
+    }
+
+    /// Changes the cluster's time, and writes what is due by it.
+    pub(super) fn change_time(&self, change: impl FnOnce(&mut MockTime, Instant)) {
+        change(&mut self.time.lock(), self.clock.now());
+        self.flush(|_| true);
+        self.reschedule();
+    }
+
+    /// Has the thread that keeps time look again.
+    pub(super) fn reschedule(&self) {
+        // Not between its look and its wait.
+        drop(self.core.lock());
+        self.rescheduled.notify_all();
+    }
+
+    /// Ends the thread that keeps time.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.reschedule();
+    }
+
+    /// Writes answers when they are due, until [`Shared::end`].
+    pub(super) fn keep_time(&self) {
+        let mut core = self.core.lock();
+        while !self.ended.load(Ordering::SeqCst) {
+            let now = self.now();
+            let due = core.next_due();
+            if due.is_some_and(|due| due <= now) {
+                drop(core);
+                self.flush(|_| true);
+                core = self.core.lock();
+                continue;
+            }
+            let due = due.and_then(|due| self.time.lock().clock_at(due));
+            core = self.clock.wait(&self.rescheduled, core, due.map_or(Deadline::NEVER, Deadline::at));
         }
     }
 
@@ -71,11 +124,16 @@ impl Shared {
 
     fn write_outgoing(&self, id: ConnectionId, connection: &Connection) {
         let writer = connection.writer.lock();
-        let outgoing = self.core.lock().take_outgoing(id);
+        let now = self.now();
+        let outgoing = self.core.lock().take_outgoing(id, now);
         for outgoing in outgoing {
             let written = match outgoing {
-                Outgoing::Write(frame) => (&connection.stream).write_all(&frame.to_vec()),
+                Outgoing::Write(frame) => (&connection.stream).write_all(&frame),
                 Outgoing::Close => Err(io::ErrorKind::ConnectionAborted.into()),
+                Outgoing::Reset => {
+                    connection.reset();
+                    break;
+                }
             };
             if written.is_err() {
                 connection.close();
@@ -88,7 +146,8 @@ impl Shared {
     /// A connection from its first byte to its end.
     fn serve(&self, broker: usize, stream: TcpStream) {
         let id = self.core.lock().connect(broker);
-        let connection = Arc::new(Connection { broker, stream, writer: Mutex::new(()) });
+        let is_reset = AtomicBool::new(false);
+        let connection = Arc::new(Connection { broker, stream, writer: Mutex::new(()), is_reset });
         self.connections.lock().insert(id, Arc::clone(&connection));
         // `stop` marks the broker first and closes its connections then, so one of the two sees the other.
         if self.core.lock().cluster.brokers[broker].running {
@@ -111,21 +170,37 @@ impl Shared {
             intake.filled(count);
             while let Some(frame) = intake.next_frame().map_err(io::Error::other)? {
                 let request = parse(frame, self.look);
+                let now = self.now();
                 let mut core = self.core.lock();
                 match &request {
-                    Ok(request) => core.receive(id, request, self.clock.now()),
+                    Ok(request) => core.receive(id, request, now),
                     Err(_) => core.receive_garbage(id),
                 }
+                let waits = core.has_delays();
                 drop(core);
                 self.changed.notify_all();
                 self.write_outgoing(id, connection);
+                if waits {
+                    self.reschedule();
+                }
             }
         }
     }
 }
 
 impl Connection {
+    /// Ends the thread that reads; who drops the socket last then resets the connection.
+    fn reset(&self) {
+        self.is_reset.store(true, Ordering::SeqCst);
+        // An error means that it has ended already.
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        let _ = self.stream.shutdown(Shutdown::Read);
+    }
+
     fn close(&self) {
+        if self.is_reset.load(Ordering::SeqCst) {
+            return;
+        }
         // An error means that it is closed already.
         let _ = self.stream.shutdown(Shutdown::Both);
     }

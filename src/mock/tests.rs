@@ -211,4 +211,83 @@ fn a_sink_counts() {
     assert_eq!(cluster.requests(), []);
 }
 
+#[test]
+fn a_reset_is_an_error_to_the_peer_and_a_cut_is_an_end() {
+    let cluster = MockCluster::start(1);
+    for (rule, end) in [
+        (MockRule::cut_before_append(), None),
+        (MockRule::reset_before_append(), Some(std::io::ErrorKind::ConnectionReset)),
+    ] {
+        let rule = cluster.add_rule(rule);
+        let mut client = Client::to(&cluster, 0);
+        client.send(0, &ApiVersionsRequest::default());
+        assert_eq!(client.0.read(&mut [0]).err().map(|error| error.kind()), end);
+        assert_eq!(cluster.times_acted(rule), 1);
+    }
+}
+
+#[test]
+fn delays_follow_a_clock_that_the_test_moves() {
+    let cluster = MockCluster::start(1);
+    let hour = Duration::from_secs(3600);
+    cluster.hold_clock();
+    cluster.add_rule(MockRule::delay(hour));
+    let mut client = Client::to(&cluster, 0);
+    client.send(0, &ApiVersionsRequest::default());
+    assert!(cluster.wait_for_requests(1, PATIENCE));
+    cluster.advance_clock(hour - Duration::from_nanos(1));
+    client.0.set_nonblocking(true).unwrap();
+    assert!(client.0.read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
+    client.0.set_nonblocking(false).unwrap();
+    cluster.advance_clock(Duration::from_nanos(1));
+    assert!(client.receive::<ApiVersionsRequest>(0).is_some());
+    client.ask(0, &ApiVersionsRequest::default()).unwrap();
+    assert_eq!(cluster.requests()[1].at - cluster.requests()[0].at, hour);
+}
+
+#[test]
+fn delays_and_drips_pass_by_themselves() {
+    let cluster = MockCluster::start(1);
+    let delay = Duration::from_millis(30);
+    cluster.add_rule(MockRule::delay(delay));
+    cluster.add_rule(MockRule::drip(1, Duration::from_micros(500)).skip(1));
+    let mut client = Client::to(&cluster, 0);
+    let before = now();
+    client.ask(0, &ApiVersionsRequest::default()).unwrap();
+    let took = now().since(before);
+    assert!(took >= delay, "{took:?}");
+    let before = now();
+    client.ask(0, &ApiVersionsRequest::default()).unwrap();
+    let took = now().since(before);
+    assert!(took >= Duration::from_millis(10), "34 bytes: {took:?}");
+    // A clock that runs on after it was held ahead of the machine's.
+    cluster.hold_clock();
+    cluster.advance_clock(Duration::from_secs(1000));
+    cluster.release_clock();
+    cluster.add_rule(MockRule::delay(delay));
+    client.ask(0, &ApiVersionsRequest::default()).unwrap();
+}
+
+#[test]
+fn a_topic_is_deleted_and_made_anew() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("vec", 3);
+    let (request, _) = sample();
+    let mut client = Client::to(&cluster, 0);
+    let mut codes = || {
+        let response = client.ask(10, &request).unwrap();
+        let partitions = response.topics.into_iter().flat_map(|topic| topic.partitions);
+        partitions
+            .map(|partition| (partition.index, partition.error_code.code()))
+            .collect::<std::collections::BTreeMap<_, _>>()
+    };
+    assert!(codes().into_values().eq([0, 0, 0]));
+    cluster.delete_topic("vec");
+    assert!(codes().into_values().eq([3, 3, 3]));
+    cluster.create_topic("vec", 1);
+    assert!(codes().into_values().eq([0, 3, 3]));
+    cluster.add_partitions("vec", 2);
+    assert!(codes().into_values().eq([0, 0, 3]));
+}
+
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,7 +1,9 @@
 //! What a broker answers, without a socket.
 
+use std::time::Duration;
+
 use super::*;
-use crate::mock::MockRecord;
+use crate::mock::{MockRecord, MockRule};
 use crate::protocol::vectors::{Exchange, exchanges, readme_records};
 use crate::protocol::{
     ErrorCode, MetadataRequestTopic, MetadataResponse, ProduceResponse, Segments, Uuid,
@@ -25,11 +27,11 @@ fn exchange(core: &mut Core, connection: ConnectionId, frame: &[u8]) -> Option<V
         Ok(request) => core.receive(connection, &request, Instant::ZERO),
         Err(_) => core.receive_garbage(connection),
     }
-    let mut outgoing = core.take_outgoing(connection);
+    let mut outgoing = core.take_outgoing(connection, Instant::ZERO);
     assert!(outgoing.len() <= 1);
     match outgoing.pop() {
         Some(Outgoing::Write(frame)) => Some(frame.to_vec().split_off(4)),
-        Some(Outgoing::Close) | None => None,
+        Some(Outgoing::Close | Outgoing::Reset) | None => None,
     }
 }
 
@@ -244,7 +246,7 @@ fn faults_happen_as_often_as_they_were_queued() {
         assert_eq!(count(&core) > before, appended, "{code}");
     }
     let before = count(&core);
-    core.faults.cuts = 1;
+    core.faults.cut_produce_replies(None, 1);
     assert_eq!(ask(&mut core, connection, 10, &request), None);
     assert!(count(&core) > before, "a cut answer is one to a batch that was appended");
 }
@@ -347,13 +349,13 @@ fn acks_0_is_not_answered_and_errors_close() {
     let connection = core.connect(0);
     let frame = encode_request(7, 10, None, &sample(0)).to_vec();
     core.receive(connection, &parse(&frame[4..], Look::Header).unwrap(), Instant::ZERO);
-    assert_eq!(core.take_outgoing(connection).len(), 0);
+    assert_eq!(core.take_outgoing(connection, Instant::ZERO).len(), 0);
     core.cluster.topics.clear();
     core.receive(connection, &parse(&frame[4..], Look::Header).unwrap(), Instant::ZERO);
-    assert!(matches!(core.take_outgoing(connection)[..], [Outgoing::Close]));
+    assert!(matches!(core.take_outgoing(connection, Instant::ZERO)[..], [Outgoing::Close]));
     let frame = encode_request(7, 10, None, &sample(5)).to_vec();
     core.receive(connection, &parse(&frame[4..], Look::Header).unwrap(), Instant::ZERO);
-    assert_eq!(core.take_outgoing(connection).len(), 1);
+    assert_eq!(core.take_outgoing(connection, Instant::ZERO).len(), 1);
 }
 
 #[test]
@@ -373,7 +375,7 @@ fn hostile_requests_do_not_panic() {
         if let Ok(request) = parse(&bytes, look) {
             core.receive(connection, &request, Instant::ZERO);
         }
-        core.take_outgoing(connection);
+        core.take_outgoing(connection, Instant::ZERO);
     }
     assert!(core.counts.records > 1000, "{:?}", core.counts);
 }
@@ -386,16 +388,172 @@ fn held_answers_come_later_and_in_order() {
     for correlation in 0..3 {
         let frame = encode_request(correlation, 0, None, &ApiVersionsRequest::default()).to_vec();
         core.receive(connection, &parse(&frame[4..], Look::Header).unwrap(), Instant::ZERO);
-        assert_eq!(core.take_outgoing(connection).len(), 0);
+        assert_eq!(core.take_outgoing(connection, Instant::ZERO).len(), 0);
     }
     core.faults.held[0] = false;
     let order: Vec<u8> = core
-        .take_outgoing(connection)
+        .take_outgoing(connection, Instant::ZERO)
         .into_iter()
         .map(|outgoing| match outgoing {
             Outgoing::Write(frame) => frame.to_vec()[7],
-            Outgoing::Close => panic!("closed"),
+            Outgoing::Close | Outgoing::Reset => panic!("closed"),
         })
         .collect();
     assert_eq!(order, [0, 1, 2]);
+}
+
+/// What the connection has to write at `second`, in pieces; `None` at the end if it closes then.
+fn written(core: &mut Core, connection: ConnectionId, second: u64) -> Vec<Option<Vec<u8>>> {
+    let now = Instant::ZERO + Duration::from_secs(second);
+    let outgoing = core.take_outgoing(connection, now).into_iter();
+    let bytes = |outgoing| if let Outgoing::Write(bytes) = outgoing { Some(bytes) } else { None };
+    outgoing.map(bytes).collect()
+}
+
+fn send<R: Request>(core: &mut Core, connection: ConnectionId, version: i16, request: &R) {
+    let frame = encode_request(7, version, None, request).to_vec();
+    core.receive(connection, &parse(&frame[4..], Look::Records).unwrap(), Instant::ZERO);
+}
+
+fn order(core: &mut Core, rule: MockRule) {
+    let Core { faults, cluster, .. } = core;
+    faults.add(rule, || cluster.view());
+}
+
+/// The bytes of an answer to `ApiVersions`.
+fn plain(core: &mut Core, connection: ConnectionId) -> Vec<u8> {
+    send(core, connection, 0, &ApiVersionsRequest::default());
+    written(core, connection, 0).pop().unwrap().unwrap()
+}
+
+#[test]
+fn answers_are_late_in_pieces_changed_or_cut_short() {
+    let mut core = core(1);
+    let connection = core.connect(0);
+    let whole = plain(&mut core, connection);
+    let second = Duration::from_secs(1);
+    order(&mut core, MockRule::delay(5 * second));
+    order(&mut core, MockRule::drip(whole.len() - 1, 3 * second).skip(1));
+    order(&mut core, MockRule::hold().skip(2));
+    order(&mut core, MockRule::edit_answer(|frame| frame.truncate(5)).skip(3));
+    order(&mut core, MockRule::cut_after_bytes(3).skip(4));
+    (0..5).for_each(|_| send(&mut core, connection, 0, &ApiVersionsRequest::default()));
+    let due = |core: &Core| core.next_due().map(|due| due.since(Instant::ZERO));
+    assert_eq!((written(&mut core, connection, 4), due(&core)), (vec![], Some(5 * second)));
+    let (first, last) = whole.split_at(whole.len() - 1);
+    let come = vec![Some(whole.clone()), Some(first.to_vec()), Some(last.to_vec())];
+    assert_eq!((written(&mut core, connection, 5), due(&core)), (come, None));
+    core.release_held(|broker| broker == 0);
+    let come = [Some(whole.clone()), Some(whole[..5].to_vec()), Some(whole[..3].to_vec()), None];
+    assert_eq!(written(&mut core, connection, 5), come);
+}
+
+#[test]
+fn a_black_hole_swallows_all_that_follows_on_its_connection() {
+    let mut core = core(1);
+    core.cluster.create_topic("vec", 3);
+    for (rule, stored) in [(MockRule::black_hole(), 0), (MockRule::black_hole_after_append(), 1)] {
+        let connection = core.connect(0);
+        order(&mut core, rule.on(ApiKey::PRODUCE));
+        plain(&mut core, connection);
+        let before = core.counts.batches;
+        (0..2).for_each(|_| send(&mut core, connection, 10, &sample(1)));
+        send(&mut core, connection, 0, &ApiVersionsRequest::default());
+        assert_eq!(written(&mut core, connection, 1), []);
+        assert_eq!(core.counts.batches - before, 3 * stored);
+        let other = core.connect(0);
+        plain(&mut core, other);
+    }
+}
+
+#[test]
+fn connections_end_before_or_after_the_append() {
+    let mut core = core(1);
+    core.cluster.create_topic("vec", 3);
+    let rules = [
+        (MockRule::cut_before_append(), false, 0),
+        (MockRule::reset_before_append(), true, 0),
+        (MockRule::cut_after_append(), false, 3),
+        (MockRule::reset_after_append(), true, 3),
+    ];
+    for (rule, is_reset, stored) in rules {
+        let connection = core.connect(0);
+        order(&mut core, rule.on(ApiKey::PRODUCE));
+        let before = core.counts.batches;
+        send(&mut core, connection, 10, &sample(-1));
+        let outgoing = core.take_outgoing(connection, Instant::ZERO);
+        assert_eq!(matches!(outgoing[..], [Outgoing::Reset]), is_reset, "{outgoing:?}");
+        assert_eq!(matches!(outgoing[..], [Outgoing::Close]), !is_reset, "{outgoing:?}");
+        assert_eq!(core.counts.batches - before, stored);
+    }
+}
+
+#[test]
+fn partitions_are_left_out_of_an_answer_repeated_or_made_up() {
+    let mut core = core(1);
+    core.cluster.create_topic("vec", 3);
+    let connection = core.connect(0);
+    order(&mut core, MockRule::omit_partition().partition("vec", 1));
+    order(&mut core, MockRule::repeat_partition().partition("vec", 2));
+    order(&mut core, MockRule::extra_partition("other", 9));
+    order(&mut core, MockRule::throttle(77).on(ApiKey::PRODUCE));
+    let response = ask(&mut core, connection, 10, &sample(-1)).unwrap();
+    assert_eq!((core.counts.batches, response.throttle_time_ms), (3, 77));
+    let told = response.topics.iter().map(|topic| {
+        let mut indices: Vec<_> = topic.partitions.iter().map(|partition| partition.index).collect();
+        indices.sort_unstable();
+        (topic.name.as_str(), indices)
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [("vec", vec![0, 2, 2]), ("other", vec![9])]);
+    let response = ask(&mut core, connection, 10, &sample(-1)).unwrap();
+    assert_eq!((codes(&response).len(), response.throttle_time_ms), (3, 0));
+}
+
+#[test]
+fn stale_metadata_is_what_was_when_it_was_ordered() {
+    let mut core = core(2);
+    core.cluster.create_topic("old", 2);
+    core.cluster.create_topic("gone", 1);
+    order(&mut core, MockRule::stale_metadata().broker(0).forever());
+    core.cluster.partition_mut("old", 0).unwrap().leader = 1;
+    assert!(core.cluster.add_partitions("old", 3));
+    assert!(!core.cluster.add_partitions("old", 3));
+    assert!(core.cluster.delete_topic("gone"));
+    core.cluster.brokers[1].running = false;
+    let stale = metadata(&mut core, &["old", "gone", "new"], 12);
+    let leaders = |topic: &crate::protocol::MetadataTopic| {
+        topic.partitions.iter().map(|partition| partition.leader_id).collect::<Vec<_>>()
+    };
+    assert_eq!(stale.brokers.len(), 2);
+    assert_eq!(stale.topics.iter().map(leaders).collect::<Vec<_>>(), [vec![0, 1], vec![0], vec![]]);
+    assert_eq!(stale.topics[2].error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    core.faults.clear();
+    let fresh = metadata(&mut core, &["old", "gone"], 12);
+    assert_eq!(fresh.brokers.len(), 1);
+    assert_eq!(fresh.topics.iter().map(leaders).collect::<Vec<_>>(), [vec![-1, -1, 0], vec![0]]);
+    assert_ne!(fresh.topics[1].topic_id, stale.topics[1].topic_id, "made anew");
+}
+
+#[test]
+fn the_log_tells_what_requests_were_about() {
+    let mut core = core(1);
+    let (connection, request) = idempotent(&mut core);
+    metadata(&mut core, &["vec", "other"], 9);
+    ask(&mut core, connection, 10, &request).unwrap();
+    let [asked, produced] = &core.requests[..] else { panic!("{:?}", core.requests) };
+    assert_eq!(
+        (asked.acks, &asked.topics[..], &asked.batches[..]),
+        (None, &["vec".into(), "other".into()][..], &[][..])
+    );
+    assert_eq!((produced.acks, &produced.topics[..]), (Some(-1), &["vec".to_owned()][..]));
+    let mut batches = produced.batches.clone();
+    batches.sort_by_key(|batch| batch.partition);
+    let told = |batch: &crate::mock::MockBatch| {
+        (batch.topic.clone(), batch.partition, batch.producer_epoch, batch.base_sequence, batch.records)
+    };
+    let all = [0, 1, 2].map(|index| ("vec".to_owned(), index, 0, 0, if index == 2 { 6 } else { 7 }));
+    assert_eq!(batches.iter().map(told).collect::<Vec<_>>(), all);
+    assert!(
+        batches.iter().all(|batch| batch.producer_id == batches[0].producer_id && batch.producer_id >= 0)
+    );
 }

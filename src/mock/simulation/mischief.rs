@@ -97,8 +97,8 @@ impl Mischief {
 
     pub(super) fn garble(&self, outgoing: &[Outgoing]) -> Option<Vec<u8>> {
         let frame = |outgoing: &Outgoing| match outgoing {
-            Outgoing::Write(frame) => Some(frame.to_vec()),
-            Outgoing::Close => None,
+            Outgoing::Write(frame) => Some(frame.clone()),
+            Outgoing::Close | Outgoing::Reset => None,
         };
         let first = outgoing.first().filter(|_| self.garbled).and_then(frame)?;
         // Its length, the number of its request, and one byte that makes no sense.

@@ -13,7 +13,8 @@ use std::time::Duration;
 use super::mischief::{Mischief, Rudeness};
 use super::{FIRST_PORT, Site};
 use crate::client::transport::ConnectionId;
-use crate::mock::core::{self, Outgoing};
+use crate::mock::core;
+use crate::mock::outgoing::Outgoing;
 use crate::mock::produce::Look;
 use crate::net::{Addresses, Network, Ready, Resolve, Stream};
 use crate::protocol::FrameReader;
@@ -201,7 +202,7 @@ impl Site {
         let Self { core, mischief, links, .. } = self;
         let Some(link) = links.get_mut(&id) else { return };
         if link.end.is_none() {
-            let outgoing = mischief.pass(id, core.take_outgoing(link.number));
+            let outgoing = mischief.pass(id, core.take_outgoing(link.number, now));
             link.answer(outgoing, mischief, at);
         }
         link.arrive(now);
@@ -222,7 +223,13 @@ impl Site {
         });
         let names = self.answers.iter().map(|(at, ..)| *at);
         let now = now();
-        links.chain(attempts).chain(names).filter(|at| *at > now).min().map(Instant::nanos)
+        links
+            .chain(attempts)
+            .chain(names)
+            .chain(self.core.next_due())
+            .filter(|at| *at > now)
+            .min()
+            .map(Instant::nanos)
     }
 
     fn take_edges(&mut self, ready: &mut Vec<Ready>) {
@@ -273,9 +280,13 @@ impl Link {
         }
         for outgoing in outgoing {
             match outgoing {
-                Outgoing::Write(frame) => self.coming.push_back((at, frame.to_vec())),
+                Outgoing::Write(frame) => self.coming.push_back((at, frame)),
                 Outgoing::Close => {
                     self.end = Some((at, io::ErrorKind::UnexpectedEof));
+                    return;
+                }
+                Outgoing::Reset => {
+                    self.end = Some((at, io::ErrorKind::ConnectionReset));
                     return;
                 }
             }

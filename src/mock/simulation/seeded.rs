@@ -167,7 +167,7 @@ fn make_trouble(site: &mut Site, random: &mut fastrand::Rng) {
         2 => site.core.faults.held[broker] = true,
         3 => site.core.faults.held[broker] = false,
         4 => site.mischief.stalled = vec![broker],
-        5 => site.core.faults.cuts = 1,
+        5 => site.core.faults.cut_produce_replies(None, 1),
         6 => site.core.cluster.brokers[broker].throttle_ms = random.i32(0..500),
         7 => {
             let code = pick(
@@ -185,7 +185,7 @@ fn make_trouble(site: &mut Site, random: &mut fastrand::Rng) {
             );
             site.core.faults.fail_produce("t", partition, code, random.usize(1..4));
         }
-        8 => site.core.faults.cuts = random.usize(1..5),
+        8 => site.core.faults.cut_produce_replies(None, random.usize(1..5)),
         9 => {
             let code = pick(
                 random,
@@ -206,7 +206,7 @@ fn make_trouble(site: &mut Site, random: &mut fastrand::Rng) {
 fn heal(site: &mut Site) {
     site.mischief = Mischief::default();
     site.weather.mute_names = 0;
-    site.core.faults.cuts = 0;
+    site.core.faults.clear();
     for broker in 0..site.core.cluster.brokers.len() {
         site.core.faults.held[broker] = false;
         site.core.cluster.brokers[broker].running = true;
