@@ -1,5 +1,6 @@
 //! `outcome::decide`: every end of an attempt, with and without retries left, given up or not.
 
+use super::order::numbered;
 use super::*;
 use crate::error::{Certainty, Error, ErrorKind};
 use crate::producer::outcome::{Action, End, Patience, decide};
@@ -95,4 +96,47 @@ fn metadata_is_asked_for_after_a_loss_and_after_codes_of_a_leader_that_moved() {
     assert!(End::Answered(&answer(ErrorCode::NOT_LEADER_OR_FOLLOWER)).wants_metadata());
     assert!(!End::Answered(&answer(ErrorCode::NONE)).wants_metadata());
     assert!(!End::LeftOut.wants_metadata() && !End::Written.wants_metadata());
+}
+
+/// With numbers a broker's words about them mean something, and what was given up may be needed by those behind it.
+#[test]
+fn ends_of_numbered_batches_depend_on_those_before_them() {
+    const AGAIN: Is = Is::Again { maybe_written: false };
+    let lost = Error::new(ErrorKind::Closed);
+    let gap = answer(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+    let (unknown, fenced) =
+        (answer(ErrorCode::UNKNOWN_PRODUCER_ID), answer(ErrorCode::INVALID_PRODUCER_EPOCH));
+    let (known, refused) = (answer(ErrorCode::DUPLICATE_SEQUENCE_NUMBER), answer(ErrorCode::INVALID_RECORD));
+    let left = End::Lost { error: &lost, sent: true };
+    let unsent = End::Lost { error: &lost, sent: false };
+    // The end, and what it means for the oldest, for one behind it, and for one that was given up.
+    let table = [
+        ("a gap", End::Answered(&gap), Is::Renumbered, AGAIN, Is::Forgotten),
+        ("unknown", End::Answered(&unknown), Is::Renumbered, Is::Renumbered, Is::Forgotten),
+        ("fenced", End::Answered(&fenced), Is::Renumbered, Is::Renumbered, Is::Forgotten),
+        ("known", End::Answered(&known), Is::Stored, Is::Stored, Is::Stored),
+        (
+            "refused",
+            End::Answered(&refused),
+            Is::Failed(Certainty::NotWritten),
+            Is::Failed(Certainty::NotWritten),
+            Is::Forgotten,
+        ),
+        ("lost", left, Is::Again { maybe_written: true }, Is::Again { maybe_written: true }, Is::Kept),
+        ("not sent", unsent, AGAIN, AGAIN, Is::Kept),
+    ];
+    let patience = Patience { retries: 9, delivery_timeout: None };
+    for (name, end, oldest, behind, given_up) in table {
+        let source = Source::new();
+        let (mut partition, ordinals) = numbered(&source, 2);
+        let judge = |partition: &Partition, batch: &SealedBatch| {
+            is(&decide(batch, partition, end, &patience, batch.created()))
+        };
+        let second = partition.take(ordinals[1]).unwrap();
+        assert_eq!(judge(&partition, &second), behind, "{name}");
+        let mut first = partition.take(ordinals[0]).unwrap();
+        assert_eq!(judge(&partition, &first), oldest, "{name}");
+        first.give_up(Error::new(ErrorKind::Closed));
+        assert_eq!(judge(&partition, &first), given_up, "{name}");
+    }
 }

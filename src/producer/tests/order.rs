@@ -1,12 +1,15 @@
 //! A partition with several batches under way, and the lists that partitions stand in.
 
 use super::*;
-use crate::client::NodeId;
+use crate::client::{NodeId, Outcome};
+use crate::error::{Error, ErrorKind};
 use crate::producer::batch::Ordinal;
+use crate::producer::identity::{Identity, ProducerIds};
 use crate::producer::partition::{Partition, Place, Sequel};
 use crate::producer::partitions::Partitions;
 use crate::producer::result::BatchResult;
-use crate::time::Deadline;
+use crate::protocol::InitProducerIdResponse;
+use crate::time::{Backoff, Deadline, Instant};
 
 const NODE: NodeId = NodeId::Broker(1);
 
@@ -127,4 +130,116 @@ fn a_partition_stands_once_in_the_list_of_its_leader() {
         partitions.settle(expected, Place::Idle, Deadline::NEVER);
     }
     assert_eq!((partitions.first_ready(NODE, u64::MAX), partitions.nodes()), (None, Vec::new()));
+}
+
+/// A partition with idempotence, and the ordinals of batches under way, of two records each.
+pub(super) fn numbered(source: &Source, batches: usize) -> (Partition, Vec<Ordinal>) {
+    let sequel = Sequel { window: 5, idempotence: true };
+    let mut partition = Partition::new(Arc::clone(&source.queue), sequel);
+    assert_eq!(partition.lacks_identity(), Some(None));
+    partition.begin(Identity { producer_id: 7, epoch: 0 });
+    let first = partition.put_under_way(source.batch(2).0, NODE).ordinal();
+    assert!(!partition.has_room(), "the first goes alone");
+    let first = partition.take(first).unwrap();
+    partition.stored(&first);
+    first.complete(STORED);
+    partition.tidy();
+    let ordinals = (0..batches).map(|_| {
+        assert!(partition.has_room());
+        partition.put_under_way(source.batch(2).0, NODE).ordinal()
+    });
+    let ordinals = ordinals.collect();
+    (partition, ordinals)
+}
+
+/// Attempts of all are over: each waits, and may have been written or not.
+fn come_back(partition: &mut Partition, ordinals: &[Ordinal], maybe_written: &[bool]) {
+    for (ordinal, maybe_written) in ordinals.iter().zip(maybe_written) {
+        let mut batch = partition.take(*ordinal).unwrap();
+        batch.attempt_failed(Error::new(ErrorKind::Closed), *maybe_written);
+        partition.put_waiting(batch);
+    }
+}
+
+fn numbers_of_waiting(partition: &mut Partition) -> Vec<Option<(i16, i32)>> {
+    let mut numbers = Vec::new();
+    while let Some(batch) = partition.take_waiting() {
+        let ordinal = partition.put_under_way(batch, NODE).ordinal();
+        let batch = partition.take(ordinal).unwrap();
+        numbers.push(batch.sequence().map(|sequence| (sequence.producer_epoch, sequence.base)));
+        batch.complete(STORED);
+    }
+    numbers
+}
+
+#[test]
+fn a_batch_keeps_its_numbers_however_often_it_is_sent() {
+    let source = Source::new();
+    let (mut partition, ordinals) = numbered(&source, 3);
+    come_back(&mut partition, &ordinals, &[true, false, true]);
+    assert!(partition.tidy().is_empty());
+    assert_eq!(numbers_of_waiting(&mut partition), [Some((0, 2)), Some((0, 4)), Some((0, 6))]);
+}
+
+#[test]
+fn parts_share_the_numbers_of_the_whole() {
+    let source = Source::new();
+    let (mut partition, ordinals) = numbered(&source, 2);
+    let parts = partition.take(ordinals[0]).unwrap().split(1, &ENCODING);
+    parts.into_iter().for_each(|part| partition.put_waiting(part));
+    assert_eq!(numbers_of_waiting(&mut partition), [Some((0, 2)), Some((0, 3))]);
+}
+
+#[test]
+fn a_new_beginning_waits_until_nothing_is_under_way_and_fails_what_may_have_been_written() {
+    let source = Source::new();
+    let (mut partition, ordinals) = numbered(&source, 4);
+    come_back(&mut partition, &ordinals[1..], &[false, true, false]);
+    partition.breaks();
+    assert!(partition.tidy().is_empty() && !partition.has_room(), "the first is under way");
+    come_back(&mut partition, &ordinals[..1], &[false]);
+    let unknown: Vec<_> = partition.tidy().iter().map(SealedBatch::ordinal).collect();
+    assert_eq!(unknown, [ordinals[2]]);
+    assert!(partition.has_room());
+    assert_eq!(numbers_of_waiting(&mut partition), [Some((1, 0)), Some((1, 2)), Some((1, 4))]);
+}
+
+#[test]
+fn what_was_given_up_stays_only_as_long_as_those_behind_it_need_it() {
+    let source = Source::new();
+    for needed in [true, false] {
+        let (mut partition, ordinals) = numbered(&source, 2);
+        come_back(&mut partition, &ordinals, &[true, needed]);
+        let late = partition.late_to_stay(|_| true);
+        late.take(1).for_each(|batch| batch.give_up(Error::new(ErrorKind::Closed)));
+        assert!(partition.tidy().is_empty());
+        let expected: &[_] = if needed { &[Some((0, 2)), Some((0, 4))] } else { &[Some((1, 0))] };
+        assert_eq!(numbers_of_waiting(&mut partition), expected, "needed: {needed}");
+    }
+}
+
+#[test]
+fn a_partition_whose_epochs_are_used_up_wants_another_id() {
+    let source = Source::new();
+    let (mut partition, ordinals) = numbered(&source, 1);
+    partition.begin(Identity { producer_id: 7, epoch: i16::MAX });
+    come_back(&mut partition, &ordinals, &[false]);
+    partition.breaks();
+    partition.tidy();
+    assert_eq!(partition.lacks_identity(), Some(Some(7)));
+    let mut ids =
+        ProducerIds::new(Backoff { initial: Duration::from_millis(100), max: Duration::from_secs(1) });
+    let (now, mut random) = (Instant::ZERO, fastrand::Rng::with_seed(1));
+    let mut give = |ids: &mut ProducerIds, spent, producer_id| {
+        assert_eq!((ids.identity(spent), ids.next_question().has_passed(now)), (None, true));
+        ids.ask();
+        assert!(ids.next_question() == Deadline::NEVER, "it is asked once");
+        let response = InitProducerIdResponse { producer_id, producer_epoch: 0, ..Default::default() };
+        ids.answered(Outcome::Answered(response), now, &mut random);
+    };
+    give(&mut ids, None, 7);
+    give(&mut ids, Some(7), 8);
+    // Another partition whose epochs are used up takes what is there.
+    assert_eq!(ids.identity(Some(7)), Some(Identity { producer_id: 8, epoch: 0 }));
+    assert!(ids.next_question() == Deadline::NEVER);
 }
