@@ -63,11 +63,23 @@ fn record() -> ProducerRecord<'static> {
 fn changes_are_logged_once_and_payloads_never() {
     log::set_logger(&Keeper).unwrap();
     log::set_max_level(log::LevelFilter::Trace);
+    idempotence_that_is_off();
     a_port_where_nobody_listens();
     a_broker_that_comes_and_goes();
     a_broker_that_closes_each_connection();
     a_broker_that_refuses();
     nothing_shows_a_payload();
+}
+
+/// It is on by default, so it is told where something else turns it off.
+fn idempotence_that_is_off() {
+    let line = "idempotence is off: retries is 0, and must be at least 1 for it";
+    drop(config("127.0.0.1:1").retries(0).build().unwrap());
+    assert_eq!(logged(Level::Info), [line]);
+    for meant in [config("127.0.0.1:1"), config("127.0.0.1:1").retries(0).enable_idempotence(false)] {
+        drop(meant.build().unwrap());
+        assert_eq!(logged(Level::Info), [""; 0]);
+    }
 }
 
 /// Fifty attempts are one warning.

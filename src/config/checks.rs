@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::effective::LARGEST_REQUEST;
-use super::producer_config::ProducerConfig;
+use super::producer_config::{Defaults, ProducerConfig};
 use super::servers;
 use crate::error::ConfigProblem;
 #[cfg(feature = "lz4")]
@@ -15,6 +15,7 @@ pub(super) fn problems(config: &ProducerConfig) -> Vec<ConfigProblem> {
     checks.servers();
     checks.sizes();
     checks.client_id();
+    checks.idempotence();
     checks.batches_and_requests();
     checks.level();
     checks.times();
@@ -54,7 +55,7 @@ impl Checks<'_> {
         for (key, value) in [
             ("buffer_memory", config.buffer_memory),
             ("max_request_size", config.effective().max_request_size()),
-            ("max_in_flight_requests_per_connection", config.max_in_flight_requests_per_connection),
+            ("max_in_flight_requests_per_connection", config.effective().max_in_flight()),
             ("receive_message_max_bytes", config.receive_message_max_bytes),
             ("sock_chunk_bytes", config.sock_chunk_bytes),
             ("sock_chunk_buffer_count", config.sock_chunk_buffer_count),
@@ -103,6 +104,28 @@ impl Checks<'_> {
         }
         if id.chars().any(char::is_control) {
             self.refuse("client_id", id, "control characters may not stand in it");
+        }
+    }
+
+    /// As Java 4 has it, where more than 5 in flight is refused even if `acks` or `retries` turn idempotence off.
+    fn idempotence(&mut self) {
+        let config = self.config;
+        let enable = config.written_as("enable_idempotence");
+        if config.enable_idempotence == Some(true) {
+            for (key, value, needed) in config.effective().against_idempotence() {
+                let why =
+                    format!("{enable} is true, and needs {needed}; change this, or set {enable} to false");
+                self.refuse(key, value, why);
+            }
+        }
+        let in_flight = config.effective().max_in_flight();
+        let may_be_on = config.enable_idempotence.unwrap_or(config.defaults == Defaults::Ours);
+        if may_be_on && in_flight > MOST_IN_FLIGHT {
+            let why = format!(
+                "it must be at most {MOST_IN_FLIGHT} unless {enable} is false: of more batches brokers don't know \
+                 whether they have stored them; lower this, or set {enable} to false"
+            );
+            self.refuse("max_in_flight_requests_per_connection", in_flight, why);
         }
     }
 
@@ -217,6 +240,9 @@ impl Checks<'_> {
 
 /// Some brokers' metrics can't carry more; the protocol could.
 const LONGEST_CLIENT_ID: usize = 1000;
+
+/// Of batches of a producer and partition: so many a broker remembers.
+const MOST_IN_FLIGHT: usize = 5;
 
 /// Of a read: its buffer is there from the start.
 const LARGEST_READ: usize = 16 << 20;

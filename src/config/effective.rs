@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::producer_config::{Defaults, ProducerConfig};
+use super::types::Acks;
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 use crate::record::Compression;
 
@@ -18,6 +19,40 @@ impl ProducerConfig {
 }
 
 impl Effective<'_> {
+    /// If it was not set, `acks` and `retries` decide, as in Java 4.
+    pub(super) fn idempotence(&self) -> bool {
+        self.0.enable_idempotence.unwrap_or(match self.0.defaults {
+            Defaults::Ours => self.against_idempotence().is_empty(),
+            Defaults::KafkaPython2 => false,
+        })
+    }
+
+    /// The settings with which there can be none: name, value, and what it would have to be.
+    pub(super) fn against_idempotence(&self) -> Vec<(&'static str, String, &'static str)> {
+        let mut against = Vec::new();
+        if self.0.acks != Acks::All {
+            against.push(("acks", self.0.acks.to_string(), "all"));
+        }
+        if self.0.retries == 0 {
+            against.push(("retries", "0".to_owned(), "at least 1"));
+        }
+        against
+    }
+
+    pub(super) fn max_in_flight(&self) -> usize {
+        self.0.max_in_flight_requests_per_connection.unwrap_or(MAX_IN_FLIGHT)
+    }
+
+    /// Without idempotence a batch that is sent again is overtaken by those under way behind it: several only for who
+    /// has asked for it.
+    pub(super) fn batches_under_way(&self) -> usize {
+        if self.idempotence() {
+            self.max_in_flight()
+        } else {
+            self.0.max_in_flight_requests_per_connection.unwrap_or(1)
+        }
+    }
+
     /// At most what a limit that was set leaves.
     pub(super) fn batch_size(&self) -> usize {
         self.0.batch_size.unwrap_or_else(|| {
@@ -55,7 +90,7 @@ impl Effective<'_> {
             Defaults::KafkaPython2 => Some(self.max_request_size()),
         };
         self.0.produce_request_max_bytes.or(follows).unwrap_or_else(|| {
-            let share = self.0.buffer_memory / self.0.max_in_flight_requests_per_connection.saturating_add(1);
+            let share = self.0.buffer_memory / self.max_in_flight().saturating_add(1);
             share.min(LARGEST_REQUEST / 2).max(self.max_request_size())
         })
     }
@@ -111,7 +146,7 @@ impl Effective<'_> {
         own.or(self.0.compression_level)
     }
 
-    /// What is to be said of a configuration without problems.
+    /// What is to be warned of in a configuration without problems.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         let shortest = self.shortest_delivery_timeout();
@@ -142,11 +177,23 @@ impl Effective<'_> {
         }
         notes
     }
+
+    /// That what is on by default is off.
+    pub(super) fn why_not_idempotent(&self) -> Option<String> {
+        if self.0.enable_idempotence.is_some() || self.0.defaults != Defaults::Ours || self.idempotence() {
+            return None;
+        }
+        let against = self.against_idempotence().into_iter().map(|(name, value, needed)| {
+            format!("{} is {value}, and must be {needed} for it", self.0.written_as(name))
+        });
+        Some(format!("idempotence is off: {}", against.collect::<Vec<_>>().join("; ")))
+    }
 }
 
 /// Brokers close connections on which a larger one is announced (`socket.request.max.bytes`).
 pub(super) const LARGEST_REQUEST: usize = 104_857_600;
 const BATCH_SIZE: usize = 16_384;
+const MAX_IN_FLIGHT: usize = 5;
 const MAX_REQUEST_SIZE: usize = 1 << 20;
 /// What a request takes beside its batches, for a batch that is to fill one.
 const REQUEST_OVERHEAD: usize = 512;

@@ -106,7 +106,6 @@ later! {
 
     Feature("a proxy"): proxy_url, socks5_proxy;
 
-    Feature("idempotence, by which no retry stores a record twice,"): enable_idempotence["false"];
     Feature("a producer with transactions"):
         transactional_id, transaction_timeout_ms["60000"], transaction_two_phase_commit_enable["false"];
 

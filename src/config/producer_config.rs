@@ -20,6 +20,7 @@ pub struct ProducerConfig {
     pub(super) bootstrap_servers: Vec<String>,
     pub(super) client_id: Option<String>,
     pub(super) acks: Acks,
+    pub(super) enable_idempotence: Option<bool>,
     pub(super) compression: Compression,
     pub(super) compression_level: Option<i32>,
     pub(super) codec_levels: CodecLevels,
@@ -31,7 +32,7 @@ pub struct ProducerConfig {
     pub(super) buffer_memory: usize,
     pub(super) max_block: Duration,
     pub(super) max_request_size: Option<usize>,
-    pub(super) max_in_flight_requests_per_connection: usize,
+    pub(super) max_in_flight_requests_per_connection: Option<usize>,
     pub(super) request_timeout: Duration,
     /// What was set may be `None` as well, for ever.
     pub(super) delivery_timeout: Option<Option<Duration>>,
@@ -61,13 +62,14 @@ pub struct ProducerConfig {
 }
 
 impl Default for ProducerConfig {
-    /// Durable and in order: `acks=all`, retried until `delivery_timeout` is over.
+    /// Durable, once and in order: `acks=all`, idempotent, retried until `delivery_timeout` is over.
     fn default() -> Self {
         Self {
             defaults: Defaults::Ours,
             bootstrap_servers: vec!["localhost:9092".to_owned()],
             client_id: None,
             acks: Acks::All,
+            enable_idempotence: None,
             compression: Compression::None,
             compression_level: None,
             codec_levels: CodecLevels::default(),
@@ -79,7 +81,7 @@ impl Default for ProducerConfig {
             buffer_memory: 32 << 20,
             max_block: Duration::from_secs(60),
             max_request_size: None,
-            max_in_flight_requests_per_connection: 5,
+            max_in_flight_requests_per_connection: None,
             request_timeout: Duration::from_secs(30),
             delivery_timeout: None,
             exit_timeout: Duration::from_secs(5),
@@ -112,9 +114,9 @@ impl ProducerConfig {
         Self::default()
     }
 
-    /// kafka-python 2's own defaults, for a program that is to behave as it did: `acks=1`, no retries, no delivery
-    /// timeout, batches of `batch_size` and requests of `max_request_size` and no more, waits before a retry that do not
-    /// grow. What follows from another setting follows it still if that is set afterwards.
+    /// kafka-python 2's own defaults, for a program that is to behave as it did: `acks=1`, no idempotence, no
+    /// retries, no delivery timeout, batches of `batch_size` and requests of `max_request_size` and no more, waits before a
+    /// retry that do not grow. What follows from another setting follows it still if that is set afterwards.
     ///
     /// Today's defaults are safer; see [`Default`](Self::default).
     pub fn kafka_python_2() -> Self {

@@ -32,9 +32,24 @@ impl ProducerConfig {
         self
     }
 
-    /// When a record counts as stored. Default [`Acks::All`].
+    /// When a record counts as stored. Any other than [`Acks::All`] turns idempotence off, unless `enable_idempotence` is
+    /// set. Default [`Acks::All`].
     pub fn acks(mut self, acks: Acks) -> Self {
         self.acks = acks;
+        self
+    }
+
+    /// Whether each record is stored once and in order, however often it has to be sent (KIP-98). Brokers know a batch
+    /// that they have stored already by its number; for that they give each producer an id.
+    ///
+    /// It needs [`Acks::All`], at least one of [`retries`](Self::retries), and at most 5 in
+    /// [`max_in_flight_requests_per_connection`](Self::max_in_flight_requests_per_connection). If this is set to true,
+    /// each that contradicts it is refused. If it is not set, it is on unless `acks` or `retries` turn it off, of which a
+    /// line on the log tells (INFO). Java 4 has the same rules, and the same name in texts (`enable.idempotence`).
+    ///
+    /// Default: true with the default `acks` and `retries`; false in [`kafka_python_2`](Self::kafka_python_2).
+    pub fn enable_idempotence(mut self, enable: bool) -> Self {
+        self.enable_idempotence = Some(enable);
         self
     }
 
@@ -59,8 +74,8 @@ impl ProducerConfig {
         self
     }
 
-    /// How often a batch is sent again after an error that may pass; `delivery_timeout` ends it all the same. Default
-    /// 2147483647.
+    /// How often a batch is sent again after an error that may pass; `delivery_timeout` ends it all the same. 0 turns
+    /// idempotence off, unless `enable_idempotence` is set. Default 2147483647.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
@@ -130,8 +145,17 @@ impl ProducerConfig {
     }
 
     /// Requests to one broker that may be without an answer. Default 5.
+    ///
+    /// With idempotence as many batches of one partition may be under way, and their order is kept when one of them has to
+    /// be sent again. More than 5 is refused unless `enable_idempotence` is false, as in Java 4: a broker remembers the
+    /// last five batches of a producer, and could not tell whether it has stored an older one.
+    ///
+    /// Without idempotence one batch of a partition is under way at a time, and its order is kept, unless this is set to
+    /// more than 1. Then as many may be, and **a batch that has to be sent again is stored after those that were sent
+    /// behind it**: the order within a partition is lost when something fails. Set it to 1 (or leave it out) if you need
+    /// the order, or to 1 with `retries` 0 if records may rather be lost.
     pub fn max_in_flight_requests_per_connection(mut self, requests: usize) -> Self {
-        self.max_in_flight_requests_per_connection = requests;
+        self.max_in_flight_requests_per_connection = Some(requests);
         self
     }
 

@@ -37,7 +37,6 @@ pub(crate) struct Settings {
 impl Settings {
     /// Of a configuration without problems.
     fn of(config: &ProducerConfig) -> Self {
-        let in_flight = config.max_in_flight_requests_per_connection;
         let effective = config.effective();
         let retry = Backoff { initial: config.retry_backoff, max: effective.retry_backoff_max() };
         let batch_max_bytes = if config.compression == Compression::None {
@@ -72,8 +71,8 @@ impl Settings {
                 retry,
                 request_timeout: config.request_timeout,
                 first_version,
-                idempotence: config.acks == Acks::All,
-                batches_under_way: if config.acks == Acks::All { 5 } else { 1 },
+                idempotence: effective.idempotence(),
+                batches_under_way: effective.batches_under_way(),
                 request_max_bytes: effective
                     .produce_request_max_bytes()
                     .min(LARGEST_REQUEST - ROOM_FOR_NAMES),
@@ -89,7 +88,7 @@ impl Settings {
                     .clone()
                     .filter(|id| !id.is_empty())
                     .unwrap_or_else(next_client_id),
-                max_in_flight: in_flight,
+                max_in_flight: effective.max_in_flight(),
                 request_timeout: config.request_timeout,
                 setup_timeout: Backoff {
                     initial: config.socket_connection_setup_timeout,
@@ -139,6 +138,7 @@ impl ProducerConfig {
         let problems = checks::problems(self);
         if problems.is_empty() {
             self.effective().notes().iter().for_each(|note| log::warn!("{note}"));
+            self.effective().why_not_idempotent().iter().for_each(|note| log::info!("{note}"));
             Ok(Settings::of(self))
         } else {
             Err(Error::new(ErrorKind::Config { problems }))

@@ -4,6 +4,7 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::record::Compression;
 
+mod idempotence;
 mod other_clients;
 mod places;
 mod related;
@@ -100,8 +101,8 @@ fn extremes_are_taken_or_refused() {
             let _ = config.settings();
         }
     }
-    let huge =
-        ProducerConfig::new().max_in_flight_requests_per_connection(usize::MAX).buffer_memory(usize::MAX);
+    let huge = ProducerConfig::new().enable_idempotence(false).buffer_memory(usize::MAX);
+    let huge = huge.max_in_flight_requests_per_connection(usize::MAX);
     assert!(huge.settings().is_ok_and(|settings| settings.sender.request_max_bytes <= 100 << 20));
 }
 

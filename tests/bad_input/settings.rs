@@ -68,6 +68,17 @@ fn configurations_that_can_not_work() {
             config("host").connections_max_idle(Duration::from_nanos(1)),
             "connections_max_idle_ms = '0': it must be at least 10 ms, or nothing gets done in it; none is for ever",
         ),
+        (
+            config("host").enable_idempotence(true).retries(0),
+            "retries = '0': enable_idempotence is true, and needs at least 1; change this, or set enable_idempotence to \
+             false",
+        ),
+        (
+            config("host").max_in_flight_requests_per_connection(6),
+            "max_in_flight_requests_per_connection = '6': it must be at most 5 unless enable_idempotence is false: of \
+             more batches brokers don't know whether they have stored them; lower this, or set enable_idempotence to \
+             false",
+        ),
         (config("host").client_id("a\nb"), "client_id = 'a\\nb': control characters may not stand in it"),
     ];
     for (config, why) in table {

@@ -227,11 +227,10 @@ const JAVA: &[(&str, &str)] = &[
 fn the_defaults_of_other_clients_are_taken_or_name_what_is_missing() {
     for (table, refused) in [
         (&KAFKA_PYTHON_2[..], &[][..]),
-        (KAFKA_PYTHON_3, &["enable_idempotence = 'True'", "metrics_enabled = 'True'"]),
+        (KAFKA_PYTHON_3, &["metrics_enabled = 'True'"]),
         (
             JAVA,
             &[
-                "enable.idempotence = 'true'",
                 "enable.metrics.push = 'true'",
                 "metadata.cluster.check.enable = 'true'",
                 "metric.reporters = 'org.apache.kafka.common.metrics.JmxReporter'",

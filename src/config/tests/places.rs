@@ -14,6 +14,7 @@ fn every_setting_reaches_the_place_where_it_acts() {
         }),
         ("client_id", "me", |s| s.client.client_id.clone()),
         ("acks", "1", |s| s.sender.acks.to_string()),
+        ("enable_idempotence", "false", |s| s.sender.idempotence.to_string()),
         ("compression_type", "none", |s| s.accumulator.encoding.compression.to_string()),
         ("compression_level", "none", level),
         // Of codecs that are not chosen here; see below.
@@ -34,7 +35,7 @@ fn every_setting_reaches_the_place_where_it_acts() {
             )
         }),
         ("max_request_size", "700001", |s| s.max_request_size.to_string()),
-        ("max_in_flight_requests_per_connection", "7", |s| s.client.max_in_flight.to_string()),
+        ("max_in_flight_requests_per_connection", "3", |s| s.client.max_in_flight.to_string()),
         ("request_timeout_ms", "7000", |s| {
             format!(
                 "{}{}",

@@ -27,7 +27,7 @@ fn what_comes_later_is_taken_at_its_neutral_value_and_refused_by_name_at_others(
         ("sasl_kerberos_service_name", "kafka"),
         ("key_serializer", "None"),
         ("metrics_num_samples", "2"),
-        ("enable_idempotence", "false"),
+        ("enable_metrics_push", "false"),
     ];
     assert!(ProducerConfig::from_pairs(neutral).is_ok());
     let error = ProducerConfig::from_pairs([
@@ -101,12 +101,7 @@ fn a_value_that_can_not_be_read_is_told_what_to_write() {
         ("partitioner.ignore.keys", "", "write true or false"),
         ("acks", "", "it is one of 0, 1, all"),
         ("socket_options", "[(6, 1, 1)]", "write NAME=0 or NAME=1, with commas between"),
-        (
-            "enable.idempotence",
-            "TRUE",
-            "idempotence, by which no retry stores a record twice, is not there yet; only \
-         false is taken",
-        ),
+        ("enable.idempotence", "yes", "write true or false"),
         ("ssl.endpoint.identification.algorithm", "", "TLS is not there yet; only https is taken"),
         (
             "metadata.recovery.strategy",

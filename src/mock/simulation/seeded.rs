@@ -88,6 +88,11 @@ impl Plan {
         config.reconnect_backoff(millis(50), secs(1))
     }
 
+    /// Without idempotence what is sent again is overtaken by what was under way behind it.
+    fn keeps_order(&self) -> bool {
+        self.acks == Acks::All || self.in_flight == 1 || self.trouble == 0
+    }
+
     /// Nothing is lost but what the plan loses on purpose.
     fn is_calm(&self) -> bool {
         self.trouble == 0 && self.delivery_timeout.is_none()
