@@ -40,16 +40,35 @@ struct ProducePartition<'a> {
 }
 
 /// Why the batch of a partition was not appended.
+#[derive(Clone)]
 struct Refusal {
     code: ErrorCode,
     message: Option<String>,
     /// The records that are to blame, where not all are.
     blamed: Vec<RecordError>,
+    /// Of the log, where the broker tells it: if it has looked at the log before it refused.
+    log_start_offset: i64,
 }
 
 impl Refusal {
     fn new(code: ErrorCode, message: impl Into<Option<String>>) -> Self {
-        Self { code, message: message.into(), blamed: Vec::new() }
+        // Brokers leave it out with these codes, though for some of them they have looked.
+        let is_told = !matches!(
+            code,
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+                | ErrorCode::UNKNOWN_TOPIC_ID
+                | ErrorCode::NOT_LEADER_OR_FOLLOWER
+                | ErrorCode::INVALID_REQUIRED_ACKS
+                | ErrorCode::MESSAGE_TOO_LARGE
+                | ErrorCode::CORRUPT_MESSAGE
+        );
+        let log_start_offset = if is_told { 0 } else { -1 };
+        Self { code, message: message.into(), blamed: Vec::new(), log_start_offset }
+    }
+
+    /// Of what can't be given to a log at all.
+    fn of_request(why: &str) -> Self {
+        Self { log_start_offset: -1, ..Self::new(ErrorCode::INVALID_RECORD, why.to_owned()) }
     }
 }
 
@@ -106,19 +125,19 @@ fn check(records: &[u8], look: Look) -> Result<RawBatch<'_>, Refusal> {
     let invalid = |why: &str| Refusal::new(ErrorCode::INVALID_RECORD, why.to_owned());
     let mut batches = split_batches(records);
     let batch = match batches.next() {
-        None => return Err(invalid("a partition without a record batch")),
+        None => return Err(Refusal::of_request("a partition without a record batch")),
         Some(Err(error)) => return Err(refusal(error.kind)),
         Some(Ok(batch)) => batch,
     };
     if batches.next().is_some() {
-        return Err(invalid("more than one record batch for a partition"));
+        return Err(Refusal::of_request("more than one record batch for a partition"));
     }
-    batch.check_crc().map_err(refusal)?;
     let BatchHeader { base_offset, last_offset_delta, record_count, attributes, producer_id, .. } =
         batch.header;
     if base_offset != 0 {
         return Err(invalid("a batch whose base offset is not 0"));
     }
+    batch.check_crc().map_err(refusal)?;
     if record_count < 1 || last_offset_delta != record_count - 1 {
         return Err(invalid("a batch whose count and last offset disagree"));
     }
@@ -291,7 +310,7 @@ fn append(
     }
     let batch = match &partition.batch {
         Ok(batch) => batch,
-        Err(Refusal { code, message, .. }) => return Err((Refusal::new(*code, message.clone()), None)),
+        Err(refusal) => return Err((refusal.clone(), None)),
     };
     if batch.bytes.len() > max_message_bytes {
         return refuse(ErrorCode::MESSAGE_TOO_LARGE);
@@ -345,7 +364,7 @@ fn check_keys(batch: &RawBatch<'_>, topic: &str, partition: i32) -> Result<(), R
         blamed.len(),
         told.collect::<Vec<_>>().join(", ")
     );
-    Err(Refusal { code: ErrorCode::INVALID_RECORD, message: Some(message), blamed })
+    Err(Refusal { blamed, ..Refusal::new(ErrorCode::INVALID_RECORD, message) })
 }
 
 fn store(log: &mut PartitionLog, batch: &RawBatch<'_>, counting: bool) -> i64 {
@@ -357,10 +376,11 @@ fn partition_response(index: i32, outcome: Outcome) -> ProducePartitionResponse 
         Ok(base_offset) => {
             ProducePartitionResponse { index, base_offset, log_start_offset: 0, ..Default::default() }
         }
-        Err((Refusal { code, message, blamed }, leader)) => ProducePartitionResponse {
+        Err((Refusal { code, message, blamed, log_start_offset }, leader)) => ProducePartitionResponse {
             index,
             error_code: code,
             base_offset: -1,
+            log_start_offset,
             record_errors: blamed,
             error_message: message,
             current_leader: leader.unwrap_or_default(),
