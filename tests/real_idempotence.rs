@@ -24,7 +24,7 @@ use support::kafka::{Cluster, Wire};
 const TOPIC: &str = "scripts";
 /// So many scripts are played at a time, each in a partition of its own.
 const PARTITIONS: usize = 50;
-const USUALLY: u64 = 500;
+const USUALLY: u64 = 2000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a broker says to a step: the code, the base offset, and the start of the log.
