@@ -72,6 +72,23 @@ mod tests {
         assert_eq!(maybe.to_string(), "the producer is closed (the record may have been written)");
     }
 
+    #[test]
+    fn a_broker_without_a_common_version_is_told_with_a_remedy() {
+        let text = |theirs| {
+            let (api, address) = ("Produce".to_owned(), "a:1".to_owned());
+            Error::new(ErrorKind::UnsupportedVersion { api, ours: (3, 13), theirs, address }).to_string()
+        };
+        assert_eq!(
+            [text(Some((0, 2))), text(Some((14, 15))), text(None)],
+            [
+                "a:1 does not speak Produce in versions 3 to 13: it offers 0 to 2; take a newer broker",
+                "a:1 does not speak Produce in versions 3 to 13: it offers 14 to 15; take a newer client",
+                "a:1 does not speak Produce in versions 3 to 13: it does not know that request; take a newer broker, or \
+                 name the port of a broker if that is a controller's",
+            ]
+        );
+    }
+
     fn timeout(limit: Limit) -> Error {
         let (value, waited_for) = (Duration::ZERO, "for it".to_owned());
         Error::new(ErrorKind::Timeout { limit, value, waited_for, brokers: Vec::new() })

@@ -48,5 +48,6 @@ impl Observer {
     }
 }
 
-/// Each batch that expires keeps what it was told, and of a cluster of a thousand brokers that is gone nobody reads more.
-const MOST_TROUBLES: usize = 32;
+/// Brokers that are told of at once. Each batch that expires keeps what it was told, and of a cluster of a thousand brokers
+/// that is gone nobody reads more.
+pub(crate) const MOST_TROUBLES: usize = 16;

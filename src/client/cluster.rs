@@ -22,10 +22,6 @@ pub(crate) fn address(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// Brokers that are told of at once. Each batch that expires keeps what it was told, and of a cluster of a thousand
-/// brokers that is gone nobody reads more.
-pub(crate) const MOST_TROUBLES: usize = 16;
-
 /// One answer of the cluster's, merged with what was known before.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClusterMetadata {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::cluster::{ClusterMetadata, LeaderHint, MOST_TROUBLES, NodeId, SharedMetadata};
+use crate::client::cluster::{ClusterMetadata, LeaderHint, NodeId, SharedMetadata};
 use crate::client::connection::{Connection, Received};
 use crate::client::coordinator::{self, Coordinator, Found, Key};
 use crate::client::dial::{self, DialSettings, Dialling, Next};
@@ -19,6 +19,7 @@ use crate::client::setup::{Failure, Ready, Setup};
 use crate::client::tags::{CoordinatorTag, Happened, MetadataTag, OfCoordinator, Users};
 use crate::client::transport::{Command, ConnectionId, Endpoint, Fatal};
 use crate::error::{BrokerTrouble, Error, ErrorKind, Limit, Origin, Stage};
+use crate::observation::MOST_TROUBLES;
 use crate::protocol::{FindCoordinatorRequest, MetadataRequest, NodeEndpoint, Request};
 use crate::time::{Backoff, Deadline, Instant};
 

@@ -77,8 +77,8 @@ impl fmt::Display for ErrorKind {
             }
             Self::RetriesUsedUp { retries, attempts, about, last } => write!(
                 f,
-                "retries of {retries} is used up after {} to send the records for {about}, the last: {last}; raise \
-                 retries to try longer",
+                "{} to send the records for {about} failed, and retries of {retries} allows no more; the last: {last}; \
+                 raise retries to try longer",
                 Count(u64::from(*attempts), "attempt")
             ),
             Self::Broker { code, message, about } => {
@@ -139,7 +139,7 @@ impl fmt::Display for ErrorKind {
                         let newer = if *most < ours.0 { "broker" } else { "client" };
                         write!(f, ": it offers {least} to {most}; take a newer {newer}")
                     }
-                    None => f.write_str(": it does not know that request"),
+                    None => f.write_str(": it does not know that request; take a newer broker, or name the port of a broker if that is a controller's"),
                 }
             }
             Self::Closed => f.write_str("the producer is closed"),

@@ -146,8 +146,8 @@ fn a_broker_that_keeps_refusing() {
         assert_eq!(
             error.to_string(),
             format!(
-                "retries of {retries} is used up after {attempts} to send the records for t-0, the last: {said}; raise \
-                 retries to try longer"
+                "{attempts} to send the records for t-0 failed, and retries of {retries} allows no more; the last: {said}; \
+                 raise retries to try longer"
             )
         );
         assert_eq!(error.broker_code(), Some(ErrorCode::NOT_ENOUGH_REPLICAS));
