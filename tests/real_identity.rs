@@ -2,6 +2,7 @@
 #![cfg(feature = "_real-brokers")]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 #![allow(clippy::print_stdout, reason = "it shows what it found")]
+#![allow(clippy::disallowed_types, reason = "no model checker runs here")]
 
 mod support;
 
