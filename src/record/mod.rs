@@ -2,6 +2,7 @@
 
 mod batch;
 mod compression;
+mod crc;
 mod encode;
 mod reader;
 mod split;
