@@ -14,6 +14,7 @@ mod admin;
 mod builder;
 mod dirs;
 mod fetch;
+mod heads;
 mod install;
 mod java_producer;
 mod node;
@@ -37,8 +38,11 @@ use crate::support::clock::{Deadline, Failure, deadline, retry};
 pub use self::admin::PartitionState;
 pub use self::builder::ClusterBuilder;
 pub use self::fetch::FetchedBatch;
+pub use self::heads::Head;
 pub use self::install::VERSIONS;
 pub use self::java_producer::JavaProducer;
+pub use self::ports::free_ports;
+pub use self::process::Daemon;
 pub use self::read_back::{JvmRecord, PartitionSummary, SummaryCrc};
 pub use self::wire::Wire;
 
@@ -91,6 +95,12 @@ impl Cluster {
     #[track_caller]
     pub fn address(&self, node: i32) -> SocketAddr {
         self.node(node).address(node::PLAINTEXT)
+    }
+
+    /// Where the node listens under that name, wherever clients are told that it is.
+    #[track_caller]
+    pub fn address_of(&self, node: i32, listener: &str) -> SocketAddr {
+        self.node(node).address(listener)
     }
 
     /// The broker's process, `None` while it is down.

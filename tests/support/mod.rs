@@ -6,5 +6,7 @@
     reason = "`pub` marks what tests may use; inside a test binary nothing is reachable"
 )]
 
+pub mod chaos;
 pub mod clock;
 pub mod kafka;
+pub mod proxy;

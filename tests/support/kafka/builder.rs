@@ -23,8 +23,8 @@ pub struct ClusterBuilder {
     version: String,
     /// Listener name and security protocol.
     listeners: Vec<(String, String)>,
-    /// Listener name and where clients are told that it is.
-    advertised: Vec<(String, String)>,
+    /// Node (all if none), listener name and where clients are told that it is.
+    advertised: Vec<(Option<i32>, String, String)>,
     properties: Vec<(Option<i32>, String, String)>,
     jvm_options: Vec<String>,
     /// `Some` when the real tool has to format.
@@ -75,7 +75,13 @@ impl ClusterBuilder {
 
     /// Clients of the listener are told to go to `address`, wherever it is.
     pub fn advertised(mut self, listener: &str, address: &str) -> Self {
-        self.advertised.push((listener.into(), address.into()));
+        self.advertised.push((None, listener.into(), address.into()));
+        self
+    }
+
+    /// The same for one node's listener, as when each node has a proxy of its own.
+    pub fn node_advertised(mut self, node: i32, listener: &str, address: &str) -> Self {
+        self.advertised.push((Some(node), listener.into(), address.into()));
         self
     }
 
@@ -181,9 +187,11 @@ impl ClusterBuilder {
         let protocols = listeners.clone().map(|(name, protocol)| format!("{name}:{protocol}"));
         // A controller's is not advertised this way.
         let brokers = listeners.filter(|(name, _)| name != node::CONTROLLER).map(|(name, _)| {
-            let elsewhere = self.advertised.iter().find(|(advertised, _)| advertised == name);
+            let elsewhere = self.advertised.iter().find(|(only, advertised, _)| {
+                only.is_none_or(|id| id == node.id) && advertised == name
+            });
             let own = || node.address(name).to_string();
-            format!("{name}://{}", elsewhere.map_or_else(own, |(_, address)| address.clone()))
+            format!("{name}://{}", elsewhere.map_or_else(own, |(_, _, address)| address.clone()))
         });
         vec![
             ("process.roles", "broker,controller".into()),

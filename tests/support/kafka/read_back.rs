@@ -55,13 +55,18 @@ impl Cluster {
         summaries(self.run_reader(topic, "summary", "read_uncommitted"))
     }
 
+    /// `host:port` of the nodes that run: a frozen one takes connections, so the consumer would wait long before it
+    /// tries another.
+    pub(super) fn servers_that_answer(&self) -> String {
+        let addresses = self.answering().map(|node| node.address(node::PLAINTEXT));
+        let servers: Vec<String> = addresses.map(|address| address.to_string()).collect();
+        servers.join(",")
+    }
+
     #[track_caller]
     fn run_reader(&self, topic: &str, mode: &str, isolation: &str) -> Bytes {
         let limit = LIMIT.as_millis().to_string();
-        // A frozen node takes connections, so the consumer would wait long before it tries another.
-        let addresses = self.answering().map(|node| node.address(node::PLAINTEXT));
-        let servers: Vec<String> = addresses.map(|address| address.to_string()).collect();
-        let servers = servers.join(",");
+        let servers = self.servers_that_answer();
         let arguments = [servers.as_str(), topic, mode, isolation, &limit];
         // Its own limit comes first and says which partitions are not finished.
         let output = self
