@@ -105,7 +105,8 @@ impl Drop for Proxy {
 impl Shared {
     fn serve(&self, client: TcpStream) {
         let broker = *lock(&self.broker);
-        let connected = broker.and_then(|broker| TcpStream::connect_timeout(&broker, Duration::from_secs(5)).ok());
+        let connected =
+            broker.and_then(|broker| TcpStream::connect_timeout(&broker, Duration::from_secs(5)).ok());
         let Some(broker) = connected else {
             let _ = SockRef::from(&client).set_linger(Some(Duration::ZERO));
             return;

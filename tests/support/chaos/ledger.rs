@@ -124,7 +124,10 @@ impl Ledger {
     /// The next record that is read, those of one partition in the order of offsets.
     pub fn see(&mut self, head: &Head) {
         let here = (head.partition, head.offset);
-        assert!(self.last.is_none_or(|last| last.0 != here.0 || last.1 < here.1), "offsets went back at {here:?}");
+        assert!(
+            self.last.is_none_or(|last| last.0 != here.0 || last.1 < here.1),
+            "offsets went back at {here:?}"
+        );
         self.last = Some(here);
         let known = key(&head.key).filter(|&key| head.value_length == value_length(key, head.number));
         let Some(key) = known else {
@@ -181,7 +184,8 @@ impl Ledger {
 
 impl Verdict {
     /// What a table of verdicts begins with.
-    pub const COLUMNS: &str = "     sent unresolved  failed (stored)    lost  doubled reordered misplaced nowhere foreign";
+    pub const COLUMNS: &str =
+        "     sent unresolved  failed (stored)    lost  doubled reordered misplaced nowhere foreign";
 
     fn note(&mut self, kind: &'static str, example: impl Fn() -> String) {
         let count = match kind {

@@ -58,7 +58,13 @@ impl Script {
     /// Disturbs one broker after the other, the next only when all replicas of `topic` are in sync again, and
     /// connections all the time. Comes back at the end of the length with everything running and in sync.
     #[track_caller]
-    pub fn play(&mut self, cluster: &mut Cluster, topic: &str, proxies: &[Proxy], client: &mut Daemon) -> Weather {
+    pub fn play(
+        &mut self,
+        cluster: &mut Cluster,
+        topic: &str,
+        proxies: &[Proxy],
+        client: &mut Daemon,
+    ) -> Weather {
         let (clock, calm) = (Stopwatch::start(), AtomicBool::new(false));
         std::thread::scope(|scope| {
             let weather = scope.spawn(|| bad_weather(proxies, &calm));

@@ -187,9 +187,10 @@ impl ClusterBuilder {
         let protocols = listeners.clone().map(|(name, protocol)| format!("{name}:{protocol}"));
         // A controller's is not advertised this way.
         let brokers = listeners.filter(|(name, _)| name != node::CONTROLLER).map(|(name, _)| {
-            let elsewhere = self.advertised.iter().find(|(only, advertised, _)| {
-                only.is_none_or(|id| id == node.id) && advertised == name
-            });
+            let elsewhere = self
+                .advertised
+                .iter()
+                .find(|(only, advertised, _)| only.is_none_or(|id| id == node.id) && advertised == name);
             let own = || node.address(name).to_string();
             format!("{name}://{}", elsewhere.map_or_else(own, |(_, _, address)| address.clone()))
         });
