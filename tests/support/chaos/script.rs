@@ -66,8 +66,9 @@ impl Script {
         client: &mut Daemon,
     ) -> Weather {
         let (clock, calm) = (Stopwatch::start(), AtomicBool::new(false));
+        let seed = fastrand::u64(..);
         std::thread::scope(|scope| {
-            let weather = scope.spawn(|| bad_weather(proxies, &calm));
+            let weather = scope.spawn(|| bad_weather(proxies, &calm, seed));
             // Also if the script panics: a scope waits for its threads.
             let end = Calm(&calm);
             self.disturb(cluster, topic, client, clock);
@@ -151,7 +152,9 @@ fn in_sync(cluster: &Cluster, topic: &str) {
     }
 }
 
-fn bad_weather(proxies: &[Proxy], calm: &AtomicBool) -> Weather {
+fn bad_weather(proxies: &[Proxy], calm: &AtomicBool, seed: u64) -> Weather {
+    // Each thread has numbers of its own.
+    fastrand::seed(seed);
     let mut weather = Weather::default();
     while !calm.load(Ordering::SeqCst) {
         let until = deadline_in(Duration::from_millis(fastrand::u64(200..1_500)));
