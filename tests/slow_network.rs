@@ -75,13 +75,13 @@ fn a_request_of_which_bytes_move_is_not_late() {
 /// What has come while a callback kept the thread is read before anything is called late.
 #[test]
 fn an_answer_that_came_during_a_callback_is_not_late() {
-    let timeout = Duration::from_millis(300);
+    let timeout = Duration::from_secs(1);
     answered_during_a_callback(|config| config.request_timeout(timeout), 2 * timeout);
 }
 
 #[test]
 fn an_answer_that_came_during_a_callback_keeps_its_record_from_expiring() {
-    let timeout = Duration::from_millis(300);
+    let timeout = Duration::from_secs(1);
     let timeouts = |config: ProducerConfig| config.request_timeout(timeout).delivery_timeout(timeout);
     answered_during_a_callback(timeouts, 2 * timeout);
 }
