@@ -13,6 +13,8 @@
 //! assert!(cluster.records("events", 0).is_empty());
 //! ```
 //!
+//! [`guide`] is about testing programs with it, and [`MockRule`] about what goes wrong.
+//!
 //! What it does as a broker does: versions (those of Kafka 4.1 to 4.3), topics created when they are asked about,
 //! leaders, checks of batches (checksum, one per partition, counted from zero), idempotence (producer ids, and the last
 //! five batches of each in each partition), no answer to acks 0, the error codes for all of these. What it leaves out:
@@ -27,6 +29,7 @@ mod clock;
 mod cluster;
 mod core;
 mod faults;
+pub mod guide;
 mod handle;
 mod intake;
 mod log;
