@@ -227,6 +227,12 @@ fn the_wrong_broker_names_the_right_one() {
     assert!(codes(&response).iter().all(|code| *code == 6), "{response:?}");
     assert_eq!(response.topics[0].partitions[0].current_leader.leader_id, 1);
     assert_eq!((response.node_endpoints[0].node_id, response.node_endpoints[0].port), (1, 9001));
+    // Where it listens is what it advertises, and nothing if it is down.
+    core.cluster.brokers[1].advertised = Some(("elsewhere".to_owned(), 1));
+    let response = ask(&mut core, connection, 10, &sample(1)).unwrap();
+    assert_eq!((response.node_endpoints[0].host.as_str(), response.node_endpoints[0].port), ("elsewhere", 1));
+    core.cluster.brokers[1].running = false;
+    assert_eq!(ask(&mut core, connection, 10, &sample(1)).unwrap().node_endpoints, []);
 }
 
 #[test]
