@@ -2,7 +2,6 @@
 
 mod batch;
 mod compression;
-mod crc;
 mod encode;
 mod reader;
 mod split;
