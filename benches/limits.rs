@@ -8,10 +8,13 @@
 #![allow(clippy::print_stdout, reason = "it prints figures")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures time, and lets it pass")]
 
+mod measure;
+
 use std::time::{Duration, Instant};
 
 use kafka_producer::mock::MockCluster;
 use kafka_producer::{KafkaProducer, ProducerRecord};
+use measure::cpu;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -46,11 +49,6 @@ fn number(status: &str, key: &str) -> u64 {
 /// Of this process's memory in KiB, the peak or what is there now.
 fn memory(key: &str) -> u64 {
     number(&std::fs::read_to_string("/proc/self/status").unwrap_or_default(), key)
-}
-
-fn cpu() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn idle() -> Outcome {

@@ -9,11 +9,13 @@
 
 #![allow(clippy::print_stdout, reason = "it prints figures")]
 
+mod measure;
 mod sink;
 
 use std::time::Duration;
 
 use kafka_producer::{KafkaProducer, ProducerRecord};
+use measure::{cpu, stopwatch};
 
 struct Options {
     records: u64,
@@ -119,18 +121,6 @@ fn load(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
 
 /// How many futures are kept before they are read.
 const KEPT: usize = 100_000;
-
-/// What this process has used of the processors, user and system.
-fn cpu() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
-fn stopwatch() -> impl Fn() -> Duration {
-    let start = std::time::Instant::now();
-    move || start.elapsed()
-}
 
 /// In KiB, as the kernel counts it.
 fn peak_memory() -> u64 {

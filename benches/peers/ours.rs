@@ -8,9 +8,11 @@
 
 #![allow(clippy::print_stdout, reason = "it prints figures")]
 
-use std::time::Duration;
+#[path = "../measure/mod.rs"]
+mod measure;
 
 use kafka_producer::{ProducerConfig, ProducerRecord};
+use measure::{cpu, stopwatch};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut address, mut records, mut size, mut threads) = (String::new(), 1_000_000, 1000, 1);
@@ -60,16 +62,4 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         used.as_secs_f64() * 1e6 / sent
     );
     Ok(())
-}
-
-/// What this process has used of the processors, user and system.
-fn cpu() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
-fn stopwatch() -> impl Fn() -> Duration {
-    let start = std::time::Instant::now();
-    move || start.elapsed()
 }

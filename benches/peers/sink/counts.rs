@@ -1,7 +1,8 @@
 //! What came in, and how much of it was under way at once.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+
+use crate::measure::cpu;
 
 #[derive(Default)]
 pub(crate) struct Counts {
@@ -46,10 +47,4 @@ impl Counts {
             used as f64 / 1e9
         )
     }
-}
-
-/// What this process has used of the processors, user and system.
-fn cpu() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

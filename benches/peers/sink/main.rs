@@ -16,6 +16,8 @@
 mod answers;
 mod connection;
 mod counts;
+#[path = "../../measure/mod.rs"]
+mod measure;
 mod produce;
 
 use std::io::Write;
