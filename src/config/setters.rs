@@ -109,6 +109,9 @@ impl ProducerConfig {
 
     /// How long a batch waits for more records before it is sent. Default 0: it does not wait.
     ///
+    /// While two or more batches of its partition are under way the next waits for the answer to one of them, or until it is
+    /// as large as all of them together, whatever this is; a `flush` or `close` ends that wait.
+    ///
     /// A batch that can't be sent yet goes on taking records, until its first record is as old as the longer of
     /// `linger` and a twentieth of `delivery_timeout` (of that at most 1 s).
     ///

@@ -27,21 +27,20 @@ impl Drain {
         self.shared.inbox.take()
     }
 
-    /// The front of `queue`, and whether it is left to wait for company, as it may if it is not full and `may_linger`;
-    /// `under_way` are the bytes of the batches before it that are.
-    /// From here on user threads tell nothing, unless it is left or there is none.
+    /// The front of `queue`, and whether it is left to wait for company, as it may if it is not full and `may_linger`. To be
+    /// full it has to outweigh `company`, the bytes under way. From here on user threads tell nothing, unless it is left or there is none.
     pub(crate) fn look(
         &self,
         queue: &PartitionQueue,
-        under_way: usize,
+        company: usize,
         may_linger: impl FnOnce(&Front) -> bool,
     ) -> Option<(Front, bool)> {
         let batch_size = self.shared.settings.batch_size;
         let mut state = queue.state.lock();
-        state.has_company = under_way > 0;
-        // Beside what is under way it is worth a request only if it is as large as all of that. So requests stay few while
-        // answers come soon, and soon grow large where they do not.
-        state.enough = if batch_size == 0 { 0 } else { batch_size.max(under_way) };
+        state.has_company = company > 0;
+        // Beside several it is worth a request only if it is as large as all of them. So requests stay few while answers
+        // come soon, and soon grow large where they do not.
+        state.enough = if batch_size == 0 { 0 } else { batch_size.max(company) };
         let front = self.front(&state);
         let lingers = front.as_ref().is_some_and(|front| !front.full && may_linger(front));
         state.told = front.is_some() && !lingers;

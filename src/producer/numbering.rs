@@ -63,9 +63,9 @@ impl Numbering {
         self.is_broken
     }
 
-    /// No batch with the next number will ever come.
-    pub(crate) fn breaks(&mut self) {
-        self.is_broken = true;
+    /// No batch with the next number will ever come. True if that is news.
+    pub(crate) fn breaks(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_broken, true)
     }
 
     /// From 0, in the next epoch. What has been given a number needs another.

@@ -101,20 +101,20 @@ fn judge(
         End::Answered(answer) => {
             let (code, message) = (answer.error_code, answer.error_message.clone());
             let error = Error::new(ErrorKind::Broker { code, message, about: name.to_string() });
-            let follows = match code {
-                // Of a batch behind others it says no more than that those are not stored yet.
-                ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER if is_numbered => {
-                    Some(!partition.is_oldest(batch.ordinal()))
-                }
-                ErrorCode::UNKNOWN_PRODUCER_ID | ErrorCode::INVALID_PRODUCER_EPOCH if is_numbered => {
-                    Some(false)
-                }
-                _ => None,
-            };
-            if follows.is_none() && !code.is_retriable() {
+            let is_of_numbers = is_numbered
+                && matches!(
+                    code,
+                    ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
+                        | ErrorCode::UNKNOWN_PRODUCER_ID
+                        | ErrorCode::INVALID_PRODUCER_EPOCH
+                );
+            if !is_of_numbers && !code.is_retriable() {
                 return Action::Complete(refused(error, answer));
             }
-            renumber = follows == Some(false);
+            // Of a batch behind others a gap says no more than that those are not stored yet.
+            let waits_for_others =
+                code == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER && !partition.is_oldest(batch.ordinal());
+            renumber = is_of_numbers && !waits_for_others;
             (error, code.may_have_been_written())
         }
         End::LeftOut => (Error::new(ErrorKind::LeftOut { about: name.to_string() }), true),

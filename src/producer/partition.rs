@@ -46,7 +46,7 @@ use crate::time::{Deadline, Instant};
 /// Where a partition is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Nothing to send, and nothing under way.
+    /// Nothing to send.
     Idle,
     /// Something to send, and no producer id.
     Nameless,
@@ -163,7 +163,7 @@ impl Partition {
         first.is_some_and(|(ordinal, _)| self.sent.contains(ordinal)) || self.sent.len() < self.window
     }
 
-    pub(crate) fn is_under_way(&self) -> bool {
+    fn is_under_way(&self) -> bool {
         self.batches.values().any(|taken| taken.at.is_some())
     }
 
@@ -173,17 +173,18 @@ impl Partition {
         self.batches.values().any(|taken| taken.at.is_some_and(|at| at != node))
     }
 
-    /// Bytes of batches under way.
-    pub(crate) fn bytes_under_way(&self) -> usize {
-        let under_way = self.batches.values().filter(|taken| taken.at.is_some());
-        under_way.map(|taken| taken.batch.len()).sum()
+    /// The bytes under way that the next batch has to outweigh: those of several. Beside one it goes at once.
+    pub(crate) fn company(&self) -> usize {
+        let under_way =
+            self.batches.values().filter(|taken| taken.at.is_some()).map(|taken| taken.batch.len());
+        if under_way.clone().count() > 1 { under_way.sum() } else { 0 }
     }
 
     /// The oldest batch that waits to be sent again. It goes before what is in the queue.
     pub(crate) fn waiting(&self) -> Option<Front> {
         let batch = &self.batches.values().find(|taken| taken.at.is_none())?.batch;
         let (ordinal, created, bytes) = (batch.ordinal(), batch.created(), batch.len());
-        Some(Front { ordinal, created, bytes, full: true })
+        Some(Front { ordinal, created, is_awaited: !batch.is_given_up(), bytes, full: true })
     }
 
     pub(crate) fn take_waiting(&mut self) -> Option<SealedBatch> {
@@ -250,9 +251,9 @@ impl Partition {
         }
     }
 
-    /// No batch is taken under the identity of now.
-    pub(crate) fn breaks(&mut self) {
-        self.numbering.iter_mut().for_each(Numbering::breaks);
+    /// No batch is taken under the identity of now. True if that is news.
+    pub(crate) fn breaks(&mut self) -> bool {
+        self.numbering.as_mut().is_some_and(Numbering::breaks)
     }
 
     /// After anything has changed: forgets what need not be known any more, and begins anew if it must and can. Returns

@@ -24,7 +24,8 @@ pub(super) struct QueueState {
     pub(super) told: bool,
     /// The size at which a batch need not wait for company: `batch_size`, or more while others are under way.
     pub(super) enough: usize,
-    /// Others are under way. The sender need not be told of a batch before it is full: it looks when those are over.
+    /// Several others are under way. The sender need not be told of a batch before it is full: it looks when one of those is
+    /// over.
     pub(super) has_company: bool,
     /// The size that the next batch's first buffer should have: what the last one needed.
     pub(super) first_buffer: usize,
@@ -44,6 +45,8 @@ pub(super) enum Batch {
 pub(crate) struct Front {
     pub(crate) ordinal: Ordinal,
     pub(crate) created: Instant,
+    /// Somebody waits for it. If not, its time is over and it goes for the sake of others.
+    pub(crate) is_awaited: bool,
     pub(crate) bytes: usize,
     /// It need not wait for company: large enough, cut off by a flush, sealed before, or not the only one.
     pub(crate) full: bool,
@@ -58,12 +61,12 @@ impl QueueState {
             Batch::Sealing(_) => None,
             Batch::Sealed(batch) => {
                 let (ordinal, created, bytes) = (batch.ordinal(), batch.created(), batch.len());
-                Some(Front { ordinal, created, bytes, full: true })
+                Some(Front { ordinal, created, is_awaited: true, bytes, full: true })
             }
             Batch::Open(batch) => {
                 let (ordinal, created, bytes) = (batch.ordinal(), batch.created(), batch.len());
                 let full = several || bytes >= self.enough || batch.is_cut_off(flush_epoch);
-                Some(Front { ordinal, created, bytes, full })
+                Some(Front { ordinal, created, is_awaited: true, bytes, full })
             }
         }
     }

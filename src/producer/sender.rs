@@ -24,7 +24,9 @@ use crate::producer::queue::{Front, PartitionQueue};
 use crate::producer::request_sizes::RequestSizes;
 use crate::producer::requests::{Draft, Part, UnderWay};
 use crate::producer::result::{BatchResult, TopicPartition};
-use crate::protocol::{InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse};
+use crate::protocol::{
+    ErrorCode, InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse,
+};
 use crate::time::{Backoff, Deadline, Instant};
 
 #[derive(Clone, Debug)]
@@ -312,18 +314,22 @@ impl Sender {
                 partition.put_waiting(batch);
             }
             Action::SendAgain { error, maybe_written } => {
-                self.losses.refused(batch.attempts(), &name, &error, at.now);
+                if !is_of_numbers(&error) {
+                    self.losses.refused(batch.attempts(), &name, &error, at.now);
+                }
                 batch.attempt_failed(error, maybe_written);
                 let delay = self.settings.retry.delay(batch.attempts(), &mut self.random);
                 partition.back_off(node, at.now + delay);
                 partition.put_waiting(batch);
             }
             Action::Renumber { error } => {
-                log::debug!("{name} begins anew after attempt {}: {error}", batch.attempts());
+                // What follows from a batch that has failed is no news, and neither are those behind the first.
+                if partition.breaks() {
+                    self.losses.refused(batch.attempts(), &name, &error, at.now);
+                }
                 batch.attempt_failed(error, false);
                 let delay = self.settings.retry.delay(batch.attempts(), &mut self.random);
                 partition.back_off(node, at.now + delay);
-                partition.breaks();
                 partition.put_waiting(batch);
             }
             Action::CutUp => {
@@ -396,15 +402,17 @@ impl Sender {
         let (place, look_again) = match front {
             _ if !partition.has_room() => (Place::Full, expiry),
             _ if partition.place() == Place::Learning => (Place::Learning, expiry),
-            None if partition.is_under_way() => (Place::Lingering, expiry),
+            // Nobody tells of what comes next before it is full; a flush must find it.
+            None if partition.company() > 0 => (Place::Lingering, expiry),
             None => (Place::Idle, expiry),
             Some(_) if is_nameless => (Place::Nameless, expiry),
             Some((front, lingers)) => {
                 let name = partition.name();
                 let leader = self.client.snapshot().leader(&name.topic, name.partition);
-                let lingers_until = lingers.then(|| match partition.is_under_way() {
-                    true => Deadline::NEVER,
-                    false => Deadline::at(front.created + self.settings.linger),
+                // Beside others it waits for an answer.
+                let lingers_until = lingers.then(|| match partition.company() {
+                    0 => Deadline::at(front.created + self.settings.linger),
+                    _ => Deadline::NEVER,
                 });
                 partition::place(partition, View { now: at.now, expiry, lingers_until, leader })
             }
@@ -480,10 +488,10 @@ impl Sender {
             let hurry =
                 !self.drain.is_open() || self.drain.is_memory_wanted() || partition.is_backing_off(at.now);
             let linger = self.settings.linger;
-            let under_way = partition.bytes_under_way();
+            let company = partition.company();
             // Not `created + linger > now`: a batch made after this step began would "linger" with a linger of nothing.
-            let (front, lingers) = self.drain.look(&queue, under_way, |front| {
-                !hurry && (under_way > 0 || at.now.since(front.created) < linger)
+            let (front, lingers) = self.drain.look(&queue, company, |front| {
+                !hurry && (company > 0 || at.now.since(front.created) < linger)
             })?;
             if !self.settings.patience.is_over(front.created, at.heard) {
                 return Some((front, lingers));
@@ -609,7 +617,7 @@ impl Sender {
         let limit = limits.limit(&name.topic);
         let mut refusal = Next::Nothing;
         let mut admit = |front: Front| {
-            refusal = if settings.patience.is_over(front.created, at.heard) {
+            refusal = if front.is_awaited && settings.patience.is_over(front.created, at.heard) {
                 Next::Nothing
             } else if !draft.has_room(front.bytes) {
                 Next::NoRoom
@@ -684,6 +692,11 @@ impl Sender {
             cause: NO_ANSWER_YET.to_owned(),
         })
     }
+}
+
+/// A batch behind others was refused because those are not stored yet: their failure is told of.
+fn is_of_numbers(error: &Error) -> bool {
+    error.broker_code() == Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
 }
 
 fn is_maybe_written(batch: &SealedBatch, error: &Error) -> bool {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::{Certainty, ErrorKind};
+use crate::mock::MockRule;
 use crate::record::Compression;
 
 /// One record in each batch.
@@ -38,11 +39,18 @@ fn numbers(world: &mut World, partition: i32) -> Vec<(i64, i16, i32)> {
     log.headers().into_iter().map(number).collect()
 }
 
-fn assert_stored_where_they_say(world: &mut World, futures: &[FutureRecordMetadata]) {
-    for future in futures {
+/// `futures` are of records with `values`.
+fn assert_stored_where_they_say(
+    world: &mut World,
+    futures: &[FutureRecordMetadata],
+    values: std::ops::Range<u8>,
+) {
+    assert_eq!(futures.len(), values.len());
+    for (future, value) in futures.iter().zip(values) {
         let metadata = future.value().unwrap_or_else(|| panic!("{}", future.exception().unwrap()));
         let log = &world.core.cluster.partition_mut("t", metadata.partition()).unwrap().log;
-        assert!(log.records().unwrap().iter().any(|record| record.offset == metadata.offset()));
+        let record = log.records().unwrap().into_iter().find(|record| record.offset == metadata.offset());
+        assert_eq!(record.and_then(|record| record.value), Some(vec![value]));
     }
 }
 
@@ -56,7 +64,7 @@ fn a_record_whose_answer_is_lost_is_stored_once() {
             let futures = send_all(&mut world, 0, 0..8);
             await_all(&mut world, &futures);
             assert_eq!(stored(&mut world, 0), (0..8).collect::<Vec<_>>(), "{cuts} answers lost");
-            assert_stored_where_they_say(&mut world, &futures);
+            assert_stored_where_they_say(&mut world, &futures, 0..8);
             let epochs: Vec<_> = numbers(&mut world, 0).iter().map(|(_, epoch, _)| *epoch).collect();
             assert!(epochs.iter().all(|epoch| *epoch == 0), "it is the same producer: {epochs:?}");
         }
@@ -71,7 +79,7 @@ fn a_compressed_batch_is_known_again_however_often_it_is_sent() {
         world.core.faults.cut_produce_replies(None, 3);
         let futures: Vec<_> = (0..100).map(|_| world.send(0, &[7; 100])).collect();
         await_all(&mut world, &futures);
-        assert_stored_where_they_say(&mut world, &futures);
+        assert!(futures.iter().zip(1..).all(|(future, offset)| future.value().unwrap().offset() == offset));
         assert_eq!(world.core.cluster.partition_mut("t", 0).unwrap().log.next_offset(), 101);
     }
 }
@@ -87,7 +95,7 @@ fn a_topic_that_is_unknown_for_a_moment_does_not_begin_anew() {
     world.run_for(millis(1));
     let last = send_all(&mut world, 0, 10..12);
     await_all(&mut world, &last);
-    assert_stored_where_they_say(&mut world, &last);
+    assert_stored_where_they_say(&mut world, &last, 10..12);
     let bases: Vec<_> = numbers(&mut world, 0).iter().map(|(_, _, base)| *base).collect();
     assert_eq!(bases, (0..13).collect::<Vec<_>>());
 }
@@ -96,7 +104,17 @@ fn a_topic_that_is_unknown_for_a_moment_does_not_begin_anew() {
 /// written as well. They are not lost for it, and not stored twice.
 #[test]
 fn what_is_behind_a_batch_that_expires_is_stored_once() {
-    for was_read in [true, false] {
+    /// What becomes of a request.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Fate {
+        /// It is acted on, and answered later than anybody waits.
+        Held,
+        /// It has left, and nobody acts on it.
+        Swallowed,
+        /// No byte of it leaves.
+        Stuck,
+    }
+    for fate in [Fate::Held, Fate::Swallowed, Fate::Stuck] {
         let limits = single()
             .request_timeout(secs(3))
             .delivery_timeout(secs(20))
@@ -104,26 +122,31 @@ fn what_is_behind_a_batch_that_expires_is_stored_once() {
         let mut world = world(1, limits);
         let mut futures = send_all(&mut world, 0, 0..1);
         await_all(&mut world, &futures);
-        // What is sent is read and answered later than anybody waits, or not read.
-        match was_read {
-            true => world.core.faults.held[0] = true,
-            false => world.mischief.stalled = vec![0],
+        match fate {
+            Fate::Held => world.core.faults.held[0] = true,
+            Fate::Swallowed => {
+                let rule = MockRule::black_hole().on(ApiKey::PRODUCE).forever();
+                world.core.faults.add(rule, Default::default);
+            }
+            Fate::Stuck => world.mischief.stalled = vec![0],
         }
         futures = send_all(&mut world, 0, 1..2);
         world.run_for(secs(10));
         futures.extend(send_all(&mut world, 0, 2..4));
         world.run_until(MINUTE, |_| futures[0].is_done());
         let error = futures[0].exception().unwrap();
-        assert_eq!(error.certainty() == Certainty::MaybeWritten, was_read, "{error}");
+        assert_eq!(error.certainty() == Certainty::MaybeWritten, fate != Fate::Stuck, "{error}");
         world.core.faults.held[0] = false;
+        world.core.faults.clear();
         world.mischief.stalled.clear();
         await_all(&mut world, &futures);
-        assert_stored_where_they_say(&mut world, &futures[1..]);
-        let expected: &[u8] = if was_read { &[0, 1, 2, 3] } else { &[0, 2, 3] };
-        assert_eq!(stored(&mut world, 0), expected);
+        assert_stored_where_they_say(&mut world, &futures[1..], 2..4);
+        // What may have been written can be stored only behind the one that may have been, too: that is sent for it.
+        let expected: &[u8] = if fate == Fate::Stuck { &[0, 2, 3] } else { &[0, 1, 2, 3] };
+        assert_eq!(stored(&mut world, 0), expected, "{fate:?}");
         let more = send_all(&mut world, 0, 4..6);
         await_all(&mut world, &more);
-        assert_stored_where_they_say(&mut world, &more);
+        assert_stored_where_they_say(&mut world, &more, 4..6);
     }
 }
 
@@ -140,7 +163,7 @@ fn after_a_batch_that_has_expired_a_partition_begins_anew() {
     world.core.faults.held[0] = false;
     let futures = send_all(&mut world, 0, 1..4);
     await_all(&mut world, &futures);
-    assert_stored_where_they_say(&mut world, &futures);
+    assert_stored_where_they_say(&mut world, &futures, 1..4);
     let numbers = numbers(&mut world, 0);
     assert_eq!(numbers.last().map(|(_, epoch, base)| (*epoch, *base)), Some((1, 2)), "{numbers:?}");
 }
@@ -180,7 +203,7 @@ fn a_batch_that_is_sent_again_is_not_overtaken() {
             let futures = send_all(&mut world, 0, 0..20);
             await_all(&mut world, &futures);
             assert_eq!(stored(&mut world, 0), (0..20).collect::<Vec<_>>(), "{code}");
-            assert_stored_where_they_say(&mut world, &futures);
+            assert_stored_where_they_say(&mut world, &futures, 0..20);
         }
     }
 }
@@ -196,6 +219,36 @@ fn five_batches_are_under_way() {
     world.core.faults.held[0] = false;
     await_all(&mut world, &futures);
     assert_eq!(stored(&mut world, 0), (0..20).collect::<Vec<_>>());
+}
+
+/// Beside one batch the next goes at once; beside two it goes once it is as large as both, or an answer has come, or
+/// somebody flushes.
+#[test]
+fn beside_several_a_batch_waits_until_it_is_worth_a_request() {
+    for flushes in [false, true] {
+        let mut world = world(1, config().batch_size(200).batch_max_bytes(100_000));
+        world.core.faults.held[0] = true;
+        let mut futures = Vec::new();
+        let mut send = |world: &mut World, records: usize| {
+            futures.extend((0..records).map(|_| world.send(0, &[7; 100])));
+            world.run_for(millis(10));
+            world.requests(ApiKey::PRODUCE)
+        };
+        assert_eq!(send(&mut world, 3), 1);
+        assert_eq!(send(&mut world, 1), 2, "linger is 0");
+        assert_eq!(send(&mut world, 2), 2, "two records are full, and less than four");
+        assert_eq!(send(&mut world, 3), 3, "five are more than four");
+        assert_eq!(send(&mut world, 1), 3);
+        if flushes {
+            let _ = world.spawn("flushes", |producer| drop(producer.flush(secs(1))));
+            world.run_for(millis(10));
+            assert_eq!(world.requests(ApiKey::PRODUCE), 4);
+        }
+        world.core.faults.held[0] = false;
+        await_all(&mut world, &futures);
+        assert_eq!(world.requests(ApiKey::PRODUCE), 4);
+        world.run_for(secs(2));
+    }
 }
 
 /// To a broker that knows nothing of the producer any number is the first: the second of two batches could be stored, and
@@ -245,7 +298,7 @@ fn a_broker_that_forgets_does_not_stop_the_producer() {
         }
         let more = send_all(&mut world, 0, 9..20);
         await_all(&mut world, &more);
-        assert_stored_where_they_say(&mut world, &more);
+        assert_stored_where_they_say(&mut world, &more, 9..20);
         let expected: Vec<u8> = if loses_log { (0..4).chain(9..20).collect() } else { (0..20).collect() };
         assert_eq!(stored(&mut world, 0), expected);
     }
@@ -269,7 +322,7 @@ fn what_may_have_been_written_is_not_sent_under_another_identity() {
     let error = unknown[0].exception().unwrap();
     assert_eq!(error.certainty(), Certainty::MaybeWritten, "{error}");
     assert_eq!(error.broker_code(), Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
-    assert_stored_where_they_say(&mut world, &behind);
+    assert_stored_where_they_say(&mut world, &behind, 10..13);
     assert_eq!(stored(&mut world, 0), [0, 1, 2, 3, 10, 11, 12]);
 }
 
@@ -296,7 +349,6 @@ fn a_late_answer_changes_nothing() {
     world.run_for(secs(1));
     let late = send_all(&mut world, 0, 0..3);
     world.run_for(millis(29_999));
-    world.core.cluster.brokers[0].throttle_ms = 0;
     world.run_for(millis(2));
     let codes: Vec<_> = late.iter().map(FutureRecordMetadata::failed).collect();
     world.core.faults.held[0] = false;
@@ -304,7 +356,7 @@ fn a_late_answer_changes_nothing() {
     await_all(&mut world, &more);
     assert_eq!(codes, [true; 3]);
     assert!(late.iter().all(FutureRecordMetadata::failed));
-    assert_stored_where_they_say(&mut world, &more);
+    assert_stored_where_they_say(&mut world, &more, 3..6);
     assert_eq!(stored(&mut world, 0), [0, 1, 2, 3, 4, 5]);
     assert_eq!(world.accumulator.pool().used(), 0);
 }

@@ -95,7 +95,7 @@ fn the_delivery_timeout_covers_what_is_under_way() {
     // The answer to what was given up changes nothing; what came after it goes on.
     world.core.faults.held[0] = false;
     world.run_until(MINUTE, |_| later.is_done());
-    assert!(future.failed() && later.succeeded());
+    assert!(future.failed() && later.succeeded(), "{:?}", later.exception());
     assert_eq!(world.accumulator.pool().used(), 0);
 }
 
