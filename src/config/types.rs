@@ -8,7 +8,8 @@ use std::fmt;
 pub enum Acks {
     /// None: the broker does not answer, a lost record goes unnoticed, offsets are -1.
     None,
-    /// The leader: a record is lost if the leader dies before a follower has it.
+    /// The leader: a record is lost if another replica becomes the leader before it has the record, because the one of now
+    /// died, hung, or was cut off from the others. That may be all records since then, not only the last.
     Leader,
     /// All in-sync replicas: a record survives as long as one of them does.
     #[default]

@@ -1,6 +1,6 @@
 //! Sockets and threads around the core: one listener per broker, one thread per connection, nothing that polls.
 //!
-//! Lock order: a connection's writer, then the core. Neither is held while waiting for a peer to send; a peer that
+//! Lock order: a connection's writer, then the core, then the time. None is held while waiting for a peer to send; a peer that
 //! does not read blocks only its own writer, and closing its socket frees that.
 
 use std::collections::HashMap;
