@@ -225,6 +225,13 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         self.producer.close(timeout.into())
     }
 
+    /// The number of records so far that failed without anybody having looked: all of their futures were dropped, no
+    /// callback saw the failure, and neither `flush` nor `close` had reported it by then. A warning on the log, at most
+    /// one each minute, tells the number of those since the last one and the last error.
+    pub fn overlooked_failures(&self) -> u64 {
+        self.producer.overlooked_failures()
+    }
+
     /// Whether a broker has answered yet.
     pub fn bootstrap_connected(&self) -> bool {
         self.producer.bootstrap_connected()

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::error::BrokerTrouble;
+use crate::error::{BrokerTrouble, Error};
 use crate::sync::Mutex;
 use crate::time::Clock;
 
@@ -13,11 +13,20 @@ use crate::time::Clock;
 pub(crate) struct Observer {
     clock: Clock,
     troubles: Mutex<Vec<BrokerTrouble>>,
+    overlooked: Mutex<Overlooked>,
+}
+
+/// Records that failed, and whose future is gone without anybody having looked.
+#[derive(Debug, Default)]
+struct Overlooked {
+    total: u64,
+    /// Those that nobody has been told of, and the error of the last.
+    untold: Option<(u64, Error)>,
 }
 
 impl Observer {
     pub(crate) fn new(clock: Clock) -> Arc<Self> {
-        Arc::new(Self { clock, troubles: Mutex::default() })
+        Arc::new(Self { clock, troubles: Mutex::default(), overlooked: Mutex::default() })
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -45,6 +54,28 @@ impl Observer {
             }
         }
         troubles
+    }
+
+    /// So many records failed with `error`, and nobody can look at it any more.
+    pub(crate) fn overlook(&self, records: u64, error: &Error) {
+        let mut overlooked = self.overlooked.lock();
+        overlooked.total += records;
+        let before = overlooked.untold.take().map_or(0, |(records, _)| records);
+        overlooked.untold = Some((before + records, error.clone()));
+    }
+
+    /// All that was ever overlooked.
+    pub(crate) fn overlooked(&self) -> u64 {
+        self.overlooked.lock().total
+    }
+
+    pub(crate) fn has_untold(&self) -> bool {
+        self.overlooked.lock().untold.is_some()
+    }
+
+    /// What was overlooked since the last call, and the error of the last of it: for whoever tells of it.
+    pub(crate) fn take_untold(&self) -> Option<(u64, Error)> {
+        self.overlooked.lock().untold.take()
     }
 }
 

@@ -140,13 +140,28 @@ fn a_broker_that_refuses() {
                 min.insync.replicas, so nothing was appended";
     assert_eq!(logged(Level::Warn), [format!("attempt 1 for t-0 failed: {said}")]);
 
-    cluster.fail_next_produce("t", 0, ErrorCode::TOPIC_AUTHORIZATION_FAILED, 100);
+    // Whoever looks needs no line on the log.
+    cluster.fail_next_produce("t", 0, ErrorCode::TOPIC_AUTHORIZATION_FAILED, 300);
     for _ in 0..100 {
         producer.send(record()).unwrap().get(PATIENCE).unwrap_err();
     }
+    assert_eq!((logged(Level::Warn), producer.overlooked_failures()), (Vec::new(), 0));
+
+    let before = LINES.lock().unwrap().len();
+    let dropped = producer.send(record().value("a")).unwrap();
+    dropped.add_callback(|_| unreachable!("it is refused"));
+    drop(dropped);
+    wait_for("record failed, and", 1, before);
+    for _ in 0..99 {
+        drop(producer.send(record()).unwrap());
+        producer.send(record()).unwrap().get(PATIENCE).unwrap_err();
+    }
+    assert_eq!(producer.overlooked_failures(), 100);
+    producer.flush(PATIENCE).unwrap_err();
     let said = "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for t-0: The client may not do this to the \
                 topic; to send to it, it needs an ACL for Write and Describe";
-    assert_eq!(logged(Level::Warn), [format!("1 record failed: {said}")]);
+    let once = "1 record failed, and the future was dropped without a look; the last error: ";
+    assert_eq!(logged(Level::Warn), [format!("{once}{said}")]);
 }
 
 fn nothing_shows_a_payload() {

@@ -89,6 +89,10 @@ impl BytesProducer {
         !self.closer.lifecycle.is_open()
     }
 
+    pub(super) fn overlooked_failures(&self) -> u64 {
+        self.topics.observer.overlooked()
+    }
+
     pub(super) fn bootstrap_connected(&self) -> bool {
         self.topics.metadata.version() > 0
     }

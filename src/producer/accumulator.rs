@@ -182,6 +182,8 @@ impl RecordAccumulator {
 
     fn report(&self, cut: &Cut, limit: Option<(Limit, Duration)>, pending: Pending) -> Result<(), Error> {
         let reported = self.shared.unfinished.report(cut, limit, pending);
+        // They are in this report, or in the one of another flush.
+        drop(self.shared.observer.take_untold());
         reported.map_err(|report| Error::new(ErrorKind::Undelivered { report }))
     }
 }

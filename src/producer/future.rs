@@ -342,7 +342,7 @@ mod tests {
             future.add_both(move |result| tell.send(result.cloned().map_err(Error::clone)).unwrap());
             completer.complete(result, 3, || ());
             assert_eq!(
-                future.slot.overlooked_failures().map_or(0, |(count, _)| count),
+                future.slot.overlooked(),
                 if future.peek().unwrap().is_ok() { 0 } else { 2 }
             );
         }
@@ -425,10 +425,36 @@ mod tests {
         let (future, completer) = pending(Clock::System);
         let slot = Arc::clone(&future.slot);
         completer.complete(BatchResult::Failed(Error::new(ErrorKind::Closed)), 3, || ());
-        assert_eq!(slot.overlooked_failures().unwrap().0, 3);
+        assert_eq!(slot.overlooked(), 3);
         assert!(future.failed() && future.exception().is_some());
-        assert_eq!(slot.overlooked_failures().unwrap().0, 2);
+        assert_eq!(slot.overlooked(), 2);
         future.add_errback(|_| ());
-        assert_eq!(slot.overlooked_failures().unwrap().0, 2, "the same record");
+        assert_eq!(slot.overlooked(), 2, "the same record");
+    }
+
+    #[test]
+    fn a_failure_is_counted_when_nobody_can_look_at_it_any_more() {
+        let (future, completer) = pending(Clock::System);
+        let observer = Arc::clone(&future.slot.observer);
+        let clone = future.clone();
+        completer.complete(BatchResult::Failed(Error::new(ErrorKind::Spawn)), 3, || ());
+        drop(future);
+        assert_eq!(observer.overlooked(), 0, "there is another");
+        assert!(clone.exception().is_some());
+        drop(clone);
+        assert_eq!(observer.overlooked(), 2);
+        assert_eq!(observer.take_untold().map(|(records, error)| (records, error.is_closed())), Some((2, false)));
+        assert!(observer.take_untold().is_none());
+    }
+
+    #[test]
+    fn neither_what_is_stored_nor_what_the_end_of_a_producer_failed_is_overlooked() {
+        for result in [STORED, BatchResult::Failed(Error::new(ErrorKind::Closed))] {
+            let (future, completer) = pending(Clock::System);
+            let observer = Arc::clone(&future.slot.observer);
+            completer.complete(result, 3, || ());
+            drop(future);
+            assert_eq!((observer.overlooked(), observer.has_untold()), (0, false));
+        }
     }
 }

@@ -1,35 +1,44 @@
-//! What the sender says on the log of records that are refused or lost: their futures know, but perhaps nobody asks
-//! those. Not one warning for each.
+//! What the sender says on the log of records that are refused or lost: not one warning for each.
 
 use std::time::Duration;
 
 use crate::client::Warnings;
-use crate::error::{Count, Error, ErrorKind};
+use crate::error::{Count, Error};
+use crate::observation::Observer;
 use crate::producer::result::TopicPartition;
-use crate::time::Instant;
+use crate::time::{Deadline, Instant};
 
 #[derive(Default)]
 pub(crate) struct Losses {
     warnings: Warnings,
+    /// When a failure that nobody looked at may be told of again.
+    quiet_until: Option<Instant>,
 }
 
 impl Losses {
-    /// Records failed for good.
-    pub(crate) fn lost(&mut self, records: u32, error: &Error, now: Instant) {
-        let code = error.broker_code().map(|code| code.to_string());
-        let kind = match error.kind() {
-            ErrorKind::Closed => return,
-            ErrorKind::Timeout { .. } => "expired",
-            ErrorKind::RetriesUsedUp { .. } => "retries",
-            _ => code.as_deref().unwrap_or("refused"),
-        };
-        let records = Count(u64::from(records), "record");
-        match self.warnings.is_news(kind, A_MINUTE, now) {
-            None => log::debug!("{records} failed: {error}"),
-            Some(0) => log::warn!("{records} failed: {error}"),
-            Some(more) => {
-                log::warn!("{records} failed, and {} like it before: {error}", Count(more, "batch"))
-            }
+    /// Warns of failures that nobody has looked at and nobody can any more, all of them in one line.
+    pub(crate) fn tell_overlooked(&mut self, observer: &Observer, now: Instant) {
+        if let Some((records, error)) = self.overlooked(observer, now) {
+            let records = Count(records, "record");
+            log::warn!("{records} failed, and the future was dropped without a look; the last error: {error}");
+        }
+    }
+
+    /// What to warn of now, if anything.
+    fn overlooked(&mut self, observer: &Observer, now: Instant) -> Option<(u64, Error)> {
+        if self.quiet_until.is_some_and(|until| now < until) {
+            return None;
+        }
+        let news = observer.take_untold()?;
+        self.quiet_until = Some(now + A_MINUTE);
+        Some(news)
+    }
+
+    /// When there is something to be told that may not be told now.
+    pub(crate) fn next_warning(&self, observer: &Observer) -> Deadline {
+        match self.quiet_until {
+            Some(until) if observer.has_untold() => Deadline::at(until),
+            _ => Deadline::NEVER,
         }
     }
 
@@ -57,5 +66,37 @@ impl Losses {
     }
 }
 
+/// Records failed for good. Their futures tell; the log does if nobody asks those.
+pub(crate) fn lost(records: u32, error: &Error) {
+    log::debug!("{} failed: {error}", Count(u64::from(records), "record"));
+}
+
 /// Between two warnings of the same kind.
 const A_MINUTE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::time::Clock;
+
+    #[test]
+    fn overlooked_failures_are_told_of_once_a_minute_with_their_number() {
+        let (observer, mut losses) = (Observer::new(Clock::System), Losses::default());
+        let start = Instant::ZERO + A_MINUTE;
+        let told = |losses: &mut Losses, now| losses.overlooked(&observer, now).map(|(records, _)| records);
+        let overlook = |records| observer.overlook(records, &Error::new(ErrorKind::Spawn));
+        assert_eq!((told(&mut losses, start), losses.next_warning(&observer)), (None, Deadline::NEVER));
+        overlook(3);
+        assert_eq!(told(&mut losses, start), Some(3));
+        assert_eq!(losses.next_warning(&observer), Deadline::NEVER, "an idle producer does nothing");
+        overlook(4);
+        overlook(5);
+        let minute_over = start + A_MINUTE;
+        assert_eq!(told(&mut losses, start + (A_MINUTE - Duration::from_nanos(1))), None);
+        assert_eq!(losses.next_warning(&observer), Deadline::at(minute_over));
+        assert_eq!(told(&mut losses, minute_over), Some(9));
+        assert_eq!(observer.overlooked(), 12);
+    }
+}

@@ -6,6 +6,7 @@ mod buffer;
 mod callback;
 mod completion;
 mod drain;
+mod failures;
 mod future;
 mod identity;
 mod inbox;

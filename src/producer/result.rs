@@ -4,6 +4,9 @@
 //!   Pending ──complete──▶ Stored │ Failed          once, by the owner of the Completer; its Drop is a completion too
 //!      └──────split─────▶ Split into other slots    the records have moved: ask there
 //! ```
+//!
+//! A failure counts as overlooked until a future or a callback has seen it. When the last handle of a slot goes, nobody can
+//! look any more: what is overlooked then is counted by the [`Observer`], for the log.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,7 +18,8 @@ use crate::error::{BrokerTrouble, Error, ErrorKind, Limit};
 use crate::observation::Observer;
 use crate::producer::callback;
 use crate::protocol::RecordError;
-use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
+use crate::producer::failures::Failures;
+use crate::sync::{Condvar, Mutex};
 use crate::time::Deadline;
 
 /// Where a batch goes: the part of a result that is known from the start.
@@ -80,15 +84,8 @@ struct State {
     progress: Progress,
     /// The records whose failure somebody has looked at.
     looked_at: BTreeSet<u32>,
-    /// The count in which its other failures stand, since nobody keeps the slot for their sake any more.
-    forgotten: Option<Arc<Forgotten>>,
-}
-
-/// Failures that nobody has looked at, of batches that `flush` keeps no more: too many to keep.
-#[derive(Debug)]
-pub(crate) struct Forgotten {
-    pub(crate) records: AtomicU64,
-    pub(crate) first_error: Error,
+    /// Where the others are counted, for `flush` to report.
+    counted: Option<Arc<Failures>>,
 }
 
 /// How far a batch has got, for those who wait in vain.
@@ -114,7 +111,7 @@ impl ResultSlot {
             waiting: 0,
             progress: Progress::default(),
             looked_at: BTreeSet::new(),
-            forgotten: None,
+            counted: None,
         };
         let slot = Arc::new(Self { place, observer, state: Mutex::new(state), changed: Condvar::new() });
         (Arc::clone(&slot), Completer { slot: Some(slot) })
@@ -156,27 +153,14 @@ impl ResultSlot {
         })
     }
 
-    /// How many of its records failed without anybody having looked, and why.
-    pub(crate) fn overlooked_failures(&self) -> Option<(u64, Error)> {
-        let state = self.state.lock();
-        match &state.outcome {
-            Outcome::Done(result) => {
-                let error = result.error()?;
-                let overlooked =
-                    u64::from(state.progress.records).saturating_sub(state.looked_at.len() as u64);
-                (overlooked > 0).then(|| (overlooked, error.clone()))
-            }
-            _ => None,
-        }
-    }
-
-    /// Moves the failures that nobody has looked at into `count`, which goes down again for each that somebody looks at
-    /// later.
-    pub(crate) fn forget_failures(&self, count: &Arc<Forgotten>) {
+    /// It has failed: adds the records whose failure nobody has seen yet to what `failures` chooses. That goes down again
+    /// for each that somebody looks at later.
+    pub(crate) fn count_failures(&self, failures: impl FnOnce(&Error) -> Arc<Failures>) {
         let mut state = self.state.lock();
-        let overlooked = u64::from(state.progress.records).saturating_sub(state.looked_at.len() as u64);
-        count.records.fetch_add(overlooked, Ordering::Relaxed);
-        state.forgotten = Some(Arc::clone(count));
+        let Some((overlooked, error)) = state.overlooked() else { return };
+        let failures = failures(error);
+        failures.add(overlooked);
+        state.counted = Some(failures);
     }
 
     /// The result of record `index`, with the index that it has in the batch it went out with.
@@ -273,6 +257,12 @@ impl ResultSlot {
         })
     }
 
+    /// How many of its records failed without anybody having looked.
+    #[cfg(test)]
+    pub(super) fn overlooked(&self) -> u64 {
+        self.state.lock().overlooked().map_or(0, |(records, _)| records)
+    }
+
     /// How many threads wait for it.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> u32 {
@@ -283,9 +273,29 @@ impl ResultSlot {
 impl State {
     fn look_at(&mut self, index: u32) {
         if self.looked_at.insert(index)
-            && let Some(forgotten) = &self.forgotten
+            && let Some(failures) = &self.counted
         {
-            forgotten.records.fetch_sub(1, Ordering::Relaxed);
+            failures.take_one();
+        }
+    }
+
+    /// How many of its records failed without anybody having looked, and why.
+    fn overlooked(&self) -> Option<(u64, &Error)> {
+        let Outcome::Done(result) = &self.outcome else { return None };
+        let error = result.error()?;
+        let overlooked = u64::from(self.progress.records).saturating_sub(self.looked_at.len() as u64);
+        (overlooked > 0).then_some((overlooked, error))
+    }
+}
+
+impl Drop for ResultSlot {
+    fn drop(&mut self) {
+        let state = self.state.lock();
+        let Some((overlooked, error)) = state.overlooked() else { return };
+        // What `flush` or `close` has told of is no secret, and of what the end of a producer failed `close` always tells.
+        let is_reported = state.counted.as_ref().is_some_and(|failures| failures.is_reported());
+        if !is_reported && !error.is_closed() {
+            self.observer.overlook(overlooked, error);
         }
     }
 }

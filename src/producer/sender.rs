@@ -16,7 +16,7 @@ use crate::producer::drain::Drain;
 use crate::producer::identity::ProducerIds;
 use crate::producer::inbox::Notices;
 use crate::producer::limits::SizeLimits;
-use crate::producer::losses::Losses;
+use crate::producer::losses::{self, Losses};
 use crate::producer::outcome::{self, Action, End, Patience};
 use crate::producer::partition::{self, Place, Sequel, View};
 use crate::producer::partitions::Partitions;
@@ -156,6 +156,10 @@ impl Sender {
         if let Some(troubles) = self.client.changed_troubles() {
             self.observer.publish(troubles);
         }
+        // Who closes is told by `close`.
+        if self.drain.is_open() {
+            self.losses.tell_overlooked(&self.observer, now);
+        }
         !self.is_over(now)
     }
 
@@ -177,7 +181,8 @@ impl Sender {
         }
         let closing = self.drain.closing().map_or(Deadline::NEVER, |closing| closing.deadline);
         let ids = self.producer_ids.as_ref().map_or(Deadline::NEVER, ProducerIds::next_question);
-        self.partitions.next_deadline().min(self.client.next_deadline(now)).min(ids).min(closing)
+        let warning = self.losses.next_warning(&self.observer);
+        self.partitions.next_deadline().min(self.client.next_deadline(now)).min(ids).min(warning).min(closing)
     }
 
     pub(crate) fn client_mut(&mut self) -> &mut KafkaClient<Over> {
@@ -346,18 +351,18 @@ impl Sender {
                 None => {
                     partition.stored(&batch);
                     self.limits.stored(&name.topic, batch.len(), at.now);
-                    self.complete(batch, result, at.now);
+                    complete(batch, result);
                 }
                 // Those behind it may need it.
                 Some(error) if batch.sequence().is_some() && is_maybe_written(&batch, error) => {
                     let (records, error) = (batch.records(), error.clone());
                     batch.give_up(error.clone());
                     partition.put_waiting(batch);
-                    self.losses.lost(records, &error, at.now);
+                    losses::lost(records, &error);
                 }
                 Some(_) => {
                     partition.is_missing(&batch);
-                    self.complete(batch, result, at.now);
+                    complete(batch, result);
                 }
             },
         }
@@ -378,18 +383,11 @@ impl Sender {
         self.consider(index, at);
     }
 
-    fn complete(&mut self, batch: SealedBatch, result: BatchResult, now: Instant) {
-        let (records, loss) = (batch.records(), result.error().cloned());
-        batch.complete(result);
-        if let Some(error) = loss {
-            self.losses.lost(records, &error, now);
-        }
-    }
 
     /// Puts a partition where it belongs, after what is late has been failed.
     fn consider(&mut self, index: u32, at: Moment) {
         self.expire(index, at);
-        self.tidy(index, at);
+        self.tidy(index);
         let is_nameless = self.is_nameless(index);
         if is_nameless && self.fail_denied(index, at) {
             return self.settle(index, Place::Nameless, Deadline::at(at.now), at.now);
@@ -425,12 +423,12 @@ impl Sender {
     }
 
     /// Completes what can't be sent any more.
-    fn tidy(&mut self, index: u32, at: Moment) {
+    fn tidy(&mut self, index: u32) {
         let Some(partition) = self.partitions.get_mut(index) else { return };
         for batch in partition.tidy() {
             // It was sent, and nothing but such an end brings it here.
             let Some(error) = batch.last_error().cloned() else { continue };
-            self.complete(batch, BatchResult::Failed(error.maybe_written()), at.now);
+            complete(batch, BatchResult::Failed(error.maybe_written()));
         }
     }
 
@@ -458,7 +456,7 @@ impl Sender {
             let queue = Arc::clone(partition.queue());
             let batch = partition.take_waiting().or_else(|| self.drain.give_up_front(&queue, |_| true));
             match batch {
-                Some(batch) => self.complete(batch, BatchResult::Failed(error.clone()), at.now),
+                Some(batch) => complete(batch, BatchResult::Failed(error.clone())),
                 None => return false,
             }
         }
@@ -529,7 +527,7 @@ impl Sender {
                 patience.last_word(batch, last.as_ref(), &name, waited_for, brokers.clone(), at.heard);
             let records = batch.records();
             batch.give_up(error.clone());
-            self.losses.lost(records, &error, at.now);
+            losses::lost(records, &error);
         }
         while let Some(batch) = self.partitions.get_mut(index).and_then(|partition| partition.take_late(late))
         {
@@ -563,7 +561,7 @@ impl Sender {
         let last = batch.last_error().cloned();
         let error =
             self.settings.patience.last_word(&batch, last.as_ref(), &name, waited_for, brokers, at.heard);
-        self.complete(batch, BatchResult::Failed(error), at.now);
+        complete(batch, BatchResult::Failed(error));
     }
 
     fn send_to(&mut self, node: NodeId, at: Moment) {
@@ -672,7 +670,7 @@ impl Sender {
         let Some(partition) = self.partitions.get_mut(index) else { return };
         if let Some(batch) = partition.take(ordinal) {
             partition.is_missing(&batch);
-            self.complete(batch, BatchResult::Failed(error.clone()), at.now);
+            complete(batch, BatchResult::Failed(error.clone()));
         }
         self.attempt_is_over(index, ordinal, at);
     }
@@ -692,6 +690,13 @@ impl Sender {
             cause: NO_ANSWER_YET.to_owned(),
         })
     }
+}
+
+fn complete(batch: SealedBatch, result: BatchResult) {
+    if let Some(error) = result.error() {
+        losses::lost(batch.records(), error);
+    }
+    batch.complete(result);
 }
 
 /// A batch behind others was refused because those are not stored yet: their failure is told of.

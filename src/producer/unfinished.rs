@@ -2,13 +2,15 @@
 //! and report.
 
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{BrokerTrouble, DeliveryReport, Error, Limit, PendingPartition};
 use crate::observation::Observer;
-use crate::producer::result::{Forgotten, Progress, ResultSlot, TopicPartition};
-use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
+use crate::producer::failures::Failures;
+use crate::producer::result::{Progress, ResultSlot, TopicPartition};
+use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
 use crate::time::{Clock, Deadline};
 
 /// Batches by the order of their creation.
@@ -26,18 +28,20 @@ struct State {
     next: u64,
     /// With the number of parts that each still has.
     batches: BTreeMap<u64, (Arc<ResultSlot>, usize)>,
-    /// What has failed, numbered, until every flush that began before has reported it.
-    failed: BTreeMap<u64, Arc<ResultSlot>>,
-    next_failure: u64,
-    /// Up to here failures have been reported to somebody.
-    reported: u64,
-    /// Failures squeezed out of `failed` before anybody asked.
-    forgotten: Option<Arc<Forgotten>>,
-    /// Where the flushes under way began to count failures.
+    /// What has failed, by the number of the report that comes next, until every flush that began before has reported it.
+    failed: BTreeMap<u64, Vec<Group>>,
+    next_report: u64,
+    /// The reports that came next when the flushes under way began.
     flushes: Vec<u64>,
     /// What the sender had to fail when the time of `close` was over, for `close` to tell of.
     given_up: Option<Pending>,
     waiting: u32,
+}
+
+/// Failures of one partition and one kind.
+struct Group {
+    place: Arc<TopicPartition>,
+    failures: Arc<Failures>,
 }
 
 /// What has no result, and what is known of the reasons.
@@ -47,7 +51,7 @@ pub(crate) type Pending = (Vec<PendingPartition>, Vec<BrokerTrouble>);
 pub(crate) struct Cut {
     /// Batches below this.
     until: u64,
-    /// Failures from here on.
+    /// Failures from this report on.
     failures_from: u64,
 }
 
@@ -74,8 +78,9 @@ impl Unfinished {
     }
 
     /// A batch, or a part of one, has failed: to be reported.
-    pub(crate) fn failed(&self, slot: &Arc<ResultSlot>) {
-        self.state.lock().remember(slot);
+    pub(crate) fn failed(&self, slot: &ResultSlot) {
+        let mut state = self.state.lock();
+        slot.count_failures(|error| state.failures(slot.place(), error));
     }
 
     pub(crate) fn leave(&self, ticket: u64) {
@@ -104,7 +109,7 @@ impl Unfinished {
     pub(crate) fn cut(&self) -> Cut {
         let mut state = self.state.lock();
         self.epoch.fetch_add(1, Ordering::Relaxed);
-        let failures_from = state.reported;
+        let failures_from = state.next_report;
         state.flushes.push(failures_from);
         Cut { until: state.next, failures_from }
     }
@@ -134,19 +139,16 @@ impl Unfinished {
         (pending, brokers): Pending,
     ) -> Result<(), DeliveryReport> {
         let timed_out = limit.filter(|_| !pending.is_empty());
-        let (failed, forgotten) = Self::take_failures(self.state.lock(), cut);
-        // The slots' locks come after this one, and only when it is free.
-        let forgotten = forgotten.map(|forgotten| (forgotten.records.load(Ordering::Relaxed), forgotten));
-        let (mut count, mut first_error) = match forgotten {
-            Some((count @ 1.., forgotten)) => (count, Some(forgotten.first_error.clone())),
-            _ => (0, None),
-        };
         // What the end has failed because its time was over is what is pending, told once, whether it has failed by now.
         let is_pending = |error: &Error| timed_out.is_some() && error.is_closed();
-        let failed = failed.iter().filter_map(|slot| slot.overlooked_failures());
-        for (overlooked, error) in failed.filter(|(_, error)| !is_pending(error)) {
-            count += overlooked;
-            first_error.get_or_insert(error);
+        let (mut count, mut first_error) = (0, None);
+        for failures in self.state.lock().report(cut) {
+            failures.report();
+            let (records, error) = (failures.records(), failures.first_error());
+            if records > 0 && !is_pending(error) {
+                count += records;
+                first_error.get_or_insert_with(|| error.clone());
+            }
         }
         if timed_out.is_none() && count == 0 {
             return Ok(());
@@ -217,38 +219,51 @@ impl Unfinished {
         }
         (partitions, observer.troubles(asked.iter().map(|broker| &**broker)))
     }
-
-    /// The failures of one flush. They stay for the others that began before they were reported.
-    fn take_failures(
-        mut state: MutexGuard<'_, State>,
-        cut: &Cut,
-    ) -> (Vec<Arc<ResultSlot>>, Option<Arc<Forgotten>>) {
-        let failed = state.failed.range(cut.failures_from..).map(|(_, slot)| Arc::clone(slot)).collect();
-        state.reported = state.next_failure;
-        if let Some(at) = state.flushes.iter().position(|from| *from == cut.failures_from) {
-            state.flushes.swap_remove(at);
-        }
-        let kept_from = state.flushes.iter().copied().min().unwrap_or(state.reported);
-        state.failed = state.failed.split_off(&kept_from);
-        (failed, state.forgotten.take())
-    }
 }
 
 impl State {
-    fn remember(&mut self, slot: &Arc<ResultSlot>) {
-        // A program that never flushes must not pay for it for ever.
-        const MOST: usize = 1024;
-        if self.failed.len() == MOST {
-            for slot in std::mem::take(&mut self.failed).into_values() {
-                let Some((_, first_error)) = slot.overlooked_failures() else { continue };
-                let fresh = || Arc::new(Forgotten { records: AtomicU64::new(0), first_error });
-                slot.forget_failures(self.forgotten.get_or_insert_with(fresh));
+    /// Where a failure of `place` is counted.
+    fn failures(&mut self, place: &Arc<TopicPartition>, error: &Error) -> Arc<Failures> {
+        let groups = self.failed.entry(self.next_report).or_default();
+        // A program that never flushes must not pay for each of its partitions for ever.
+        let any_place = groups.len() >= MOST_GROUPS;
+        let is_like_it = |group: &&mut Group| {
+            discriminant(group.failures.first_error().kind()) == discriminant(error.kind())
+                && (any_place || group.place == *place)
+        };
+        let fresh = || Arc::new(Failures::new(error));
+        match groups.iter_mut().find(is_like_it) {
+            Some(group) => {
+                if group.failures.records() == 0 {
+                    // Somebody has looked at all of them: what comes now has a first error of its own.
+                    group.failures = fresh();
+                }
+                Arc::clone(&group.failures)
+            }
+            None => {
+                let failures = fresh();
+                groups.push(Group { place: Arc::clone(place), failures: Arc::clone(&failures) });
+                failures
             }
         }
-        self.failed.insert(self.next_failure, Arc::clone(slot));
-        self.next_failure += 1;
+    }
+
+    /// The failures of one flush, the first one first. They stay for the others that began before this report.
+    fn report(&mut self, cut: &Cut) -> Vec<Arc<Failures>> {
+        let groups = self.failed.range(cut.failures_from..).flat_map(|(_, groups)| groups);
+        let failures = groups.map(|group| Arc::clone(&group.failures)).collect();
+        self.next_report += 1;
+        if let Some(at) = self.flushes.iter().position(|from| *from == cut.failures_from) {
+            self.flushes.swap_remove(at);
+        }
+        let kept_from = self.flushes.iter().copied().min().unwrap_or(self.next_report);
+        self.failed = self.failed.split_off(&kept_from);
+        failures
     }
 }
+
+/// Groups of failures that are told apart by their partition; beyond that only by their kind.
+const MOST_GROUPS: usize = 64;
 
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
@@ -262,11 +277,19 @@ mod tests {
         failure(unfinished, records);
     }
 
+    fn fails_in(unfinished: &Unfinished, partition: i32, kind: ErrorKind) {
+        failure_of(unfinished, partition, kind, 1);
+    }
+
     fn failure(unfinished: &Unfinished, records: u32) -> Arc<ResultSlot> {
-        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
+        failure_of(unfinished, 0, ErrorKind::Closed, records)
+    }
+
+    fn failure_of(unfinished: &Unfinished, partition: i32, kind: ErrorKind, records: u32) -> Arc<ResultSlot> {
+        let place = Arc::new(TopicPartition { topic: "t".into(), partition });
         let (slot, completer) = ResultSlot::new(place, Observer::new(Clock::System));
         let (ticket, _) = unfinished.enter(Arc::clone(&slot));
-        let failed = BatchResult::Failed(Error::new(ErrorKind::Closed));
+        let failed = BatchResult::Failed(Error::new(kind));
         completer.complete(failed, records, || unfinished.failed(&slot));
         unfinished.leave(ticket);
         slot
@@ -298,14 +321,14 @@ mod tests {
     fn a_program_that_never_flushes_keeps_the_count_and_not_the_batches() {
         let unfinished = Unfinished::default();
         (0..5000).for_each(|_| fails(&unfinished, 2));
-        assert!(unfinished.state.lock().failed.len() <= 1024);
+        assert_eq!(unfinished.state.lock().failed[&0].len(), 1);
         assert_eq!(failed(&unfinished, &unfinished.cut()), 10_000);
         assert_eq!(failed(&unfinished, &unfinished.cut()), 0, "once is enough");
     }
 
-    /// D12: of three records in each batch one is looked at at once, another when its batch has been squeezed out.
+    /// D12: of three records in each batch one is looked at at once, another later.
     #[test]
-    fn beyond_what_is_kept_only_failures_that_nobody_looked_at_count() {
+    fn only_failures_that_nobody_looked_at_count() {
         let unfinished = Unfinished::default();
         let slots: Vec<_> = (0..3000)
             .map(|_| {
@@ -322,11 +345,50 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_is_fine_when_all_failures_that_were_squeezed_out_have_been_looked_at() {
+    fn a_flush_is_fine_when_all_failures_have_been_looked_at() {
         let unfinished = Unfinished::default();
         let slots: Vec<_> = (0..2000).map(|_| failure(&unfinished, 1)).collect();
         slots.iter().for_each(|slot| look_at(slot, 0));
         assert_eq!(failed(&unfinished, &unfinished.cut()), 0);
+    }
+
+    #[test]
+    fn the_first_error_is_one_that_nobody_has_looked_at() {
+        let unfinished = Unfinished::default();
+        let size = |size| ErrorKind::RefusedAsTooLarge {
+            code: crate::protocol::ErrorCode::MESSAGE_TOO_LARGE,
+            size,
+            about: "t".to_owned(),
+        };
+        look_at(&failure_of(&unfinished, 0, size(1), 1), 0);
+        look_at(&failure_of(&unfinished, 1, size(2), 1), 0);
+        drop(failure_of(&unfinished, 0, size(3), 1));
+        drop(failure_of(&unfinished, 0, ErrorKind::Spawn, 1));
+        let report = unfinished.report(&unfinished.cut(), None, Pending::default()).unwrap_err();
+        assert_eq!(report.failed, 2);
+        assert!(matches!(report.first_error.unwrap().kind(), ErrorKind::RefusedAsTooLarge { size: 3, .. }));
+    }
+
+    #[test]
+    fn failures_of_any_number_of_partitions_are_counted_in_the_memory_of_a_few() {
+        let unfinished = Unfinished::default();
+        for partition in 0..1000 {
+            fails_in(&unfinished, partition, ErrorKind::Closed);
+            fails_in(&unfinished, partition, ErrorKind::Spawn);
+        }
+        assert!(unfinished.state.lock().failed[&0].len() <= MOST_GROUPS);
+        assert_eq!(failed(&unfinished, &unfinished.cut()), 2000);
+    }
+
+    /// What `flush` has told of is not told again on the log.
+    #[test]
+    fn what_was_reported_is_not_overlooked() {
+        let unfinished = Unfinished::default();
+        let slot = failure_of(&unfinished, 0, ErrorKind::Spawn, 2);
+        let observer = Arc::clone(&slot.observer);
+        assert_eq!(failed(&unfinished, &unfinished.cut()), 2);
+        drop(slot);
+        assert_eq!(observer.overlooked(), 0);
     }
 
     #[test]
