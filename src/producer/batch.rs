@@ -39,6 +39,7 @@ pub(crate) struct OpenBatch {
     /// By the wall clock, which every `send` has read anyway: only to stop growing after a while.
     created_wall: i64,
     flush_epoch: u64,
+    is_urgent: bool,
     slot: Arc<ResultSlot>,
     completion: Completion,
 }
@@ -64,6 +65,7 @@ impl OpenBatch {
             created: now,
             created_wall: wall,
             flush_epoch,
+            is_urgent: false,
             slot,
             completion,
         }
@@ -131,6 +133,19 @@ impl OpenBatch {
 
     pub(crate) fn is_cut_off(&self, flush_epoch: u64) -> bool {
         self.flush_epoch != flush_epoch
+    }
+
+    pub(crate) fn slot(&self) -> &ResultSlot {
+        &self.slot
+    }
+
+    /// A thread waits for its result.
+    pub(crate) fn hasten(&mut self) {
+        self.is_urgent = true;
+    }
+
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.is_urgent
     }
 
     /// Its number among all batches of the producer.

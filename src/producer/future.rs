@@ -341,10 +341,7 @@ mod tests {
             let ((future, completer), tell) = (pending(Clock::System), tell.clone());
             future.add_both(move |result| tell.send(result.cloned().map_err(Error::clone)).unwrap());
             completer.complete(result, 3, || ());
-            assert_eq!(
-                future.slot.overlooked(),
-                if future.peek().unwrap().is_ok() { 0 } else { 2 }
-            );
+            assert_eq!(future.slot.overlooked(), if future.peek().unwrap().is_ok() { 0 } else { 2 });
         }
         assert_eq!(told.recv().unwrap().unwrap().offset(), 42);
         assert!(told.recv().unwrap().unwrap_err().is_closed());
@@ -443,7 +440,10 @@ mod tests {
         assert!(clone.exception().is_some());
         drop(clone);
         assert_eq!(observer.overlooked(), 2);
-        assert_eq!(observer.take_untold().map(|(records, error)| (records, error.is_closed())), Some((2, false)));
+        assert_eq!(
+            observer.take_untold().map(|(records, error)| (records, error.is_closed())),
+            Some((2, false))
+        );
         assert!(observer.take_untold().is_none());
     }
 

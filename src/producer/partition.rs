@@ -184,7 +184,14 @@ impl Partition {
     pub(crate) fn waiting(&self) -> Option<Front> {
         let batch = &self.batches.values().find(|taken| taken.at.is_none())?.batch;
         let (ordinal, created, bytes) = (batch.ordinal(), batch.created(), batch.len());
-        Some(Front { ordinal, created, is_awaited: !batch.is_given_up(), bytes, full: true })
+        Some(Front {
+            ordinal,
+            created,
+            is_awaited: !batch.is_given_up(),
+            bytes,
+            is_urgent: false,
+            full: true,
+        })
     }
 
     pub(crate) fn take_waiting(&mut self) -> Option<SealedBatch> {

@@ -48,6 +48,8 @@ pub(crate) struct Front {
     /// Somebody waits for it. If not, its time is over and it goes for the sake of others.
     pub(crate) is_awaited: bool,
     pub(crate) bytes: usize,
+    /// A thread waits for its result: it waits for `linger`, and for no answer to others.
+    pub(crate) is_urgent: bool,
     /// It need not wait for company: large enough, cut off by a flush, sealed before, or not the only one.
     pub(crate) full: bool,
 }
@@ -61,12 +63,13 @@ impl QueueState {
             Batch::Sealing(_) => None,
             Batch::Sealed(batch) => {
                 let (ordinal, created, bytes) = (batch.ordinal(), batch.created(), batch.len());
-                Some(Front { ordinal, created, is_awaited: true, bytes, full: true })
+                Some(Front { ordinal, created, is_awaited: true, bytes, is_urgent: false, full: true })
             }
             Batch::Open(batch) => {
                 let (ordinal, created, bytes) = (batch.ordinal(), batch.created(), batch.len());
                 let full = several || bytes >= self.enough || batch.is_cut_off(flush_epoch);
-                Some(Front { ordinal, created, is_awaited: true, bytes, full })
+                let is_urgent = batch.is_urgent();
+                Some(Front { ordinal, created, is_awaited: true, bytes, is_urgent, full })
             }
         }
     }
@@ -102,6 +105,18 @@ impl PartitionQueue {
 
     pub(crate) fn place(&self) -> &Arc<TopicPartition> {
         &self.place
+    }
+
+    /// A thread waits for the batch with this ticket. Returns whether the sender must be told: it counts as told then. One
+    /// that is not in front makes what is there full, which the sender knows.
+    pub(super) fn hasten(&self, ticket: u64) -> bool {
+        let mut state = self.state.lock();
+        let Some(Batch::Open(batch)) = state.batches.front_mut() else { return false };
+        if batch.ticket() != ticket {
+            return false;
+        }
+        batch.hasten();
+        !std::mem::replace(&mut state.told, true)
     }
 
     /// Tells whoever waits in vain how many records the open batches have.

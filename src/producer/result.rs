@@ -17,8 +17,8 @@ use std::time::Duration;
 use crate::error::{BrokerTrouble, Error, ErrorKind, Limit};
 use crate::observation::Observer;
 use crate::producer::callback;
-use crate::protocol::RecordError;
 use crate::producer::failures::Failures;
+use crate::protocol::RecordError;
 use crate::sync::{Condvar, Mutex};
 use crate::time::Deadline;
 
@@ -81,6 +81,8 @@ struct State {
     outcome: Outcome,
     callbacks: Vec<(u32, Callback)>,
     waiting: u32,
+    /// What the first who waits has to do.
+    hasten: Option<Hasten>,
     progress: Progress,
     /// The records whose failure somebody has looked at.
     looked_at: BTreeSet<u32>,
@@ -99,6 +101,9 @@ pub(crate) struct Progress {
     pub(crate) last_error: Option<Error>,
 }
 
+/// Sends a batch that waits for company: somebody waits for its result now.
+pub(crate) type Hasten = Box<dyn FnOnce() + Send>;
+
 /// Takes the record's index in the batch it went out with, and the result of that.
 pub(super) type Callback = Box<dyn FnOnce(u32, &BatchResult) + Send>;
 
@@ -109,12 +114,18 @@ impl ResultSlot {
             outcome: Outcome::Pending,
             callbacks: Vec::new(),
             waiting: 0,
+            hasten: None,
             progress: Progress::default(),
             looked_at: BTreeSet::new(),
             counted: None,
         };
         let slot = Arc::new(Self { place, observer, state: Mutex::new(state), changed: Condvar::new() });
         (Arc::clone(&slot), Completer { slot: Some(slot) })
+    }
+
+    /// Has the first thread that waits for the result call `hasten`, with no lock held.
+    pub(crate) fn on_first_wait(&self, hasten: Hasten) {
+        self.state.lock().hasten = Some(hasten);
     }
 
     pub(crate) fn place(&self) -> &Arc<TopicPartition> {
@@ -183,6 +194,12 @@ impl ResultSlot {
                     }
                     if deadline.has_passed(slot.observer.clock().now()) {
                         return None;
+                    }
+                    if let Some(hasten) = state.hasten.take() {
+                        drop(state);
+                        hasten();
+                        state = slot.state.lock();
+                        continue;
                     }
                     state.waiting += 1;
                     state = slot.observer.clock().wait(&slot.changed, state, deadline);
@@ -365,9 +382,10 @@ impl Completer {
         let mut state = slot.state.lock();
         state.outcome = Outcome::Done(result.clone());
         state.progress.records = records;
-        let callbacks = std::mem::take(&mut state.callbacks);
+        let (callbacks, hasten) = (std::mem::take(&mut state.callbacks), state.hasten.take());
         let somebody_waits = state.waiting > 0;
         drop(state);
+        drop(hasten);
         if somebody_waits {
             slot.changed.notify_all();
         }

@@ -383,7 +383,6 @@ impl Sender {
         self.consider(index, at);
     }
 
-
     /// Puts a partition where it belongs, after what is late has been failed.
     fn consider(&mut self, index: u32, at: Moment) {
         self.expire(index, at);
@@ -407,10 +406,10 @@ impl Sender {
             Some((front, lingers)) => {
                 let name = partition.name();
                 let leader = self.client.snapshot().leader(&name.topic, name.partition);
-                // Beside others it waits for an answer.
+                // Beside others it waits for an answer, unless somebody waits for its own.
                 let lingers_until = lingers.then(|| match partition.company() {
-                    0 => Deadline::at(front.created + self.settings.linger),
-                    _ => Deadline::NEVER,
+                    1.. if !front.is_urgent => Deadline::NEVER,
+                    _ => Deadline::at(front.created + self.settings.linger),
                 });
                 partition::place(partition, View { now: at.now, expiry, lingers_until, leader })
             }
@@ -489,7 +488,8 @@ impl Sender {
             let company = partition.company();
             // Not `created + linger > now`: a batch made after this step began would "linger" with a linger of nothing.
             let (front, lingers) = self.drain.look(&queue, company, |front| {
-                !hurry && (company > 0 || at.now.since(front.created) < linger)
+                let waits_for_answers = company > 0 && !front.is_urgent;
+                !hurry && (waits_for_answers || at.now.since(front.created) < linger)
             })?;
             if !self.settings.patience.is_over(front.created, at.heard) {
                 return Some((front, lingers));

@@ -251,6 +251,41 @@ fn beside_several_a_batch_waits_until_it_is_worth_a_request() {
     }
 }
 
+/// What a thread waits for does not wait for an answer to others: `linger` is what it waits for.
+#[test]
+fn a_batch_that_somebody_waits_for_goes_beside_others() {
+    for linger in [0, 50] {
+        let mut world = world(1, config().linger(millis(linger)));
+        world.core.faults.held[0] = true;
+        let mut futures = Vec::new();
+        for sent in 1..=2 {
+            futures.push(world.send(0, b"v"));
+            world.run_for(millis(linger + 10));
+            assert_eq!(world.requests(ApiKey::PRODUCE), sent);
+        }
+        let awaited = world.send(0, b"v");
+        futures.push(awaited.clone());
+        world.run_for(secs(1));
+        assert_eq!(world.requests(ApiKey::PRODUCE), 2, "nobody waits for it");
+        let _ = world.spawn("waits", move |_| drop(awaited.get(secs(5))));
+        world.run_for(millis(1));
+        assert_eq!(world.requests(ApiKey::PRODUCE), 3);
+        // One that somebody waits for from the first moment on lingers as it would alone.
+        let awaited = world.send(0, b"v");
+        futures.push(awaited.clone());
+        let _ = world.spawn("waits", move |_| drop(awaited.get(secs(5))));
+        if linger > 0 {
+            world.run_for(millis(linger - 1));
+            assert_eq!(world.requests(ApiKey::PRODUCE), 3, "linger is not over");
+        }
+        world.run_for(millis(2));
+        assert_eq!(world.requests(ApiKey::PRODUCE), 4);
+        world.core.faults.held[0] = false;
+        await_all(&mut world, &futures);
+        world.run_for(secs(2));
+    }
+}
+
 /// To a broker that knows nothing of the producer any number is the first: the second of two batches could be stored, and
 /// the first be refused then for ever.
 #[test]
