@@ -159,8 +159,8 @@ fn a_broker_that_refuses() {
         drop(producer.send(record()).unwrap());
         producer.send(record()).unwrap().get(PATIENCE).unwrap_err();
     }
-    assert_eq!(producer.overlooked_failures(), 100);
     producer.flush(PATIENCE).unwrap_err();
+    assert_eq!(producer.overlooked_failures(), 100);
     let said = "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for t-0: The client may not do this to the \
                 topic; to send to it, it needs an ACL for Write and Describe";
     let once = "1 record failed, and the future was dropped without a look; the last error: ";

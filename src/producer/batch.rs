@@ -150,7 +150,7 @@ impl OpenBatch {
 
     /// Its number among all batches of the producer.
     pub(crate) fn ticket(&self) -> u64 {
-        self.completion.ticket
+        self.completion.ticket()
     }
 
     pub(crate) fn ordinal(&self) -> Ordinal {
@@ -182,7 +182,7 @@ impl OpenBatch {
                 base_timestamp: self.base_timestamp,
                 max_timestamp: self.max_timestamp,
             },
-            ordinal: Ordinal::of(self.completion.ticket),
+            ordinal: Ordinal::of(self.completion.ticket()),
             created: self.created,
             attempts: 0,
             sequence: None,

@@ -9,8 +9,15 @@ use crate::producer::unfinished::Unfinished;
 pub(crate) struct Completion {
     completer: Option<Completer>,
     pub(super) slot: Arc<ResultSlot>,
+    /// The last field, dropped last: after `flush` has returned, failures whose futures are gone have been counted.
+    entry: Entry,
+}
+
+/// Its entry among the unfinished. Dropping it is leaving, here and nowhere else, so that a batch leaves once, whatever
+/// happened on the way: a panic in user code too.
+struct Entry {
     unfinished: Arc<Unfinished>,
-    pub(super) ticket: u64,
+    ticket: u64,
     /// If it was cut up, each part leaves by itself.
     in_parts: bool,
 }
@@ -23,20 +30,24 @@ impl Completion {
         unfinished: Arc<Unfinished>,
     ) -> (Self, u64) {
         let (ticket, epoch) = unfinished.enter(Arc::clone(&slot));
-        (Self { completer: Some(completer), slot, unfinished, ticket, in_parts: false }, epoch)
+        let entry = Entry { unfinished, ticket, in_parts: false };
+        (Self { completer: Some(completer), slot, entry }, epoch)
+    }
+
+    pub(super) fn ticket(&self) -> u64 {
+        self.entry.ticket
     }
 
     /// One for each part of a batch that is cut up.
     pub(super) fn split(mut self, sizes: &[u32]) -> Vec<Self> {
         let Some(completer) = self.completer.take() else { return Vec::new() };
-        self.unfinished.split(self.ticket, sizes.len());
-        self.in_parts = true;
+        let Entry { unfinished, ticket, in_parts } = &mut self.entry;
+        unfinished.split(*ticket, sizes.len());
+        *in_parts = true;
         let part = |(slot, completer)| Self {
             completer: Some(completer),
             slot,
-            unfinished: Arc::clone(&self.unfinished),
-            ticket: self.ticket,
-            in_parts: false,
+            entry: Entry { unfinished: Arc::clone(unfinished), ticket: *ticket, in_parts: false },
         };
         completer.split(sizes).into_iter().map(part).collect()
     }
@@ -47,18 +58,22 @@ impl Completion {
         // Before the callbacks: whoever waits no longer than they take must hear of it too.
         completer.complete(result, records, || {
             if failed {
-                self.unfinished.failed(&self.slot);
+                self.entry.unfinished.failed(&self.slot);
             }
         });
     }
 }
 
 impl Drop for Completion {
-    /// Here and nowhere else, so that a batch leaves once, whatever happened on the way: a panic in user code too.
     fn drop(&mut self) {
         if let Some(lost) = self.completer.take() {
-            lost.lose(|| self.unfinished.failed(&self.slot));
+            lost.lose(|| self.entry.unfinished.failed(&self.slot));
         }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
         if !self.in_parts {
             self.unfinished.leave(self.ticket);
         }
