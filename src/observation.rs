@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::error::BrokerTrouble;
+use crate::process::Process;
 use crate::sync::Mutex;
 use crate::time::Clock;
 
@@ -12,16 +13,22 @@ use crate::time::Clock;
 #[derive(Debug)]
 pub(crate) struct Observer {
     clock: Clock,
+    process: Process,
     troubles: Mutex<Vec<BrokerTrouble>>,
 }
 
 impl Observer {
     pub(crate) fn new(clock: Clock) -> Arc<Self> {
-        Arc::new(Self { clock, troubles: Mutex::default() })
+        Arc::new(Self { clock, process: Process::current(), troubles: Mutex::default() })
     }
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The process that made the producer.
+    pub(crate) fn process(&self) -> Process {
+        self.process
     }
 
     /// Sender: what keeps it from brokers now.
