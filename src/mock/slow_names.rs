@@ -69,7 +69,7 @@ fn a_name_that_hangs_delays_neither_other_brokers_nor_close() {
     let error = closed.unwrap_err();
     assert!((limit..limit + SLACK).contains(&time), "close took {time:?}");
     assert!(error.to_string().contains("hangs"), "{error}");
-    assert!(matches!(stuck.exception().unwrap().kind(), ErrorKind::Timeout { .. }));
+    assert!(matches!(stuck.get(PATIENCE).unwrap_err().kind(), ErrorKind::Timeout { .. }));
     let ((), time) = takes(|| drop(producer));
     assert!(time < SLACK, "drop took {time:?}");
     HANG.0.lock().take();
