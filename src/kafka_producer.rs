@@ -39,6 +39,21 @@ use bytes_producer::{BytesProducer, BytesRecord};
 ///
 /// Keys and values are bytes, or what its serializers make bytes of: see
 /// [`build_with`](crate::ProducerConfig::build_with).
+///
+/// # In a forked child
+/// A producer belongs to the process that made it: its thread does not come along into a child made by `fork`, and its
+/// connections stay the parent's. There `send`, `flush`, `close` and all else that could wait fail at once with
+/// [`ErrorKind::UsedAfterFork`], write nothing and take nothing from the parent; to drop it is allowed and does nothing. A
+/// future without a result fails in the child with the same error. Make a new producer in the child; one that is made
+/// before the fork and not used before it is as useless there.
+///
+/// The kernel is asked once for each tick of the coarse clock (1 to 4 ms), as it takes longer than a `send`. A record that
+/// the child sends in the very tick in which its parent's thread sent its last may so be let in, and is lost: its future
+/// says `UsedAfterFork` at once, and so does the next `flush`. If a callback forks and returns in the child, the child
+/// ends with that.
+///
+/// As POSIX has it, a child of a process with several threads may do little before it calls `exec`; memory from the
+/// system's allocator and locks are what this crate uses all the same, and on Linux both work.
 pub struct KafkaProducer<K: ?Sized = [u8], V: ?Sized = [u8]> {
     producer: BytesProducer,
     key_serializer: Arc<dyn Serializer<K>>,
@@ -162,7 +177,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     ///
     /// # Errors
     /// What is known to be wrong without a broker: an empty or too large record, one that can't be serialized, an
-    /// unknown topic or partition, a closed producer; [`ErrorKind::Timeout`] and [`ErrorKind::BufferExhausted`], which
+    /// unknown topic or partition, a closed producer, a forked child; [`ErrorKind::Timeout`] and [`ErrorKind::BufferExhausted`], which
     /// tell what was last seen of the brokers. What a broker says comes through the future.
     #[inline]
     pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Result<FutureRecordMetadata, Error> {
@@ -221,6 +236,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// # Errors
     /// [`ErrorKind::Undelivered`] with a report: what had no result when the time was over and why, and what failed and
     /// nobody has looked at. Such a record's own error is a [`ErrorKind::Timeout`] of [`Limit::Close`](crate::Limit).
+    /// [`ErrorKind::UsedAfterFork`] in a forked child, where nothing is closed.
     pub fn close(&self, timeout: impl Into<Option<Duration>>) -> Result<(), Error> {
         self.producer.close(timeout.into())
     }

@@ -8,6 +8,7 @@ mod kafka_producer;
 mod lifecycle;
 mod net;
 mod observation;
+mod process;
 mod producer;
 mod producer_record;
 mod protocol;

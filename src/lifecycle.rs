@@ -31,12 +31,15 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use crate::error::{BrokerTrouble, Error, ErrorKind, Limit};
+use crate::process::Process;
 use crate::sync::{AtomicBool, Condvar, Mutex, Ordering};
 use crate::time::{Clock, Deadline, Instant};
 
 /// Shared by a producer, its sender thread and all that either waits for.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
+    /// Whose thread the sender is.
+    process: Process,
     /// A mirror of "the stage is `Open`", for who can't take the lock.
     open: AtomicBool,
     /// A leaf: nothing is locked while it is held.
@@ -95,6 +98,7 @@ impl Closing {
 impl Default for Lifecycle {
     fn default() -> Self {
         Self {
+            process: Process::current(),
             open: AtomicBool::new(true),
             stage: Mutex::new(Stage::Open),
             changed: Condvar::new(),
@@ -104,10 +108,35 @@ impl Default for Lifecycle {
 }
 
 impl Lifecycle {
+    /// As a forked child of `process` has it.
+    #[cfg(test)]
+    pub(crate) fn of(process: Process) -> Self {
+        Self { process, ..Self::default() }
+    }
+
     /// Whether records are taken; see above for when this may be believed.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
+    }
+
+    /// That this is the process that made the producer, not a forked child of it. Comes before any lock.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UsedAfterFork`].
+    pub(crate) fn check_process(&self) -> Result<(), Error> {
+        if self.process.is_another() { Err(self.used_after_fork()) } else { Ok(()) }
+    }
+
+    /// The same at the price of a comparison, as of the last tick of the coarse clock, which is at `wall` milliseconds.
+    #[inline]
+    pub(crate) fn check_process_at(&self, wall: i64) -> Result<(), Error> {
+        if self.process.was_another(wall) { Err(self.used_after_fork()) } else { Ok(()) }
+    }
+
+    #[cold]
+    pub(crate) fn used_after_fork(&self) -> Error {
+        Error::new(ErrorKind::UsedAfterFork { process: self.process.id() })
     }
 
     /// From here on records are refused. Who waits for something else than the end must be woken by the caller.

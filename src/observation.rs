@@ -5,32 +5,40 @@
 use std::sync::Arc;
 
 use crate::error::{BrokerTrouble, Error};
-use crate::sync::Mutex;
+use crate::process::Process;
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::time::Clock;
 
 /// One for each producer; its batches and its calls share it.
 #[derive(Debug)]
 pub(crate) struct Observer {
     clock: Clock,
+    process: Process,
     troubles: Mutex<Vec<BrokerTrouble>>,
-    overlooked: Mutex<Overlooked>,
-}
-
-/// Records that failed, and whose future is gone without anybody having looked.
-#[derive(Debug, Default)]
-struct Overlooked {
-    total: u64,
-    /// Those that nobody has been told of, and the error of the last.
-    untold: Option<(u64, Error)>,
+    /// Records that failed, and whose future is gone without anybody having looked.
+    overlooked: AtomicU64,
+    /// Those of them that nobody has been told of, and the error of the last.
+    untold: Mutex<Option<(u64, Error)>>,
 }
 
 impl Observer {
     pub(crate) fn new(clock: Clock) -> Arc<Self> {
-        Arc::new(Self { clock, troubles: Mutex::default(), overlooked: Mutex::default() })
+        Arc::new(Self {
+            clock,
+            process: Process::current(),
+            troubles: Mutex::default(),
+            overlooked: AtomicU64::new(0),
+            untold: Mutex::default(),
+        })
     }
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The process that made the producer.
+    pub(crate) fn process(&self) -> Process {
+        self.process
     }
 
     /// Sender: what keeps it from brokers now.
@@ -58,24 +66,25 @@ impl Observer {
 
     /// So many records failed with `error`, and nobody can look at it any more.
     pub(crate) fn overlook(&self, records: u64, error: &Error) {
-        let mut overlooked = self.overlooked.lock();
-        overlooked.total += records;
-        let before = overlooked.untold.take().map_or(0, |(records, _)| records);
-        overlooked.untold = Some((before + records, error.clone()));
+        self.overlooked.fetch_add(records, Ordering::Relaxed);
+        // A forked child has no sender that would tell of it.
+        let Some(mut untold) = self.untold.lock_unless(|| self.process.is_another()) else { return };
+        let before = untold.take().map_or(0, |(records, _)| records);
+        *untold = Some((before + records, error.clone()));
     }
 
     /// All that was ever overlooked.
     pub(crate) fn overlooked(&self) -> u64 {
-        self.overlooked.lock().total
+        self.overlooked.load(Ordering::Relaxed)
     }
 
     pub(crate) fn has_untold(&self) -> bool {
-        self.overlooked.lock().untold.is_some()
+        self.untold.lock().is_some()
     }
 
     /// What was overlooked since the last call, and the error of the last of it: for whoever tells of it.
     pub(crate) fn take_untold(&self) -> Option<(u64, Error)> {
-        self.overlooked.lock().untold.take()
+        self.untold.lock().take()
     }
 }
 

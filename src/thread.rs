@@ -11,7 +11,7 @@ use crate::client::SharedMetadata;
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::Lifecycle;
 use crate::net::{Io, Network};
-use crate::producer::{Sender, TopicPartition, TopicTable, enter};
+use crate::producer::{Sender, TopicPartition, TopicTable, enter, has_run};
 use crate::time::{Clock, Deadline};
 
 /// What a thread runs.
@@ -20,7 +20,7 @@ pub(crate) type Body = Box<dyn FnOnce() + Send>;
 pub(crate) type Join = Box<dyn FnOnce() + Send>;
 
 #[cfg(test)]
-pub(crate) use errands::Errands;
+pub(crate) use errands::{Errands, Step};
 
 /// Everything the thread owns or ends.
 pub(crate) struct SenderThread<N: Network> {
@@ -34,6 +34,14 @@ pub(crate) struct SenderThread<N: Network> {
     pub(crate) errands: Errands,
 }
 
+/// Why the loop was left.
+enum Left {
+    /// The producer is closed, and nothing is left to be done.
+    Over,
+    /// This is the copy of the thread in a forked child.
+    Forked,
+}
+
 impl<N: Network> SenderThread<N> {
     /// To the end of the producer; no panic leaves it.
     pub(crate) fn run(mut self) {
@@ -42,7 +50,9 @@ impl<N: Network> SenderThread<N> {
         let _inside = enter();
         self.lifecycle.runs_here();
         let error = match catch_unwind(AssertUnwindSafe(|| self.go_round())) {
-            Ok(Ok(())) => None,
+            Ok(Ok(Left::Over)) => None,
+            // All that this thread has is the parent's, and locks may be held for ever. With the thread the child ends.
+            Ok(Ok(Left::Forked)) => return std::mem::forget(self),
             Ok(Err(error)) => Some(broken(format!("the sender's poll failed: {error}"))),
             Err(panic) => {
                 let error = broken(format!("the sender panicked: {}", words_of(&*panic)));
@@ -79,6 +89,10 @@ impl<N: Network> SenderThread<N> {
         quietly(|| sender.fail_under_way(&failure, clock.now()));
         // An answer heard at the very end may have put a batch back, and a panic kept it there.
         fail_queued(&mut sender);
+        if lifecycle.check_process().is_err() {
+            // Forked by one of those callbacks.
+            return std::mem::forget((sender, io));
+        }
         quietly(|| drop(io.flush(&clock, sender.client_mut())));
         quietly(|| drop(sender));
         lifecycle.ended();
@@ -87,16 +101,28 @@ impl<N: Network> SenderThread<N> {
         }
     }
 
-    fn go_round(&mut self) -> io::Result<()> {
-        let Self { sender, io, clock, topics, .. } = self;
+    fn go_round(&mut self) -> io::Result<Left> {
+        let Self { sender, io, clock, topics, lifecycle, .. } = self;
         let mut heard = clock.now();
         loop {
             #[cfg(test)]
-            while let Some(errand) = self.errands.next() {
-                errand(sender, clock.now());
-            }
+            let run_errands = |step, sender: &mut Sender| {
+                while let Some(errand) = self.errands.next(step) {
+                    errand(sender, clock.now());
+                }
+            };
+            #[cfg(test)]
+            run_errands(Step::Hear, sender);
             sender.hear(clock.now(), heard);
-            if !sender.act(clock.now(), heard) {
+            #[cfg(test)]
+            run_errands(Step::Act, sender);
+            let acted = sender.act(clock.now(), heard);
+            // A callback may fork, and return in the child as well: what this loop did there would go to the parent's
+            // brokers, and what they answer would be taken from it.
+            if has_run() && lifecycle.check_process().is_err() {
+                return Ok(Left::Forked);
+            }
+            if !acted {
                 // Whoever has seen the producer open appends under the lock of its queue; after this nobody does.
                 topics.pass_through();
                 if sender.is_over(clock.now()) {
@@ -105,11 +131,17 @@ impl<N: Network> SenderThread<N> {
                         heard = io.wait(Deadline::at(clock.now()), clock, sender.client_mut())?;
                         sender.hear(clock.now(), heard);
                     }
-                    return Ok(());
+                    return Ok(Left::Over);
                 }
             }
+            #[cfg(test)]
+            run_errands(Step::Write, sender);
             io.flush(clock, sender.client_mut())?;
+            #[cfg(test)]
+            run_errands(Step::Sleep, sender);
             let deadline = sender.sleep_until(clock.now());
+            #[cfg(test)]
+            run_errands(Step::Wait, sender);
             heard = io.wait(deadline, clock, sender.client_mut())?;
         }
     }

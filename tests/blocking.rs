@@ -328,24 +328,49 @@ fn a_callback_that_blocks_keeps_neither_close_nor_requests() {
     drop((keep, release));
 }
 
-/// What is pending when the last handle goes inside a callback is still delivered.
+/// The last handle goes inside a callback, on the thread that would have to wait for itself: what is pending is still
+/// delivered, and the thread ends.
 #[test]
 fn a_producer_dropped_in_its_own_callback_delivers_the_rest() {
+    const NAME: &str = "drops-inside";
     let cluster = cluster();
-    let producer = std::sync::Arc::new(
-        config(&cluster.bootstrap_servers()).linger(Duration::from_secs(60)).build().unwrap(),
-    );
-    let last = std::sync::Arc::clone(&producer);
-    let (tell, told) = mpsc::channel();
-    producer.send(ProducerRecord::to("t").value("first")).unwrap().add_callback(move |_| {
-        let rest = last.send(ProducerRecord::to("t").value("rest")).unwrap();
-        drop(last);
-        tell.send(rest).unwrap();
-    });
-    producer.flush(PATIENCE).unwrap();
-    drop(producer);
-    let rest = told.recv_timeout(PATIENCE).unwrap();
-    assert_eq!(rest.get(PATIENCE).unwrap().offset(), 1);
+    for round in 0..100 {
+        let config = config(&cluster.bootstrap_servers()).client_id(NAME);
+        let producer = std::sync::Arc::new(config.linger(Duration::from_secs(60)).build().unwrap());
+        let last = std::sync::Arc::clone(&producer);
+        let (tell, told) = mpsc::channel();
+        let (let_go, gone) = mpsc::channel();
+        let first = producer.send(ProducerRecord::to("t").value("first")).unwrap();
+        first.add_callback(move |_| {
+            gone.recv().unwrap();
+            let rest = last.send(ProducerRecord::to("t").value("rest")).unwrap();
+            assert_eq!(std::sync::Arc::strong_count(&last), 1);
+            drop(last);
+            tell.send(rest).unwrap();
+        });
+        // Sent by now, or soon.
+        let _ = producer.flush(Duration::ZERO);
+        drop(producer);
+        let_go.send(()).unwrap();
+        let rest = told.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(rest.get(PATIENCE).unwrap().offset(), 2 * round + 1);
+    }
+    #[cfg(target_os = "linux")]
+    {
+        let over = (0..1_000_000).any(|_| threads_called(NAME) == 0);
+        assert!(over, "{} threads are left", threads_called(NAME));
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn threads_called(name: &str) -> usize {
+    std::thread::yield_now();
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    tasks
+        .filter(|task| {
+            std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+        })
+        .count()
 }
 
 /// A success callback has not seen a failure.

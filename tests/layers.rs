@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, by layer. Those of one layer are siblings that do not know each other.
 const LAYERS: &[&[&str]] = &[
-    &["sync", "protocol"],
+    &["sync", "process", "protocol"],
     &["time"],
     &["error"],
     &["lifecycle", "observation"],

@@ -156,6 +156,11 @@ impl fmt::Display for ErrorKind {
                 )
             }
             Self::Undelivered { report } => report.fmt(f),
+            Self::UsedAfterFork { process } => write!(
+                f,
+                "the producer was made by process {process}, of which this one is a forked child: the thread that sends has \
+                 not come along; make a new producer in the child"
+            ),
             Self::Spawn => f.write_str(
                 "the sender thread could not be started: the system gives no thread or no descriptors; raise its \
                  limits (ulimit -u, ulimit -n)",

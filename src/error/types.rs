@@ -328,6 +328,14 @@ pub enum ErrorKind {
         /// What failed, and what was still under way.
         report: DeliveryReport,
     },
+    /// The call was made in a forked child of the process that made the producer. Nothing of a producer works there: its
+    /// thread has not come along, and its connections are the parent's. Make a new one in the child. A record that the
+    /// parent had sent may be stored by the parent, so the error of its future says
+    /// [`MaybeWritten`](Certainty::MaybeWritten).
+    UsedAfterFork {
+        /// The process that made the producer.
+        process: u32,
+    },
     /// The sender thread could not be started.
     Spawn,
     /// A defect of this crate. The records concerned fail with it rather than never.

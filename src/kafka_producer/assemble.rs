@@ -33,8 +33,20 @@ pub(crate) struct Environment<N: Network> {
 impl Environment<MioNetwork> {
     /// Its clock, its sockets, its threads.
     pub(crate) fn machine(socket: SocketSettings) -> Result<Self, Error> {
-        let (io, waker) = net::open(socket).map_err(spawn_error)?;
-        Ok(Self {
+        Ok(Self::on(net::open(socket).map_err(spawn_error)?))
+    }
+
+    /// With a look-up of names of a test's own.
+    #[cfg(all(test, feature = "mock"))]
+    pub(crate) fn with_lookup(
+        socket: SocketSettings,
+        lookup: fn(&str) -> io::Result<Vec<std::net::SocketAddr>>,
+    ) -> Self {
+        Self::on(net::open_with_lookup(socket, lookup).expect("descriptors"))
+    }
+
+    fn on((io, waker): (Io<MioNetwork>, net::Waker)) -> Self {
+        Self {
             clock: Clock::System,
             random: fastrand::Rng::new(),
             io,
@@ -42,7 +54,7 @@ impl Environment<MioNetwork> {
             spawn: Box::new(spawn_thread),
             #[cfg(test)]
             errands: crate::thread::Errands::default(),
-        })
+        }
     }
 }
 

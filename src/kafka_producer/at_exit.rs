@@ -11,22 +11,19 @@
 //! a logger may, and if it panics over it, that is swallowed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::closer::Closer;
 use crate::error::Limit;
-use crate::sync::{AtomicU32, Mutex, Ordering};
+use crate::process::PerProcess;
+use crate::sync::Mutex;
 
-/// The producers that may be there at the end; none is kept alive by that.
-static LIVE: LazyLock<Mutex<Vec<Live>>> = LazyLock::new(Mutex::default);
-
-/// The process whose producers they are, 0 before there was any. Apart from the lock: in a forked child that may be held
-/// for ever, by a thread that has not come along.
-static PROCESS: LazyLock<AtomicU32> = LazyLock::new(AtomicU32::default);
+/// The producers that may be there at the end; none is kept alive by that. A forked child has none of its parent's: what
+/// those hold is the parent's to send.
+static LIVE: PerProcess<Mutex<Vec<Live>>> = PerProcess::new();
 
 struct Live {
-    process: u32,
     exit_timeout: Duration,
     closer: Weak<Closer>,
 }
@@ -36,11 +33,9 @@ pub(super) fn register(closer: &Arc<Closer>, exit_timeout: Duration) {
     if exit_timeout.is_zero() {
         return;
     }
-    let process = std::process::id();
-    PROCESS.store(process, Ordering::SeqCst);
-    let mut live = LIVE.lock();
+    let mut live = LIVE.get_or_make(Mutex::default).lock();
     live.retain(|live| live.closer.strong_count() > 0);
-    live.push(Live { process, exit_timeout, closer: Arc::downgrade(closer) });
+    live.push(Live { exit_timeout, closer: Arc::downgrade(closer) });
 }
 
 // What a model checker watches lives only as long as a model.
@@ -55,16 +50,10 @@ dtor::declarative::dtor! {
 
 /// All at once, so that all share the same time: it takes no longer than the longest `exit_timeout`.
 fn close_all() {
-    let process = std::process::id();
-    // A forked child has copies of its parent's producers and none of their threads: what they hold is the parent's to
-    // send.
-    if PROCESS.load(Ordering::SeqCst) != process {
-        return;
-    }
-    let live: Vec<Live> = std::mem::take(&mut *LIVE.lock());
+    let Some(live) = LIVE.get() else { return };
+    let live: Vec<Live> = std::mem::take(&mut *live.lock());
     let live: Vec<(Duration, Arc<Closer>)> = live
         .into_iter()
-        .filter(|live| live.process == process)
         .filter_map(|live| Some((live.exit_timeout, live.closer.upgrade()?)))
         .filter(|(_, closer)| !closer.lifecycle.is_told())
         .collect();

@@ -59,6 +59,7 @@ impl BytesProducer {
             return Err(self.too_large(most));
         }
         let wall = self.topics.observer.clock().wall_millis();
+        self.topics.lifecycle.check_process_at(wall)?;
         if record.timestamp.is_some_and(|timestamp| timestamp < 0) {
             return Err(invalid("its timestamp is negative; give milliseconds since 1970, or none"));
         }
@@ -77,6 +78,7 @@ impl BytesProducer {
         if is_inside() {
             return Err(Error::new(ErrorKind::CalledFromCallback { call: "flush" }));
         }
+        self.topics.lifecycle.check_process()?;
         let deadline = Deadline::after(self.topics.observer.clock().now(), timeout);
         self.accumulator.flush(deadline, timeout, &self.topics.table)
     }
@@ -99,6 +101,7 @@ impl BytesProducer {
 
     pub(super) fn wait_connected(&self, timeout: Option<Duration>) -> Result<(), Error> {
         let Topics { metadata, lifecycle, observer, .. } = &self.topics;
+        lifecycle.check_process()?;
         let clock = observer.clock();
         let deadline = Deadline::after(clock.now(), timeout);
         let answered =

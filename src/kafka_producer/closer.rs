@@ -24,6 +24,7 @@ pub(super) struct Closer {
 
 impl Closer {
     pub(super) fn close(&self, timeout: Option<Duration>) -> Result<(), Error> {
+        self.lifecycle.check_process()?;
         if is_inside() {
             if timeout != Some(Duration::ZERO) {
                 log::warn!("close inside a callback does not wait: that would be for the thread it runs on");
@@ -37,8 +38,14 @@ impl Closer {
         outcome
     }
 
-    /// The producer is dropped: sends what is left, for at most five seconds; what fails after that is logged.
-    pub(super) fn dropped(&self) {
+    /// The producer is dropped: sends what is left, for at most five seconds; what fails after that is logged. In a forked
+    /// child nothing happens at all.
+    pub(super) fn dropped(self: &Arc<Self>) {
+        if self.lifecycle.check_process().is_err() {
+            // To let go of a thread that is not there may hit another one, which has got its place in memory.
+            std::mem::forget(Arc::clone(self));
+            return;
+        }
         if self.lifecycle.is_told() {
             return;
         }

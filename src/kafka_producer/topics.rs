@@ -40,6 +40,7 @@ impl Topics {
     }
 
     fn find_as_of(&self, version: u64, topic: &str, wait: Wait) -> Result<Arc<TopicHandle>, Error> {
+        self.lifecycle.check_process()?;
         let snapshot = self.metadata.snapshot();
         if snapshot.told(topic) >= version
             && let Some(handle) = self.table.handle(topic, &snapshot)

@@ -43,6 +43,9 @@ mod server;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod slow_names;
+#[cfg(test)]
 mod tests;
 
 use std::time::Duration;

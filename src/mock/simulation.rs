@@ -23,12 +23,13 @@ use crate::producer::{FutureRecordMetadata, Inbox, PartitionQueue, RecordAccumul
 use crate::protocol::{ApiKey, ErrorCode};
 use crate::sync::schedule::{self, Habits, Run};
 use crate::sync::{Mutex, Wake};
-use crate::thread::Errands;
+use crate::thread::{Errands, Step};
 use crate::time::{Clock, Deadline, Instant};
 use crate::{KafkaProducer, ProducerRecord};
 
 mod answers;
 mod batches;
+mod defects;
 mod dialling;
 mod expiry;
 mod idempotence;

@@ -25,10 +25,31 @@ pub(crate) use self::network::{Ready, Stream};
 pub(crate) use self::resolver::{Addresses, Resolve};
 pub(crate) use self::wakeup::Waker;
 
+use std::sync::Arc;
+
+use self::resolver::SystemResolver;
+use crate::sync::Wake;
+
 /// The network of this machine, and what ends a wait for it.
 pub(crate) fn open(settings: SocketSettings) -> std::io::Result<(Io<MioNetwork>, Waker)> {
+    open_with(settings, SystemResolver::new)
+}
+
+/// The same, with a look-up of a test's own.
+#[cfg(all(test, feature = "mock"))]
+pub(crate) fn open_with_lookup(
+    settings: SocketSettings,
+    lookup: resolver::Lookup,
+) -> std::io::Result<(Io<MioNetwork>, Waker)> {
+    open_with(settings, |waker| SystemResolver::by(lookup, waker))
+}
+
+fn open_with(
+    settings: SocketSettings,
+    resolver: impl FnOnce(Arc<dyn Wake>) -> SystemResolver,
+) -> std::io::Result<(Io<MioNetwork>, Waker)> {
     let (read_size, turn) = (settings.read_size, settings.reads_a_turn);
     let (network, waker) = MioNetwork::new(settings)?;
-    let resolver = resolver::SystemResolver::new(std::sync::Arc::new(waker.clone()));
+    let resolver = resolver(Arc::new(waker.clone()));
     Ok((Io::new(network, Box::new(resolver), read_size, turn), waker))
 }

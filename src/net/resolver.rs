@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use crate::process::PerProcess;
 use crate::sync::{Condvar, Mutex, Wake};
 use crate::time::{Clock, Deadline};
 
@@ -31,8 +32,15 @@ pub(crate) struct SystemResolver {
 
 impl SystemResolver {
     pub(crate) fn new(waker: Arc<dyn Wake>) -> Self {
-        static OFFICE: LazyLock<Arc<Office>> = LazyLock::new(|| Office::new(system_lookup));
-        Self::at(Arc::clone(&OFFICE), waker)
+        // The child of a fork has none of its parent's threads, and a lock that one of them held stays locked.
+        static OFFICE: PerProcess<Arc<Office>> = PerProcess::new();
+        Self::at(Arc::clone(OFFICE.get_or_make(|| Office::new(system_lookup))), waker)
+    }
+
+    /// With a look-up of a test's own.
+    #[cfg(all(test, feature = "mock"))]
+    pub(super) fn by(lookup: Lookup, waker: Arc<dyn Wake>) -> Self {
+        Self::at(Office::new(lookup), waker)
     }
 
     fn at(office: Arc<Office>, waker: Arc<dyn Wake>) -> Self {
@@ -79,18 +87,19 @@ impl Question {
 ///
 /// A name is looked up once at a time, whoever else asks for it meanwhile: else the retries of one name that hangs
 /// would take all threads. What remains is that as many *different* names hang as there are threads: then the next one
-/// waits, until its asker loses patience.
+/// waits in line until one of those is given up, some ten seconds as a rule, or until its asker loses patience. If all
+/// names are of the one name server that is down, nothing is lost by that. It is those of another cluster, or in
+/// `/etc/hosts`, that should not wait, so there are threads for more names than a cluster has to begin with.
 struct Office {
     lookup: Lookup,
     desks: Mutex<Desks>,
     asked: Condvar,
 }
 
-type Lookup = fn(&str) -> io::Result<Vec<SocketAddr>>;
+pub(super) type Lookup = fn(&str) -> io::Result<Vec<SocketAddr>>;
 
 #[derive(Default)]
 struct Desks {
-    process: u32,
     threads: usize,
     idle: usize,
     cases: Vec<Case>,
@@ -110,10 +119,6 @@ impl Office {
 
     fn ask(self: &Arc<Self>, host: &str, question: Question) -> io::Result<()> {
         let mut desks = self.desks.lock();
-        // The child of a fork has the numbers of its parent's threads, and none of the threads.
-        if desks.process != std::process::id() {
-            *desks = Desks { process: std::process::id(), ..Desks::default() };
-        }
         if let Some(case) = desks.cases.iter_mut().find(|case| *case.host == *host) {
             case.questions.push(question);
             return Ok(());
@@ -173,13 +178,15 @@ fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
     address
 }
 
-const MOST_THREADS: usize = 4;
+const MOST_THREADS: usize = 16;
 /// A thread with nothing to do ends after this.
 const IDLE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
     struct Tell(Sender<()>);
@@ -223,6 +230,37 @@ mod tests {
         }
         answered.sort_unstable();
         assert_eq!(answered, (0..20).collect::<Vec<_>>());
+    }
+
+    static CROWD: LazyLock<(Sender<()>, Receiver<()>)> = LazyLock::new(unbounded);
+
+    /// Those with a minus hang until told.
+    fn crowded(host: &str) -> io::Result<Vec<SocketAddr>> {
+        if host.starts_with('-') {
+            CROWD.1.recv_timeout(PATIENCE).unwrap();
+        }
+        Ok(vec![([127, 0, 0, 1], 0).into()])
+    }
+
+    #[test]
+    fn names_that_hang_keep_no_other_until_all_threads_have_one_and_then_the_next_free_one_comes() {
+        let (tell, told) = unbounded();
+        let mut resolver = SystemResolver::at(Office::new(crowded), Arc::new(Tell(tell)));
+        for ticket in 0..MOST_THREADS as u64 {
+            assert!(resolver.resolve(1000, "quick", 1).is_none());
+            told.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(resolver.next().unwrap().0, 1000);
+            assert!(resolver.resolve(ticket, &format!("-{ticket}"), 1).is_none());
+        }
+        assert!(resolver.resolve(1000, "quick", 1).is_none());
+        CROWD.0.send(()).unwrap();
+        let mut answered = [(); 2].map(|()| {
+            told.recv_timeout(PATIENCE).unwrap();
+            resolver.next().unwrap().0
+        });
+        answered.sort_unstable();
+        assert!(answered[0] < 1000 && answered[1] == 1000, "{answered:?}");
+        (1..MOST_THREADS).for_each(|_| CROWD.0.send(()).unwrap());
     }
 
     static HANG: LazyLock<(Sender<()>, Receiver<()>)> = LazyLock::new(unbounded);

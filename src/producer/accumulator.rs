@@ -73,16 +73,24 @@ impl RecordAccumulator {
         wall: i64,
         wait: Wait,
     ) -> Result<FutureRecordMetadata, Error> {
-        let mut state = queue.state.lock();
+        // Who holds it may not have come along into a forked child.
+        let lifecycle = &self.shared.lifecycle;
+        let Some(mut state) = queue.state.lock_unless(|| lifecycle.check_process().is_err()) else {
+            return Err(lifecycle.used_after_fork());
+        };
         let needed = match self.shared.append_fast(&mut state, parts, size, timestamp, wall) {
             Ok((future, tell)) => {
                 drop(state);
                 if tell {
+                    lifecycle.check_process()?;
                     self.shared.inbox.partition(Arc::clone(queue));
                 }
                 return Ok(future);
             }
-            Err(Refused::Closed) => return Err(self.shared.lifecycle.refusal()),
+            Err(Refused::Closed) => {
+                lifecycle.check_process()?;
+                return Err(lifecycle.refusal());
+            }
             Err(Refused::NeedsBuffer(needed)) => needed,
         };
         drop(state);
@@ -99,6 +107,7 @@ impl RecordAccumulator {
         wait: Wait,
     ) -> Result<FutureRecordMetadata, Error> {
         let shared = &*self.shared;
+        shared.lifecycle.check_process()?;
         let buffer = shared.reserve(queue, needed, wait)?;
         // Both clocks anew: waiting for memory may have taken a while, and a batch that was born old would end at once.
         let (now, wall) = (shared.observer.clock().now(), shared.observer.clock().wall_millis());
@@ -328,6 +337,7 @@ mod tests {
     use super::*;
     use crate::client::{ClusterMetadata, PartitionMetadata};
     use crate::error::DeliveryReport;
+    use crate::process::Process;
     use crate::producer::batch::Encoding;
     use crate::producer::result::BatchResult;
     use crate::sync::Wake;
@@ -347,6 +357,13 @@ mod tests {
     fn halves_with(
         compression: Compression,
     ) -> (RecordAccumulator, Drain, Arc<TopicTable>, [Arc<PartitionQueue>; 2]) {
+        halves_of(Lifecycle::default(), compression)
+    }
+
+    fn halves_of(
+        lifecycle: Lifecycle,
+        compression: Compression,
+    ) -> (RecordAccumulator, Drain, Arc<TopicTable>, [Arc<PartitionQueue>; 2]) {
         let settings = AccumulatorSettings {
             batch_size: 1000,
             batch_max_bytes: 1000,
@@ -355,7 +372,7 @@ mod tests {
             max_block: Duration::ZERO,
         };
         let inbox = Arc::new(Inbox::new(Box::new(Nobody)));
-        let lifecycle = Arc::<Lifecycle>::default();
+        let lifecycle = Arc::new(lifecycle);
         let pool = SimpleBufferPool::new(100_000, 1000, Arc::clone(&lifecycle));
         let observer = Observer::new(Clock::System);
         let (accumulator, drain) =
@@ -378,6 +395,22 @@ mod tests {
             ErrorKind::Undelivered { report } => report.clone(),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Nor is a lock waited for whose holder has not come along.
+    #[test]
+    fn in_a_forked_child_nothing_is_reserved_and_the_sender_is_not_told() {
+        let (accumulator, drain, _topics, [queue, held]) =
+            halves_of(Lifecycle::of(Process::ELSEWHERE), Compression::None);
+        let _held = held.state.lock();
+        let parts = RecordParts { key: None, value: Some(b"v"), headers: &[] };
+        for queue in [&queue, &held] {
+            let wait = Wait::Until(Deadline::NEVER);
+            let appended = accumulator.append(queue, &parts, RecordSize::of(&parts), 0, 0, wait);
+            assert!(matches!(appended.unwrap_err().kind(), ErrorKind::UsedAfterFork { process: u32::MAX }));
+        }
+        assert_eq!(accumulator.pool().used(), 0);
+        assert!(drain.notices().partitions.is_empty());
     }
 
     /// Others may be a hundred thousand, and a program may flush in a loop.

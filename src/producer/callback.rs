@@ -8,6 +8,8 @@ use std::cell::Cell;
 thread_local! {
     /// Without a destructor, so it is there at a thread's very end.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// A callback has run on this thread.
+    static HAS_RUN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether this thread runs a callback of any producer's, or is one's sender thread.
@@ -18,7 +20,13 @@ pub(crate) fn is_inside() -> bool {
 /// From here until the guard goes, this thread is inside a callback.
 pub(crate) fn enter() -> Inside {
     DEPTH.set(DEPTH.get() + 1);
+    HAS_RUN.set(true);
     Inside(())
+}
+
+/// Whether a callback has run on this thread since this was asked last.
+pub(crate) fn has_run() -> bool {
+    HAS_RUN.replace(false)
 }
 
 pub(crate) struct Inside(());

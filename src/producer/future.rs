@@ -39,7 +39,8 @@ impl FutureRecordMetadata {
     ///
     /// # Errors
     /// The record's own failure, every time it is asked for; [`ErrorKind::Timeout`] if there is no answer yet (a later
-    /// call may still get one); [`ErrorKind::CalledFromCallback`] inside a callback, if there is no answer yet.
+    /// call may still get one); [`ErrorKind::CalledFromCallback`] inside a callback, if there is no answer yet;
+    /// [`ErrorKind::UsedAfterFork`] in a forked child, if there was no answer when it was forked.
     pub fn get(&self, timeout: impl Into<Option<Duration>>) -> Result<RecordMetadata, Error> {
         let timeout = timeout.into();
         let now = self.slot.observer.clock().now();

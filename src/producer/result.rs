@@ -19,7 +19,7 @@ use crate::observation::Observer;
 use crate::producer::callback;
 use crate::producer::failures::Failures;
 use crate::protocol::RecordError;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::time::Deadline;
 
 /// Where a batch goes: the part of a result that is known from the start.
@@ -174,12 +174,29 @@ impl ResultSlot {
         state.counted = Some(failures);
     }
 
+    /// `None` in a forked child, if a thread that has not come along holds the lock.
+    fn lock(&self) -> Option<MutexGuard<'_, State>> {
+        self.state.lock_unless(|| self.observer.process().is_another())
+    }
+
+    /// Whether this is a forked child, as of the last tick of the coarse clock: without a result by now, it gets none here.
+    fn was_forked_off(&self) -> bool {
+        self.observer.process().was_another(self.observer.clock().wall_millis())
+    }
+
+    /// The result in a forked child of what had none when it was forked: its parent may get another.
+    #[cold]
+    fn forked_off(&self) -> BatchResult {
+        let process = self.observer.process().id();
+        BatchResult::Failed(Error::new(ErrorKind::UsedAfterFork { process }).maybe_written())
+    }
+
     /// The result of record `index`, with the index that it has in the batch it went out with.
     pub(super) fn wait(&self, mut index: u32, deadline: Deadline) -> Option<(u32, BatchResult)> {
         let (mut slot, mut held) = (self, None);
         loop {
             let moved = {
-                let mut state = slot.state.lock();
+                let Some(mut state) = slot.lock() else { return Some((index, slot.forked_off())) };
                 loop {
                     match &state.outcome {
                         Outcome::Done(result) => {
@@ -191,6 +208,9 @@ impl ResultSlot {
                         }
                         Outcome::Split(parts) => break part_of(parts, &mut index),
                         Outcome::Pending => {}
+                    }
+                    if slot.observer.process().is_another() {
+                        return Some((index, slot.forked_off()));
                     }
                     if deadline.has_passed(slot.observer.clock().now()) {
                         return None;
@@ -213,11 +233,13 @@ impl ResultSlot {
     pub(super) fn is_done(&self, mut index: u32) -> bool {
         let (mut slot, mut held) = (self, None);
         loop {
-            let moved = match &slot.state.lock().outcome {
-                Outcome::Pending => return false,
+            let Some(state) = slot.lock() else { return true };
+            let moved = match &state.outcome {
+                Outcome::Pending => return slot.was_forked_off(),
                 Outcome::Done(_) => return true,
                 Outcome::Split(parts) => part_of(parts, &mut index),
             };
+            drop(state);
             slot = held.insert(moved);
         }
     }
@@ -228,9 +250,15 @@ impl ResultSlot {
     pub(super) fn on_completion(&self, mut index: u32, sees_failure: bool, callback: Callback) {
         let (mut slot, mut held) = (self, None);
         loop {
-            let mut state = slot.state.lock();
+            let Some(mut state) = slot.lock() else {
+                return run(callback, index, &slot.forked_off(), &slot.place);
+            };
             let moved = match &state.outcome {
                 Outcome::Split(parts) => part_of(parts, &mut index),
+                Outcome::Pending if slot.was_forked_off() => {
+                    drop(state);
+                    return run(callback, index, &slot.forked_off(), &slot.place);
+                }
                 Outcome::Pending => {
                     if sees_failure {
                         state.looked_at.insert(index);

@@ -27,6 +27,11 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Inside a model there is one process.
+    pub(crate) fn lock_unless(&self, _gone: impl FnOnce() -> bool) -> Option<MutexGuard<'_, T>> {
+        Some(self.lock())
+    }
+
     #[cfg(test)]
     pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.0.try_lock().ok()

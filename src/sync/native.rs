@@ -23,6 +23,16 @@ impl<T> Mutex<T> {
         self.0.lock()
     }
 
+    /// As [`lock`](Self::lock); but `None` if somebody holds it and `gone` says that they will never let it go.
+    #[inline]
+    pub(crate) fn lock_unless(&self, gone: impl FnOnce() -> bool) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Some(guard) => Some(guard),
+            None if gone() => None,
+            None => Some(self.0.lock()),
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.0.try_lock()

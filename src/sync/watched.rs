@@ -37,6 +37,15 @@ impl<T> Mutex<T> {
             }
         }
     }
+
+    #[track_caller]
+    pub(crate) fn lock_unless(&self, gone: impl FnOnce() -> bool) -> Option<MutexGuard<'_, T>> {
+        match schedule::me() {
+            // A simulated run is one process.
+            Some(_) => Some(self.lock()),
+            None => Some(MutexGuard { mutex: self, inner: Some(self.inner.lock_unless(gone)?) }),
+        }
+    }
 }
 
 pub(crate) struct MutexGuard<'a, T> {

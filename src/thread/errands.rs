@@ -1,4 +1,4 @@
-//! What a test has the sender's thread do between two rounds, as nobody else can reach the sender.
+//! What a test has the sender's thread do between two steps, as nobody else can reach the sender.
 
 #![cfg_attr(not(feature = "mock"), allow(dead_code, reason = "the simulation needs the mock broker"))]
 
@@ -10,17 +10,40 @@ use crate::sync::Mutex;
 use crate::time::Instant;
 
 #[derive(Clone, Default)]
-pub(crate) struct Errands(Arc<Mutex<VecDeque<Errand>>>);
+pub(crate) struct Errands(Arc<Mutex<VecDeque<(Step, Errand)>>>);
 
 type Errand = Box<dyn FnOnce(&mut Sender, Instant) + Send>;
 
+/// A step of the loop: an errand is done before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Hear,
+    Act,
+    Write,
+    Sleep,
+    Wait,
+}
+
+impl Step {
+    pub(crate) const ALL: [Self; 5] = [Self::Hear, Self::Act, Self::Write, Self::Sleep, Self::Wait];
+}
+
 impl Errands {
+    /// To be done between two rounds.
     #[cfg_attr(any(loom, shuttle), allow(dead_code, reason = "models have no thread of the sender's"))]
     pub(crate) fn add(&self, errand: impl FnOnce(&mut Sender, Instant) + Send + 'static) {
-        self.0.lock().push_back(Box::new(errand));
+        self.add_before(Step::Hear, errand);
     }
 
-    pub(super) fn next(&self) -> Option<Errand> {
-        self.0.lock().pop_front()
+    #[cfg_attr(any(loom, shuttle), allow(dead_code, reason = "models have no thread of the sender's"))]
+    pub(crate) fn add_before(&self, step: Step, errand: impl FnOnce(&mut Sender, Instant) + Send + 'static) {
+        self.0.lock().push_back((step, Box::new(errand)));
+    }
+
+    /// The next thing to do before `step`.
+    pub(super) fn next(&self, step: Step) -> Option<Errand> {
+        let mut errands = self.0.lock();
+        let at = errands.iter().position(|(before, _)| *before == step)?;
+        errands.remove(at).map(|(_, errand)| errand)
     }
 }
