@@ -36,6 +36,7 @@ mod lingering;
 mod mischief;
 mod moves;
 mod network;
+mod other_answers;
 mod quiet;
 mod request_bytes;
 mod rudeness;
