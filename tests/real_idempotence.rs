@@ -27,8 +27,8 @@ const PARTITIONS: usize = 50;
 const USUALLY: u64 = 2000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a broker says to a step: the code, the base offset, and the start of the log.
-type Answer = (i16, i64, i64);
+/// What a broker says to a step: the code, the base offset, the time of the append, and the start of the log.
+type Answer = (i16, i64, i64, i64);
 
 /// Sends one step of several scripts in one request, and gives back the answers by partition.
 fn play(wire: &mut Wire, version: i16, steps: &[(i32, Bytes)]) -> BTreeMap<i32, Answer> {
@@ -43,7 +43,10 @@ fn play(wire: &mut Wire, version: i16, steps: &[(i32, Bytes)]) -> BTreeMap<i32, 
     let response = wire.call(version, &request).unwrap();
     let partitions = response.responses.into_iter().flat_map(|topic| topic.partition_responses);
     let answer = |answer: kafka_protocol::messages::produce_response::PartitionProduceResponse| {
-        (answer.index, (answer.error_code, answer.base_offset, answer.log_start_offset))
+        (
+            answer.index,
+            (answer.error_code, answer.base_offset, answer.log_append_time_ms, answer.log_start_offset),
+        )
     };
     let answers: BTreeMap<_, _> = partitions.map(answer).collect();
     assert_eq!(answers.len(), steps.len(), "each partition has its answer");
@@ -121,7 +124,7 @@ fn the_mock_cluster_answers_as_a_real_broker_does() {
 }
 
 /// What came of a step, for the count of what was compared.
-fn kind((code, offset, _): Answer, newest: i64) -> &'static str {
+fn kind((code, offset, ..): Answer, newest: i64) -> &'static str {
     match code {
         0 if offset <= newest => "DUPLICATE",
         0 => "STORED",

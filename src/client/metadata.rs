@@ -561,6 +561,57 @@ mod tests {
         panic!("nobody asked about a");
     }
 
+    /// `used` has something to be sent, `idle` has not any more; both are there, without a leader.
+    #[test]
+    fn a_topic_is_asked_about_until_it_has_leaders_if_something_is_to_be_sent_to_it() {
+        let (used, idle) = (Arc::from("used"), Arc::from("idle"));
+        let mut metadata = metadata();
+        [&used, &idle, &idle].iter().for_each(|topic| metadata.hold_topic(topic, at(0)));
+        [&idle, &idle].iter().for_each(|topic| metadata.release_topic(topic, at(0)));
+        assert_eq!(named(&metadata.request(at(0))), ["idle", "used"]);
+        let mut without_leaders = answer(&[("idle", FINE), ("used", FINE)]);
+        for partition in without_leaders.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            partition.leader_id = -1;
+        }
+        metadata.answered(12, without_leaders, at(1), &mut fastrand::Rng::with_seed(1));
+        assert!(metadata.is_due(at(100)));
+        assert_eq!(named(&metadata.request(at(100))), ["used"]);
+        told(&mut metadata, &[("used", FINE)], at(101));
+        assert!(!metadata.is_due(at(10_000)), "it has a leader");
+    }
+
+    /// Between answers that leave something open the time grows, also if in between they seem to leave nothing open.
+    #[test]
+    fn the_back_off_of_a_topic_grows_and_is_forgotten_after_a_pause() {
+        let topic = Arc::from("a");
+        let ask = |metadata: &mut Metadata, now: Instant| {
+            metadata.want_again(&topic, now);
+            let due = metadata.next_question().instant().unwrap().max(now);
+            (due, due.since(now))
+        };
+        // The last two ask so much later than they might: as long as the longest back-off, and longer.
+        for (pause, starts_anew) in [(1_000_000, false), (1_000_001, true)] {
+            let mut metadata = metadata();
+            metadata.use_topic(&topic, at(0));
+            metadata.request(at(0));
+            told(&mut metadata, &[("a", FINE)], at(0));
+            assert_eq!(ask(&mut metadata, at(1000)).1, Duration::ZERO, "the last answer was not open");
+            let (mut now, mut wait) = (at(0), Duration::ZERO);
+            for _ in 0..10 {
+                (now, wait) = ask(&mut metadata, now);
+                metadata.request(now);
+                told(&mut metadata, &[("a", FINE)], now);
+            }
+            assert!(wait > Duration::from_millis(700), "{wait:?}");
+            let (due, _) = ask(&mut metadata, now);
+            now = due + Duration::from_micros(pause);
+            metadata.request(now);
+            told(&mut metadata, &[("a", FINE)], now);
+            let (_, wait) = ask(&mut metadata, now);
+            assert_eq!(wait < Duration::from_millis(50), starts_anew, "{wait:?}");
+        }
+    }
+
     /// It is asked with each step of the sender.
     #[test]
     fn when_to_ask_next_is_known_without_a_look_at_each_topic() {

@@ -96,6 +96,19 @@ mod tests {
     }
 
     #[test]
+    fn old_warnings_make_room_only_where_there_is_none() {
+        let mut warnings = Warnings::default();
+        let mut hear = |what: &str, second| {
+            warnings.is_news(what, Duration::MAX, Instant::ZERO + second * SECOND).is_some()
+        };
+        assert!(hear("old", 1) && hear("another", 20));
+        assert!(!hear("old", 21), "it is not forgotten for another");
+        assert!((0..).take(MOST - 2).all(|number: u64| hear(&number.to_string(), 22)));
+        assert!(hear("one more", 23), "in the place of the old one");
+        assert!(!hear("one too many", 24));
+    }
+
+    #[test]
     fn what_always_says_something_else_is_not_told_without_end() {
         let mut warnings = Warnings::default();
         let told = (0..1000).filter(|number: &u64| {

@@ -8,8 +8,12 @@ use std::fmt;
 pub enum Acks {
     /// None: the broker does not answer, a lost record goes unnoticed, offsets are -1.
     None,
-    /// The leader: a record is lost if another replica becomes the leader before it has the record, because the one of now
-    /// died, hung, or was cut off from the others. That may be all records since then, not only the last.
+    /// The leader. A record that it has acknowledged is lost if another replica becomes the leader before it has copied the
+    /// record: the old leader then removes from its log what the new one does not have. That happens when a leader dies,
+    /// hangs or is cut off from the others, and can happen when one is shut down or the leadership is moved. Lost are all
+    /// records from the first on that was not copied, not only the last. Nothing else that was acknowledged is lost.
+    ///
+    /// Idempotence needs [`All`](Self::All), so a record whose answer is lost is sent again and may be stored twice.
     Leader,
     /// All in-sync replicas: a record survives as long as one of them does.
     #[default]

@@ -216,7 +216,8 @@ pub(super) fn answer(
         });
     }
     if let Some((name, index)) = &plan.extra {
-        let partitions = vec![partition_response(*index, Ok(0))];
+        let partitions =
+            vec![partition_response(*index, Ok(Told { base_offset: 0, log_append_time_ms: NO_TIME }))];
         let topic_id = cluster.topics.get(name).map_or(Uuid::ZERO, |topic| topic.id);
         response.topics.push(ProduceTopicResponse {
             name: name.clone(),
@@ -268,8 +269,16 @@ fn name_of<'a>(cluster: &'a Cluster, topic: &ProduceTopic<'a>) -> &'a str {
     if topic.name.is_empty() { by_id() } else { topic.name }
 }
 
-/// What became of one partition: the base offset, or why there is none and who leads instead.
-type Outcome = Result<i64, (Refusal, Option<LeaderIdAndEpoch>)>;
+/// What became of one partition: where it is, or why there is none and who leads instead.
+type Outcome = Result<Told, (Refusal, Option<LeaderIdAndEpoch>)>;
+
+/// Of a batch that is in the log.
+struct Told {
+    base_offset: i64,
+    log_append_time_ms: i64,
+}
+
+const NO_TIME: i64 = -1;
 
 fn append(
     cluster: &mut Cluster,
@@ -318,22 +327,22 @@ fn append(
     if compacted {
         check_keys(batch, name, partition.index).map_err(|refusal| (refusal, None))?;
     }
-    let base_offset = match log.judge(&batch.header) {
+    let told = match log.judge(&batch.header) {
         Verdict::Refuse(code) => return refuse(code),
-        Verdict::Duplicate { base_offset } => {
+        Verdict::Duplicate { base_offset, max_timestamp } => {
             counts.duplicates += 1;
-            base_offset
+            Told { base_offset, log_append_time_ms: max_timestamp }
         }
         Verdict::Append => {
             counts.batches += 1;
             counts.bytes += u64::try_from(batch.bytes.len()).unwrap_or(u64::MAX);
             counts.records += u64::from(batch.header.record_count.unsigned_abs());
-            store(log, batch, counting)
+            Told { base_offset: store(log, batch, counting), log_append_time_ms: NO_TIME }
         }
     };
     match failure {
         Some(failure) => refuse(failure.code),
-        None => Ok(base_offset),
+        None => Ok(told),
     }
 }
 
@@ -373,9 +382,13 @@ fn store(log: &mut PartitionLog, batch: &RawBatch<'_>, counting: bool) -> i64 {
 
 fn partition_response(index: i32, outcome: Outcome) -> ProducePartitionResponse {
     match outcome {
-        Ok(base_offset) => {
-            ProducePartitionResponse { index, base_offset, log_start_offset: 0, ..Default::default() }
-        }
+        Ok(Told { base_offset, log_append_time_ms }) => ProducePartitionResponse {
+            index,
+            base_offset,
+            log_append_time_ms,
+            log_start_offset: 0,
+            ..Default::default()
+        },
         Err((Refusal { code, message, blamed, log_start_offset }, leader)) => ProducePartitionResponse {
             index,
             error_code: code,

@@ -25,15 +25,18 @@ struct Appended {
     first: i32,
     last: i32,
     base_offset: i64,
+    max_timestamp: i64,
 }
 
 /// What is to be done with a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Append,
-    /// It was appended before, at this offset, and the producer is told that.
+    /// It was appended before, at this offset, and the producer is told that; and, as if it were the time at which it was
+    /// appended, the time of its newest record.
     Duplicate {
         base_offset: i64,
+        max_timestamp: i64,
     },
     Refuse(ErrorCode),
 }
@@ -45,8 +48,8 @@ impl Producers {
         let (first, last) = sequences(header);
         if header.producer_epoch == producer.epoch {
             let same = |batch: &&Appended| (batch.first, batch.last) == (first, last);
-            if let Some(Appended { base_offset, .. }) = producer.batches.iter().find(same) {
-                return Verdict::Duplicate { base_offset: *base_offset };
+            if let Some(&Appended { base_offset, max_timestamp, .. }) = producer.batches.iter().find(same) {
+                return Verdict::Duplicate { base_offset, max_timestamp };
             }
         }
         if header.producer_epoch < producer.epoch {
@@ -80,7 +83,8 @@ impl Producers {
             producer.batches.pop_front();
         }
         let (first, last) = sequences(header);
-        producer.batches.push_back(Appended { first, last, base_offset });
+        let max_timestamp = header.max_timestamp;
+        producer.batches.push_back(Appended { first, last, base_offset, max_timestamp });
     }
 }
 

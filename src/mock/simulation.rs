@@ -37,6 +37,7 @@ mod lingering;
 mod mischief;
 mod moves;
 mod network;
+mod other_answers;
 mod quiet;
 mod request_bytes;
 mod rudeness;

@@ -285,6 +285,11 @@ impl SealedBatch {
         self.attempts
     }
 
+    /// Of its newest record.
+    pub(crate) fn max_timestamp(&self) -> i64 {
+        self.head.max_timestamp
+    }
+
     /// By what brokers know it, once it was sent.
     pub(crate) fn sequence(&self) -> Option<Sequence> {
         self.sequence

@@ -480,7 +480,10 @@ mod tests {
         let buffers = vec![pool.try_reserve(0, 40).unwrap(), pool.try_reserve(0, 40).unwrap()];
         let parts = replace(buffers, vec![vec![0; 10], vec![0; 25], vec![0; 41]]);
         assert_eq!(pool.used(), 80);
-        assert!(beside(&parts, vec![vec![0; 99]]).iter().all(|buffer| buffer.room() == 0));
+        let beside = beside(&parts, vec![vec![7; 99], vec![8; 9]]);
+        let held = beside.iter().map(|buffer| (buffer.bytes.as_slice(), buffer.charged));
+        assert!(held.eq([(&[7; 99][..], 0), (&[8; 9][..], 0)]));
+        drop(beside);
         assert_eq!(pool.used(), 80);
         drop(parts);
         assert_eq!(pool.used(), 0);

@@ -209,6 +209,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_refused_is_approached_and_not_tried_again_for_ten_minutes() {
+        let (mut limits, topic) = (SizeLimits::default(), Arc::from("t"));
+        limits.refused(&topic, 1000, Instant::ZERO);
+        let mut limit_after = |seconds: u64| {
+            let limit = limits.limit("t").unwrap();
+            limits.stored("t", limit, Instant::ZERO + Duration::from_secs(seconds));
+            limits.limit("t").unwrap()
+        };
+        assert_eq!([0, 1, 2, 3, 600].map(&mut limit_after), [750, 875, 937, 937, 937]);
+        assert_eq!(limit_after(601), 937 + 117);
+    }
+
+    #[test]
     fn a_limit_that_was_raised_is_noticed_some_time() {
         let (mut limits, topic) = (SizeLimits::default(), Arc::from("t"));
         limits.refused(&topic, 1000, Instant::ZERO);

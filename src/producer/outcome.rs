@@ -84,7 +84,10 @@ fn judge(
         End::Written => return stored(None, None),
         End::Answered(answer) if answer.error_code == ErrorCode::NONE => {
             let told = |number: i64| (number >= 0).then_some(number);
-            return stored(told(answer.base_offset), told(answer.log_append_time_ms));
+            // Of a batch that it knows again a broker tells the time of the newest record as if it were its own.
+            let is_ours = |time: &i64| batch.attempts() > 1 && *time == batch.max_timestamp();
+            let append_time = told(answer.log_append_time_ms).filter(|time| !is_ours(time));
+            return stored(told(answer.base_offset), append_time);
         }
         End::Answered(answer) if answer.error_code.asks_for_split() => {
             if batch.records() > 1 {

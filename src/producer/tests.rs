@@ -22,6 +22,7 @@ use crate::sync::Wake;
 use crate::time::Clock;
 
 mod attempts;
+mod closing;
 mod ends;
 mod order;
 
@@ -42,10 +43,14 @@ struct Source {
 
 impl Source {
     fn new() -> Self {
+        Self::encoding(ENCODING)
+    }
+
+    fn encoding(encoding: Encoding) -> Self {
         let settings = AccumulatorSettings {
             batch_size: 10_000,
             batch_max_bytes: 10_000,
-            encoding: ENCODING,
+            encoding,
             max_age_millis: i64::MAX,
             max_block: Duration::ZERO,
         };

@@ -274,6 +274,10 @@ fn offsets(response: &ProduceResponse) -> Vec<i64> {
     response.topics[0].partitions.iter().map(|partition| partition.base_offset).collect()
 }
 
+fn append_times(response: &ProduceResponse) -> Vec<i64> {
+    response.topics[0].partitions.iter().map(|partition| partition.log_append_time_ms).collect()
+}
+
 #[test]
 fn a_batch_that_is_sent_again_is_stored_once() {
     let mut core = core(1);
@@ -282,14 +286,24 @@ fn a_batch_that_is_sent_again_is_stored_once() {
     let first = ask(&mut core);
     let counts = core.counts;
     assert_eq!((codes(&first), offsets(&first)), (vec![0; 3], vec![0; 3]));
+    assert_eq!(append_times(&first), [-1; 3]);
+    let newest: Vec<i64> = first.topics[0]
+        .partitions
+        .iter()
+        .map(|partition| {
+            core.cluster.partition_mut("vec", partition.index).unwrap().log.headers()[0].max_timestamp
+        })
+        .collect();
     for duplicates in [3, 6] {
-        assert_eq!(ask(&mut core), first);
+        let again = ask(&mut core);
+        assert_eq!((codes(&again), offsets(&again)), (vec![0; 3], vec![0; 3]));
+        assert_eq!(append_times(&again), newest, "as a real broker has it");
         assert_eq!(core.counts, Counts { duplicates, requests: core.counts.requests, ..counts });
     }
     // A failure that comes after the append does not change that.
     core.faults.fail_produce("vec", 0, ErrorCode::REQUEST_TIMED_OUT, 1);
     assert_eq!(codes(&ask(&mut core)).into_iter().max(), Some(7));
-    assert_eq!(ask(&mut core), first);
+    assert_eq!(offsets(&ask(&mut core)), [0; 3]);
     // An unknown producer's batch is a new one.
     core.cluster.partition_mut("vec", 0).unwrap().log.forget_producers();
     let mut found = offsets(&ask(&mut core));
@@ -301,19 +315,23 @@ fn a_batch_that_is_sent_again_is_stored_once() {
 fn a_log_that_is_cut_off_knows_what_its_batches_say_of_producers() {
     let mut core = core(1);
     let (connection, request) = idempotent(&mut core);
-    let first = ask(&mut core, connection, 10, &request).unwrap();
+    let ask = |core: &mut Core| {
+        let response = ask(core, connection, 10, &request).unwrap();
+        (codes(&response), offsets(&response))
+    };
+    let first = ask(&mut core);
     let records = |core: &mut Core| core.cluster.partition_mut("vec", 0).unwrap().log.records().unwrap();
     let before = records(&mut core);
     // All of it lies below 7: nothing is lost.
     core.cluster.partition_mut("vec", 0).unwrap().log.truncate(7);
     assert_eq!(records(&mut core), before);
-    assert_eq!(ask(&mut core, connection, 10, &request).unwrap(), first);
+    assert_eq!(ask(&mut core), first);
     assert_eq!(records(&mut core), before);
     // A batch goes as a whole, and then it is a new one.
     core.cluster.partition_mut("vec", 0).unwrap().log.truncate(6);
     assert_eq!(records(&mut core), []);
     let duplicates = core.counts.duplicates;
-    assert_eq!(ask(&mut core, connection, 10, &request).unwrap(), first);
+    assert_eq!(ask(&mut core), first);
     assert_eq!(core.counts.duplicates, duplicates + 2);
     assert_eq!(records(&mut core), before);
 }

@@ -45,7 +45,7 @@ impl Log {
 }
 
 const fn duplicate(base_offset: i64) -> Verdict {
-    Duplicate { base_offset }
+    Duplicate { base_offset, max_timestamp: 0 }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Brokers that come back, and topics that come: how soon that is found out, and at what price.
 
 use super::*;
+use crate::error::Stage;
 use crate::mock::MockRequest;
 
 /// A look-up was under way when its broker left the cluster, and is answered when the broker is back somewhere else.
@@ -35,6 +36,17 @@ fn a_late_look_up_does_not_touch_the_connection_of_now() {
     world.run_until(secs(1), |_| second.is_done());
     assert_eq!(second.value().unwrap().offset(), 2, "once, behind the first of `with_topic`");
     assert_eq!(world.dials.len(), dials);
+}
+
+#[test]
+fn a_name_that_is_looked_up_is_what_is_waited_for() {
+    let mut world = World::new(1, config());
+    world.mischief.slow_names = true;
+    world.ask_for("t");
+    world.run_for(millis(100));
+    let troubles = world.troubles();
+    let told: Vec<_> = troubles.iter().map(|trouble| (trouble.stage, trouble.cause.as_str())).collect();
+    assert_eq!(told, [(Stage::Dns, "no answer yet")]);
 }
 
 #[test]

@@ -6,32 +6,36 @@ use crate::mock::MockRule;
 use crate::record::Compression;
 
 /// One record in each batch.
-fn single() -> ProducerConfig {
+pub(super) fn single() -> ProducerConfig {
     config().batch_size(0)
 }
 
 /// A world with one broker, whose partitions have let their windows open.
-fn world(partitions: usize, config: ProducerConfig) -> World {
+pub(super) fn world(partitions: usize, config: ProducerConfig) -> World {
     World::with_topic(1, partitions, config)
 }
 
-fn send_all(world: &mut World, partition: usize, values: std::ops::Range<u8>) -> Vec<FutureRecordMetadata> {
+pub(super) fn send_all(
+    world: &mut World,
+    partition: usize,
+    values: std::ops::Range<u8>,
+) -> Vec<FutureRecordMetadata> {
     values.map(|value| world.send(partition, &[value])).collect()
 }
 
-fn await_all(world: &mut World, futures: &[FutureRecordMetadata]) {
+pub(super) fn await_all(world: &mut World, futures: &[FutureRecordMetadata]) {
     world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
 }
 
 /// Values that are stored, without that of [`World::meet_topic`].
-fn stored(world: &mut World, partition: i32) -> Vec<u8> {
+pub(super) fn stored(world: &mut World, partition: i32) -> Vec<u8> {
     let log = &world.core.cluster.partition_mut("t", partition).unwrap().log;
     let values = log.records().unwrap().into_iter().map(|record| record.value.unwrap());
     values.filter(|value| value.len() == 1).map(|value| value[0]).collect()
 }
 
 /// Producer id, epoch, and first number of each batch that is stored.
-fn numbers(world: &mut World, partition: i32) -> Vec<(i64, i16, i32)> {
+pub(super) fn numbers(world: &mut World, partition: i32) -> Vec<(i64, i16, i32)> {
     let log = &world.core.cluster.partition_mut("t", partition).unwrap().log;
     let number = |header: crate::record::BatchHeader| {
         (header.producer_id, header.producer_epoch, header.base_sequence)
@@ -40,7 +44,7 @@ fn numbers(world: &mut World, partition: i32) -> Vec<(i64, i16, i32)> {
 }
 
 /// `futures` are of records with `values`.
-fn assert_stored_where_they_say(
+pub(super) fn assert_stored_where_they_say(
     world: &mut World,
     futures: &[FutureRecordMetadata],
     values: std::ops::Range<u8>,

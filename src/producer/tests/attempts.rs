@@ -23,3 +23,20 @@ fn parts_of_a_batch_that_may_have_been_written_may_have_been_too() {
         assert!(futures.iter().all(|future| future.exception().unwrap().certainty() == expected));
     }
 }
+
+/// The limit is one of bytes that are sent; what is cut up are bytes before they are compressed.
+#[cfg(feature = "gzip")]
+#[test]
+fn a_compressed_batch_is_cut_into_no_more_parts_than_needed() {
+    let encoding = Encoding { compression: Compression::Gzip, level: None };
+    let source = Source::encoding(encoding);
+    let (batch, futures) = source.batch(500);
+    let header = crate::record::BATCH_HEADER_LEN;
+    let records = batch.len() - header;
+    assert!(records < 2000, "{records} bytes of 500 records");
+    let parts = batch.split(header + records / 2, &encoding);
+    assert!((2..=3).contains(&parts.len()), "{} parts", parts.len());
+    assert_eq!(parts.iter().map(SealedBatch::records).sum::<u32>(), 500);
+    drop(parts);
+    assert!(futures.iter().all(FutureRecordMetadata::is_done));
+}

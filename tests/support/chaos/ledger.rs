@@ -7,7 +7,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
 use super::{KEYS, THREADS, value_length};
-use crate::support::kafka::Head;
+use crate::support::kafka::{GivenUp, Head};
 
 /// Examples of each kind of fault that are kept.
 const EXAMPLES: usize = 5;
@@ -68,6 +68,9 @@ pub struct Verdict {
     pub reordered: u64,
     /// Stored, but not at the offset that was told.
     pub misplaced: u64,
+    /// Not where it was told to be, and no leader has given up a record that it had there; or lost, and nobody could
+    /// tell where it was. No broker is to blame for these.
+    pub untrue: u64,
     /// Stored, and the client could not tell where.
     pub nowhere: u64,
     /// With another value than was sent, or one that nobody sent.
@@ -161,10 +164,16 @@ impl Ledger {
     }
 
     /// When all is read.
-    pub fn close(mut self) -> Verdict {
+    pub fn close(mut self, given_up: &[GivenUp]) -> Verdict {
+        let mut not_there = Vec::new();
         for (key, words) in self.keys.iter().enumerate() {
             for (number, word) in words.iter().enumerate() {
                 let text = || format!("record {number} of {}, told was {:?}", name(key), word.place());
+                match word.said() {
+                    Word::STORED if word.0 & Word::FOUND == 0 => not_there.push((word.place(), key, number)),
+                    Word::STORED_SOMEWHERE if word.seen() == 0 => self.verdict.note("untrue", text),
+                    _ => {}
+                }
                 match (word.said(), word.seen()) {
                     (Word::FAILED, 0) => self.verdict.note("failed", text),
                     (Word::FAILED, _) => {
@@ -178,6 +187,16 @@ impl Ledger {
                 }
             }
         }
+        not_there.sort_unstable();
+        for here in not_there.chunk_by(|one, other| one.0 == other.0) {
+            let (partition, offset) = here[0].0;
+            let had = |of: &&GivenUp| of.partition == partition && of.offsets.contains(&offset);
+            // A leader had one record there, so a second one that is told to have been there is one too many.
+            for &(place, key, number) in here.iter().skip(given_up.iter().filter(had).count()) {
+                self.verdict
+                    .note("untrue", || format!("record {number} of {}, told was {place:?}", name(key)));
+            }
+        }
         self.verdict
     }
 }
@@ -185,7 +204,7 @@ impl Ledger {
 impl Verdict {
     /// What a table of verdicts begins with.
     pub const COLUMNS: &str =
-        "     sent unresolved  failed (stored)    lost  doubled reordered misplaced nowhere foreign";
+        "     sent unresolved  failed (stored)    lost  doubled reordered misplaced  untrue nowhere foreign";
 
     fn note(&mut self, kind: &'static str, example: impl Fn() -> String) {
         let count = match kind {
@@ -195,6 +214,7 @@ impl Verdict {
             "doubled" => &mut self.doubled,
             "reordered" => &mut self.reordered,
             "misplaced" => &mut self.misplaced,
+            "untrue" => &mut self.untrue,
             "nowhere" => &mut self.nowhere,
             "foreign" => &mut self.foreign,
             other => unreachable!("nobody counts {other}"),
@@ -223,7 +243,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:9} {:10} {:7} {:8} {:7} {:8} {:9} {:9} {:7} {:7}",
+            "{:9} {:10} {:7} {:8} {:7} {:8} {:9} {:9} {:7} {:7} {:7}",
             self.sent,
             self.unresolved,
             self.failed,
@@ -232,6 +252,7 @@ impl fmt::Display for Verdict {
             self.doubled,
             self.reordered,
             self.misplaced,
+            self.untrue,
             self.nowhere,
             self.foreign
         )

@@ -35,6 +35,10 @@ appender.c.layout.type=PatternLayout
 appender.c.layout.pattern=%d %p %c - %m%n
 logger.s.name=kafka.server
 logger.s.level=INFO
+logger.c.name=state.change.logger
+logger.c.level=INFO
+logger.l.name=org.apache.kafka.storage.internals.log.UnifiedLog
+logger.l.level=INFO
 ";
 const TOOL_LOG4J: &str = "\
 rootLogger.level=ERROR
