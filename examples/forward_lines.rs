@@ -9,7 +9,7 @@
 
 use std::io::BufRead;
 
-use kafka_producer::{Certainty, Error, FutureRecordMetadata, KafkaProducer, ProducerConfig, ProducerRecord};
+use kafka_producer::{Certainty, FutureRecordMetadata, KafkaProducer, ProducerConfig, ProducerRecord};
 
 /// What became of the lines that were not stored for sure.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -21,16 +21,24 @@ struct Unsent {
 }
 
 /// Forwards all lines, and waits for what becomes of them.
-fn forward(input: impl BufRead, topic: &str, config: ProducerConfig) -> Result<Unsent, Error> {
+fn forward(
+    input: impl BufRead,
+    topic: &str,
+    config: ProducerConfig,
+) -> Result<Unsent, Box<dyn std::error::Error>> {
     let producer = config.build()?;
     let mut sent: Vec<(String, FutureRecordMetadata)> = Vec::new();
-    for line in input.lines().map_while(Result::ok) {
-        let future = producer.send(ProducerRecord::to(topic).value(&line))?;
-        sent.push((line, future));
-    }
-    // How each line fared its future tells.
-    let _ = producer.flush(None);
     let mut unsent = Unsent::default();
+    for line in input.lines() {
+        let line = line?;
+        match producer.send(ProducerRecord::to(topic).value(&line)) {
+            Ok(future) => sent.push((line, future)),
+            // It was not even accepted: the lines before it are on their way all the same.
+            Err(_) => unsent.not_written.push(line),
+        }
+    }
+    // Each line's future tells its result.
+    let _ = producer.flush(None);
     for (line, future) in sent {
         match future.exception().map(|error| error.certainty()) {
             None => {}
@@ -41,11 +49,12 @@ fn forward(input: impl BufRead, topic: &str, config: ProducerConfig) -> Result<U
     Ok(unsent)
 }
 
-fn main() -> Result<(), Error> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let servers = std::env::args().nth(1).unwrap_or_else(|| "localhost:9092".to_owned());
     let config = KafkaProducer::builder().bootstrap_servers([servers]);
     let unsent = forward(std::io::stdin().lock(), "lines", config)?;
     eprintln!("{} lines may be sent again", unsent.not_written.len());
+    eprintln!("{} lines may be stored: to send them again may store them twice", unsent.maybe_written.len());
     Ok(())
 }
 

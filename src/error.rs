@@ -36,8 +36,8 @@ mod tests {
         };
         assert_eq!(
             Error::new(kind).to_string(),
-            "the record takes 1048700 bytes, more than max_request_size of 1048576 allows; \
-             raise max_request_size (and the broker's max.message.bytes) or send less at once"
+            "the record takes 1048700 bytes, more than max_request_size = 1048576 allows; \
+             raise max_request_size (and the topic's max.message.bytes) or send less at once"
         );
     }
 

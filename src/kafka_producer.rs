@@ -41,19 +41,20 @@ use bytes_producer::{BytesProducer, BytesRecord};
 /// [`build_with`](crate::ProducerConfig::build_with).
 ///
 /// # In a forked child
-/// A producer belongs to the process that made it: its thread does not come along into a child made by `fork`, and its
-/// connections stay the parent's. There `send`, `flush`, `close` and all else that could wait fail at once with
-/// [`ErrorKind::UsedAfterFork`], write nothing and take nothing from the parent; to drop it is allowed and does nothing. A
-/// future without a result fails in the child with the same error. Make a new producer in the child; one that is made
-/// before the fork and not used before it is as useless there.
+/// A producer belongs to the process that made it. Its thread does not come along into a child made by `fork`, and its
+/// connections stay the parent's. In the child `send`, `flush`, `close` and every other call that could wait fail at once
+/// with [`ErrorKind::UsedAfterFork`]. They write nothing and take nothing from the parent. To drop the producer is allowed
+/// and does nothing. A future without a result fails in the child with the same error.
 ///
-/// The kernel is asked once for each tick of the coarse clock (1 to 4 ms), as it takes longer than a `send`. A record that
-/// the child sends in the very tick in which its parent's thread sent its last may so be let in, and is lost: its future
-/// says `UsedAfterFork` at once, and so does the next `flush`. If a callback forks and returns in the child, the child
-/// ends with that.
+/// Make a new producer in the child. A producer that was made before the fork does not work there, even if it was not used
+/// before. With preloading (gunicorn's `--preload`), build the producer in the worker, not in the master.
 ///
-/// As POSIX has it, a child of a process with several threads may do little before it calls `exec`; memory from the
-/// system's allocator and locks are what this crate uses all the same, and on Linux both work.
+/// A `send` of the child within 4 ms of the last one of its parent's thread may return `Ok`, because the kernel is asked
+/// once in that time only: asking takes longer than a `send`. The record is lost; its future and the next `flush` fail with
+/// `UsedAfterFork`. If a callback forks, the child ends when the callback returns.
+///
+/// POSIX allows a child of a process with several threads to do little before it calls `exec`. This crate uses memory of the
+/// system's allocator and locks there all the same; on Linux both work.
 pub struct KafkaProducer<K: ?Sized = [u8], V: ?Sized = [u8]> {
     producer: BytesProducer,
     key_serializer: Arc<dyn Serializer<K>>,
@@ -241,9 +242,10 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         self.producer.close(timeout.into())
     }
 
-    /// The number of records so far that failed without anybody having looked: all of their futures were dropped, no
-    /// callback saw the failure, and neither `flush` nor `close` had reported it by then. A warning on the log, at most
-    /// one each minute, tells the number of those since the last one and the last error.
+    /// The number of records so far that failed without anybody having looked. A failure counts when the last handle of
+    /// its future is dropped before a future, a callback, `flush` or `close` has told it; see [`FutureRecordMetadata`] for
+    /// what looks. It stays counted if a later `flush` or `close` reports it as well. A warning on the log, at most one each
+    /// minute, tells the number of new ones and the last error.
     pub fn overlooked_failures(&self) -> u64 {
         self.producer.overlooked_failures()
     }

@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(lifecycle.closing(), Some(after(100)));
         assert!(lifecycle.refusal().is_closed());
         let error = lifecycle.failure("for it".to_owned(), Vec::new());
-        assert_eq!(error.to_string(), "the time of close of 100ms ran out for it");
+        assert_eq!(error.to_string(), "the time-out of close of 100ms ran out for it");
     }
 
     #[test]

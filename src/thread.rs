@@ -11,7 +11,7 @@ use crate::client::SharedMetadata;
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::Lifecycle;
 use crate::net::{Io, Network};
-use crate::producer::{Sender, TopicPartition, TopicTable, enter, has_run};
+use crate::producer::{Sender, TopicPartition, TopicTable, enter, has_run, words_of};
 use crate::time::{Clock, Deadline};
 
 /// What a thread runs.
@@ -156,9 +156,4 @@ fn quietly(step: impl FnOnce()) {
 
 fn broken(what: String) -> Error {
     Error::new(ErrorKind::Bug { what })
-}
-
-fn words_of(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
 }

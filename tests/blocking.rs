@@ -165,7 +165,7 @@ fn flush_does_not_wait_for_linger_but_for_answers() {
     assert_eq!(
         result.unwrap_err().to_string(),
         format!(
-            "the time of 200ms ran out with 1 record in 1 batch pending, for t-0; last seen: {} (from \
+            "the time-out of the call of 200ms ran out with 1 record in 1 batch pending, for t-0; last seen: {} (from \
              advertised.listeners of broker 0) at Produce: no answer yet",
             cluster.address(0)
         )
@@ -397,7 +397,7 @@ fn a_record_that_is_not_sent_comes_back() {
     assert!(time < SLACK, "{time:?}");
     assert_eq!(
         error.to_string(),
-        "sending would have to wait for metadata of topic 't'; send outside of a callback, or try again later"
+        "the call would have to wait for metadata of topic 't'; try again later, or call send outside of a callback"
     );
     producer.partitions_for("t").unwrap();
     assert_eq!(producer.try_send(record).unwrap().get(PATIENCE).unwrap().serialized_key_size(), Some(1));
@@ -409,10 +409,13 @@ fn a_record_that_is_not_sent_comes_back() {
     let error = producer.try_send(record()).unwrap_err();
     let text = error.to_string();
     assert!(
-        text.starts_with("sending would have to wait for ")
+        text.starts_with("the call would have to wait for ")
             && text.contains(" bytes of buffer_memory for t-0: ")
     );
-    assert!(text.ends_with(" of 8192 are in use; send outside of a callback, or try again later"), "{text}");
+    assert!(
+        text.ends_with(" of 8192 are in use; try again later, or call send outside of a callback"),
+        "{text}"
+    );
     let (result, time) = takes(|| producer.send_or_return(error.into_record()));
     assert!(result.unwrap_err().error().is_timeout() && time >= Duration::from_millis(100));
     producer.close(Duration::ZERO).unwrap_err();
@@ -430,7 +433,7 @@ fn each_send_waits_its_own_max_block_and_one_question_serves_all() {
         let error = result.unwrap_err();
         assert!(
             (max_block..max_block + SLACK).contains(&time)
-                && error.to_string().contains("after max_block_ms of 300ms"),
+                && error.to_string().contains("waited max_block_ms = 300ms"),
             "{time:?}: {error}"
         );
     }

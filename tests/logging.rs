@@ -73,7 +73,7 @@ fn changes_are_logged_once_and_payloads_never() {
 
 /// It is on by default, so it is told where something else turns it off.
 fn idempotence_that_is_off() {
-    let line = "idempotence is off: retries is 0, and must be at least 1 for it";
+    let line = "idempotence is off: retries is 0, and it needs at least 1";
     // It dials at once, and of a broker that is not there it would warn.
     let cluster = MockCluster::start(1);
     let servers = cluster.bootstrap_servers();
@@ -163,7 +163,7 @@ fn a_broker_that_refuses() {
     assert_eq!(producer.overlooked_failures(), 100);
     let said = "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for t-0: The client may not do this to the \
                 topic; to send to it, it needs an ACL for Write and Describe";
-    let once = "1 record failed, and the future was dropped without a look; the last error: ";
+    let once = "1 record failed, and nobody looked at the result; the last error: ";
     assert_eq!(logged(Level::Warn), [format!("{once}{said}")]);
 }
 

@@ -128,10 +128,7 @@ impl<E> Node<E> {
             Some(0) => log::info!("{} can be reached again", self.address()),
             Some(repeats) => {
                 let failures = Count(repeats, "more failure");
-                log::info!(
-                    "{} can be reached again, after {failures} of which nothing was said",
-                    self.address()
-                );
+                log::info!("{} can be reached again, after {failures} that were not logged", self.address());
             }
         }
         recovered

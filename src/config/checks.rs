@@ -87,8 +87,8 @@ impl Checks<'_> {
                 LARGEST_INT,
                 "no answer can be longer",
             ),
-            ("send_buffer_bytes", config.send_buffer_bytes, LARGEST_INT, "sockets know no more"),
-            ("receive_buffer_bytes", config.receive_buffer_bytes, LARGEST_INT, "sockets know no more"),
+            ("send_buffer_bytes", config.send_buffer_bytes, LARGEST_INT, "sockets accept no more"),
+            ("receive_buffer_bytes", config.receive_buffer_bytes, LARGEST_INT, "sockets accept no more"),
         ] {
             if let Some(value) = value.filter(|value| *value > most) {
                 self.refuse(key, value, format!("it must be at most {most}: {why}"));
@@ -103,7 +103,7 @@ impl Checks<'_> {
             self.refuse_unshown("client_id", why);
         }
         if id.chars().any(char::is_control) {
-            self.refuse("client_id", id, "control characters may not stand in it");
+            self.refuse("client_id", id, "it must not contain control characters");
         }
     }
 
@@ -114,7 +114,7 @@ impl Checks<'_> {
         if config.enable_idempotence == Some(true) {
             for (key, value, needed) in config.effective().against_idempotence() {
                 let why =
-                    format!("{enable} is true, and needs {needed}; change this, or set {enable} to false");
+                    format!("it must be {needed} if {enable} is true; change it, or set {enable} to false");
                 self.refuse(key, value, why);
             }
         }
@@ -122,8 +122,8 @@ impl Checks<'_> {
         let may_be_on = config.enable_idempotence.unwrap_or(config.defaults == Defaults::Ours);
         if may_be_on && in_flight > MOST_IN_FLIGHT {
             let why = format!(
-                "it must be at most {MOST_IN_FLIGHT} unless {enable} is false: of more batches brokers don't know \
-                 whether they have stored them; lower this, or set {enable} to false"
+                "it must be at most {MOST_IN_FLIGHT} unless {enable} is false: a broker remembers only \
+                 the last five batches of a producer; lower it, or set {enable} to false"
             );
             self.refuse("max_in_flight_requests_per_connection", in_flight, why);
         }
@@ -189,11 +189,11 @@ impl Checks<'_> {
             ("socket_connection_setup_timeout_ms", config.socket_connection_setup_timeout),
         ] {
             if value < SHORTEST {
-                self.refuse(key, value.as_millis(), "it must be at least 10 ms, or nothing gets done in it");
+                self.refuse(key, value.as_millis(), "it must be at least 10 ms");
             }
         }
         if let Some(idle) = config.connections_max_idle.filter(|idle| *idle < SHORTEST) {
-            let why = "it must be at least 10 ms, or nothing gets done in it; none is for ever";
+            let why = "it must be at least 10 ms; none means never";
             self.refuse("connections_max_idle_ms", idle.as_millis(), why);
         }
         if let Some(limit) = config.effective().delivery_timeout()

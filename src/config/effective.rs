@@ -184,7 +184,7 @@ impl Effective<'_> {
             return None;
         }
         let against = self.against_idempotence().into_iter().map(|(name, value, needed)| {
-            format!("{} is {value}, and must be {needed} for it", self.0.written_as(name))
+            format!("{} is {value}, and it needs {needed}", self.0.written_as(name))
         });
         Some(format!("idempotence is off: {}", against.collect::<Vec<_>>().join("; ")))
     }

@@ -48,7 +48,7 @@ pub(crate) fn set(config: &mut ProducerConfig, key: &str, value: &str) -> Option
                 format!("there is no such setting; did you mean {}?", known.replace('_', "."))
             }
             Some(known) => format!("there is no such setting; did you mean {known}?"),
-            None => "no producer has such a setting; leave it out".to_owned(),
+            None => "neither kafka-python nor the Java producer has this setting; leave it out".to_owned(),
         }
     };
     Some(ConfigProblem { key: key.to_owned(), value: (!secret).then(|| value.to_owned()), why })

@@ -1,4 +1,4 @@
-//! Settings on which nothing acts: what they ask for is not there yet, or it is code, which a text can't be.
+//! Settings on which nothing acts: what they ask for is not supported yet, or it is code, which a text can't be.
 //!
 //! Each is known by name, so that a file written for another client is not answered with "no such setting". It is
 //! taken at the values that say what is done anyway and refused at any other, the other client's default among them:
@@ -15,7 +15,7 @@ pub(super) struct Later {
 
 #[derive(Clone, Copy)]
 enum What {
-    /// Which is not there yet.
+    /// Which is not supported yet.
     Feature(&'static str),
     /// How to give it instead.
     Code(&'static str),
@@ -29,9 +29,9 @@ impl Later {
             return None;
         }
         Some(match (self.what, self.taken) {
-            (What::Feature(what), ["none", ..]) => format!("{what} is not there yet; leave it out"),
+            (What::Feature(what), ["none", ..]) => format!("{what} is not supported yet; leave it out"),
             (What::Feature(what), taken) => {
-                format!("{what} is not there yet; only {} is taken", taken.join(" or "))
+                format!("{what} is not supported yet; only {} is accepted", taken.join(" or "))
             }
             (What::Code(instead), _) => format!("it is code, which a text can't be; {instead}"),
         })
@@ -144,9 +144,9 @@ later! {
             "org.apache.kafka.common.serialization.StringSerializer"
         ];
     Code("call ProducerConfig::partitioner"): partitioner, partitioner_class;
-    Code("TLS is not there yet"): ssl_context;
-    Code("SASL is not there yet"): sasl_oauth_token_provider;
-    Code("the metrics registry is not there yet"): metric_reporters["none", "[]"];
+    Code("TLS is not supported yet"): ssl_context;
+    Code("SASL is not supported yet"): sasl_oauth_token_provider;
+    Code("the metrics registry is not supported yet"): metric_reporters["none", "[]"];
     Code("mio chooses the system's best"): selector;
     Code("a client of your own has no place here"): kafka_client;
 }

@@ -14,7 +14,7 @@ pub(crate) fn parse(server: &str) -> Result<(Arc<str>, u16), String> {
         Some((protocol, address)) if protocol.eq_ignore_ascii_case("PLAINTEXT") => address,
         // Taken for a decoration it would send in the clear what was meant to be encrypted.
         Some((protocol, _)) => {
-            return Err(format!("'{protocol}' is not there yet, or not Kafka's; only PLAINTEXT:// is taken"));
+            return Err(format!("protocol '{protocol}' is not supported; only PLAINTEXT:// is"));
         }
     };
     // Before anything that would put a part of it into an error: it may be a password.
@@ -38,7 +38,7 @@ pub(crate) fn parse(server: &str) -> Result<(Arc<str>, u16), String> {
         return Err("there is no host; write host:port".to_owned());
     }
     if address.starts_with('[') && !is_v6(host) {
-        return Err(format!("'{host}' is no address of IPv6; only those stand in brackets"));
+        return Err(format!("'{host}' is not an IPv6 address; only those are written in brackets"));
     }
     if address.contains(',') {
         return Err("there is a comma in it; give each server by itself".to_owned());

@@ -192,7 +192,7 @@ impl ProducerConfig {
     ///
     /// It acts when `main` returns and (except on Windows) when `std::process::exit` is called. It does not act when
     /// the process aborts or is killed by a signal (SIGTERM and Ctrl-C too, unless you handle them: then call
-    /// [`close`](crate::KafkaProducer::close)), nor in a forked child. What could not be sent fails, with a warning on
+    /// [`close`](crate::KafkaProducer::close)), nor for its parent's producer in a forked child. What could not be sent fails, with a warning on
     /// the log. Several producers are closed at the same time, not one after another. kafka-python closes at exit as
     /// well.
     ///

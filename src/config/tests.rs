@@ -78,7 +78,7 @@ fn what_can_not_work_is_refused() {
         let error = config.settings().map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(key), "{key}: {error}");
     };
-    refused(ProducerConfig::new().bootstrap_servers(["SSL://a:1"]), "only PLAINTEXT:// is taken");
+    refused(ProducerConfig::new().bootstrap_servers(["SSL://a:1"]), "only PLAINTEXT:// is");
     refused(ProducerConfig::new().client_id("a\0b"), "client_id");
     refused(ProducerConfig::new().batch_max_bytes(10 << 20), "raise that too");
     refused(ProducerConfig::new().max_request_size(1 << 30), "socket.request.max.bytes");

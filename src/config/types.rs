@@ -13,7 +13,8 @@ pub enum Acks {
     /// hangs or is cut off from the others, and can happen when one is shut down or the leadership is moved. Lost are all
     /// records from the first on that was not copied, not only the last. Nothing else that was acknowledged is lost.
     ///
-    /// Idempotence needs [`All`](Self::All), so a record whose answer is lost is sent again and may be stored twice.
+    /// There is no idempotence, which needs [`All`](Self::All): a record whose answer is lost is sent again, and each
+    /// attempt may store one more copy. The future then tells the place of the last one.
     Leader,
     /// All in-sync replicas: a record survives as long as one of them does.
     #[default]

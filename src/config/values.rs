@@ -109,7 +109,7 @@ pub(super) const ACKS: Kind<Acks> = Kind {
         "1" => Ok(Acks::Leader),
         "-1" => Ok(Acks::All),
         _ if value.eq_ignore_ascii_case("all") => Ok(Acks::All),
-        _ => Err("it is one of 0, 1, all".to_owned()),
+        _ => Err("it must be 0, 1 or all".to_owned()),
     },
     show: Acks::to_string,
 };
@@ -164,7 +164,7 @@ where
     T: FromStr + PartialOrd + fmt::Display,
 {
     let number = value.parse().ok().filter(|number| range.contains(number));
-    number.ok_or_else(|| format!("write {what} from {} to {}, in digits alone", range.start(), range.end()))
+    number.ok_or_else(|| format!("write {what} from {} to {}, digits only", range.start(), range.end()))
 }
 
 const MOST_RETRIES: u32 = i32::MAX as u32;

@@ -38,7 +38,7 @@ impl SizeLimit {
     pub(super) fn remedy(self) -> &'static str {
         match self {
             Self::MaxRequestSize => {
-                "raise max_request_size (and the broker's max.message.bytes) or send less at once"
+                "raise max_request_size (and the topic's max.message.bytes) or send less at once"
             }
             Self::BufferMemory => "raise buffer_memory or send less at once",
         }
@@ -92,9 +92,9 @@ impl fmt::Display for Limit {
             Self::DeliveryTimeout => "delivery_timeout_ms",
             Self::RequestTimeout => "request_timeout_ms",
             Self::ConnectionSetup => "socket_connection_setup_timeout_ms",
-            Self::Call => "the time",
-            Self::Close => "the time of close",
-            Self::Drop => "the time of drop",
+            Self::Call => "the time-out of the call",
+            Self::Close => "the time-out of close",
+            Self::Drop => "the time-out of drop",
             Self::Exit => "exit_timeout_ms",
         })
     }

@@ -26,7 +26,7 @@ impl fmt::Display for ErrorKind {
             Self::RecordTooLarge { size, limit, limited_by } => {
                 write!(
                     f,
-                    "the record takes {size} bytes, more than {limited_by} of {limit} allows; {}",
+                    "the record takes {size} bytes, more than {limited_by} = {limit} allows; {}",
                     limited_by.remedy()
                 )
             }
@@ -44,7 +44,7 @@ impl fmt::Display for ErrorKind {
             Self::UnknownTopic { topic, max_block, creation_asked_for } => {
                 write!(
                     f,
-                    "topic '{topic}' does not exist, nor did it after max_block_ms of {max_block:?}; "
+                    "topic '{topic}' does not exist (waited max_block_ms = {max_block:?}); "
                 )?;
                 f.write_str(if *creation_asked_for {
                     "the cluster was asked to create it and did not (its auto.create.topics.enable): create it first"
@@ -77,7 +77,7 @@ impl fmt::Display for ErrorKind {
             }
             Self::RetriesUsedUp { retries, attempts, about, last } => write!(
                 f,
-                "{} to send the records for {about} failed, and retries of {retries} allows no more; the last: {last}; \
+                "{} to send the records for {about} failed and retries = {retries} allows no more; the last: {last}; \
                  raise retries to try longer",
                 Count(u64::from(*attempts), "attempt")
             ),
@@ -105,7 +105,7 @@ impl fmt::Display for ErrorKind {
                     None => Ok(()),
                     Some(size) => write!(
                         f,
-                        ", in the middle of a request of {size} bytes; if that is more than the broker takes (its \
+                        ", before it answered a request of {size} bytes; if that is more than the broker takes (its \
                          socket.request.max.bytes), lower max_request_size or produce_request_max_bytes"
                     ),
                 }
@@ -146,7 +146,7 @@ impl fmt::Display for ErrorKind {
             Self::WouldBlock { what } => {
                 write!(
                     f,
-                    "sending would have to wait for {what}; send outside of a callback, or try again later"
+                    "the call would have to wait for {what}; try again later, or call send outside of a callback"
                 )
             }
             Self::CalledFromCallback { call } => {

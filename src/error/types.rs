@@ -56,7 +56,9 @@ impl Error {
 
     /// Whether the record this error is about may stand in the log all the same, or get there yet: that is so too where
     /// only the waiting has ended ([`get`](crate::FutureRecordMetadata::get), `flush` and `close` whose time ran out). It
-    /// means nothing where there is no record (`build`, `wait_connected`).
+    /// means nothing where there is no record (`build`, `wait_connected`). The error of a `flush` or `close` says
+    /// [`MaybeWritten`](Certainty::MaybeWritten) as soon as more than one record failed or one is pending: ask each future to
+    /// know more.
     pub fn certainty(&self) -> Certainty {
         match self.kind() {
             ErrorKind::Timeout { limit: Limit::Call, .. } | ErrorKind::CalledFromCallback { .. } => {
@@ -143,7 +145,8 @@ impl StdError for Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
 pub enum Certainty {
-    /// No byte of it left, or the broker refused it: sending it again makes no duplicate.
+    /// No attempt can have stored it: of each one nothing was sent, or a broker refused it. Sending it again makes no
+    /// duplicate, but the record is stored behind those that were sent meanwhile.
     NotWritten,
     /// Bytes of it left and no answer came, the answer leaves it open, or it is on its way still: sending it again may
     /// make a duplicate.
@@ -194,7 +197,7 @@ pub enum ErrorKind {
     UnknownTopic {
         /// The topic's name.
         topic: Arc<str>,
-        /// `max_block_ms`: how long it was waited for.
+        /// `max_block_ms`: how long the call waited for it.
         max_block: Duration,
         /// Whether the cluster was asked to create it (`allow_auto_create_topics`).
         creation_asked_for: bool,
@@ -212,7 +215,7 @@ pub enum ErrorKind {
         topic: Arc<str>,
         /// The partition asked for.
         partition: i32,
-        /// By the partitioner; if not, by the record.
+        /// True if the partitioner chose it, false if the record named it.
         by_partitioner: bool,
         /// How many partitions the topic has, numbered from 0.
         known: usize,
@@ -238,7 +241,7 @@ pub enum ErrorKind {
         used: usize,
         /// `buffer_memory`.
         total: usize,
-        /// How long it was waited for memory; the rest of `max_block_ms` went into waiting for metadata.
+        /// How long the call waited for memory; the rest of `max_block_ms` went into waiting for metadata.
         waited: Duration,
         /// `max_block_ms`.
         max_block: Duration,

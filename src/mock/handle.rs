@@ -18,8 +18,8 @@ use crate::time::{Clock, Deadline};
 
 /// A Kafka cluster inside the process. Dropping it closes its ports and connections and ends its threads.
 ///
-/// Methods that name a topic, a partition or a broker panic if there is none such: in a test that is a slip of the
-/// pen.
+/// Methods that name a topic, a partition or a broker panic if it does not exist: in a test that is a
+/// mistake.
 ///
 /// What is to go wrong is ordered by [rules](MockRule); the methods that begin with `fail_next_` and `cut_next_` are
 /// short ways to make the commonest ones.
@@ -324,6 +324,9 @@ impl MockCluster {
     }
 
     /// From now on requests are acted on, but their answers wait, as do closings in place of an answer.
+    ///
+    /// That holds for requests of all kinds: call `partitions_for` or complete one `send` first, or the next `send` waits for
+    /// metadata until `max_block`.
     pub fn hold_replies(&self) {
         self.shared.core.lock().faults.held.fill(true);
     }

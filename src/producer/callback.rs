@@ -3,6 +3,7 @@
 //! A callback is not all of a user's that runs on a sender thread: a logger may send what it is told, and what a callback
 //! has captured has destructors. So the whole thread counts as inside.
 
+use std::any::Any;
 use std::cell::Cell;
 
 thread_local! {
@@ -27,6 +28,12 @@ pub(crate) fn enter() -> Inside {
 /// Whether a callback has run on this thread since this was asked last.
 pub(crate) fn has_run() -> bool {
     HAS_RUN.replace(false)
+}
+
+/// What a panic said.
+pub(crate) fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
 }
 
 pub(crate) struct Inside(());

@@ -14,7 +14,11 @@ use crate::time::Deadline;
 /// never changes. With `acks=0` no broker answers: a record counts as stored when the system has taken its bytes.
 ///
 /// Cheap to clone. Dropping it loses nothing: the record is sent all the same, and a failure that nobody looked at is
-/// reported by the next [`flush`](crate::KafkaProducer::flush).
+/// reported by the next [`flush`](crate::KafkaProducer::flush). [`get`](Self::get), [`failed`](Self::failed),
+/// [`succeeded`](Self::succeeded), [`value`](Self::value), [`exception`](Self::exception),
+/// [`add_errback`](Self::add_errback) and [`add_both`](Self::add_both) look at a failure; [`is_done`](Self::is_done) and
+/// [`add_callback`](Self::add_callback) do not. A failure whose futures are all gone is counted by
+/// [`overlooked_failures`](crate::KafkaProducer::overlooked_failures).
 #[derive(Clone)]
 pub struct FutureRecordMetadata {
     slot: Arc<ResultSlot>,
@@ -87,7 +91,7 @@ impl FutureRecordMetadata {
     /// at once, on this thread, if it is stored already. Returns the future, to add more.
     ///
     /// Inside, `send` works, [`get`](Self::get) on an unfinished future, `flush` and `close` do not wait. A panic is
-    /// caught and logged.
+    /// caught and logged; with `panic = "abort"` it ends the process.
     pub fn add_callback(&self, callback: impl FnOnce(&RecordMetadata) + Send + 'static) -> &Self {
         self.on_completion(false, move |result| {
             if let Ok(metadata) = result {
@@ -288,7 +292,7 @@ mod tests {
         let error = future.get(Duration::ZERO).unwrap_err().to_string();
         assert_eq!(
             error,
-            "the time of 0ns ran out waiting for the answer to a record for t-3, which has not been sent yet"
+            "the time-out of the call of 0ns ran out waiting for the answer to a record for t-3, which has not been sent yet"
         );
         assert_eq!(future.slot.waiting(), 0, "nobody waits any more");
         completer.complete(STORED, 3, || ());

@@ -20,9 +20,7 @@ impl Losses {
     pub(crate) fn tell_overlooked(&mut self, observer: &Observer, now: Instant) {
         if let Some((records, error)) = self.overlooked(observer, now) {
             let records = Count(records, "record");
-            log::warn!(
-                "{records} failed, and the future was dropped without a look; the last error: {error}"
-            );
+            log::warn!("{records} failed, and nobody looked at the result; the last error: {error}");
         }
     }
 

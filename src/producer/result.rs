@@ -436,8 +436,9 @@ fn run(callback: Callback, index: u32, result: &BatchResult, place: &TopicPartit
     // What is thrown may itself panic when it is dropped, and so may the logger: a second panic, while the first one
     // unwinds through the batches of a request, would end the process.
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| callback(index, result))) {
+        let words = callback::words_of(&*panic).to_owned();
         std::mem::forget(panic);
-        let told = || log::error!("a callback for {place} panicked; the producer goes on");
+        let told = || log::error!("a callback for {place} panicked: {words}; the producer goes on");
         catch_unwind(told).unwrap_or_else(std::mem::forget);
     }
 }

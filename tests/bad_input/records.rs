@@ -14,9 +14,9 @@ fn records_and_topics_that_can_not_be() {
     let small = config("127.0.0.1:1").max_request_size(1000).build().unwrap();
     let poor = config("127.0.0.1:1").buffer_memory(1000).build().unwrap();
     let (why_small, why_poor) = (
-        "more than max_request_size of 1000 allows; raise max_request_size (and the broker's max.message.bytes) or send \
+        "more than max_request_size = 1000 allows; raise max_request_size (and the topic's max.message.bytes) or send \
          less at once",
-        "more than buffer_memory of 1000 allows; raise buffer_memory or send less at once",
+        "more than buffer_memory = 1000 allows; raise buffer_memory or send less at once",
     );
     for (producer, record, text) in [
         (
@@ -78,7 +78,7 @@ fn a_topic_that_does_not_exist() {
         let config = config(&cluster.bootstrap_servers()).max_block(500 * MILLI);
         let producer = config.allow_auto_create_topics(asked).build().unwrap();
         producer.wait_connected(PATIENCE).unwrap();
-        let text = format!("topic 'new' does not exist, nor did it after max_block_ms of 500ms; {why}");
+        let text = format!("topic 'new' does not exist (waited max_block_ms = 500ms); {why}");
         assert_eq!(producer.send(ProducerRecord::to("new").value("v")).unwrap_err().to_string(), text);
         assert_eq!(producer.partitions_for("new").unwrap_err().to_string(), text);
     }
@@ -146,7 +146,7 @@ fn a_broker_that_keeps_refusing() {
         assert_eq!(
             error.to_string(),
             format!(
-                "{attempts} to send the records for t-0 failed, and retries of {retries} allows no more; the last: {said}; \
+                "{attempts} to send the records for t-0 failed and retries = {retries} allows no more; the last: {said}; \
                  raise retries to try longer"
             )
         );
@@ -165,13 +165,13 @@ fn a_broker_that_keeps_refusing() {
     assert_eq!(
         told(future.get(300 * MILLI).unwrap_err()),
         format!(
-            "the time of 300ms ran out waiting for the answer to a record for t-0; the last attempt: {said}"
+            "the time-out of the call of 300ms ran out waiting for the answer to a record for t-0; the last attempt: {said}"
         )
     );
     assert_eq!(
         told(producer.flush(10 * MILLI).unwrap_err()),
         format!(
-            "the time of 10ms ran out with 1 record in 1 batch pending, for t-0; the last attempt: {said}"
+            "the time-out of the call of 10ms ran out with 1 record in 1 batch pending, for t-0; the last attempt: {said}"
         )
     );
     let text = future.get(PATIENCE).unwrap_err().to_string();

@@ -20,8 +20,8 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("SASL_SSL://host:9092"),
-            "bootstrap_servers = 'SASL_SSL://host:9092': 'SASL_SSL' is not there yet, or not Kafka's; only PLAINTEXT:// \
-             is taken",
+            "bootstrap_servers = 'SASL_SSL://host:9092': protocol 'SASL_SSL' is not supported; only \
+             PLAINTEXT:// is",
         ),
         (
             config("host").delivery_timeout(Duration::from_secs(1)),
@@ -39,7 +39,7 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("http://host:9092"),
-            "bootstrap_servers = 'http://host:9092': 'http' is not there yet, or not Kafka's; only PLAINTEXT:// is taken",
+            "bootstrap_servers = 'http://host:9092': protocol 'http' is not supported; only PLAINTEXT:// is",
         ),
         (
             config("host:9092/kafka"),
@@ -62,11 +62,11 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("host").send_buffer_bytes(1 << 31),
-            "send_buffer_bytes = '2147483648': it must be at most 2147483647: sockets know no more",
+            "send_buffer_bytes = '2147483648': it must be at most 2147483647: sockets accept no more",
         ),
         (
             config("host").connections_max_idle(Duration::from_nanos(1)),
-            "connections_max_idle_ms = '0': it must be at least 10 ms, or nothing gets done in it; none is for ever",
+            "connections_max_idle_ms = '0': it must be at least 10 ms; none means never",
         ),
         (
             config("host").enable_idempotence(true).retries(0),
@@ -79,7 +79,7 @@ fn configurations_that_can_not_work() {
              more batches brokers don't know whether they have stored them; lower this, or set enable_idempotence to \
              false",
         ),
-        (config("host").client_id("a\nb"), "client_id = 'a\\nb': control characters may not stand in it"),
+        (config("host").client_id("a\nb"), "client_id = 'a\\nb': it must not contain control characters"),
     ];
     for (config, why) in table {
         let error = config.build().unwrap_err().to_string();

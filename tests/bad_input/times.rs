@@ -48,11 +48,14 @@ fn what_is_not_there_yet_and_what_is_closed() {
     );
     assert_eq!(
         future.get(Duration::ZERO).unwrap_err().to_string(),
-        format!("the time of 0ns ran out waiting for the answer to a record for t-0; {seen}")
+        format!("the time-out of the call of 0ns ran out waiting for the answer to a record for t-0; {seen}")
     );
     let pending = format!("of 0ns ran out with 1 record in 1 batch pending, for t-0; {seen}");
-    assert_eq!(producer.flush(Duration::ZERO).unwrap_err().to_string(), format!("the time {pending}"));
-    let closed = format!("the time of close {pending}");
+    assert_eq!(
+        producer.flush(Duration::ZERO).unwrap_err().to_string(),
+        format!("the time-out of the call {pending}")
+    );
+    let closed = format!("the time-out of close {pending}");
     assert_eq!(producer.close(Duration::ZERO).unwrap_err().to_string(), closed);
     let closed = "the producer is closed";
     for topic in ["t", "other"] {
@@ -64,7 +67,7 @@ fn what_is_not_there_yet_and_what_is_closed() {
 
     let nobody = config("127.0.0.1:1").build().unwrap();
     let text = nobody.wait_connected(Duration::ZERO).unwrap_err().to_string();
-    let start = "the time of 0ns ran out waiting for the first answer of a broker";
+    let start = "the time-out of the call of 0ns ran out waiting for the first answer of a broker";
     assert!(text.starts_with(start), "{text}");
     nobody.close(Duration::ZERO).unwrap();
     assert_eq!(nobody.wait_connected(Duration::MAX).unwrap_err().to_string(), closed);
@@ -120,7 +123,7 @@ fn what_would_wait_inside_a_callback_says_so() {
         [
             format!("flush {wait}"),
             format!("get on an unfinished future {wait}"),
-            "sending would have to wait for metadata of topic 'new'; send outside of a callback, or try again later"
+            "the call would have to wait for metadata of topic 'new'; try again later, or call send outside of a callback"
                 .to_owned(),
         ]
     );

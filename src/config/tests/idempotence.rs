@@ -34,12 +34,12 @@ fn by_default_it_is_on() {
 #[test]
 fn acks_and_retries_turn_it_off_with_one_line() {
     for (pairs, why) in [
-        (&[("acks", "1")][..], "idempotence is off: acks is 1, and must be all for it"),
-        (&[("acks", "0")], "idempotence is off: acks is 0, and must be all for it"),
-        (&[("retries", "0")], "idempotence is off: retries is 0, and must be at least 1 for it"),
+        (&[("acks", "1")][..], "idempotence is off: acks is 1, and it needs all"),
+        (&[("acks", "0")], "idempotence is off: acks is 0, and it needs all"),
+        (&[("retries", "0")], "idempotence is off: retries is 0, and it needs at least 1"),
         (
             &[("retries", "0"), ("acks", "1")],
-            "idempotence is off: acks is 1, and must be all for it; retries is 0, and must be at least 1 for it",
+            "idempotence is off: acks is 1, and it needs all; retries is 0, and it needs at least 1",
         ),
     ] {
         let config = of(pairs);
@@ -54,11 +54,11 @@ fn what_contradicts_it_is_refused_by_name_if_it_was_asked_for() {
     let asked = ProducerConfig::new().enable_idempotence(true);
     assert_eq!(
         refusal(&asked.clone().acks(Acks::Leader)),
-        "acks = '1': enable_idempotence is true, and needs all; change this, or set enable_idempotence to false"
+        "acks = '1': it must be all if enable_idempotence is true; change it, or set enable_idempotence to false"
     );
     assert_eq!(
         refusal(&asked.retries(0)),
-        "retries = '0': enable_idempotence is true, and needs at least 1; change this, or set enable_idempotence to false"
+        "retries = '0': it must be at least 1 if enable_idempotence is true; change it, or set enable_idempotence to false"
     );
     let all = [
         ("enable.idempotence", "true"),
@@ -68,10 +68,10 @@ fn what_contradicts_it_is_refused_by_name_if_it_was_asked_for() {
     ];
     assert_eq!(
         refusal(&of(&all)),
-        "acks = '0': enable.idempotence is true, and needs all; change this, or set enable.idempotence to false; \
-         retries = '0': enable.idempotence is true, and needs at least 1; change this, or set enable.idempotence to \
-         false; max.in.flight.requests.per.connection = '6': it must be at most 5 unless enable.idempotence is false: of \
-         more batches brokers don't know whether they have stored them; lower this, or set enable.idempotence to false"
+        "acks = '0': it must be all if enable.idempotence is true; change it, or set enable.idempotence to false; \
+         retries = '0': it must be at least 1 if enable.idempotence is true; change it, or set enable.idempotence to \
+         false; max.in.flight.requests.per.connection = '6': it must be at most 5 unless enable.idempotence is false: a \
+         broker remembers only the last five batches of a producer; lower it, or set enable.idempotence to false"
     );
 }
 
@@ -79,8 +79,8 @@ fn what_contradicts_it_is_refused_by_name_if_it_was_asked_for() {
 #[test]
 fn more_than_five_in_flight_must_be_asked_for_without_it() {
     let six = ProducerConfig::new().max_in_flight_requests_per_connection(6);
-    let why = "max_in_flight_requests_per_connection = '6': it must be at most 5 unless enable_idempotence is false: of more \
-               batches brokers don't know whether they have stored them; lower this, or set enable_idempotence to false";
+    let why = "max_in_flight_requests_per_connection = '6': it must be at most 5 unless enable_idempotence is false: a \
+               broker remembers only the last five batches of a producer; lower it, or set enable_idempotence to false";
     assert_eq!(refusal(&six), why);
     assert_eq!(refusal(&six.clone().acks(Acks::Leader)), why);
     assert_eq!(acts(&six.enable_idempotence(false)), (false, 6));
@@ -110,6 +110,6 @@ fn kafka_python_2_had_none() {
     assert_eq!(acts(&with(&[("acks", "all"), ("retries", "3"), ("enable_idempotence", "true")])), (true, 5));
     assert!(
         refusal(&with(&[("enable_idempotence", "true")]))
-            .starts_with("acks = '1': enable_idempotence is true")
+            .starts_with("acks = '1': it must be all if enable_idempotence is true")
     );
 }

@@ -242,7 +242,7 @@ fn the_defaults_of_other_clients_are_taken_or_name_what_is_missing() {
         assert_eq!(problems.len(), refused.len(), "{problems:?}");
         for (problem, refused) in problems.iter().zip(refused) {
             assert!(problem.to_string().starts_with(refused), "{problem}");
-            assert!(problem.why.contains("is not there yet"), "{problem}");
+            assert!(problem.why.contains("is not supported yet"), "{problem}");
         }
     }
 }
@@ -256,7 +256,10 @@ fn what_is_not_there_is_refused_by_name() {
             let problems = problems(&[(key.as_str(), "something else")]);
             let [problem] = &problems[..] else { panic!("{key}: {problems:?}") };
             assert_eq!(problem.key, key);
-            assert!(problem.why.contains("not there yet") || problem.why.contains("it is code"), "{problem}");
+            assert!(
+                problem.why.contains("not supported yet") || problem.why.contains("it is code"),
+                "{problem}"
+            );
             match &problem.value {
                 Some(value) => assert_eq!(value, "something else"),
                 None => drop(secrets.insert(name)),

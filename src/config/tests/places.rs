@@ -120,16 +120,10 @@ fn each_codec_has_its_own_level() {
     ];
     assert_eq!(level("none", &all), Ok(None));
     for (bad, write) in [
-        (
-            ("compression.gzip.level", "0"),
-            "a whole number from 1 to 9, in digits alone, or -1 for the default",
-        ),
-        (
-            ("compression_gzip_level", "10"),
-            "a whole number from 1 to 9, in digits alone, or -1 for the default",
-        ),
-        (("compression.lz4.level", "18"), "a whole number from 1 to 17, in digits alone"),
-        (("compression.zstd.level", "23"), "a whole number from -131072 to 22, in digits alone"),
+        (("compression.gzip.level", "0"), "a whole number from 1 to 9, digits only, or -1 for the default"),
+        (("compression_gzip_level", "10"), "a whole number from 1 to 9, digits only, or -1 for the default"),
+        (("compression.lz4.level", "18"), "a whole number from 1 to 17, digits only"),
+        (("compression.zstd.level", "23"), "a whole number from -131072 to 22, digits only"),
     ] {
         assert_eq!(refusal("none", &[bad]), format!("{} = '{}': write {write}", bad.0, bad.1));
     }

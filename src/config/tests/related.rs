@@ -66,7 +66,7 @@ fn a_connection_may_rest_for_ever() {
     }
     assert!(ProducerConfig::from_pairs([("connections.max.idle.ms", "-2")]).is_err());
     assert!(ProducerConfig::from_pairs([("connections.max.idle.ms", "")]).is_err());
-    assert!(refusal(&[("connections_max_idle_ms", "0")]).ends_with("; none is for ever"));
+    assert!(refusal(&[("connections_max_idle_ms", "0")]).ends_with("; none means never"));
 }
 
 /// D3: services that take no larger request tell their users to set `max.request.size`.

@@ -14,7 +14,7 @@ fn texts_are_read_by_either_name_and_unknown_ones_refused() {
     assert_eq!(
         error.to_string(),
         "the configuration can't be used: linger = '5': there is no such setting; did you mean linger_ms?; \
-         acks = '2': it is one of 0, 1, all; retries = '-1': write a whole number from 0 to 2147483647, in digits alone"
+         acks = '2': it must be 0, 1 or all; retries = '-1': write a whole number from 0 to 2147483647, digits only"
     );
 }
 
@@ -38,8 +38,8 @@ fn what_comes_later_is_taken_at_its_neutral_value_and_refused_by_name_at_others(
     .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the configuration can't be used: security_protocol = 'SSL': a protocol with TLS or SASL is not there yet; only \
-         PLAINTEXT is taken; sasl_plain_password: SASL is not there yet; leave it out; partitioner = 'murmur2': it is \
+        "the configuration can't be used: security_protocol = 'SSL': a protocol with TLS or SASL is not supported yet; only \
+         PLAINTEXT is accepted; sasl_plain_password: SASL is not supported yet; leave it out; partitioner = 'murmur2': it is \
          code, which a text can't be; call ProducerConfig::partitioner"
     );
     assert!(!format!("{error:?}").contains("hunter2"));
@@ -79,8 +79,8 @@ fn the_ways_people_write_a_value() {
 
 #[test]
 fn a_value_that_can_not_be_read_is_told_what_to_write() {
-    let bytes = format!("write a whole number from 0 to {}, in digits alone", usize::MAX);
-    let millis = "write a whole number of milliseconds from 0 to 18446744073709551615, in digits alone";
+    let bytes = format!("write a whole number from 0 to {}, digits only", usize::MAX);
+    let millis = "write a whole number of milliseconds from 0 to 18446744073709551615, digits only";
     for (key, value, why) in [
         ("batch_size", "-1", bytes.as_str()),
         ("batch.size", "16_384", &bytes),
@@ -96,17 +96,17 @@ fn a_value_that_can_not_be_read_is_told_what_to_write() {
         ("request_timeout_ms", "99999999999999999999", millis),
         ("delivery_timeout_ms", "", &format!("{millis}, or none")),
         ("delivery_timeout_ms", "-1", &format!("{millis}, or none")),
-        ("retries", "2147483648", "write a whole number from 0 to 2147483647, in digits alone"),
+        ("retries", "2147483648", "write a whole number from 0 to 2147483647, digits only"),
         ("allow_auto_create_topics", "yes", "write true or false"),
         ("partitioner.ignore.keys", "", "write true or false"),
-        ("acks", "", "it is one of 0, 1, all"),
+        ("acks", "", "it must be 0, 1 or all"),
         ("socket_options", "[(6, 1, 1)]", "write NAME=0 or NAME=1, with commas between"),
         ("enable.idempotence", "yes", "write true or false"),
-        ("ssl.endpoint.identification.algorithm", "", "TLS is not there yet; only https is taken"),
+        ("ssl.endpoint.identification.algorithm", "", "TLS is not supported yet; only https is accepted"),
         (
             "metadata.recovery.strategy",
             "none",
-            "another way to recover is not there yet; only rebootstrap is taken",
+            "another way to recover is not supported yet; only rebootstrap is accepted",
         ),
     ] {
         assert_eq!(refusal(&[(key, value)]), format!("{key} = '{value}': {why}"));
@@ -178,8 +178,14 @@ fn a_name_that_is_not_known_gets_the_closest_in_its_spelling() {
     ] {
         assert_eq!(refusal(&[(key, "v")]), format!("{key} = 'v': there is no such setting;{closest}"));
     }
-    assert_eq!(refusal(&[("colour", "v")]), "colour = 'v': no producer has such a setting; leave it out");
-    assert_eq!(refusal(&[("", "v")]), " = 'v': no producer has such a setting; leave it out");
+    assert_eq!(
+        refusal(&[("colour", "v")]),
+        "colour = 'v': neither kafka-python nor the Java producer has this setting; leave it out"
+    );
+    assert_eq!(
+        refusal(&[("", "v")]),
+        " = 'v': neither kafka-python nor the Java producer has this setting; leave it out"
+    );
 }
 
 /// A slip in a name does not bring a password into a log.
@@ -215,8 +221,8 @@ fn one_error_lists_what_can_not_be_read_and_what_can_not_be_used() {
             ("sasl.mechanism", "PLAIN"),
             ("bootstrap_servers", "a:0")
         ]),
-        "linger_ms = 'x': write a whole number of milliseconds from 0 to 18446744073709551615, in digits alone; \
-         sasl.mechanism = 'PLAIN': SASL is not there yet; leave it out; bootstrap_servers = 'a:0': '0' is not a port; \
+        "linger_ms = 'x': write a whole number of milliseconds from 0 to 18446744073709551615, digits only; \
+         sasl.mechanism = 'PLAIN': SASL is not supported yet; leave it out; bootstrap_servers = 'a:0': '0' is not a port; \
          write host:port with a port from 1 to 65535; buffer.memory = '0': it must be at least 1"
     );
 }

@@ -24,7 +24,7 @@ fn parts_of_a_batch_that_may_have_been_written_may_have_been_too() {
     }
 }
 
-/// The limit is one of bytes that are sent; what is cut up are bytes before they are compressed.
+/// The limit must be one of bytes that are sent; what is cut up are bytes before they are compressed.
 #[cfg(feature = "gzip")]
 #[test]
 fn a_compressed_batch_is_cut_into_no_more_parts_than_needed() {

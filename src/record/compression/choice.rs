@@ -105,7 +105,7 @@ impl fmt::Display for ParseCompressionError {
                 f,
                 "{name} is not in this build; turn on the cargo feature `{name}` of kafka-producer, or use one of "
             )?,
-            None => f.write_str("it is one of ")?,
+            None => f.write_str("it must be one of ")?,
         }
         for (index, compression) in Compression::ALL.iter().enumerate() {
             write!(f, "{}{compression}", if index == 0 { "" } else { ", " })?;
@@ -130,7 +130,7 @@ mod tests {
         let built_in = Compression::ALL.iter().map(Compression::to_string).collect::<Vec<_>>().join(", ");
         for text in ["", "brotli", "gzip ", "number 7"] {
             let error = text.parse::<Compression>().unwrap_err();
-            assert_eq!(error.to_string(), format!("it is one of {built_in}"));
+            assert_eq!(error.to_string(), format!("it must be one of {built_in}"));
         }
     }
 
