@@ -70,13 +70,13 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("host").enable_idempotence(true).retries(0),
-            "retries = '0': enable_idempotence is true, and needs at least 1; change this, or set enable_idempotence to \
+            "retries = '0': it must be at least 1 if enable_idempotence is true; change it, or set enable_idempotence to \
              false",
         ),
         (
             config("host").max_in_flight_requests_per_connection(6),
-            "max_in_flight_requests_per_connection = '6': it must be at most 5 unless enable_idempotence is false: of \
-             more batches brokers don't know whether they have stored them; lower this, or set enable_idempotence to \
+            "max_in_flight_requests_per_connection = '6': it must be at most 5 unless enable_idempotence is false: a broker \
+             remembers only the last five batches of a producer; lower it, or set enable_idempotence to \
              false",
         ),
         (config("host").client_id("a\nb"), "client_id = 'a\\nb': it must not contain control characters"),
