@@ -81,9 +81,9 @@ mod tests {
         assert_eq!(
             [text(Some((0, 2))), text(Some((14, 15))), text(None)],
             [
-                "a:1 does not speak Produce in versions 3 to 13: it offers 0 to 2; take a newer broker",
-                "a:1 does not speak Produce in versions 3 to 13: it offers 14 to 15; take a newer client",
-                "a:1 does not speak Produce in versions 3 to 13: it does not know that request; take a newer broker, or \
+                "a:1 does not speak Produce in versions 3 to 13: it offers 0 to 2; use a newer broker",
+                "a:1 does not speak Produce in versions 3 to 13: it offers 14 to 15; use a newer client",
+                "a:1 does not speak Produce in versions 3 to 13: it does not know that request; use a newer broker, or \
                  name the port of a broker if that is a controller's",
             ]
         );

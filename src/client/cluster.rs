@@ -56,6 +56,15 @@ pub(crate) struct PartitionMetadata {
     pub(crate) leader_epoch: Option<i32>,
 }
 
+/// Where a partition is led from. What a broker knows of it is of this leadership: a topic that is made anew, or another
+/// leader, may know less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leadership {
+    pub(crate) topic_id: Uuid,
+    pub(crate) leader: NodeId,
+    pub(crate) epoch: Option<i32>,
+}
+
 /// Who leads a partition, as a broker says that does not (KIP-951).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeaderHint {
@@ -89,6 +98,14 @@ impl ClusterMetadata {
     /// The version of the last answer that named the topic; 0 if none did.
     pub(crate) fn told(&self, topic: &str) -> u64 {
         self.topics.get(topic).map_or(0, |topic| topic.told)
+    }
+
+    /// Where a partition is led from, if it is.
+    pub(crate) fn leadership(&self, topic: &str, partition: i32) -> Option<Leadership> {
+        let leader = self.leader(topic, partition)?;
+        let topic = self.topics.get(topic)?;
+        let epoch = topic.partitions.get(usize::try_from(partition).ok()?)?.leader_epoch;
+        Some(Leadership { topic_id: topic.id, leader, epoch })
     }
 
     pub(crate) fn leader(&self, topic: &str, partition: i32) -> Option<NodeId> {

@@ -21,7 +21,7 @@ mod warnings;
 
 #[allow(unused_imports, reason = "the room's front door: all that other rooms may use, used yet or not")]
 pub(crate) use cluster::{
-    Awaited, ClusterMetadata, LeaderHint, NodeId, PartitionMetadata, SharedMetadata, address,
+    Awaited, ClusterMetadata, LeaderHint, Leadership, NodeId, PartitionMetadata, SharedMetadata, address,
 };
 pub(crate) use kafka_client::{ClientEvent, ClientSettings, KafkaClient};
 pub(crate) use metadata::MetadataSettings;

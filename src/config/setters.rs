@@ -40,7 +40,9 @@ impl ProducerConfig {
     }
 
     /// Whether each record is stored once and in order, however often it has to be sent (KIP-98). Brokers know a batch
-    /// that they have stored already by its number; for that they give each producer an id.
+    /// that they have stored already by its number; for that they give each producer an id. A broker that has forgotten the
+    /// producer can't: after `producer.id.expiration.ms` without a record (a day), in a topic that was made anew, or with a
+    /// log that was lost. A record whose answer was lost just before may then be stored twice.
     ///
     /// It needs [`Acks::All`], at least one of [`retries`](Self::retries), and at most 5 in
     /// [`max_in_flight_requests_per_connection`](Self::max_in_flight_requests_per_connection). If this is set to true,
@@ -110,7 +112,8 @@ impl ProducerConfig {
     /// How long a batch waits for more records before it is sent. Default 0: it does not wait.
     ///
     /// While two or more batches of its partition are under way the next waits for the answer to one of them, or until it is
-    /// as large as all of them together, whatever this is; a `flush` or `close` ends that wait.
+    /// as large as all of them together, whatever this is. A `flush`, a `close`, a thread in a future's `get`, and a thread
+    /// that waits for memory end that wait.
     ///
     /// A batch that can't be sent yet goes on taking records, until its first record is as old as the longer of
     /// `linger` and a twentieth of `delivery_timeout` (of that at most 1 s).

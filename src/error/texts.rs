@@ -95,8 +95,8 @@ impl fmt::Display for ErrorKind {
             ),
             Self::RefusedWithBatch { code, message, about } => write!(
                 f,
-                "a broker answered {code} for {about}, because of another record in the same batch; send this one again: \
-                 {}",
+                "a broker answered {code} for {about}, because of another record in the same batch; this one was not \
+                 refused for itself: {}",
                 message.as_deref().unwrap_or(code.description())
             ),
             Self::Network { trouble, cut_off } => {
@@ -137,9 +137,9 @@ impl fmt::Display for ErrorKind {
                 match theirs {
                     Some((least, most)) => {
                         let newer = if *most < ours.0 { "broker" } else { "client" };
-                        write!(f, ": it offers {least} to {most}; take a newer {newer}")
+                        write!(f, ": it offers {least} to {most}; use a newer {newer}")
                     }
-                    None => f.write_str(": it does not know that request; take a newer broker, or name the port of a broker if that is a controller's"),
+                    None => f.write_str(": it does not know that request; use a newer broker, or name the port of a broker if that is a controller's"),
                 }
             }
             Self::Closed => f.write_str("the producer is closed"),

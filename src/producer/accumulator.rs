@@ -128,9 +128,9 @@ impl RecordAccumulator {
                     }
                     _ => {
                         full = shared.take_full(&mut state, size.at_most(), &growth);
-                        let batch = shared.open_batch(queue, buffer, now, wall);
+                        let mut batch = shared.open_batch(queue, buffer, now, wall);
                         if state.has_company {
-                            shared.on_first_wait(queue, &batch);
+                            shared.watch(queue, &mut batch);
                         }
                         state.batches.push_back(Batch::Open(batch));
                     }
@@ -272,16 +272,6 @@ impl Shared {
         let (completion, flush_epoch) =
             Completion::new(completer, Arc::clone(&slot), Arc::clone(&self.unfinished));
         OpenBatch::new(Birth { now, wall, flush_epoch, slot, completion }, first)
-    }
-
-    /// Several others are under way, and `batch` would wait for an answer to one of them: not if a thread waits for it.
-    fn on_first_wait(&self, queue: &Arc<PartitionQueue>, batch: &OpenBatch) {
-        let (queue, inbox, ticket) = (Arc::downgrade(queue), Arc::clone(&self.inbox), batch.ticket());
-        batch.slot().on_first_wait(Box::new(move || {
-            if let Some(queue) = queue.upgrade().filter(|queue| queue.hasten(ticket)) {
-                inbox.partition(queue);
-            }
-        }));
     }
 
     fn reserve(&self, queue: &PartitionQueue, size: usize, wait: Wait) -> Result<PooledBuffer, Error> {

@@ -312,6 +312,11 @@ impl SealedBatch {
         }
     }
 
+    /// The attempt that has just ended does not count: it was refused because of others.
+    pub(crate) fn excuse_attempt(&mut self) {
+        self.attempts = self.attempts.saturating_sub(1);
+    }
+
     pub(crate) fn note_maybe_written(&mut self, maybe_written: bool) {
         self.maybe_written |= maybe_written;
     }

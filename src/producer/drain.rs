@@ -31,9 +31,9 @@ impl Drain {
     /// full it has to outweigh `company`, the bytes under way. From here on user threads tell nothing, unless it is left or there is none.
     pub(crate) fn look(
         &self,
-        queue: &PartitionQueue,
+        queue: &Arc<PartitionQueue>,
         company: usize,
-        may_linger: impl FnOnce(&Front) -> bool,
+        may_linger: impl Fn(&Front) -> bool,
     ) -> Option<(Front, bool)> {
         let batch_size = self.shared.settings.batch_size;
         let mut state = queue.state.lock();
@@ -41,8 +41,17 @@ impl Drain {
         // Beside several it is worth a request only if it is as large as all of them. So requests stay few while answers
         // come soon, and soon grow large where they do not.
         state.enough = if batch_size == 0 { 0 } else { batch_size.max(company) };
-        let front = self.front(&state);
-        let lingers = front.as_ref().is_some_and(|front| !front.full && may_linger(front));
+        let lingers =
+            |front: &Option<Front>| front.as_ref().is_some_and(|front| !front.full && may_linger(front));
+        let mut front = self.front(&state);
+        if company > 0
+            && lingers(&front)
+            && let Some(Batch::Open(batch)) = state.batches.front_mut()
+        {
+            self.shared.watch(queue, batch);
+            front = self.front(&state);
+        }
+        let lingers = lingers(&front);
         state.told = front.is_some() && !lingers;
         #[cfg(test)]
         if LOOKS_AND_TAKES_APART.get() && matches!(state.batches.front(), Some(Batch::Sealing(_))) {

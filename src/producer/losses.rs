@@ -34,12 +34,12 @@ impl Losses {
         Some(news)
     }
 
-    /// When there is something to be told that may not be told now.
+    /// When there is something to be told.
     pub(crate) fn next_warning(&self, observer: &Observer) -> Deadline {
-        match self.quiet_until {
-            Some(until) if observer.has_untold() => Deadline::at(until),
-            _ => Deadline::NEVER,
+        if !observer.has_untold() {
+            return Deadline::NEVER;
         }
+        Deadline::at(self.quiet_until.unwrap_or(Instant::ZERO))
     }
 
     /// An attempt failed, and there will be another. A broker that can be reached and does not take records would

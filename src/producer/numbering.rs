@@ -6,15 +6,18 @@
 //!   Nameless ───────▶ numbers, alone ─────────────────▶ numbers
 //!      ▲                  │ a number is missing for good   │
 //!      │ epochs used up   ▼                                │
-//!      └────────────── Broken ◀────────────────────────────┘
-//!                         └──▶ numbers, alone: the next epoch, from 0, once nothing is under way
+//!      └───────────── a new beginning: the next epoch, from 0 (`partition.rs` says when)
 //! ```
 //!
 //! While it numbers alone one batch is under way: to a broker that knows nothing of this producer any number is the first,
-//! so of two batches the second could be stored and the first refused.
+//! so of two batches the second could be stored and the first refused. Brokers forget producers, too: where a partition is
+//! led from another place, made anew, or has been at rest, it numbers alone until a batch is stored there.
+
+use std::time::Duration;
 
 use crate::producer::identity::Identity;
 use crate::record::Sequence;
+use crate::time::Instant;
 
 #[derive(Debug, Default)]
 pub(crate) struct Numbering {
@@ -23,10 +26,8 @@ pub(crate) struct Numbering {
     spent: Option<i64>,
     /// Of the next record.
     next: i32,
-    /// A batch of this identity was stored.
-    is_proven: bool,
-    /// A number is missing for good, or the identity is refused.
-    is_broken: bool,
+    /// A batch of this identity was stored then, where the next one goes.
+    proven_at: Option<Instant>,
 }
 
 impl Numbering {
@@ -51,21 +52,17 @@ impl Numbering {
     }
 
     pub(crate) fn is_proven(&self) -> bool {
-        self.is_proven
+        self.proven_at.is_some()
     }
 
     /// A batch is stored, that had been given its numbers by this identity.
-    pub(crate) fn stored(&mut self) {
-        self.is_proven = true;
+    pub(crate) fn stored(&mut self, now: Instant) {
+        self.proven_at = Some(now);
     }
 
-    pub(crate) fn is_broken(&self) -> bool {
-        self.is_broken
-    }
-
-    /// No batch with the next number will ever come. True if that is news.
-    pub(crate) fn breaks(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_broken, true)
+    /// Nothing is under way, and the next batch goes to where the last one went, or `elsewhere`.
+    pub(crate) fn doubt(&mut self, elsewhere: bool, now: Instant) {
+        self.proven_at = self.proven_at.filter(|at| !elsewhere && now.since(*at) <= REMEMBERED);
     }
 
     /// From 0, in the next epoch. What has been given a number needs another.
@@ -77,6 +74,10 @@ impl Numbering {
         }
     }
 }
+
+/// So long a broker is believed to know a producer that sends nothing. It forgets one after
+/// `producer.id.expiration.ms`, a day by default; to doubt it costs a round trip.
+const REMEMBERED: Duration = Duration::from_secs(1);
 
 /// The number of the record that comes `records` after the one with the number `base`: after `i32::MAX` comes 0
 /// (KAFKA-7693).
@@ -109,10 +110,10 @@ mod tests {
     fn a_new_beginning_is_the_next_epoch_and_after_the_last_one_another_id() {
         let mut numbering = numbering(i16::MAX - 1);
         numbering.give(9);
-        numbering.stored();
-        numbering.breaks();
+        numbering.stored(Instant::ZERO);
+        assert!(numbering.is_proven());
         numbering.begin_anew();
-        assert!(!numbering.is_broken() && !numbering.is_proven());
+        assert!(!numbering.is_proven());
         let sequence = Sequence { producer_id: 7, producer_epoch: i16::MAX, base: 0 };
         assert_eq!(numbering.give(1), Some(sequence));
         numbering.begin_anew();

@@ -79,7 +79,7 @@ fn judge(
 ) -> Action {
     let name = partition.name();
     let is_numbered = batch.sequence().is_some();
-    let mut renumber = false;
+    let (mut renumber, mut waits_for_others) = (false, false);
     let (error, maybe_written) = match end {
         End::Written => return stored(None, None),
         End::Answered(answer) if answer.error_code == ErrorCode::NONE => {
@@ -115,7 +115,7 @@ fn judge(
                 return Action::Complete(refused(error, answer));
             }
             // Of a batch behind others a gap says no more than that those are not stored yet.
-            let waits_for_others =
+            waits_for_others =
                 code == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER && !partition.is_oldest(batch.ordinal());
             renumber = is_of_numbers && !waits_for_others;
             (error, code.may_have_been_written())
@@ -124,7 +124,8 @@ fn judge(
         End::Lost { error, sent } => (error.clone(), sent),
     };
     // What was given up is sent again only for the sake of others, and as long as they need it.
-    if patience.allows(batch, now) || batch.is_given_up() {
+    let counts_not = waits_for_others && !patience.is_over(batch.created(), now);
+    if counts_not || patience.allows(batch, now) || batch.is_given_up() {
         return if renumber {
             Action::Renumber { error }
         } else {

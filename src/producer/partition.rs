@@ -25,9 +25,9 @@
 //!
 //! - It may have been written: it stays, for nobody waits for it any more, and is sent again only for the sake of those
 //!   behind it that may have been written too, which no broker takes without it.
-//! - Else nothing is sent until nothing is under way. Then the partition begins anew, under its next identity. Of what
-//!   waits, a batch that may have been written can't be sent again: under another identity no broker would know it, and
-//!   it could be stored twice. It fails. The others get new numbers.
+//! - Else nothing behind it is sent until nothing is under way and what came before it is over. Then the partition begins
+//!   anew, under its next identity. Of what waits, a batch that may have been written can't be sent again: under another
+//!   identity no broker would know it, and it could be stored twice. It fails. The others get new numbers.
 //!
 //! A batch whose time is over while it is under way is given up, not taken back: its futures fail at once, its bytes stay
 //! for the socket, and its place stays taken until the answer. Else a later batch could overtake it.
@@ -35,7 +35,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::client::NodeId;
+use crate::client::{Leadership, NodeId};
 use crate::producer::batch::{Ordinal, SealedBatch};
 use crate::producer::identity::Identity;
 use crate::producer::numbering::Numbering;
@@ -79,12 +79,19 @@ pub(crate) struct Partition {
     /// Not to be sent to this node before.
     backs_off: Option<(NodeId, Instant)>,
     batches: BTreeMap<Ordinal, Taken>,
+    /// Where the next batch would go,
+    led_from: Option<Leadership>,
+    /// and where those that are under way went, or the last.
+    sent_to: Option<Leadership>,
     /// What was sent and is not over, and all that was sent after the oldest of it. A broker knows the last five batches of
     /// a producer: one that is sent again must be among them.
     sent: BTreeSet<Ordinal>,
     window: usize,
     /// `None` without idempotence.
     numbering: Option<Numbering>,
+    /// The first batch whose numbers are missing for good, or that no broker takes under the identity of now. From there on
+    /// nothing is sent before a new beginning.
+    gap: Option<Ordinal>,
 }
 
 /// A batch that has left the queue.
@@ -108,9 +115,12 @@ impl Partition {
             place: Place::Idle,
             backs_off: None,
             batches: BTreeMap::new(),
+            led_from: None,
+            sent_to: None,
             sent: BTreeSet::new(),
             window: sequel.window,
             numbering: sequel.idempotence.then(Numbering::default),
+            gap: None,
         }
     }
 
@@ -151,26 +161,28 @@ impl Partition {
 
     /// Whether the next batch may be sent, as far as those before it are concerned.
     pub(crate) fn has_room(&self) -> bool {
-        let first = self.batches.iter().find(|(_, taken)| taken.at.is_none());
-        if let Some(numbering) = &self.numbering {
-            if numbering.is_broken() {
-                return false;
-            }
-            if !numbering.is_proven() && self.is_under_way() {
-                return false;
-            }
+        let first = self.batches.iter().find(|(_, taken)| taken.at.is_none()).map(|(ordinal, _)| *ordinal);
+        if self.gap.is_some_and(|gap| first.is_none_or(|first| first >= gap)) {
+            return false;
         }
-        first.is_some_and(|(ordinal, _)| self.sent.contains(ordinal)) || self.sent.len() < self.window
+        if self.numbering.as_ref().is_some_and(|numbering| !numbering.is_proven()) && self.is_under_way() {
+            return false;
+        }
+        first.is_some_and(|first| self.sent.contains(&first)) || self.sent.len() < self.window
     }
 
     fn is_under_way(&self) -> bool {
         self.batches.values().any(|taken| taken.at.is_some())
     }
 
-    /// Whether a broker other than `node` has a batch: what comes after it must not be sent to `node`, or it could be
-    /// stored before it.
-    pub(crate) fn is_under_way_elsewhere(&self, node: NodeId) -> bool {
-        self.batches.values().any(|taken| taken.at.is_some_and(|at| at != node))
+    /// Whether a batch is under way to where the partition was led from before: what comes after it must not be sent to
+    /// where it is led from now, or it could be stored before it.
+    pub(crate) fn is_under_way_elsewhere(&self) -> bool {
+        self.is_under_way() && self.sent_to != self.led_from
+    }
+
+    pub(crate) fn led_from(&mut self, leadership: Option<Leadership>) {
+        self.led_from = leadership;
     }
 
     /// The bytes under way that the next batch has to outweigh: those of several. Beside one it goes at once.
@@ -213,7 +225,17 @@ impl Partition {
     }
 
     /// `batch` goes out to `node`; from its first time on it has numbers.
-    pub(crate) fn put_under_way(&mut self, mut batch: SealedBatch, node: NodeId) -> &SealedBatch {
+    pub(crate) fn put_under_way(
+        &mut self,
+        mut batch: SealedBatch,
+        node: NodeId,
+        now: Instant,
+    ) -> &SealedBatch {
+        if !self.is_under_way() {
+            let elsewhere = self.sent_to != self.led_from;
+            self.sent_to = self.led_from;
+            self.numbering.iter_mut().for_each(|numbering| numbering.doubt(elsewhere, now));
+        }
         if let Some(numbering) = &mut self.numbering
             && batch.sequence().is_none()
         {
@@ -245,22 +267,24 @@ impl Partition {
     }
 
     /// A batch with these numbers is stored.
-    pub(crate) fn stored(&mut self, batch: &SealedBatch) {
+    pub(crate) fn stored(&mut self, batch: &SealedBatch, now: Instant) {
         if let Some(numbering) = self.numbering.as_mut().filter(|_| batch.sequence().is_some()) {
-            numbering.stored();
+            numbering.stored(now);
         }
     }
 
     /// A batch is not sent any more: if it has been given numbers, those behind it can't follow.
     pub(crate) fn is_missing(&mut self, batch: &SealedBatch) {
         if batch.sequence().is_some() {
-            self.breaks();
+            self.breaks(batch.ordinal());
         }
     }
 
-    /// No batch is taken under the identity of now. True if that is news.
-    pub(crate) fn breaks(&mut self) -> bool {
-        self.numbering.as_mut().is_some_and(Numbering::breaks)
+    /// From `at` on no batch is taken under the identity of now. True if that is news.
+    pub(crate) fn breaks(&mut self, at: Ordinal) -> bool {
+        let before = self.gap;
+        self.gap = Some(before.map_or(at, |before| before.min(at)));
+        before.is_none()
     }
 
     /// After anything has changed: forgets what need not be known any more, and begins anew if it must and can. Returns
@@ -274,10 +298,13 @@ impl Partition {
             return Vec::new();
         }
         self.drop_what_nobody_needs();
-        let Some(numbering) = self.numbering.as_mut().filter(|numbering| numbering.is_broken()) else {
+        // What comes before the gap can still be sent as it is: its brokers may know it, and say so.
+        let first = self.batches.keys().next();
+        if self.gap.is_none_or(|gap| first.is_some_and(|first| *first < gap)) {
             return Vec::new();
-        };
-        numbering.begin_anew();
+        }
+        self.gap = None;
+        self.numbering.iter_mut().for_each(Numbering::begin_anew);
         self.sent.clear();
         let (unknown, rest): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.batches).into_iter().partition(|(_, taken)| taken.is_unknown());
@@ -288,17 +315,21 @@ impl Partition {
 
     /// Of those that were given up, the ones behind which no other needs them.
     fn drop_what_nobody_needs(&mut self) {
-        let needed = |taken: &Taken| taken.is_unknown() && !taken.batch.is_given_up();
-        let last_needed = self.batches.iter().rev().find(|(_, taken)| needed(taken));
-        let last_needed = last_needed.map(|(ordinal, _)| *ordinal);
-        let mut is_missing = false;
+        let gap = self.gap;
+        let is_needed = |(ordinal, taken): &(&Ordinal, &Taken)| {
+            taken.is_unknown() && !taken.batch.is_given_up() && gap.is_none_or(|gap| **ordinal < gap)
+        };
+        let last_needed = self.batches.iter().rev().find(is_needed).map(|(ordinal, _)| *ordinal);
+        let mut missing = None;
         self.batches.retain(|ordinal, taken| {
             let stays = !taken.batch.is_given_up() || last_needed.is_some_and(|last| *ordinal < last);
-            is_missing |= !stays;
+            if !stays {
+                missing.get_or_insert(*ordinal);
+            }
             stays
         });
-        if is_missing {
-            self.breaks();
+        if let Some(missing) = missing {
+            self.breaks(missing);
         }
     }
 
@@ -343,13 +374,13 @@ pub(crate) struct View {
     pub(crate) expiry: Deadline,
     /// When its front need not wait for company any more, if it still does.
     pub(crate) lingers_until: Option<Deadline>,
-    pub(crate) leader: Option<NodeId>,
 }
 
 /// Where a partition belongs that has something to send and room for it, and when to look at it again if nothing happens
 /// before.
 pub(crate) fn place(partition: &Partition, view: View) -> (Place, Deadline) {
-    let View { now, expiry, lingers_until, leader } = view;
+    let View { now, expiry, lingers_until } = view;
+    let leader = partition.led_from.map(|led_from| led_from.leader);
     if let Some(until) = leader.and_then(|leader| partition.backs_off(leader)).filter(|until| *until > now) {
         return (Place::BackingOff, expiry.min(Deadline::at(until)));
     }
@@ -358,7 +389,7 @@ pub(crate) fn place(partition: &Partition, view: View) -> (Place, Deadline) {
     }
     match leader {
         None => (Place::Leaderless, expiry),
-        Some(leader) if partition.is_under_way_elsewhere(leader) => (Place::Full, expiry),
+        Some(_) if partition.is_under_way_elsewhere() => (Place::Full, expiry),
         Some(leader) => (Place::Ready(leader), expiry),
     }
 }

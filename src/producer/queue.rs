@@ -107,15 +107,14 @@ impl PartitionQueue {
         &self.place
     }
 
-    /// A thread waits for the batch with this ticket. Returns whether the sender must be told: it counts as told then. One
-    /// that is not in front makes what is there full, which the sender knows.
+    /// A thread waits for the batch with this ticket. Returns whether the sender must be told: it counts as told then.
     pub(super) fn hasten(&self, ticket: u64) -> bool {
         let mut state = self.state.lock();
-        let Some(Batch::Open(batch)) = state.batches.front_mut() else { return false };
-        if batch.ticket() != ticket {
-            return false;
+        // One that is not the last is full.
+        match state.batches.back_mut() {
+            Some(Batch::Open(batch)) if batch.ticket() == ticket => batch.hasten(),
+            _ => return false,
         }
-        batch.hasten();
         !std::mem::replace(&mut state.told, true)
     }
 

@@ -123,9 +123,14 @@ impl ResultSlot {
         (Arc::clone(&slot), Completer { slot: Some(slot) })
     }
 
-    /// Has the first thread that waits for the result call `hasten`, with no lock held.
-    pub(crate) fn on_first_wait(&self, hasten: Hasten) {
-        self.state.lock().hasten = Some(hasten);
+    /// Has the first thread that waits for the result call `hasten`, with no lock held. False if one waits already.
+    pub(crate) fn on_first_wait(&self, hasten: impl FnOnce() + Send + 'static) -> bool {
+        let mut state = self.state.lock();
+        let nobody_waits = state.waiting == 0;
+        if nobody_waits && state.hasten.is_none() {
+            state.hasten = Some(Box::new(hasten));
+        }
+        nobody_waits
     }
 
     pub(crate) fn place(&self) -> &Arc<TopicPartition> {
@@ -335,7 +340,7 @@ impl State {
 
 impl Drop for ResultSlot {
     fn drop(&mut self) {
-        let state = self.state.lock();
+        let Some(state) = self.lock() else { return };
         let Some((overlooked, error)) = state.overlooked() else { return };
         // What `flush` or `close` has told of is no secret, and of what the end of a producer failed `close` always tells.
         let is_reported = state.counted.as_ref().is_some_and(|failures| failures.is_reported());

@@ -181,7 +181,8 @@ impl Sender {
         }
         let closing = self.drain.closing().map_or(Deadline::NEVER, |closing| closing.deadline);
         let ids = self.producer_ids.as_ref().map_or(Deadline::NEVER, ProducerIds::next_question);
-        let warning = self.losses.next_warning(&self.observer);
+        let warnings = if self.drain.is_open() { Some(&self.losses) } else { None };
+        let warning = warnings.map_or(Deadline::NEVER, |losses| losses.next_warning(&self.observer));
         self.partitions.next_deadline().min(self.client.next_deadline(now)).min(ids).min(warning).min(closing)
     }
 
@@ -316,20 +317,24 @@ impl Sender {
             Action::Forget => partition.is_missing(&batch),
             Action::Keep { maybe_written } => {
                 batch.note_maybe_written(maybe_written);
+                let delay = self.settings.retry.delay(batch.attempts(), &mut self.random);
+                partition.back_off(node, at.now + delay);
                 partition.put_waiting(batch);
             }
             Action::SendAgain { error, maybe_written } => {
-                if !is_of_numbers(&error) {
+                let delay = self.settings.retry.delay(batch.attempts(), &mut self.random);
+                if is_of_numbers(&error) {
+                    batch.excuse_attempt();
+                } else {
                     self.losses.refused(batch.attempts(), &name, &error, at.now);
                 }
                 batch.attempt_failed(error, maybe_written);
-                let delay = self.settings.retry.delay(batch.attempts(), &mut self.random);
                 partition.back_off(node, at.now + delay);
                 partition.put_waiting(batch);
             }
             Action::Renumber { error } => {
                 // What follows from a batch that has failed is no news, and neither are those behind the first.
-                if partition.breaks() {
+                if partition.breaks(ordinal) {
                     self.losses.refused(batch.attempts(), &name, &error, at.now);
                 }
                 batch.attempt_failed(error, false);
@@ -349,7 +354,7 @@ impl Sender {
             }
             Action::Complete(result) => match result.error() {
                 None => {
-                    partition.stored(&batch);
+                    partition.stored(&batch, at.now);
                     self.limits.stored(&name.topic, batch.len(), at.now);
                     complete(batch, result);
                 }
@@ -392,7 +397,10 @@ impl Sender {
             return self.settle(index, Place::Nameless, Deadline::at(at.now), at.now);
         }
         let front = self.front(index, at);
-        let Some(partition) = self.partitions.get(index) else { return };
+        let Some(partition) = self.partitions.get_mut(index) else { return };
+        let TopicPartition { topic, partition: number } = &**partition.name();
+        let leadership = self.client.snapshot().leadership(topic, *number);
+        partition.led_from(leadership);
         let oldest = partition.oldest().or(front.map(|(front, _)| front.created));
         let delivery_timeout = self.settings.patience.delivery_timeout;
         let expiry = oldest.map_or(Deadline::NEVER, |oldest| Deadline::after(oldest, delivery_timeout));
@@ -404,14 +412,12 @@ impl Sender {
             None => (Place::Idle, expiry),
             Some(_) if is_nameless => (Place::Nameless, expiry),
             Some((front, lingers)) => {
-                let name = partition.name();
-                let leader = self.client.snapshot().leader(&name.topic, name.partition);
                 // Beside others it waits for an answer, unless somebody waits for its own.
                 let lingers_until = lingers.then(|| match partition.company() {
                     1.. if !front.is_urgent => Deadline::NEVER,
                     _ => Deadline::at(front.created + self.settings.linger),
                 });
-                partition::place(partition, View { now: at.now, expiry, lingers_until, leader })
+                partition::place(partition, View { now: at.now, expiry, lingers_until })
             }
         };
         if place == Place::Leaderless {
@@ -586,7 +592,7 @@ impl Sender {
                     batch.begin_attempt(&broker);
                     let Some(partition) = self.partitions.get_mut(index) else { continue };
                     let name = Arc::clone(partition.name());
-                    let batch = partition.put_under_way(batch, node);
+                    let batch = partition.put_under_way(batch, node, at.now);
                     let part = Part { index, ordinal: batch.ordinal() };
                     draft.add(&name, part, batch.segments(), batch.len());
                     self.partitions.settle(index, Place::Idle, Deadline::NEVER);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::lifecycle::Lifecycle;
 use crate::observation::Observer;
-use crate::producer::batch::Encoding;
+use crate::producer::batch::{Encoding, OpenBatch};
 use crate::producer::buffer::SimpleBufferPool;
 use crate::producer::inbox::Inbox;
 use crate::producer::queue::PartitionQueue;
@@ -31,4 +31,20 @@ pub(super) struct Shared {
     pub(super) unfinished: Arc<Unfinished>,
     pub(super) inbox: Arc<Inbox<Arc<PartitionQueue>>>,
     pub(super) observer: Arc<Observer>,
+}
+
+impl Shared {
+    /// Several others are under way, and `batch`, which is the last of `queue`, waits for an answer to one of them: not if a
+    /// thread waits for it, or as soon as one does.
+    pub(super) fn watch(&self, queue: &Arc<PartitionQueue>, batch: &mut OpenBatch) {
+        let (weak, inbox, ticket) = (Arc::downgrade(queue), Arc::clone(&self.inbox), batch.ticket());
+        let nobody_waits = batch.slot().on_first_wait(move || {
+            if let Some(queue) = weak.upgrade().filter(|queue| queue.hasten(ticket)) {
+                inbox.partition(queue);
+            }
+        });
+        if !nobody_waits {
+            batch.hasten();
+        }
+    }
 }

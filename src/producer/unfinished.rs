@@ -228,7 +228,9 @@ impl State {
         // A program that never flushes must not pay for each of its partitions for ever.
         let any_place = groups.len() >= MOST_GROUPS;
         let is_like_it = |group: &&mut Group| {
-            discriminant(group.failures.first_error().kind()) == discriminant(error.kind())
+            let first = group.failures.first_error();
+            discriminant(first.kind()) == discriminant(error.kind())
+                && first.certainty() == error.certainty()
                 && (any_place || group.place == *place)
         };
         let fresh = || Arc::new(Failures::new(error));

@@ -120,7 +120,8 @@ fn what_is_behind_a_batch_that_expires_is_stored_once() {
     }
     for fate in [Fate::Held, Fate::Swallowed, Fate::Stuck] {
         let limits = single()
-            .request_timeout(secs(3))
+            // So long that the others are sent beside the first, and not alone after it.
+            .request_timeout(secs(15))
             .delivery_timeout(secs(20))
             .reconnect_backoff(millis(50), secs(1));
         let mut world = world(1, limits);
@@ -135,7 +136,7 @@ fn what_is_behind_a_batch_that_expires_is_stored_once() {
             Fate::Stuck => world.mischief.stalled = vec![0],
         }
         futures = send_all(&mut world, 0, 1..2);
-        world.run_for(secs(10));
+        world.run_for(secs(13));
         futures.extend(send_all(&mut world, 0, 2..4));
         world.run_until(MINUTE, |_| futures[0].is_done());
         let error = futures[0].exception().unwrap();
@@ -501,4 +502,89 @@ fn nothing_is_sent_to_a_new_leader_while_the_old_one_has_a_batch() {
     assert_eq!(world.core.counts.refused, before, "it would have been refused, or stored before the first");
     await_all(&mut world, &futures);
     assert_eq!(stored(&mut world, 0), [0, 1, 2, 3]);
+}
+
+/// A broker forgets a producer that is at rest (`producer.id.expiration.ms`), and then takes any number as the first: of
+/// five batches the second would be stored if the first is refused.
+#[test]
+fn after_a_rest_the_first_batch_is_under_way_alone() {
+    let mut world = world(1, single());
+    let futures = send_all(&mut world, 0, 0..5);
+    await_all(&mut world, &futures);
+    world.run_for(secs(2));
+    world.core.cluster.partition_mut("t", 0).unwrap().log.forget_producers();
+    world.core.faults.fail_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1);
+    world.core.faults.held[0] = true;
+    let more = send_all(&mut world, 0, 5..10);
+    world.run_for(millis(10));
+    world.core.faults.held[0] = false;
+    await_all(&mut world, &more);
+    assert!(more.iter().all(FutureRecordMetadata::succeeded));
+    assert_eq!(stored(&mut world, 0), (0..10).collect::<Vec<_>>());
+}
+
+/// The same in a topic that is made anew, whose broker may not be ready for it yet.
+#[test]
+fn to_a_topic_that_is_made_anew_the_first_batch_is_under_way_alone() {
+    for code in [ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::NOT_ENOUGH_REPLICAS] {
+        let mut world = world(1, single());
+        let futures = send_all(&mut world, 0, 0..5);
+        await_all(&mut world, &futures);
+        assert!(world.core.cluster.delete_topic("t") && world.core.cluster.create_topic("t", 1));
+        want(&mut world);
+        world.run_for(millis(500));
+        world.core.faults.fail_produce("t", 0, code, 1);
+        world.core.faults.held[0] = true;
+        let more = send_all(&mut world, 0, 5..10);
+        world.run_for(millis(10));
+        world.core.faults.held[0] = false;
+        await_all(&mut world, &more);
+        assert!(more.iter().all(FutureRecordMetadata::succeeded), "{code}");
+        assert_eq!(stored(&mut world, 0), (5..10).collect::<Vec<_>>(), "{code}");
+    }
+}
+
+/// The first is appended, and the broker can't say that enough replicas have it; the second is refused for good. The
+/// first is sent again as it was, and the broker says that it has it.
+#[test]
+fn a_batch_that_is_refused_does_not_fail_the_one_before_it() {
+    for code in [ErrorCode::REQUEST_TIMED_OUT, ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND] {
+        let mut world = world(1, single());
+        let first = send_all(&mut world, 0, 0..1);
+        await_all(&mut world, &first);
+        world.core.faults.fail_produce("t", 0, code, 1);
+        world.core.faults.fail_produce("t", 0, ErrorCode::INVALID_RECORD, 1);
+        world.core.faults.held[0] = true;
+        let futures = send_all(&mut world, 0, 1..5);
+        world.run_for(millis(10));
+        world.core.faults.held[0] = false;
+        await_all(&mut world, &futures);
+        let failed: Vec<_> = futures.iter().map(FutureRecordMetadata::failed).collect();
+        assert_eq!(failed, [false, true, false, false], "{code}");
+        assert_eq!(stored(&mut world, 0), [0, 1, 3, 4], "{code}");
+    }
+}
+
+/// What is refused only because of the batch before it has not had its attempts.
+#[test]
+fn a_batch_that_waits_for_the_one_before_it_uses_up_no_retries() {
+    let mut world = world(1, single().retries(2));
+    let first = send_all(&mut world, 0, 0..1);
+    await_all(&mut world, &first);
+    world.core.faults.held[0] = true;
+    world.core.faults.fail_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1);
+    let futures = send_all(&mut world, 0, 1..6);
+    for _ in 0..2 {
+        world.run_for(millis(10));
+        world.core.faults.held[0] = false;
+        world.run_for(millis(1));
+        world.core.faults.held[0] = true;
+        world.core.faults.fail_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1);
+        world.run_for(secs(1));
+    }
+    world.core.faults.held[0] = false;
+    await_all(&mut world, &futures);
+    assert!(matches!(futures[0].exception().unwrap().kind(), ErrorKind::RetriesUsedUp { .. }));
+    assert!(futures[1..].iter().all(FutureRecordMetadata::succeeded));
+    assert_eq!(stored(&mut world, 0), [0, 2, 3, 4, 5]);
 }

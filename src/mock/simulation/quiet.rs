@@ -76,3 +76,24 @@ fn what_is_said_a_thousand_times_is_noted_once() {
     assert_eq!((notices.topics.len(), notices.hurry, notices.close), (1, true, true));
     assert!(inbox.fall_asleep());
 }
+
+/// A failure that nobody has looked at may be told of, but not while `close` waits, which tells of it itself.
+#[test]
+fn what_may_not_be_told_yet_keeps_nobody_awake_during_close() {
+    let limits = config().request_timeout(secs(3)).delivery_timeout(secs(20));
+    let mut world = World::with_topic(1, 1, limits);
+    world.stop(0);
+    // Told of after 20 s; the next one not before 80 s.
+    drop(world.send(0, b"a"));
+    world.run_for(secs(75));
+    drop(world.send(0, b"b"));
+    world.run_for(secs(15));
+    drop(world.send(0, b"c"));
+    world.run_for(secs(3));
+    let join = world.spawn("closes", |producer| drop(producer.close(None)));
+    world.run_for(secs(3));
+    let before = world.steps;
+    world.run_for(secs(1));
+    assert!(world.steps - before < 100, "{} steps in a second", world.steps - before);
+    join(&mut world);
+}

@@ -1,14 +1,14 @@
 //! A partition with several batches under way, and the lists that partitions stand in.
 
 use super::*;
-use crate::client::{NodeId, Outcome};
+use crate::client::{Leadership, NodeId, Outcome};
 use crate::error::{Error, ErrorKind};
 use crate::producer::batch::Ordinal;
 use crate::producer::identity::{Identity, ProducerIds};
 use crate::producer::partition::{Partition, Place, Sequel};
 use crate::producer::partitions::Partitions;
 use crate::producer::result::BatchResult;
-use crate::protocol::InitProducerIdResponse;
+use crate::protocol::{InitProducerIdResponse, Uuid};
 use crate::time::{Backoff, Deadline, Instant};
 
 const NODE: NodeId = NodeId::Broker(1);
@@ -20,7 +20,7 @@ fn full(source: &Source, records: u32) -> (Partition, Vec<Ordinal>) {
     let mut partition = Partition::new(Arc::clone(&source.queue), Sequel { window: 3, idempotence: false });
     let ordinals = (0..3).map(|_| {
         assert!(partition.has_room());
-        partition.put_under_way(source.batch(records).0, NODE).ordinal()
+        partition.put_under_way(source.batch(records).0, NODE, Instant::ZERO).ordinal()
     });
     let ordinals = ordinals.collect();
     assert!(!partition.has_room() && partition.waiting().is_none());
@@ -81,7 +81,7 @@ fn of_batches_that_wait_the_oldest_goes_first_whatever_is_under_way() {
     }
     let oldest = partition.take_waiting().unwrap();
     assert_eq!(oldest.ordinal(), ordinals[0]);
-    partition.put_under_way(oldest, NODE);
+    partition.put_under_way(oldest, NODE, Instant::ZERO);
     assert_eq!(take_all_waiting(&mut partition), ordinals[2..]);
 }
 
@@ -138,15 +138,15 @@ pub(super) fn numbered(source: &Source, batches: usize) -> (Partition, Vec<Ordin
     let mut partition = Partition::new(Arc::clone(&source.queue), sequel);
     assert_eq!(partition.lacks_identity(), Some(None));
     partition.begin(Identity { producer_id: 7, epoch: 0 });
-    let first = partition.put_under_way(source.batch(2).0, NODE).ordinal();
+    let first = partition.put_under_way(source.batch(2).0, NODE, Instant::ZERO).ordinal();
     assert!(!partition.has_room(), "the first goes alone");
     let first = partition.take(first).unwrap();
-    partition.stored(&first);
+    partition.stored(&first, Instant::ZERO);
     first.complete(STORED);
     partition.tidy();
     let ordinals = (0..batches).map(|_| {
         assert!(partition.has_room());
-        partition.put_under_way(source.batch(2).0, NODE).ordinal()
+        partition.put_under_way(source.batch(2).0, NODE, Instant::ZERO).ordinal()
     });
     let ordinals = ordinals.collect();
     (partition, ordinals)
@@ -164,7 +164,7 @@ fn come_back(partition: &mut Partition, ordinals: &[Ordinal], maybe_written: &[b
 fn numbers_of_waiting(partition: &mut Partition) -> Vec<Option<(i16, i32)>> {
     let mut numbers = Vec::new();
     while let Some(batch) = partition.take_waiting() {
-        let ordinal = partition.put_under_way(batch, NODE).ordinal();
+        let ordinal = partition.put_under_way(batch, NODE, Instant::ZERO).ordinal();
         let batch = partition.take(ordinal).unwrap();
         numbers.push(batch.sequence().map(|sequence| (sequence.producer_epoch, sequence.base)));
         batch.complete(STORED);
@@ -195,13 +195,70 @@ fn a_new_beginning_waits_until_nothing_is_under_way_and_fails_what_may_have_been
     let source = Source::new();
     let (mut partition, ordinals) = numbered(&source, 4);
     come_back(&mut partition, &ordinals[1..], &[false, true, false]);
-    partition.breaks();
+    partition.breaks(ordinals[0]);
     assert!(partition.tidy().is_empty() && !partition.has_room(), "the first is under way");
     come_back(&mut partition, &ordinals[..1], &[false]);
     let unknown: Vec<_> = partition.tidy().iter().map(SealedBatch::ordinal).collect();
     assert_eq!(unknown, [ordinals[2]]);
     assert!(partition.has_room());
     assert_eq!(numbers_of_waiting(&mut partition), [Some((1, 0)), Some((1, 2)), Some((1, 4))]);
+}
+
+/// The broker has the first, or may have it, and would say so; the second is refused for good.
+#[test]
+fn what_comes_before_a_gap_is_sent_again_as_it_was() {
+    let source = Source::new();
+    for maybe_written in [true, false] {
+        let (mut partition, ordinals) = numbered(&source, 3);
+        come_back(&mut partition, &ordinals[..1], &[maybe_written]);
+        let refused = partition.take(ordinals[1]).unwrap();
+        partition.is_missing(&refused);
+        refused.complete(STORED);
+        come_back(&mut partition, &ordinals[2..], &[false]);
+        assert!(partition.tidy().is_empty());
+        assert!(partition.has_room());
+        let first = partition.take_waiting().unwrap();
+        let first = partition.put_under_way(first, NODE, Instant::ZERO);
+        assert_eq!(first.sequence().map(|sequence| (sequence.producer_epoch, sequence.base)), Some((0, 2)));
+        assert!(!partition.has_room(), "what is behind the gap waits");
+        let first = partition.take(ordinals[0]).unwrap();
+        partition.stored(&first, Instant::ZERO);
+        first.complete(STORED);
+        assert!(partition.tidy().is_empty() && partition.has_room());
+        assert_eq!(numbers_of_waiting(&mut partition), [Some((1, 0))]);
+    }
+}
+
+/// A broker that knows nothing of the producer takes any number as the first.
+#[test]
+fn where_a_broker_may_have_forgotten_the_producer_the_first_batch_is_under_way_alone() {
+    let source = Source::new();
+    let place = |topic_id, leader, epoch| {
+        Some(Leadership {
+            topic_id: Uuid([topic_id; 16]),
+            leader: NodeId::Broker(leader),
+            epoch: Some(epoch),
+        })
+    };
+    let before = place(1, 1, 5);
+    let second = Duration::from_secs(1);
+    for (now, rest, alone) in [
+        (before, second, false),
+        (before, second + Duration::from_millis(1), true),
+        (place(2, 1, 5), second, true),
+        (place(1, 2, 5), second, true),
+        (place(1, 1, 6), second, true),
+    ] {
+        let (mut partition, _) = numbered(&source, 0);
+        partition.led_from(before);
+        let sent = partition.put_under_way(source.batch(1).0, NODE, Instant::ZERO).ordinal();
+        let batch = partition.take(sent).unwrap();
+        partition.stored(&batch, Instant::ZERO);
+        batch.complete(STORED);
+        partition.led_from(now);
+        partition.put_under_way(source.batch(1).0, NODE, Instant::ZERO + rest);
+        assert_eq!(partition.has_room(), !alone, "{now:?}, {rest:?}");
+    }
 }
 
 #[test]
@@ -224,7 +281,7 @@ fn a_partition_whose_epochs_are_used_up_wants_another_id() {
     let (mut partition, ordinals) = numbered(&source, 1);
     partition.begin(Identity { producer_id: 7, epoch: i16::MAX });
     come_back(&mut partition, &ordinals, &[false]);
-    partition.breaks();
+    partition.breaks(ordinals[0]);
     partition.tidy();
     assert_eq!(partition.lacks_identity(), Some(Some(7)));
     let mut ids =
