@@ -231,8 +231,8 @@ fn records_without_a_key_where_keys_are_needed() {
     assert_eq!(
         good.to_string(),
         format!(
-            "a broker answered INVALID_RECORD (87) for t-0, because of another record in the same batch; send this one \
-             again: {words}"
+            "a broker answered INVALID_RECORD (87) for t-0, because of another record in the same batch; this one was \
+             not refused for itself: {words}"
         )
     );
     assert_eq!(told.recv(), Ok(good.to_string()));
