@@ -278,7 +278,7 @@ impl Sender {
                     self.losses.not_asked_about(&name, answer.index, at.now);
                     continue;
                 };
-                hints.extend(LeaderHint::of(&name, &answer));
+                hints.extend(LeaderHint::of(&name, || request.topic_id(&name), &answer));
                 answers.push((part, answer));
             }
         }
