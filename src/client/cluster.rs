@@ -104,6 +104,11 @@ impl ClusterMetadata {
         let leader = self.topics.get(topic)?.partitions.get(index)?.leader?;
         self.brokers.contains_key(&leader).then_some(NodeId::Broker(leader))
     }
+
+    /// Whether a broker listens there, by the cluster's own word; who is named in `bootstrap_servers` may be something else.
+    pub(crate) fn has_broker_at(&self, place: &str) -> bool {
+        self.brokers.values().any(|broker| address(&broker.host, broker.port) == place)
+    }
 }
 
 /// The snapshot as threads share it.

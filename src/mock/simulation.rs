@@ -38,6 +38,7 @@ mod mischief;
 mod moves;
 mod network;
 mod other_answers;
+mod producer_id;
 mod quiet;
 mod request_bytes;
 mod rudeness;

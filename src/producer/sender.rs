@@ -259,7 +259,7 @@ impl Sender {
                 }
                 ClientEvent::Over(Over::InitProducerId(outcome)) => {
                     let Some(ids) = &mut self.producer_ids else { continue };
-                    ids.answered(outcome, at.now, &mut self.random);
+                    ids.answered(outcome, self.client.snapshot(), at.now, &mut self.random);
                     self.partitions.nameless().into_iter().for_each(|index| self.consider(index, at));
                 }
             }

@@ -1,7 +1,7 @@
 //! Once, in order, and certain: what idempotence makes of lost answers, refusals and brokers that forget.
 
 use super::*;
-use crate::error::{Certainty, ErrorKind};
+use crate::error::Certainty;
 use crate::mock::MockRule;
 use crate::record::Compression;
 
@@ -410,63 +410,6 @@ fn a_time_out_of_the_broker_uses_no_number_twice() {
     let second = send_all(&mut world, 0, 1..2);
     await_all(&mut world, &second);
     assert_eq!(numbers(&mut world, 0).iter().map(|(_, _, base)| *base).collect::<Vec<_>>(), [0, 1, 2]);
-}
-
-/// What is sent fails at once, and says which right is missing; once it is granted records get through.
-#[test]
-fn a_producer_that_gets_no_id_says_why_and_heals() {
-    let mut world = World::new(1, single());
-    assert!(world.core.cluster.create_topic("t", 1));
-    world.core.faults.fail_init_producer_id(ErrorCode::CLUSTER_AUTHORIZATION_FAILED, 3);
-    world.ask_for("t");
-    world.run_until(secs(1), |world| knows(world, "t"));
-    for _ in 0..2 {
-        let denied = world.send(0, b"v");
-        let took = world.run_until(secs(1), |_| denied.is_done());
-        let error = denied.exception().unwrap();
-        assert!(took < millis(200), "{took:?}");
-        assert!(matches!(error.kind(), ErrorKind::NoProducerId { .. }), "{error}");
-        assert_eq!(error.certainty(), Certainty::NotWritten);
-        for word in ["IdempotentWrite", "enable_idempotence to false"] {
-            assert!(error.to_string().contains(word), "{error}");
-        }
-        let again = world.send(0, b"v");
-        world.settle();
-        assert!(again.failed(), "nobody waits for what was denied a moment ago");
-        // It is asked once more meanwhile, in case that the right was granted.
-        world.run_for(secs(2));
-    }
-    let future = world.send(0, b"v");
-    world.run_until(secs(1), |_| future.is_done());
-    assert!(future.succeeded());
-}
-
-/// It waits for the answer that is to come, and the failure says what was waited for.
-#[test]
-fn without_a_producer_id_records_wait_as_long_as_they_may() {
-    let mut world = World::new(1, single().request_timeout(secs(3)).delivery_timeout(secs(5)));
-    assert!(world.core.cluster.create_topic("t", 1));
-    world.core.faults.fail_init_producer_id(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS, usize::MAX);
-    world.ask_for("t");
-    world.run_until(secs(1), |world| knows(world, "t"));
-    let future = world.send(0, b"v");
-    let took = world.run_until(MINUTE, |_| future.is_done());
-    assert_about(took, secs(5));
-    let text = future.exception().unwrap().to_string();
-    assert!(text.contains("no broker has given a producer id, the last attempt: "), "{text}");
-}
-
-#[test]
-fn a_broker_without_producer_ids_is_told_of() {
-    let mut world = World::new(1, single());
-    world.core.cluster.brokers[0].versions.remove(&ApiKey::INIT_PRODUCER_ID);
-    assert!(world.core.cluster.create_topic("t", 1));
-    world.ask_for("t");
-    world.run_until(secs(1), |world| knows(world, "t"));
-    let future = world.send(0, b"v");
-    world.run_until(secs(1), |_| future.is_done());
-    let text = future.exception().unwrap().to_string();
-    assert!(text.contains("older than 0.11") && text.contains("enable_idempotence to false"), "{text}");
 }
 
 /// B46, KIP-951: who leads now is told with the refusal, and is sent to without a pause.
