@@ -33,6 +33,7 @@ mod defects;
 mod dialling;
 mod expiry;
 mod idempotence;
+mod in_flight;
 mod lingering;
 mod mischief;
 mod moves;

@@ -195,36 +195,6 @@ fn a_partition_that_begins_anew_leaves_others_alone() {
     assert_eq!((epochs(&mut world, 1), epochs(&mut world, 2)), (Some((0, 1)), Some((0, 1))));
 }
 
-/// B10, B11: the first of five is refused for a while; those behind it are not stored before it, nor twice.
-#[test]
-fn a_batch_that_is_sent_again_is_not_overtaken() {
-    for code in
-        [ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::NOT_ENOUGH_REPLICAS, ErrorCode::REQUEST_TIMED_OUT]
-    {
-        for times in 1..4 {
-            let mut world = world(1, single());
-            world.core.faults.fail_produce("t", 0, code, times);
-            let futures = send_all(&mut world, 0, 0..20);
-            await_all(&mut world, &futures);
-            assert_eq!(stored(&mut world, 0), (0..20).collect::<Vec<_>>(), "{code}");
-            assert_stored_where_they_say(&mut world, &futures, 0..20);
-        }
-    }
-}
-
-/// As many as five are under way, and no more.
-#[test]
-fn five_batches_are_under_way() {
-    let mut world = world(1, single());
-    world.core.faults.held[0] = true;
-    let futures = send_all(&mut world, 0, 0..20);
-    world.run_for(millis(100));
-    assert_eq!(world.requests(ApiKey::PRODUCE), 5);
-    world.core.faults.held[0] = false;
-    await_all(&mut world, &futures);
-    assert_eq!(stored(&mut world, 0), (0..20).collect::<Vec<_>>());
-}
-
 /// Beside one batch the next goes at once; beside two it goes once it is as large as both, or an answer has come, or
 /// somebody flushes.
 #[test]
@@ -288,20 +258,6 @@ fn a_batch_that_somebody_waits_for_goes_beside_others() {
         await_all(&mut world, &futures);
         world.run_for(secs(2));
     }
-}
-
-/// To a broker that knows nothing of the producer any number is the first: the second of two batches could be stored, and
-/// the first be refused then for ever.
-#[test]
-fn the_first_batch_of_an_identity_is_under_way_alone() {
-    let mut world = World::new(1, single());
-    assert!(world.core.cluster.create_topic("t", 1));
-    world.ask_for("t");
-    world.run_until(secs(1), |world| knows(world, "t"));
-    world.core.faults.fail_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1);
-    let futures = send_all(&mut world, 0, 0..20);
-    await_all(&mut world, &futures);
-    assert_eq!(stored(&mut world, 0), (0..20).collect::<Vec<_>>());
 }
 
 /// B09, U18: whatever the broker says of the producer, the records get there, in order and once.
@@ -424,24 +380,4 @@ fn a_leader_that_is_told_of_is_sent_to_at_once() {
     let future = world.send(0, b"v");
     let took = world.run_until(MINUTE, |_| future.is_done());
     assert!(future.succeeded() && took < millis(5), "{took:?}");
-}
-
-/// What was sent to the leader of before is over before anything goes to the one of now.
-#[test]
-fn nothing_is_sent_to_a_new_leader_while_the_old_one_has_a_batch() {
-    let mut world = World::with_topic(2, 2, single().request_timeout(secs(3)));
-    world.core.faults.held[0] = true;
-    let mut futures = send_all(&mut world, 0, 0..1);
-    world.run_for(millis(10));
-    let partition = world.core.cluster.partition_mut("t", 0).unwrap();
-    partition.leader = 1;
-    partition.leader_epoch += 1;
-    want(&mut world);
-    world.run_for(millis(200));
-    let before = world.core.counts.refused;
-    futures.extend(send_all(&mut world, 0, 1..4));
-    world.run_for(secs(1));
-    assert_eq!(world.core.counts.refused, before, "it would have been refused, or stored before the first");
-    await_all(&mut world, &futures);
-    assert_eq!(stored(&mut world, 0), [0, 1, 2, 3]);
 }
