@@ -69,6 +69,8 @@ pub(crate) struct Leadership {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeaderHint {
     pub(crate) topic: Arc<str>,
+    /// Of the topic that was asked about: a later one of that name begins its epochs anew. Zero if it has none.
+    pub(crate) topic_id: Uuid,
     pub(crate) partition: i32,
     pub(crate) leader: i32,
     pub(crate) leader_epoch: i32,
@@ -76,10 +78,16 @@ pub(crate) struct LeaderHint {
 
 impl LeaderHint {
     /// What an answer says of it, if it does.
-    pub(crate) fn of(topic: &Arc<str>, answer: &ProducePartitionResponse) -> Option<Self> {
+    pub(crate) fn of(
+        topic: &Arc<str>,
+        topic_id: impl FnOnce() -> Uuid,
+        answer: &ProducePartitionResponse,
+    ) -> Option<Self> {
         let LeaderIdAndEpoch { leader_id: leader, leader_epoch, .. } = answer.current_leader;
-        let hint = Self { topic: Arc::clone(topic), partition: answer.index, leader, leader_epoch };
-        (leader >= 0 && leader_epoch >= 0).then_some(hint)
+        (leader >= 0 && leader_epoch >= 0).then(|| {
+            let (topic, partition) = (Arc::clone(topic), answer.index);
+            Self { topic, topic_id: topic_id(), partition, leader, leader_epoch }
+        })
     }
 }
 
@@ -112,6 +120,11 @@ impl ClusterMetadata {
         let index = usize::try_from(partition).ok()?;
         let leader = self.topics.get(topic)?.partitions.get(index)?.leader?;
         self.brokers.contains_key(&leader).then_some(NodeId::Broker(leader))
+    }
+
+    /// Whether a broker listens there, by the cluster's own word; who is named in `bootstrap_servers` may be something else.
+    pub(crate) fn has_broker_at(&self, place: &str) -> bool {
+        self.brokers.values().any(|broker| address(&broker.host, broker.port) == place)
     }
 }
 

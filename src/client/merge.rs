@@ -33,7 +33,8 @@ pub(super) fn merge(
 }
 
 /// What is known after brokers that do not lead partitions (any more) have said who does, and where those listen; `None` if
-/// that is no news. Only a newer epoch is.
+/// that is no news. Only a newer epoch of the same topic is. Where topics have no ids nobody can tell two of one name apart:
+/// what is believed there in error is put right by the next answer about the topic, which is not compared with it.
 pub(super) fn learn(
     known: &ClusterMetadata,
     hints: &[LeaderHint],
@@ -41,7 +42,8 @@ pub(super) fn learn(
 ) -> Option<ClusterMetadata> {
     let index = |hint: &LeaderHint| usize::try_from(hint.partition).ok();
     let is_news = |hint: &&LeaderHint| {
-        let partition = index(hint).and_then(|index| known.topics.get(&hint.topic)?.partitions.get(index));
+        let topic = known.topics.get(&hint.topic).filter(|topic| topic.id == hint.topic_id);
+        let partition = topic.zip(index(hint)).and_then(|(topic, index)| topic.partitions.get(index));
         partition.is_some_and(|known| known.leader_epoch.is_none_or(|known| known < hint.leader_epoch))
     };
     let news: Vec<&LeaderHint> = hints.iter().filter(is_news).collect();
@@ -166,7 +168,7 @@ mod tests {
     fn a_hint_of_a_newer_epoch_is_news() {
         let known = merge(&ClusterMetadata::default(), answer(1, 7), 13, |_| true).0;
         let hint = |leader, leader_epoch, partition| {
-            [LeaderHint { topic: "t".into(), partition, leader, leader_epoch }]
+            [LeaderHint { topic: "t".into(), topic_id: Uuid([7; 16]), partition, leader, leader_epoch }]
         };
         let endpoint = NodeEndpoint { node_id: 9, host: "h".to_owned(), port: 9092, ..Default::default() };
         for old in [hint(9, 7, 0), hint(9, 6, 0), hint(9, 8, 1), hint(9, 8, -1)] {
@@ -176,6 +178,28 @@ mod tests {
         assert_eq!(next.leader("t", 0), Some(NodeId::Broker(9)));
         assert!(next.version > known.version && next.topics["t"].version == next.version);
         assert_eq!(next.topics["t"].told, known.topics["t"].told, "a hint is no answer about the topic");
+    }
+
+    /// Topics without ids (before Kafka 2.8) are the same as far as anybody knows, until the next answer about them.
+    #[test]
+    fn a_hint_is_news_only_of_the_topic_that_is_known_now() {
+        let endpoint = NodeEndpoint { node_id: 9, host: "h".to_owned(), port: 9092, ..Default::default() };
+        let leader = |known_id: Uuid, topic_id: Uuid| {
+            let mut told = answer(1, 0);
+            told.topics[0].topic_id = known_id;
+            let known = merge(&ClusterMetadata::default(), told.clone(), 13, |_| true).0;
+            let hint = LeaderHint { topic: "t".into(), topic_id, partition: 0, leader: 9, leader_epoch: 50 };
+            let next = learn(&known, &[hint], std::slice::from_ref(&endpoint));
+            let then = next.as_ref().map(|next| merge(next, told, 13, |_| true).0);
+            [next, then]
+                .map(|metadata| metadata.and_then(|metadata| metadata.topics["t"].partitions[0].leader))
+        };
+        let (ours, of_before) = (Uuid([7; 16]), Uuid([6; 16]));
+        assert_eq!(leader(ours, ours), [Some(9), Some(9)]);
+        for (known, told) in [(ours, of_before), (ours, Uuid::ZERO), (Uuid::ZERO, of_before)] {
+            assert_eq!(leader(known, told), [None, None]);
+        }
+        assert_eq!(leader(Uuid::ZERO, Uuid::ZERO), [Some(9), Some(1)]);
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl fmt::Display for ErrorKind {
                 match code {
                     None => f.write_str(
                         "the broker can't give one: it is older than 0.11 or does not know InitProducerId; take a newer \
-                         broker, or set enable_idempotence to false",
+                         broker, name the port of a broker if that is a controller's, or set enable_idempotence to false",
                     ),
                     Some(code @ ErrorCode::CLUSTER_AUTHORIZATION_FAILED) => write!(
                         f,

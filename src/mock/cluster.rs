@@ -57,6 +57,8 @@ pub(super) struct Settings {
 pub(super) struct Broker {
     pub(super) port: u16,
     pub(super) running: bool,
+    /// It is no broker: it listens where it can be named, and no metadata tell of it.
+    pub(super) is_controller: bool,
     /// Where it tells clients to go (`advertised.listeners`), if not to where it is.
     pub(super) advertised: Option<(String, u16)>,
     /// What it says it speaks, by API.
@@ -86,6 +88,7 @@ impl Cluster {
         let broker = |&port: &u16| Broker {
             port,
             running: true,
+            is_controller: false,
             advertised: None,
             versions: OFFERED.iter().map(|(key, versions)| (*key, versions.clone())).collect(),
             throttle_ms: 0,
@@ -139,6 +142,14 @@ impl Cluster {
         partitions.len() > before
     }
 
+    /// A node that is a KRaft controller and nothing else.
+    #[cfg(test)]
+    pub(super) fn make_controller(&mut self, index: usize) {
+        let node = &mut self.brokers[index];
+        node.is_controller = true;
+        node.versions.retain(|key, _| *key == ApiKey::API_VERSIONS);
+    }
+
     pub(super) fn view(&self) -> View {
         View {
             brokers: self.broker_views(),
@@ -149,7 +160,7 @@ impl Cluster {
     pub(super) fn broker_views(&self) -> Vec<BrokerView> {
         let view = |broker: &Broker| {
             let (host, port) = broker.advertised.clone().unwrap_or_else(|| (HOST.to_owned(), broker.port));
-            BrokerView { running: broker.running, host, port }
+            BrokerView { running: broker.running && !broker.is_controller, host, port }
         };
         self.brokers.iter().map(view).collect()
     }

@@ -11,7 +11,7 @@
 //!     └────── Resting ◀─────┘
 //! ```
 
-use crate::client::Outcome;
+use crate::client::{ClusterMetadata, Outcome};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{ErrorCode, InitProducerIdRequest, InitProducerIdResponse};
 use crate::time::{Backoff, Deadline, Instant};
@@ -102,6 +102,7 @@ impl ProducerIds {
     pub(crate) fn answered(
         &mut self,
         outcome: Outcome<InitProducerIdResponse>,
+        cluster: &ClusterMetadata,
         now: Instant,
         random: &mut fastrand::Rng,
     ) {
@@ -119,7 +120,11 @@ impl ProducerIds {
                 error
             }
             Outcome::Lost(loss) => {
-                self.is_denied = matches!(loss.error.kind(), ErrorKind::UnsupportedVersion { .. });
+                // A controller does not know the request either, and may be all that is known before the first metadata.
+                self.is_denied = match loss.error.kind() {
+                    ErrorKind::UnsupportedVersion { address, .. } => cluster.has_broker_at(address),
+                    _ => false,
+                };
                 match self.is_denied {
                     true => Error::with_source(ErrorKind::NoProducerId { code: None }, loss.error),
                     false => loss.error,

@@ -29,7 +29,7 @@ pub(crate) struct UnderWay {
     /// Of its batches.
     bytes: usize,
     parts: BTreeMap<(Arc<str>, i32), Part>,
-    /// From version 13 on an answer names topics by id: those of the time of the request.
+    /// Those of the time of the request. From version 13 on an answer names topics by them.
     topic_ids: BTreeMap<Uuid, Arc<str>>,
 }
 
@@ -107,6 +107,12 @@ impl UnderWay {
             Some(topic) if id != Uuid::ZERO => Arc::clone(topic),
             _ => Arc::from(name),
         }
+    }
+
+    /// The id under which it was sent to a topic; zero if the topic had none.
+    pub(crate) fn topic_id(&self, topic: &Arc<str>) -> Uuid {
+        let mut ids = self.topic_ids.iter();
+        ids.find(|(_, name)| *name == topic).map_or(Uuid::ZERO, |(id, _)| *id)
     }
 
     pub(crate) fn take(&mut self, topic: &Arc<str>, partition: i32) -> Option<Part> {

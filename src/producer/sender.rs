@@ -260,7 +260,7 @@ impl Sender {
                 }
                 ClientEvent::Over(Over::InitProducerId(outcome)) => {
                     let Some(ids) = &mut self.producer_ids else { continue };
-                    ids.answered(outcome, at.now, &mut self.random);
+                    ids.answered(outcome, self.client.snapshot(), at.now, &mut self.random);
                     self.partitions.nameless().into_iter().for_each(|index| self.consider(index, at));
                 }
             }
@@ -279,7 +279,7 @@ impl Sender {
                     self.losses.not_asked_about(&name, answer.index, at.now);
                     continue;
                 };
-                hints.extend(LeaderHint::of(&name, &answer));
+                hints.extend(LeaderHint::of(&name, || request.topic_id(&name), &answer));
                 answers.push((part, answer));
             }
         }

@@ -1,7 +1,7 @@
 //! Once, in order, and certain: what idempotence makes of lost answers, refusals and brokers that forget.
 
 use super::*;
-use crate::error::{Certainty, ErrorKind};
+use crate::error::Certainty;
 use crate::mock::MockRule;
 use crate::record::Compression;
 
@@ -196,36 +196,6 @@ fn a_partition_that_begins_anew_leaves_others_alone() {
     assert_eq!((epochs(&mut world, 1), epochs(&mut world, 2)), (Some((0, 1)), Some((0, 1))));
 }
 
-/// B10, B11: the first of five is refused for a while; those behind it are not stored before it, nor twice.
-#[test]
-fn a_batch_that_is_sent_again_is_not_overtaken() {
-    for code in
-        [ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::NOT_ENOUGH_REPLICAS, ErrorCode::REQUEST_TIMED_OUT]
-    {
-        for times in 1..4 {
-            let mut world = world(1, single());
-            world.core.faults.fail_produce("t", 0, code, times);
-            let futures = send_all(&mut world, 0, 0..20);
-            await_all(&mut world, &futures);
-            assert_eq!(stored(&mut world, 0), (0..20).collect::<Vec<_>>(), "{code}");
-            assert_stored_where_they_say(&mut world, &futures, 0..20);
-        }
-    }
-}
-
-/// As many as five are under way, and no more.
-#[test]
-fn five_batches_are_under_way() {
-    let mut world = world(1, single());
-    world.core.faults.held[0] = true;
-    let futures = send_all(&mut world, 0, 0..20);
-    world.run_for(millis(100));
-    assert_eq!(world.requests(ApiKey::PRODUCE), 5);
-    world.core.faults.held[0] = false;
-    await_all(&mut world, &futures);
-    assert_eq!(stored(&mut world, 0), (0..20).collect::<Vec<_>>());
-}
-
 /// Beside one batch the next goes at once; beside two it goes once it is as large as both, or an answer has come, or
 /// somebody flushes.
 #[test]
@@ -289,20 +259,6 @@ fn a_batch_that_somebody_waits_for_goes_beside_others() {
         await_all(&mut world, &futures);
         world.run_for(secs(2));
     }
-}
-
-/// To a broker that knows nothing of the producer any number is the first: the second of two batches could be stored, and
-/// the first be refused then for ever.
-#[test]
-fn the_first_batch_of_an_identity_is_under_way_alone() {
-    let mut world = World::new(1, single());
-    assert!(world.core.cluster.create_topic("t", 1));
-    world.ask_for("t");
-    world.run_until(secs(1), |world| knows(world, "t"));
-    world.core.faults.fail_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1);
-    let futures = send_all(&mut world, 0, 0..20);
-    await_all(&mut world, &futures);
-    assert_eq!(stored(&mut world, 0), (0..20).collect::<Vec<_>>());
 }
 
 /// B09, U18: whatever the broker says of the producer, the records get there, in order and once.
@@ -413,63 +369,6 @@ fn a_time_out_of_the_broker_uses_no_number_twice() {
     assert_eq!(numbers(&mut world, 0).iter().map(|(_, _, base)| *base).collect::<Vec<_>>(), [0, 1, 2]);
 }
 
-/// What is sent fails at once, and says which right is missing; once it is granted records get through.
-#[test]
-fn a_producer_that_gets_no_id_says_why_and_heals() {
-    let mut world = World::new(1, single());
-    assert!(world.core.cluster.create_topic("t", 1));
-    world.core.faults.fail_init_producer_id(ErrorCode::CLUSTER_AUTHORIZATION_FAILED, 3);
-    world.ask_for("t");
-    world.run_until(secs(1), |world| knows(world, "t"));
-    for _ in 0..2 {
-        let denied = world.send(0, b"v");
-        let took = world.run_until(secs(1), |_| denied.is_done());
-        let error = denied.exception().unwrap();
-        assert!(took < millis(200), "{took:?}");
-        assert!(matches!(error.kind(), ErrorKind::NoProducerId { .. }), "{error}");
-        assert_eq!(error.certainty(), Certainty::NotWritten);
-        for word in ["IdempotentWrite", "enable_idempotence to false"] {
-            assert!(error.to_string().contains(word), "{error}");
-        }
-        let again = world.send(0, b"v");
-        world.settle();
-        assert!(again.failed(), "nobody waits for what was denied a moment ago");
-        // It is asked once more meanwhile, in case that the right was granted.
-        world.run_for(secs(2));
-    }
-    let future = world.send(0, b"v");
-    world.run_until(secs(1), |_| future.is_done());
-    assert!(future.succeeded());
-}
-
-/// It waits for the answer that is to come, and the failure says what was waited for.
-#[test]
-fn without_a_producer_id_records_wait_as_long_as_they_may() {
-    let mut world = World::new(1, single().request_timeout(secs(3)).delivery_timeout(secs(5)));
-    assert!(world.core.cluster.create_topic("t", 1));
-    world.core.faults.fail_init_producer_id(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS, usize::MAX);
-    world.ask_for("t");
-    world.run_until(secs(1), |world| knows(world, "t"));
-    let future = world.send(0, b"v");
-    let took = world.run_until(MINUTE, |_| future.is_done());
-    assert_about(took, secs(5));
-    let text = future.exception().unwrap().to_string();
-    assert!(text.contains("no broker has given a producer id, the last attempt: "), "{text}");
-}
-
-#[test]
-fn a_broker_without_producer_ids_is_told_of() {
-    let mut world = World::new(1, single());
-    world.core.cluster.brokers[0].versions.remove(&ApiKey::INIT_PRODUCER_ID);
-    assert!(world.core.cluster.create_topic("t", 1));
-    world.ask_for("t");
-    world.run_until(secs(1), |world| knows(world, "t"));
-    let future = world.send(0, b"v");
-    world.run_until(secs(1), |_| future.is_done());
-    let text = future.exception().unwrap().to_string();
-    assert!(text.contains("older than 0.11") && text.contains("enable_idempotence to false"), "{text}");
-}
-
 /// B46, KIP-951: who leads now is told with the refusal, and is sent to without a pause.
 #[test]
 fn a_leader_that_is_told_of_is_sent_to_at_once() {
@@ -483,6 +382,7 @@ fn a_leader_that_is_told_of_is_sent_to_at_once() {
     let took = world.run_until(MINUTE, |_| future.is_done());
     assert!(future.succeeded() && took < millis(5), "{took:?}");
 }
+<<<<<<< HEAD
 
 /// What was sent to the leader of before is over before anything goes to the one of now.
 #[test]
@@ -588,3 +488,5 @@ fn a_batch_that_waits_for_the_one_before_it_uses_up_no_retries() {
     assert!(futures[1..].iter().all(FutureRecordMetadata::succeeded));
     assert_eq!(stored(&mut world, 0), [0, 2, 3, 4, 5]);
 }
+=======
+>>>>>>> efb13224c734f8b70c60d9ae5a8a22d886ac99fc

@@ -240,3 +240,25 @@ fn a_broker_that_moved_while_it_was_dialled_is_not_waited_for_by_anybody() {
     assert!(future.succeeded());
     assert_eq!(world.troubles(), []);
 }
+
+/// Who led the topic of before, in whatever epoch, says nothing about the topic of that name now.
+#[test]
+fn a_late_word_of_the_leader_of_a_topic_that_is_gone_is_passed_over() {
+    let mut world = World::with_topic(2, 2, config().delivery_timeout(Duration::from_secs(300)));
+    let partition = world.core.cluster.partition_mut("t", 0).unwrap();
+    (partition.leader, partition.leader_epoch) = (1, 50);
+    world.core.faults.held[0] = true;
+    let lost = world.send(0, b"v");
+    world.run_for(millis(10));
+    // The answer is on its way: not the leader, that is 1 in epoch 50.
+    assert!(world.core.cluster.delete_topic("t"));
+    assert!(world.core.cluster.create_topic("t", 2));
+    let id = world.core.cluster.topics["t"].id;
+    want(&mut world);
+    world.run_until(MINUTE, |world| world.metadata.snapshot().topics["t"].id == id);
+    assert!(!lost.is_done());
+    world.core.faults.held[0] = false;
+    let more = world.send(0, b"v");
+    let took = world.run_until(MINUTE, |_| lost.is_done() && more.is_done());
+    assert!(lost.succeeded() && more.succeeded() && took < Duration::from_secs(1), "{took:?}");
+}

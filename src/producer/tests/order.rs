@@ -292,7 +292,7 @@ fn a_partition_whose_epochs_are_used_up_wants_another_id() {
         ids.ask();
         assert!(ids.next_question() == Deadline::NEVER, "it is asked once");
         let response = InitProducerIdResponse { producer_id, producer_epoch: 0, ..Default::default() };
-        ids.answered(Outcome::Answered(response), now, &mut random);
+        ids.answered(Outcome::Answered(response), &ClusterMetadata::default(), now, &mut random);
     };
     give(&mut ids, None, 7);
     give(&mut ids, Some(7), 8);

@@ -1,0 +1,78 @@
+//! What goes wrong in a seeded run.
+
+use super::*;
+use crate::mock::cluster::Topic;
+
+pub(super) fn make_trouble(site: &mut Site, random: &mut fastrand::Rng) {
+    let broker = random.usize(..site.core.cluster.brokers.len());
+    let partition = random.i32(0..site.core.cluster.topics["t"].partitions.len() as i32);
+    match random.u8(..14) {
+        0 => site.stop(broker),
+        1 => {
+            site.stop(broker);
+            site.core.cluster.brokers[broker].running = true;
+        }
+        2 => site.core.faults.held[broker] = true,
+        3 => site.core.faults.held[broker] = false,
+        4 => site.mischief.stalled = vec![broker],
+        5 => site.core.faults.cut_produce_replies(None, 1),
+        6 => site.core.cluster.brokers[broker].throttle_ms = random.i32(0..500),
+        7 => {
+            let code = pick(
+                random,
+                &[
+                    ErrorCode::NOT_ENOUGH_REPLICAS,
+                    ErrorCode::NOT_LEADER_OR_FOLLOWER,
+                    ErrorCode::REQUEST_TIMED_OUT,
+                    ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+                    ErrorCode::INVALID_RECORD,
+                    ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
+                    ErrorCode::UNKNOWN_PRODUCER_ID,
+                    ErrorCode::INVALID_PRODUCER_EPOCH,
+                    ErrorCode::UNKNOWN_SERVER_ERROR,
+                    ErrorCode::KAFKA_STORAGE_ERROR,
+                    ErrorCode::CORRUPT_MESSAGE,
+                    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+                    ErrorCode::MESSAGE_TOO_LARGE,
+                    ErrorCode::TOPIC_AUTHORIZATION_FAILED,
+                ],
+            );
+            site.core.faults.fail_produce("t", partition, code, random.usize(1..4));
+        }
+        8 => site.core.faults.cut_produce_replies(None, random.usize(1..5)),
+        9 => {
+            let code = pick(
+                random,
+                &[ErrorCode::COORDINATOR_LOAD_IN_PROGRESS, ErrorCode::CLUSTER_AUTHORIZATION_FAILED],
+            );
+            site.core.faults.fail_init_producer_id(code, random.usize(1..4));
+        }
+        10 => topic(site).max_message_bytes = pick(random, &[150, 300, 600, USUAL_MOST]),
+        _ => {
+            let partitions = &mut topic(site).partitions;
+            let count = partitions.len();
+            let partition = &mut partitions[random.usize(..count)];
+            partition.leader = broker;
+            partition.leader_epoch += 1;
+        }
+    }
+}
+
+pub(super) fn heal(site: &mut Site) {
+    site.mischief = Mischief::default();
+    site.weather.mute_names = 0;
+    site.core.faults.clear();
+    topic(site).max_message_bytes = USUAL_MOST;
+    for broker in 0..site.core.cluster.brokers.len() {
+        site.core.faults.held[broker] = false;
+        site.core.cluster.brokers[broker].running = true;
+        site.core.cluster.brokers[broker].throttle_ms = 0;
+    }
+}
+
+fn topic(site: &mut Site) -> &mut Topic {
+    site.core.cluster.topics.get_mut("t").expect("it is there")
+}
+
+/// `max.message.bytes`, as brokers have it.
+const USUAL_MOST: usize = 1_048_588;
