@@ -212,8 +212,8 @@ fn records_that_the_topic_does_not_take() {
     assert_eq!(
         error.to_string(),
         format!(
-            "a broker answered INVALID_RECORD (87) for compacted-0, because of another record in the same batch; send \
-             this one again: {words}"
+            "a broker answered INVALID_RECORD (87) for compacted-0, because of another record in the same batch; this \
+             one was not refused for itself: {words}"
         )
     );
     assert!(error.is_retriable() && error.certainty() == Certainty::NotWritten);

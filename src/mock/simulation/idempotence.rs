@@ -1,7 +1,7 @@
 //! Once, in order, and certain: what idempotence makes of lost answers, refusals and brokers that forget.
 
 use super::*;
-use crate::error::Certainty;
+use crate::error::{Certainty, ErrorKind};
 use crate::mock::MockRule;
 use crate::record::Compression;
 
@@ -382,27 +382,6 @@ fn a_leader_that_is_told_of_is_sent_to_at_once() {
     let took = world.run_until(MINUTE, |_| future.is_done());
     assert!(future.succeeded() && took < millis(5), "{took:?}");
 }
-<<<<<<< HEAD
-
-/// What was sent to the leader of before is over before anything goes to the one of now.
-#[test]
-fn nothing_is_sent_to_a_new_leader_while_the_old_one_has_a_batch() {
-    let mut world = World::with_topic(2, 2, single().request_timeout(secs(3)));
-    world.core.faults.held[0] = true;
-    let mut futures = send_all(&mut world, 0, 0..1);
-    world.run_for(millis(10));
-    let partition = world.core.cluster.partition_mut("t", 0).unwrap();
-    partition.leader = 1;
-    partition.leader_epoch += 1;
-    want(&mut world);
-    world.run_for(millis(200));
-    let before = world.core.counts.refused;
-    futures.extend(send_all(&mut world, 0, 1..4));
-    world.run_for(secs(1));
-    assert_eq!(world.core.counts.refused, before, "it would have been refused, or stored before the first");
-    await_all(&mut world, &futures);
-    assert_eq!(stored(&mut world, 0), [0, 1, 2, 3]);
-}
 
 /// A broker forgets a producer that is at rest (`producer.id.expiration.ms`), and then takes any number as the first: of
 /// five batches the second would be stored if the first is refused.
@@ -488,5 +467,3 @@ fn a_batch_that_waits_for_the_one_before_it_uses_up_no_retries() {
     assert!(futures[1..].iter().all(FutureRecordMetadata::succeeded));
     assert_eq!(stored(&mut world, 0), [0, 2, 3, 4, 5]);
 }
-=======
->>>>>>> efb13224c734f8b70c60d9ae5a8a22d886ac99fc
