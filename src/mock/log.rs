@@ -45,6 +45,13 @@ impl PartitionLog {
         self.producers = Producers::default();
     }
 
+    /// Of the batch with the record at `offset`; the end if there is none.
+    #[cfg(test)]
+    pub(super) fn start_of_batch(&self, offset: i64) -> i64 {
+        let batch = self.batches.iter().rev().find(|batch| batch.base_offset <= offset);
+        if offset < self.next_offset { batch.map_or(0, |batch| batch.base_offset) } else { self.next_offset }
+    }
+
     /// Loses the batches that do not lie wholly below `offset`, and what was learnt from them about producers.
     pub(super) fn truncate(&mut self, offset: i64) {
         let kept = mem::take(self).batches;

@@ -20,7 +20,7 @@ mod check;
 mod troubles;
 mod users;
 
-use troubles::{heal, make_trouble};
+use troubles::{Harm, heal, make_trouble};
 use users::{Ledger, User};
 
 /// What a seed draws before anything happens.
@@ -131,10 +131,11 @@ fn run(seed: u64, planted: bool) -> u64 {
             me.spawn(&format!("user {number}"), move || user.live()).unwrap()
         })
         .collect();
+    let mut harm = Harm::default();
     world.lend(|world| {
         for _ in 0..plan.trouble {
             me.sleep(random.u64(..300_000_000));
-            world.shared.with(|site| make_trouble(site, &mut random));
+            world.shared.with(|site| make_trouble(site, &mut harm, &mut random));
             world.shared.stir();
         }
         me.sleep(random.u64(..500_000_000));
@@ -156,7 +157,7 @@ fn run(seed: u64, planted: bool) -> u64 {
         me.set_habits(STEADY);
         me.settle();
     });
-    check::everything(&mut world, &ledger, &plan, &me);
+    check::everything(&mut world, &ledger, &plan, &harm, &me);
     drop(ledger);
     drop(world);
     me.trace()

@@ -9,7 +9,7 @@ use crate::error::Certainty;
 /// Where a value is stored: the partition, and each offset there.
 type Places = BTreeMap<Vec<u8>, (usize, Vec<i64>)>;
 
-pub(super) fn everything(world: &mut World, ledger: &Ledger, plan: &Plan, me: &Me) {
+pub(super) fn everything(world: &mut World, ledger: &Ledger, plan: &Plan, harm: &Harm, me: &Me) {
     let places = places(world, plan);
     let sent = std::mem::take(&mut *ledger.sent.lock());
     let [asked, called] = *ledger.callbacks.lock();
@@ -18,7 +18,7 @@ pub(super) fn everything(world: &mut World, ledger: &Ledger, plan: &Plan, me: &M
     let mut last = BTreeMap::new();
     for sent in &sent {
         let stored = places.get(&sent.value);
-        outcome(sent, stored, plan, closed, me);
+        outcome(sent, stored, plan, harm, closed, me);
         if let (Some(partition), Some((at, offsets))) = (sent.partition, stored) {
             assert_eq!(*at, partition);
             // What is sent by callbacks of different batches has no order to be kept.
@@ -48,12 +48,13 @@ fn places(world: &mut World, plan: &Plan) -> Places {
     places
 }
 
-fn outcome(sent: &Sent, stored: Option<&(usize, Vec<i64>)>, plan: &Plan, closed: bool, me: &Me) {
+fn outcome(sent: &Sent, stored: Option<&(usize, Vec<i64>)>, plan: &Plan, harm: &Harm, closed: bool, me: &Me) {
     let times = stored.map_or(0, |(_, offsets)| offsets.len());
     me.note(&[times as u8]);
     let is_calm = plan.is_calm() && !closed;
     if plan.trouble == 0 || plan.acks == Acks::All {
-        assert!(times <= 1, "{} is stored {times} times", words(sent));
+        let forgotten = stored.and_then(|(partition, _)| harm.forgotten.get(partition));
+        assert!(times <= 1 + forgotten.unwrap_or(&0), "{} is stored {times} times", words(sent));
     }
     let future = match &sent.how {
         How::Refused => return assert_eq!(times, 0, "{} was refused and is stored", words(sent)),
@@ -65,9 +66,12 @@ fn outcome(sent: &Sent, stored: Option<&(usize, Vec<i64>)>, plan: &Plan, closed:
         (Some(_), _) if plan.acks == Acks::None => assert!(times == 1 || !is_calm, "{} is lost", words(sent)),
         (Some(metadata), _) => {
             me.note(&metadata.offset().to_be_bytes());
-            let (partition, offsets) = stored.unwrap_or_else(|| panic!("{} is not stored", words(sent)));
+            let is_lost = harm.lost.contains(&sent.value);
+            let Some((partition, offsets)) = stored else {
+                return assert!(is_lost, "{} is not stored", words(sent));
+            };
             assert_eq!(*partition as i32, metadata.partition());
-            assert!(offsets.contains(&metadata.offset()), "{} is elsewhere", words(sent));
+            assert!(is_lost || offsets.contains(&metadata.offset()), "{} is elsewhere", words(sent));
         }
         (None, Some(error)) => {
             assert!(!is_calm, "{}: {error}", words(sent));

@@ -1,12 +1,32 @@
 //! What goes wrong in a seeded run.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::*;
 use crate::mock::cluster::Topic;
+use crate::mock::log::PartitionLog;
 
-pub(super) fn make_trouble(site: &mut Site, random: &mut fastrand::Rng) {
+/// What brokers have forgotten and lost, and what comes of it that no client can mend.
+#[derive(Default)]
+pub(super) struct Harm {
+    /// How often a partition's producers were forgotten: so often a record whose answer got lost may be stored again.
+    pub(super) forgotten: BTreeMap<usize, usize>,
+    /// Values that were stored and are gone, whatever was told of them. They may have been sent again.
+    pub(super) lost: BTreeSet<Vec<u8>>,
+}
+
+impl Harm {
+    /// From this offset on.
+    fn loses(&mut self, log: &PartitionLog, from: i64) {
+        let records = log.records().expect("they can be read").into_iter();
+        self.lost.extend(records.filter(|record| record.offset >= from).filter_map(|record| record.value));
+    }
+}
+
+pub(super) fn make_trouble(site: &mut Site, harm: &mut Harm, random: &mut fastrand::Rng) {
     let broker = random.usize(..site.core.cluster.brokers.len());
     let partition = random.i32(0..site.core.cluster.topics["t"].partitions.len() as i32);
-    match random.u8(..14) {
+    match random.u8(..17) {
         0 => site.stop(broker),
         1 => {
             site.stop(broker);
@@ -48,6 +68,23 @@ pub(super) fn make_trouble(site: &mut Site, random: &mut fastrand::Rng) {
             site.core.faults.fail_init_producer_id(code, random.usize(1..4));
         }
         10 => topic(site).max_message_bytes = pick(random, &[150, 300, 600, USUAL_MOST]),
+        11 => {
+            topic(site).partitions[partition as usize].log.forget_producers();
+            *harm.forgotten.entry(partition as usize).or_default() += 1;
+        }
+        12 => {
+            let log = &mut topic(site).partitions[partition as usize].log;
+            // A batch is lost as a whole.
+            let from = log.start_of_batch(random.i64(0..=log.next_offset()));
+            harm.loses(log, from);
+            log.truncate(from);
+        }
+        13 => {
+            let partitions = &topic(site).partitions;
+            partitions.iter().for_each(|partition| harm.loses(&partition.log, 0));
+            let count = partitions.len();
+            assert!(site.core.cluster.delete_topic("t") && site.core.cluster.create_topic("t", count));
+        }
         _ => {
             let partitions = &mut topic(site).partitions;
             let count = partitions.len();
