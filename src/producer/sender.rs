@@ -699,10 +699,12 @@ impl Sender {
 }
 
 fn complete(batch: SealedBatch, result: BatchResult) {
-    if let Some(error) = result.error() {
-        losses::lost(batch.records(), error);
-    }
+    let (records, loss) = (batch.records(), result.error().cloned());
+    // Before the logger, which is a user's: it may take its time, and if it panics the futures must have their error.
     batch.complete(result);
+    if let Some(error) = loss {
+        losses::lost(records, &error);
+    }
 }
 
 /// A batch behind others was refused because those are not stored yet: their failure is told of.

@@ -142,7 +142,8 @@ impl Unfinished {
         // What the end has failed because its time was over is what is pending, told once, whether it has failed by now.
         let is_pending = |error: &Error| timed_out.is_some() && error.is_closed();
         let (mut count, mut first_error) = (0, None);
-        for failures in self.state.lock().report(cut) {
+        let reported = self.state.lock().report(cut);
+        for failures in reported {
             failures.report();
             let (records, error) = (failures.records(), failures.first_error());
             if records > 0 && !is_pending(error) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kafka_producer::mock::MockCluster;
-use kafka_producer::{Certainty, ErrorKind, ProducerRecord};
+use kafka_producer::{Certainty, ErrorCode, ErrorKind, ProducerRecord};
 
 use crate::{PATIENCE, config};
 
@@ -11,14 +11,20 @@ use crate::{PATIENCE, config};
 struct Angry;
 
 const ANGRY: &str = "angry";
+/// The thread on whose losses the logger panics.
+const TOUCHY: &str = "touchy";
 
 impl log::Log for Angry {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
         true
     }
 
-    fn log(&self, _: &log::Record<'_>) {
-        assert!(std::thread::current().name() != Some(ANGRY), "stdout is closed");
+    fn log(&self, record: &log::Record<'_>) {
+        let thread = std::thread::current();
+        let is_warning = record.level() <= log::Level::Warn;
+        assert!(thread.name() != Some(ANGRY) || !is_warning, "stdout is closed");
+        let tells_of_a_loss = record.args().to_string().starts_with("1 record failed: ");
+        assert!(thread.name() != Some(TOUCHY) || !tells_of_a_loss, "stdout is closed");
     }
 
     fn flush(&self) {}
@@ -29,7 +35,7 @@ impl log::Log for Angry {
 #[test]
 fn a_logger_that_panics_ends_the_producer_and_nobody_waits() {
     let _ = log::set_logger(&Angry);
-    log::set_max_level(log::LevelFilter::Warn);
+    log::set_max_level(log::LevelFilter::Debug);
     for linger in [Duration::ZERO, Duration::from_secs(60)] {
         let cluster = MockCluster::start(1);
         cluster.create_topic("t", 3);
@@ -79,7 +85,7 @@ fn a_logger_that_panics_ends_the_producer_and_nobody_waits() {
 #[test]
 fn a_logger_that_panics_over_a_callback_that_panics_ends_nothing() {
     let _ = log::set_logger(&Angry);
-    log::set_max_level(log::LevelFilter::Warn);
+    log::set_max_level(log::LevelFilter::Debug);
     let cluster = MockCluster::start(1);
     cluster.create_topic("t", 3);
     let config = config(&cluster.bootstrap_servers()).client_id(ANGRY).linger(Duration::from_secs(60));
@@ -95,4 +101,17 @@ fn a_logger_that_panics_over_a_callback_that_panics_ends_nothing() {
         assert!(futures.iter().all(kafka_producer::FutureRecordMetadata::succeeded));
     }
     producer.close(PATIENCE).unwrap();
+}
+
+/// A record's own error is there before a line of it is logged.
+#[test]
+fn a_logger_that_panics_over_a_loss_takes_the_error_from_nobody() {
+    let _ = log::set_logger(&Angry);
+    log::set_max_level(log::LevelFilter::Debug);
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 1);
+    let producer = config(&cluster.bootstrap_servers()).client_id(TOUCHY).build().unwrap();
+    cluster.fail_next_produce("t", 0, ErrorCode::TOPIC_AUTHORIZATION_FAILED, 1);
+    let error = producer.send(ProducerRecord::to("t").value("v")).unwrap().get(PATIENCE).unwrap_err();
+    assert_eq!(error.broker_code(), Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED), "{error}");
 }
