@@ -11,19 +11,24 @@
 
 mod checks;
 mod effective;
+mod key;
 mod keys;
 mod later;
 mod producer_config;
+mod proxy;
+mod sasl;
 mod servers;
 mod setters;
 mod settings;
 mod texts;
+#[cfg(any(feature = "tls", feature = "rustls"))]
+mod tls;
 mod types;
 mod values;
 
 pub use producer_config::ProducerConfig;
 pub(crate) use settings::Settings;
-pub use types::Acks;
+pub use types::{Acks, SecurityProtocol};
 
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]

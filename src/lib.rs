@@ -13,6 +13,7 @@ mod producer;
 mod producer_record;
 mod protocol;
 mod record;
+mod security;
 mod sync;
 mod thread;
 mod time;
@@ -21,7 +22,7 @@ mod time;
 pub mod mock;
 
 // The public interface, all of it.
-pub use config::{Acks, ProducerConfig};
+pub use config::{Acks, ProducerConfig, SecurityProtocol};
 pub use error::{
     BrokerTrouble, Certainty, ConfigProblem, DeliveryReport, Error, ErrorKind, Limit, Origin,
     PendingPartition, SizeLimit, Stage,
@@ -34,3 +35,6 @@ pub use producer::{
 pub use producer_record::{IntoField, ProducerRecord, SendError};
 pub use protocol::ErrorCode;
 pub use record::{Compression, Header, ParseCompressionError};
+#[cfg(any(feature = "tls", feature = "rustls"))]
+pub use security::tls::TlsBackend;
+pub use security::{OauthToken, OauthTokenProvider, SaslError, SaslExchange, SaslMechanism};

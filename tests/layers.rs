@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["time"],
     &["error"],
     &["lifecycle", "observation"],
-    &["record"],
+    &["record", "security"],
     &["client"],
     &["net", "producer"],
     &["config", "thread"],

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # run.sh [--size 1000] [--round-trip-ms 10] [--linger-ms 5] [--partitions 6] [--threads 1] [--records 3000000]
-#        [--rounds 5] [--peers "ours franz-go"] [--set key=value]...
+#        [--rounds 5] [--peers "ours franz-go"] [--set key=value]... [--tls yes]
 # Builds the peers and a broker that only acknowledges, runs the peers in turn, and prints each run, the medians of each
 # peer, and ours as a share of each other's. --set is for ours. Peers: ours, franz-go (Go), java (JDK, Maven),
-# librdkafka (a C compiler, through rust-rdkafka).
+# librdkafka (a C compiler, through rust-rdkafka); with --tls (and a round trip of 0): ours, librdkafka, bare (OpenSSL).
 set -euo pipefail
 cd "$(dirname "$0")"
-SIZE=1000 ROUND_TRIP=10 LINGER=5 PARTITIONS=6 THREADS=1 RECORDS=3000000 ROUNDS=5 PEERS="ours franz-go" SET=()
+SIZE=1000 ROUND_TRIP=10 LINGER=5 PARTITIONS=6 THREADS=1 RECORDS=3000000 ROUNDS=5 PEERS="ours franz-go" SET=() TLS=no FEATURES=()
 while [ $# -gt 0 ]; do
   case $1 in
     --size) SIZE=$2 ;;
@@ -18,14 +18,26 @@ while [ $# -gt 0 ]; do
     --rounds) ROUNDS=$2 ;;
     --peers) PEERS=$2 ;;
     --set) SET+=(--set "$2") ;;
-    *) sed -n '2,5s/^# //p' "$0" >&2; exit 2 ;;
+    --tls) TLS=$2 ;;
+    *) sed -n '2,6s/^# //p' "$0" >&2; exit 2 ;;
   esac
   shift 2
 done
 BUILT=$(cd ../.. && pwd)/target/peers
 mkdir -p "$BUILT"
 
-bench() { cargo bench --bench "$1" --no-run --message-format json | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'; }
+SINK_OPTIONS=(--partitions "$PARTITIONS" --round-trip-ms "$ROUND_TRIP")
+declare -A OPTIONS
+if [ "$TLS" = yes ]; then
+  # `--set tls_backend=rustls` for the other.
+  FEATURES=(--features tls,rustls)
+  SINK_OPTIONS+=(--tls "$BUILT/sink-ca.pem")
+  OPTIONS[ours]="--set security.protocol=SSL --set ssl.ca.location=$BUILT/sink-ca.pem"
+  OPTIONS[librdkafka]=${OPTIONS[ours]}
+  OPTIONS[bare]="--authority $BUILT/sink-ca.pem --partitions $PARTITIONS"
+fi
+
+bench() { cargo bench "${FEATURES[@]}" --bench "$1" --no-run --message-format json | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p'; }
 SINK_BIN=$(bench peers_sink)
 declare -A RUN
 for peer in $PEERS; do
@@ -37,6 +49,7 @@ for peer in $PEERS; do
       javac -d "$BUILT/java/classes" -cp "$BUILT/java/libs/*" java/Load.java
       # UTF-8 for the line it prints.
       RUN[$peer]="java -Dstdout.encoding=UTF-8 -cp $BUILT/java/classes:$BUILT/java/libs/* Load" ;;
+    bare) RUN[$peer]=$(bench peers_bare) ;;
     librdkafka)
       (cd librdkafka && CARGO_TARGET_DIR=$BUILT/librdkafka cargo build -q --release)
       RUN[$peer]=$BUILT/librdkafka/release/librdkafka-peer ;;
@@ -45,7 +58,7 @@ for peer in $PEERS; do
 done
 
 # It ends when this script does, however that comes: its input ends.
-coproc SINK { exec "$SINK_BIN" --partitions "$PARTITIONS" --round-trip-ms "$ROUND_TRIP"; }
+coproc SINK { exec "$SINK_BIN" "${SINK_OPTIONS[@]}"; }
 read -r ADDRESS <&"${SINK[0]}"
 counted() { echo >&"${SINK[1]}"; read -r line <&"${SINK[0]}"; echo "$line"; }
 
@@ -59,7 +72,7 @@ for round in $(seq "$ROUNDS"); do
     # Word splitting is wanted: a command with its arguments. A glob of a class path is not.
     set -f
     line=$(${RUN[$peer]} --address "$ADDRESS" --records "$RECORDS" --size "$SIZE" --threads "$THREADS" \
-      --linger-ms "$LINGER" "${own[@]}")
+      --linger-ms "$LINGER" "${own[@]}" ${OPTIONS[$peer]:-})
     set +f
     sink=$(counted)
     echo "$round $line; the broker: $sink"

@@ -8,14 +8,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::failure::Failure;
 use crate::client::request::{Answer, End, Pending, Tag, Tagged};
+use crate::client::session::Session;
 use crate::client::transport::ConnectionId;
+use crate::client::versions::{Versions, common_version, offered, ours};
 use crate::error::{Error, ErrorKind, Stage};
-use crate::protocol::{self, ApiKey, Frame, FrameReader, Request};
+use crate::protocol::{self, Frame, FrameReader, Request};
 use crate::time::{Deadline, Instant};
-
-/// Of each API the lowest and the highest version that a broker offers.
-pub(super) type Versions = Vec<(ApiKey, i16, i16)>;
 
 /// What a set-up leaves behind for the connection.
 pub(super) struct Foundation {
@@ -29,6 +29,7 @@ pub(super) struct Foundation {
 
 pub(super) struct Connection<E> {
     foundation: Foundation,
+    session: Session,
     request_timeout: Duration,
     /// Oldest first; those whose bytes have not all left are the last.
     requests: VecDeque<InFlight<E>>,
@@ -67,9 +68,15 @@ pub(super) struct Received<E> {
 }
 
 impl<E> Connection<E> {
-    pub(super) fn new(foundation: Foundation, request_timeout: Duration, now: Instant) -> Self {
+    pub(super) fn new(
+        foundation: Foundation,
+        session: Session,
+        request_timeout: Duration,
+        now: Instant,
+    ) -> Self {
         Self {
             foundation,
+            session,
             request_timeout,
             requests: VecDeque::new(),
             offset: 0,
@@ -83,6 +90,15 @@ impl<E> Connection<E> {
 
     pub(super) fn id(&self) -> ConnectionId {
         self.foundation.id
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// It has run out, and what is under way is waited for.
+    pub(super) fn end_session(&mut self) {
+        self.session.end();
     }
 
     /// Requests written or waiting to be, without an answer.
@@ -117,11 +133,10 @@ impl<E> Connection<E> {
 
     /// The highest version that both sides speak, between `floor` and `cap`. The address is for the error.
     pub(super) fn version<R: Request>(&self, floor: i16, cap: i16, address: &str) -> Result<i16, Error> {
-        let ours = (*R::VERSIONS.start()).max(floor)..=(*R::VERSIONS.end()).min(cap);
-        let offered = self.foundation.versions.iter().find(|(key, ..)| *key == R::KEY);
-        let theirs = offered.map(|(_, least, most)| (*least, *most));
-        theirs.and_then(|(least, most)| protocol::negotiate(ours.clone(), least..=most)).ok_or_else(|| {
+        let ours = ours::<R>(floor, cap);
+        common_version::<R>(&self.foundation.versions, ours.clone()).ok_or_else(|| {
             let (api, ours) = (R::KEY.to_string(), (*ours.start(), *ours.end()));
+            let theirs = offered::<R>(&self.foundation.versions);
             Error::new(ErrorKind::UnsupportedVersion { api, ours, theirs, address: address.to_owned() })
         })
     }
@@ -134,18 +149,44 @@ impl<E> Connection<E> {
         is_answered: bool,
         now: Instant,
     ) {
+        self.last_used = now;
+        let request = |correlation, client_id: &str| {
+            protocol::encode_request(correlation, version, Some(client_id), request)
+        };
+        self.push(request, Box::new(Tagged(tag)), version, is_answered, now);
+    }
+
+    /// Says again who we are: begins to, or goes on after an answer. True if there is something to be written.
+    pub(super) fn renew(
+        &mut self,
+        answer: Option<&[u8]>,
+        pending: Box<dyn Pending<E>>,
+        now: Instant,
+        random: &mut fastrand::Rng,
+    ) -> Result<bool, Failure> {
+        let line = match answer {
+            None => self.session.renew(&self.foundation.versions, now),
+            Some(frame) => self.session.frame(frame, now, random),
+        };
+        let Some(line) = line? else { return Ok(false) };
+        // Its version is known to who reads its answer.
+        self.push(|correlation, client_id| line.into_frame(correlation, client_id), pending, 0, true, now);
+        Ok(true)
+    }
+
+    fn push(
+        &mut self,
+        frame: impl FnOnce(i32, &str) -> Frame,
+        request: Box<dyn Pending<E>>,
+        version: i16,
+        is_answered: bool,
+        now: Instant,
+    ) {
         let correlation = self.foundation.next_correlation;
         self.foundation.next_correlation = correlation.wrapping_add(1);
-        self.last_used = now;
-        let frame = protocol::encode_request(correlation, version, Some(&self.foundation.client_id), request);
-        self.requests.push_back(InFlight {
-            request: Box::new(Tagged(tag)),
-            version,
-            correlation,
-            is_answered,
-            size: frame.len(),
-            progress: Progress::Leaving(frame, now),
-        });
+        let frame = frame(correlation, &self.foundation.client_id);
+        let (size, progress) = (frame.len(), Progress::Leaving(frame, now));
+        self.requests.push_back(InFlight { request, version, correlation, is_answered, size, progress });
     }
 
     /// Visits what waits to be written, in order, until `visit` says false.
@@ -167,7 +208,8 @@ impl<E> Connection<E> {
 
     /// `count` bytes are gone. Returns what comes of requests that are thereby over.
     pub(super) fn written(&mut self, count: usize, now: Instant) -> Vec<E> {
-        (self.last_used, self.last_written) = (now, now);
+        self.last_written = now;
+        self.note_use(now);
         self.offset += count;
         let mut over = Vec::new();
         let mut index = self.requests.len() - self.leaving();
@@ -184,6 +226,13 @@ impl<E> Connection<E> {
         over
     }
 
+    /// To say who we are is no use of it: what nobody needs would be kept by that.
+    fn note_use(&mut self, now: Instant) {
+        if !self.session.is_renewing() {
+            self.last_used = now;
+        }
+    }
+
     fn leaving(&self) -> usize {
         let is_leaving = |request: &&InFlight<E>| matches!(request.progress, Progress::Leaving(..));
         self.requests.iter().rev().take_while(is_leaving).count()
@@ -191,7 +240,7 @@ impl<E> Connection<E> {
 
     /// Takes bytes in and hands out what they complete.
     pub(super) fn received(&mut self, mut bytes: &[u8], now: Instant) -> Received<E> {
-        self.last_used = now;
+        self.note_use(now);
         let mut answers = Vec::new();
         let broken = loop {
             match self.next_answer(&mut bytes) {

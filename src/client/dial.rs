@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::client::cluster::NodeId;
 use crate::client::node::{Node, Pause, State};
 use crate::client::transport::{Command, ConnectionId};
+use crate::error::Stage;
 use crate::time::{Backoff, Deadline, Instant};
 
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ impl Dialling {
         match node.addresses.pop_front() {
             Some(address) => {
                 let connection = ConnectionId(number);
-                node.state = State::Connecting { connection, deadline };
+                node.state = State::Connecting { connection, stage: Stage::Tcp, deadline };
                 Command::Connect { connection, address, host, port }
             }
             None => {

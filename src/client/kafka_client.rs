@@ -11,16 +11,20 @@ use crate::client::cluster::{ClusterMetadata, LeaderHint, NodeId, SharedMetadata
 use crate::client::connection::{Connection, Received};
 use crate::client::coordinator::{self, Coordinator, Found, Key};
 use crate::client::dial::{self, DialSettings, Dialling, Next};
+use crate::client::failure::{Failure, Fault, fatal_error};
+use crate::client::mechanisms::Mechanisms;
 use crate::client::metadata::{Metadata, MetadataSettings};
 use crate::client::node::{Node, State};
 use crate::client::question::{Ask, Question};
 use crate::client::request::{Answer, End, Loss, Outcome, Tag, Target};
-use crate::client::setup::{Failure, Ready, Setup};
-use crate::client::tags::{CoordinatorTag, Happened, MetadataTag, OfCoordinator, Users};
-use crate::client::transport::{Command, ConnectionId, Endpoint, Fatal};
+use crate::client::session::Session;
+use crate::client::setup::{Ready, Setup};
+use crate::client::tags::{CoordinatorTag, Happened, MetadataTag, OfCoordinator, Sasl, Users};
+use crate::client::transport::{Command, ConnectionId, Endpoint};
 use crate::error::{BrokerTrouble, Error, ErrorKind, Limit, Origin, Stage};
 use crate::observation::MOST_TROUBLES;
 use crate::protocol::{FindCoordinatorRequest, MetadataRequest, NodeEndpoint, Request};
+use crate::security::SaslMechanism;
 use crate::time::{Backoff, Deadline, Instant};
 
 #[derive(Clone, Debug)]
@@ -37,6 +41,8 @@ pub(crate) struct ClientSettings {
     /// and at one that somebody needs.
     pub(crate) reconnect_needed: Backoff,
     pub(crate) receive_message_max_bytes: usize,
+    /// Ways to say who we are, the preferred one first; none without SASL.
+    pub(crate) mechanisms: Vec<Arc<dyn SaslMechanism>>,
     pub(crate) metadata: MetadataSettings,
 }
 
@@ -51,6 +57,7 @@ pub(crate) struct KafkaClient<E> {
     client_id: Arc<str>,
     nodes: BTreeMap<NodeId, Node<Happened<E>>>,
     dialling: Dialling,
+    mechanisms: Mechanisms,
     metadata: Metadata,
     coordinators: BTreeMap<Key, Coordinator>,
     /// What waits until it can be asked, in order.
@@ -82,21 +89,6 @@ enum Way {
     Never(Error),
 }
 
-/// What an attempt, or a connection, came to nothing by.
-struct Fault {
-    stage: Stage,
-    cause: String,
-    /// No other attempt would end otherwise.
-    is_fatal: bool,
-    closed_by_peer: bool,
-}
-
-impl Fault {
-    fn passing(stage: Stage, cause: impl Into<String>) -> Self {
-        Self { stage, cause: cause.into(), is_fatal: false, closed_by_peer: false }
-    }
-}
-
 impl<E: 'static> KafkaClient<E> {
     pub(crate) fn new(settings: ClientSettings, shared: Arc<SharedMetadata>, random: fastrand::Rng) -> Self {
         let bootstrap = settings.bootstrap.iter().zip(0..);
@@ -108,6 +100,7 @@ impl<E: 'static> KafkaClient<E> {
             nodes: nodes.collect(),
             client_id: settings.client_id.as_str().into(),
             dialling: Dialling::new(DialSettings { setup_timeout, reconnect, reconnect_needed }),
+            mechanisms: Mechanisms::new(settings.mechanisms.clone()),
             metadata: Metadata::new(settings.metadata.clone(), shared),
             settings,
             coordinators: BTreeMap::new(),
@@ -186,7 +179,7 @@ impl<E: 'static> KafkaClient<E> {
         }
         if node.is_ready() {
             let most = self.settings.max_in_flight;
-            let Some(connection) = node.connection().filter(|connection| connection.load() < most) else {
+            let Some(connection) = node.usable().filter(|connection| connection.load() < most) else {
                 return false;
             };
             if connection.is_writing() {
@@ -322,7 +315,7 @@ impl<E: 'static> KafkaClient<E> {
         let (limit, value, stage) = match &node.state {
             State::Idle | State::BackingOff(_) => return,
             State::Resolving { .. } => (Limit::ConnectionSetup, self.dialling.limit(node), Stage::Dns),
-            State::Connecting { .. } => (Limit::ConnectionSetup, self.dialling.limit(node), Stage::Tcp),
+            State::Connecting { stage, .. } => (Limit::ConnectionSetup, self.dialling.limit(node), *stage),
             State::SettingUp { setup, .. } => {
                 (Limit::ConnectionSetup, self.dialling.limit(node), setup.stage())
             }
@@ -343,11 +336,43 @@ impl<E: 'static> KafkaClient<E> {
         if !node.due_from(max_idle).has_passed(now) {
             return;
         }
+        let is_quiet = node.connection().is_some_and(|connection| connection.load() == 0);
+        if let Some(session) = node.session().filter(|session| session.due_from(is_quiet).has_passed(now)) {
+            return match session.is_over(now) {
+                true => self.session_over(id, now),
+                false => self.renew(id, None, now),
+            };
+        }
         if node.connection().is_some() {
             log::debug!("closing the connection to {}: not used for {max_idle:?}", node.address());
             self.disconnect(id, &End::Closed, now);
         } else {
             self.dial(id, now);
+        }
+    }
+
+    /// The broker takes nothing more. That is no failure of its, and nobody needs to wait before the next dial. What is
+    /// under way it still answers: it looks at the time only when a request comes.
+    fn session_over(&mut self, id: NodeId, now: Instant) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let Some(connection) = node.connection_mut() else { return };
+        if connection.load() > 0 {
+            return connection.end_session();
+        }
+        let cause = connection.session().why_over();
+        let trouble = node.trouble_at(Stage::Sasl, cause);
+        log::debug!("{trouble}");
+        self.disconnect(id, &End::Failed { trouble, closed_by_peer: false }, now);
+    }
+
+    /// Says again who we are, while what is under way goes on: begins to, or goes on after an answer.
+    fn renew(&mut self, id: NodeId, answer: Option<&[u8]>, now: Instant) {
+        let Some(connection) = self.nodes.get_mut(&id).and_then(Node::connection_mut) else { return };
+        let number = connection.id();
+        match connection.renew(answer, Box::new(Sasl), now, &mut self.random) {
+            Ok(true) => self.writable.push_back(number),
+            Ok(false) => {}
+            Err(failure) => self.not_accepted(id, Stage::Sasl, failure, now),
         }
     }
 
@@ -527,6 +552,11 @@ impl<E: 'static> KafkaClient<E> {
                 self.metadata.failed(now, &mut self.random);
             }
             Happened::Coordinator(key, outcome) => self.coordinator_told(&key, outcome, now),
+            Happened::Sasl(Outcome::Answered(frame)) => {
+                from.into_iter().for_each(|id| self.renew(id, Some(&frame), now));
+            }
+            // It is lost with its connection.
+            Happened::Sasl(Outcome::Written | Outcome::Lost(_)) => {}
         }
     }
 
@@ -573,7 +603,7 @@ impl<E: 'static> KafkaClient<E> {
 
     /// An attempt, or a connection, came to nothing.
     fn fail(&mut self, id: NodeId, fault: Fault, now: Instant) {
-        let Fault { stage, cause, is_fatal, closed_by_peer } = fault;
+        let Fault { stage, cause, is_fatal, mechanism, closed_by_peer } = fault;
         let Some(node) = self.nodes.get_mut(&id) else { return };
         // Where it was before it moved says nothing about where it is.
         let moved = node.moved;
@@ -596,7 +626,8 @@ impl<E: 'static> KafkaClient<E> {
             return;
         }
         node.trouble = Some(trouble.clone());
-        node.is_fatal = is_fatal;
+        node.fatal = is_fatal.then(|| fatal_error(mechanism, trouble));
+        node.has_changed_mechanism = false;
         if is_fatal {
             node.addresses.clear();
         }
@@ -612,12 +643,25 @@ impl<E: 'static> KafkaClient<E> {
         let resting = self.nodes.values().filter(|node| matches!(node.state, State::BackingOff(_))).count();
         let pause = self.dialling.pause(failures, is_fatal, resting, now, &mut self.random);
         self.nodes.get_mut(&id).into_iter().for_each(|node| node.state = State::BackingOff(pause));
-        // With one that can be used nobody waits for this one.
-        if is_fatal && !self.nodes.values().any(Node::is_ready) {
-            self.told_fatal = true;
-            self.metadata.shared().set_fatal(Some(Error::new(ErrorKind::Denied { trouble })));
-        }
+        self.tell_fatal(id);
         self.ask_if_due(now);
+    }
+
+    /// Tells those who wait for metadata that no wait can come to anything, or that this is over. With a broker that can
+    /// be used, or that may turn out to be, nobody waits for the one that has failed. Records that are accepted are not
+    /// failed by it: their topic is known from a broker that has accepted us, so what it refuses now (a password that is
+    /// being changed) it may accept again before they expire.
+    fn tell_fatal(&mut self, latest: NodeId) {
+        let may_come = |node: &Node<_>| node.is_ready() || node.is_coming() || node.is_untried();
+        if self.nodes.iter().any(|(id, node)| self.is_member(*id) && may_come(node)) {
+            return;
+        }
+        let of_latest = self.nodes.get(&latest).and_then(|node| node.fatal.clone());
+        let fatal = of_latest.or_else(|| self.nodes.values().find_map(|node| node.fatal.clone()));
+        if self.told_fatal || fatal.is_some() {
+            self.told_fatal = fatal.is_some();
+            self.metadata.shared().set_fatal(fatal);
+        }
     }
 
     /// Ends whatever there is of a connection, without a judgement; the node is idle then.
@@ -657,16 +701,33 @@ impl<E: 'static> KafkaClient<E> {
         let (timeout, proof) = (self.settings.request_timeout, self.dialling.proof());
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let State::SettingUp { setup, .. } = std::mem::replace(&mut node.state, State::Idle) else { return };
-        let Some(Ready { foundation, throttle_ms }) = setup.finish() else { return };
-        let mut connection = Connection::new(foundation, timeout, now);
+        let Some(Ready { foundation, grant, throttle_ms }) = setup.finish() else { return };
+        let session = Session::of(grant, now, &mut self.random);
+        let mut connection = Connection::new(foundation, session, timeout, now);
         connection.be_useful_from(Deadline::after(now, proof));
         node.state = State::Ready(connection);
         node.needed = false;
+        node.has_changed_mechanism = false;
         self.is_news = true;
         if std::mem::take(&mut self.told_fatal) {
             self.metadata.shared().set_fatal(None);
         }
         self.throttle(id, throttle_ms, now);
+    }
+
+    /// Its set-up, or its session, came to nothing.
+    fn not_accepted(&mut self, id: NodeId, stage: Stage, failure: Failure, now: Instant) {
+        if let Failure::Refused { mechanism, offered: Some(offered), .. } = &failure
+            && let Some(other) = self.mechanisms.other_than(mechanism, offered)
+            && let Some(node) = self.nodes.get_mut(&id)
+            && !std::mem::replace(&mut node.has_changed_mechanism, true)
+        {
+            node.mechanism = other;
+            log::debug!("{} does not offer {mechanism} for SASL: it is asked for another", node.address());
+            self.disconnect(id, &End::Closed, now);
+            return self.dial(id, now);
+        }
+        self.fail(id, Fault::of(stage, failure), now);
     }
 
     /// Forgets what failed before if the connection of now has been of use.
@@ -730,10 +791,7 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
             match setup.received(&mut bytes) {
                 Ok(true) => self.ready(id, now),
                 Ok(false) => return self.writable.push_back(connection),
-                Err(Failure { cause, is_fatal }) => {
-                    let fault = Fault { stage, cause, is_fatal, closed_by_peer: false };
-                    return self.fail(id, fault, now);
-                }
+                Err(failure) => return self.not_accepted(id, stage, failure, now),
             }
         }
         if bytes.is_empty() {
@@ -749,7 +807,10 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
             self.throttle(id, throttle_ms, now);
             self.happened(event, Some(id), now);
         }
-        if let Some(cause) = broken {
+        // It may have ended by what it said.
+        if let Some(cause) = broken
+            && self.node_of(connection) == Some(id)
+        {
             let stage = self.nodes.get(&id).and_then(Node::connection).map_or(Stage::Idle, Connection::stage);
             self.fail(id, Fault::passing(stage, cause), now);
         }
@@ -768,12 +829,21 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
         }
     }
 
+    fn under_way(&mut self, connection: ConnectionId, reached: Stage, _: Instant) {
+        let Some(id) = self.node_of(connection) else { return };
+        if let Some(State::Connecting { stage, .. }) = self.nodes.get_mut(&id).map(|node| &mut node.state) {
+            *stage = reached;
+            self.is_news = true;
+        }
+    }
+
     fn connected(&mut self, connection: ConnectionId, _: Instant) {
         let Some(id) = self.node_of(connection) else { return };
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let State::Connecting { deadline, .. } = node.state else { return };
         let max_frame = self.settings.receive_message_max_bytes;
-        let setup = Setup::new(connection, Arc::clone(&self.client_id), max_frame);
+        let login = self.mechanisms.login(node.mechanism, &node.host);
+        let setup = Setup::new(connection, Arc::clone(&self.client_id), max_frame, login);
         node.state = State::SettingUp { setup, deadline };
         self.writable.push_back(connection);
         self.is_news = true;
@@ -787,21 +857,32 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
                 log::debug!("{} closed a connection that was at rest", node.address());
                 return self.disconnect(id, &End::Closed, now);
             }
-            State::Ready(connection) => connection.stage(),
-            State::SettingUp { setup, .. } => setup.stage(),
-            State::Idle | State::BackingOff(_) | State::Resolving { .. } | State::Connecting { .. } => {
-                Stage::Tcp
+            State::Ready(connection) => {
+                let stage = connection.stage();
+                // Once a broker has told of the cluster, it is no port with SASL that ends a connection.
+                let is_first = connection.load() > 0 && self.metadata.snapshot().brokers.is_empty();
+                if is_first && self.mechanisms.is_empty() && cause.kind() == io::ErrorKind::UnexpectedEof {
+                    return self.fail(id, Fault::passing(stage, WANTS_SASL).by_peer(), now);
+                }
+                stage
             }
+            State::SettingUp { setup, .. } => {
+                let stage = setup.stage();
+                if let Some(refusal) = setup.cut_off() {
+                    return self.fail(id, Fault::of(stage, refusal).by_peer(), now);
+                }
+                stage
+            }
+            State::Connecting { stage, .. } => *stage,
+            State::Idle | State::BackingOff(_) | State::Resolving { .. } => Stage::Tcp,
         };
-        let text = match cause.kind() {
-            io::ErrorKind::UnexpectedEof => "the broker closed the connection".to_owned(),
-            _ => cause.to_string(),
-        };
-        let is_fatal = Fatal::is(&cause);
-        self.fail(id, Fault { stage, cause: text, is_fatal, closed_by_peer: true }, now);
+        self.fail(id, Fault::of_io(stage, &cause), now);
     }
 }
 
+/// It tells the versions that it speaks, and takes nothing more from somebody who has not authenticated.
+const WANTS_SASL: &str = "the broker closed the connection at the first request, as it does on a port with SASL: set \
+                          security_protocol to SASL_SSL or SASL_PLAINTEXT, or name the port of a listener without SASL";
 /// KRaft's controllers speak on ports of their own, and answer ApiVersions there.
 const NO_BROKER: &str =
     "it does not know this request, as the cluster's controllers do not; name the port of a broker";

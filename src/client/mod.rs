@@ -1,22 +1,28 @@
 //! SANS-IO: which broker, which version, which bytes, when. Takes `now` and bytes, gives bytes and commands, and is
 //! tested without a socket.
 
+mod authentication;
 mod cluster;
 mod connection;
 mod coordinator;
 mod dial;
+mod failure;
 mod kafka_client;
+mod mechanisms;
 mod merge;
 mod metadata;
 mod node;
+mod outbox;
 mod question;
 mod request;
+mod session;
 mod setup;
 mod tags;
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod tests;
 pub(crate) mod transport;
+mod versions;
 mod warnings;
 
 #[allow(unused_imports, reason = "the room's front door: all that other rooms may use, used yet or not")]

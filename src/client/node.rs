@@ -19,10 +19,11 @@ use std::time::Duration;
 
 use crate::client::cluster::address;
 use crate::client::connection::Connection;
+use crate::client::session::Session;
 use crate::client::setup::Setup;
 use crate::client::transport::ConnectionId;
 use crate::client::warnings::Warnings;
-use crate::error::{BrokerTrouble, Count, NO_ANSWER_YET, Origin, Stage};
+use crate::error::{BrokerTrouble, Count, Error, NO_ANSWER_YET, Origin, Stage};
 use crate::time::{Deadline, Instant};
 
 pub(super) struct Node<E> {
@@ -36,7 +37,11 @@ pub(super) struct Node<E> {
     pub(super) failures: u32,
     pub(super) trouble: Option<BrokerTrouble>,
     /// With this configuration it can't be used: the trouble is none that passes.
-    pub(super) is_fatal: bool,
+    pub(super) fatal: Option<Error>,
+    /// Which of our mechanisms it is asked for, and whether it has been changed since the last set-up that was done or has
+    /// failed: a broker that takes each back would be dialled without end.
+    pub(super) mechanism: usize,
+    pub(super) has_changed_mechanism: bool,
     pub(super) warnings: Warnings,
     /// The broker asked for quiet until then (KIP-219).
     pub(super) throttled: Option<Instant>,
@@ -49,9 +54,20 @@ pub(super) struct Node<E> {
 pub(super) enum State<E> {
     Idle,
     BackingOff(Pause),
-    Resolving { ticket: u64, deadline: Deadline },
-    Connecting { connection: ConnectionId, deadline: Deadline },
-    SettingUp { setup: Setup, deadline: Deadline },
+    Resolving {
+        ticket: u64,
+        deadline: Deadline,
+    },
+    /// It has come as far as `stage`: TCP, a proxy, TLS.
+    Connecting {
+        connection: ConnectionId,
+        stage: Stage,
+        deadline: Deadline,
+    },
+    SettingUp {
+        setup: Setup,
+        deadline: Deadline,
+    },
     Ready(Connection<E>),
 }
 
@@ -73,7 +89,9 @@ impl<E> Node<E> {
             addresses: VecDeque::new(),
             failures: 0,
             trouble: None,
-            is_fatal: false,
+            fatal: None,
+            mechanism: 0,
+            has_changed_mechanism: false,
             warnings: Warnings::default(),
             throttled: None,
             needed: false,
@@ -120,7 +138,7 @@ impl<E> Node<E> {
             return false;
         }
         self.failures = 0;
-        self.is_fatal = false;
+        self.fatal = None;
         self.addresses.clear();
         let recovered = self.trouble.take().is_some();
         match recovered.then(|| self.warnings.end()).flatten() {
@@ -140,13 +158,18 @@ impl<E> Node<E> {
         self.addresses.clear();
         self.failures = 0;
         self.trouble = None;
-        self.is_fatal = false;
+        self.fatal = None;
         // What was not told of where it was is not to be told of where it is.
         self.warnings.end();
         self.moved = self.connection_id().is_some();
         if !self.moved {
             self.state = State::Idle;
         }
+    }
+
+    /// Nothing is known against it: it was not tried yet, or was of use and is at rest.
+    pub(super) fn is_untried(&self) -> bool {
+        matches!(self.state, State::Idle) && self.failures == 0
     }
 
     /// On the way to being ready.
@@ -165,7 +188,17 @@ impl<E> Node<E> {
 
     /// Can be asked something now.
     pub(super) fn is_free(&self) -> bool {
-        self.is_ready() && self.throttled.is_none()
+        self.throttled.is_none() && self.usable().is_some()
+    }
+
+    /// The connection that requests may be given to: not one that is left, nor one that says who we are.
+    pub(super) fn usable(&self) -> Option<&Connection<E>> {
+        self.connection().filter(|connection| !self.moved && connection.session().is_usable())
+    }
+
+    /// Its session, as long as the connection is to be kept.
+    pub(super) fn session(&self) -> Option<&Session> {
+        self.connection().filter(|_| !self.moved).map(Connection::session)
     }
 
     /// When a broker is late: an attempt that takes too long, a request that is not answered.
@@ -180,7 +213,7 @@ impl<E> Node<E> {
     }
 
     /// When something else has to happen by itself: a dial that somebody waits for, the end of a connection that is not
-    /// used, or of quiet.
+    /// used, or of quiet, a session that is to be renewed or is over.
     pub(super) fn due_from(&self, max_idle: Duration) -> Deadline {
         let state = match &self.state {
             State::BackingOff(pause) if self.needed => Deadline::at(pause.until_if_needed),
@@ -189,7 +222,9 @@ impl<E> Node<E> {
             }
             _ => Deadline::NEVER,
         };
-        self.throttled.map_or(state, |until| state.min(Deadline::at(until)))
+        let is_quiet = self.connection().is_some_and(|connection| connection.load() == 0);
+        let session = self.session().map_or(Deadline::NEVER, |session| session.due_from(is_quiet));
+        self.throttled.map_or(Deadline::NEVER, Deadline::at).min(state).min(session)
     }
 
     pub(super) fn address(&self) -> String {
@@ -198,7 +233,12 @@ impl<E> Node<E> {
 
     /// What went wrong and may go wrong again: once it is ready, not what came before that.
     pub(super) fn standing_trouble(&self) -> Option<&BrokerTrouble> {
-        let on_the_way = |stage| matches!(stage, Stage::Dns | Stage::Tcp | Stage::ApiVersions);
+        let on_the_way = |stage| {
+            matches!(
+                stage,
+                Stage::Dns | Stage::Tcp | Stage::Proxy | Stage::Tls | Stage::ApiVersions | Stage::Sasl
+            )
+        };
         self.trouble.as_ref().filter(|trouble| !(self.is_ready() && on_the_way(trouble.stage)))
     }
 
@@ -210,7 +250,7 @@ impl<E> Node<E> {
         }
         match &self.state {
             State::Resolving { .. } => waiting(Stage::Dns),
-            State::Connecting { .. } => waiting(Stage::Tcp),
+            State::Connecting { stage, .. } => waiting(*stage),
             State::SettingUp { setup, .. } => waiting(setup.stage()),
             State::Ready(connection) if connection.load() > 0 => waiting(connection.stage()),
             _ => None,

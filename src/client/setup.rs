@@ -1,49 +1,48 @@
-//! What is said on a connection before it is ready: which versions the broker speaks (KIP-35, KIP-511); who we are comes
-//! after that. Frames in, frames out, and in the end a connection, or why there is none.
+//! What is said on a connection before it is ready: which versions the broker speaks (KIP-35, KIP-511), then who we are, if
+//! that is asked for (`authentication.rs`). Frames in, frames out, and in the end a connection, or why there is none.
 //!
 //! ```text
 //!   Versions ──"not in that version"──▶ Versions (in another)
 //!      │ answered
-//!      ▼
-//!    done
+//!      ├──────── with SASL ────────▶ Authentication
+//!      ▼                               │ accepted
+//!    done ◀────────────────────────────┘
 //! ```
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::client::connection::{Foundation, Versions};
+use crate::client::authentication::{Authentication, Grant, Login, Progress};
+use crate::client::connection::Foundation;
+use crate::client::failure::Failure;
+use crate::client::outbox::Outbox;
 use crate::client::transport::ConnectionId;
+use crate::client::versions::Versions;
 use crate::error::Stage;
-use crate::protocol::{self, ApiKey, ApiVersionsRequest, ErrorCode, Frame, FrameReader, Request};
+use crate::protocol::{self, ApiKey, ApiVersionsRequest, ErrorCode, FrameError, FrameReader, Request};
 
 pub(super) struct Setup {
     id: ConnectionId,
-    client_id: Arc<str>,
-    next_correlation: i32,
+    /// Who we are, until it is said.
+    login: Option<Login>,
     step: Step,
-    outgoing: VecDeque<Frame>,
-    /// Bytes of the first of `outgoing` that are gone.
-    offset: usize,
+    /// The correlation id of the answer that is waited for; `None` if it has none.
+    expected: Option<i32>,
+    out: Outbox,
     reader: FrameReader,
 }
 
-/// What is waited for. Each knows for itself whether its frames carry correlation ids.
+/// What is waited for.
 enum Step {
-    Versions { version: i16, correlation: i32 },
-    Done { versions: Versions, throttle_ms: i32 },
-}
-
-/// Why there will be no connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
-    pub(super) cause: String,
-    /// Not of this attempt only: with this configuration none will succeed.
-    pub(super) is_fatal: bool,
+    Versions { version: i16 },
+    Authentication { authentication: Authentication, versions: Versions, throttle_ms: i32 },
+    Done { versions: Versions, grant: Option<Grant>, throttle_ms: i32 },
 }
 
 /// A set-up that has come to its end.
 pub(super) struct Ready {
     pub(super) foundation: Foundation,
+    /// If we had to say who we are.
+    pub(super) grant: Option<Grant>,
     /// For so many milliseconds from now on the broker asks for quiet.
     pub(super) throttle_ms: i32,
 }
@@ -52,18 +51,11 @@ pub(super) struct Ready {
 const FIRST_VERSION: i16 = 4;
 
 impl Setup {
-    pub(super) fn new(id: ConnectionId, client_id: Arc<str>, max_frame: usize) -> Self {
-        let mut setup = Self {
-            id,
-            client_id,
-            next_correlation: 0,
-            step: Step::Versions { version: FIRST_VERSION, correlation: 0 },
-            outgoing: VecDeque::new(),
-            offset: 0,
-            reader: FrameReader::new(max_frame),
-        };
-        setup.ask_for_versions(FIRST_VERSION);
-        setup
+    pub(super) fn new(id: ConnectionId, client_id: Arc<str>, max_frame: usize, login: Option<Login>) -> Self {
+        let mut out = Outbox::new(client_id);
+        let expected = Some(ask_for_versions(FIRST_VERSION, &mut out));
+        let step = Step::Versions { version: FIRST_VERSION };
+        Self { id, login, step, expected, out, reader: FrameReader::new(max_frame) }
     }
 
     pub(super) fn id(&self) -> ConnectionId {
@@ -72,88 +64,111 @@ impl Setup {
 
     pub(super) fn stage(&self) -> Stage {
         match self.step {
-            Step::Versions { .. } | Step::Done { .. } => Stage::ApiVersions,
+            Step::Versions { .. } => Stage::ApiVersions,
+            Step::Authentication { .. } | Step::Done { .. } => Stage::Sasl,
         }
     }
 
     /// Visits what waits to be written, in order, until `visit` says false.
     pub(super) fn outgoing<'a>(&'a self, visit: &mut dyn FnMut(&'a [u8]) -> bool) {
-        let mut wants_more = true;
-        let mut offset = self.offset;
-        for frame in &self.outgoing {
-            frame.slices_from(offset, &mut |slice| {
-                wants_more = visit(slice);
-                wants_more
-            });
-            if !wants_more {
-                return;
-            }
-            offset = 0;
-        }
+        self.out.visit(visit);
     }
 
     /// `count` bytes are gone.
     pub(super) fn written(&mut self, count: usize) {
-        self.offset += count;
-        while let Some(rest) = self.outgoing.front().and_then(|first| self.offset.checked_sub(first.len())) {
-            self.offset = rest;
-            self.outgoing.pop_front();
-        }
+        self.out.written(count);
     }
 
     /// Takes bytes off `bytes` until it is done, which is what true says, or more are needed.
     pub(super) fn received(&mut self, bytes: &mut &[u8]) -> Result<bool, Failure> {
         while !matches!(self.step, Step::Done { .. }) {
             let frame = match self.reader.next(bytes) {
+                // What is left of a question would be taken for the beginning of what comes after it.
+                Ok(Some(_)) if !self.out.is_empty() => {
+                    return Err(Failure::passing("an answer came before its request was written"));
+                }
                 Ok(Some(frame)) => frame.to_vec(),
                 Ok(None) => return Ok(false),
-                Err(error) => return Err(passing(error.to_string())),
+                Err(error) => {
+                    // No other attempt would find another port.
+                    let is_fatal = matches!(error, FrameError::Tls);
+                    return Err(Failure::Attempt { cause: error.to_string(), is_fatal });
+                }
             };
             self.frame(&frame)?;
         }
         Ok(true)
     }
 
+    /// What it means that the broker has ended the connection, if it is more than that.
+    pub(super) fn cut_off(&self) -> Option<Failure> {
+        match &self.step {
+            Step::Authentication { authentication, .. } => authentication.cut_off(),
+            Step::Versions { .. } | Step::Done { .. } => None,
+        }
+    }
+
     /// `None` before it is done.
     pub(super) fn finish(self) -> Option<Ready> {
-        let Self { id, client_id, next_correlation, step, reader, .. } = self;
-        match step {
-            Step::Versions { .. } => None,
-            Step::Done { versions, throttle_ms } => Some(Ready {
-                foundation: Foundation { id, client_id, next_correlation, reader, versions },
-                throttle_ms,
-            }),
-        }
+        let Self { id, step, out, reader, .. } = self;
+        let Step::Done { versions, grant, throttle_ms } = step else { return None };
+        let (client_id, next_correlation) = out.finish();
+        let foundation = Foundation { id, client_id, next_correlation, reader, versions };
+        Some(Ready { foundation, grant, throttle_ms })
     }
 
     fn frame(&mut self, frame: &[u8]) -> Result<(), Failure> {
-        match self.step {
-            Step::Done { .. } => Ok(()),
-            Step::Versions { version, correlation } => match versions(version, correlation, frame)? {
+        if let Some(expected) = self.expected {
+            check(frame, expected)?;
+        }
+        match &mut self.step {
+            Step::Done { .. } => {}
+            Step::Versions { version } => match versions(*version, frame)? {
                 Answer::Again { version } => {
-                    self.ask_for_versions(version);
-                    Ok(())
+                    self.expected = Some(ask_for_versions(version, &mut self.out));
+                    self.step = Step::Versions { version };
                 }
                 Answer::Offered { versions, throttle_ms } => {
-                    self.step = Step::Done { versions, throttle_ms };
-                    Ok(())
+                    self.step = match self.login.take() {
+                        None => Step::Done { versions, grant: None, throttle_ms },
+                        Some(login) => {
+                            let (authentication, line) = Authentication::begin(login, &versions)?;
+                            self.expected = self.out.say(line);
+                            Step::Authentication { authentication, versions, throttle_ms }
+                        }
+                    };
                 }
             },
+            Step::Authentication { authentication, versions, throttle_ms } => {
+                match authentication.frame(frame)? {
+                    Progress::Say(line) => self.expected = self.out.say(line),
+                    Progress::Over(grant) => {
+                        let (versions, throttle_ms) = (std::mem::take(versions), *throttle_ms);
+                        self.step = Step::Done { versions, grant: Some(grant), throttle_ms };
+                    }
+                }
+            }
         }
+        Ok(())
     }
+}
 
-    fn ask_for_versions(&mut self, version: i16) {
-        let correlation = self.next_correlation;
-        self.next_correlation += 1;
-        self.step = Step::Versions { version, correlation };
-        let request = ApiVersionsRequest {
-            client_software_name: env!("CARGO_PKG_NAME").to_owned(),
-            client_software_version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..Default::default()
-        };
-        let frame = protocol::encode_request(correlation, version, Some(&self.client_id), &request);
-        self.outgoing.push_back(frame);
+/// Returns the correlation id of the answer.
+fn ask_for_versions(version: i16, out: &mut Outbox) -> i32 {
+    let request = ApiVersionsRequest {
+        client_software_name: env!("CARGO_PKG_NAME").to_owned(),
+        client_software_version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..Default::default()
+    };
+    out.ask(version, &request)
+}
+
+fn check(frame: &[u8], expected: i32) -> Result<(), Failure> {
+    let answered = protocol::correlation_id(frame).map_err(|error| Failure::passing(error.to_string()))?;
+    if answered == expected {
+        return Ok(());
     }
+    Err(Failure::passing(format!("the answer has correlation id {answered}, {expected} was expected")))
 }
 
 enum Answer {
@@ -168,14 +183,9 @@ enum Answer {
 }
 
 /// Reads the answer to a question for versions that was asked in `version`.
-fn versions(version: i16, correlation: i32, frame: &[u8]) -> Result<Answer, Failure> {
-    let answered = protocol::correlation_id(frame).map_err(|error| passing(error.to_string()))?;
-    if answered != correlation {
-        let what = format!("the answer has correlation id {answered}, {correlation} was expected");
-        return Err(passing(what));
-    }
+fn versions(version: i16, frame: &[u8]) -> Result<Answer, Failure> {
     let (_, response) = protocol::decode_api_versions_response(version, frame)
-        .map_err(|error| passing(format!("its ApiVersions answer can't be read: {error}")))?;
+        .map_err(|error| Failure::passing(format!("its ApiVersions answer can't be read: {error}")))?;
     let versions = || response.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version));
     match response.error_code {
         ErrorCode::NONE => {
@@ -190,13 +200,9 @@ fn versions(version: i16, correlation: i32, frame: &[u8]) -> Result<Answer, Fail
         }
         code => {
             let is_fatal = code.is_fatal() && code != ErrorCode::UNSUPPORTED_VERSION;
-            Err(Failure { cause: format!("it refuses to say what it speaks: {code}"), is_fatal })
+            Err(Failure::Attempt { cause: format!("it refuses to say what it speaks: {code}"), is_fatal })
         }
     }
-}
-
-fn passing(cause: String) -> Failure {
-    Failure { cause, is_fatal: false }
 }
 
 #[cfg(test)]
@@ -206,7 +212,7 @@ mod tests {
     use crate::protocol::{ApiVersion, ApiVersionsResponse, encode_response};
 
     fn setup() -> Setup {
-        Setup::new(ConnectionId(1), "me".into(), 1000)
+        Setup::new(ConnectionId(1), "me".into(), 1000, None)
     }
 
     fn written(setup: &mut Setup) -> Vec<u8> {
@@ -245,10 +251,25 @@ mod tests {
 
     #[test]
     fn what_no_other_attempt_would_change_is_fatal_and_the_rest_is_of_this_attempt() {
-        let fatal = |bytes: &[u8]| setup().received(&mut &bytes[..]).unwrap_err().is_fatal;
+        let fatal = |bytes: &[u8]| {
+            let mut setup = setup();
+            written(&mut setup);
+            match setup.received(&mut &bytes[..]).unwrap_err() {
+                Failure::Attempt { is_fatal, .. } => is_fatal,
+                other => panic!("{other:?}"),
+            }
+        };
         assert!(fatal(&answer(0, 4, ErrorCode::SASL_AUTHENTICATION_FAILED)));
         assert!(!fatal(&answer(0, 4, ErrorCode::UNKNOWN_SERVER_ERROR)));
         assert!(!fatal(&answer(1, 4, ErrorCode::NONE)), "the answer to another question");
+        assert!(fatal(&[0x15, 3, 3, 0, 2, 2, 80]), "TLS");
         assert!(!fatal(&[0, 0, 0, 5, 0, 0, 0, 0, 0]));
+    }
+
+    #[test]
+    fn an_answer_to_what_was_not_written_yet_is_a_lie() {
+        let mut setup = setup();
+        let early = setup.received(&mut &answer(0, 4, ErrorCode::NONE)[..]);
+        assert_eq!(early, Err(Failure::passing("an answer came before its request was written")));
     }
 }

@@ -1,7 +1,7 @@
 //! The client's own tags, beside those of who uses it.
 
 use crate::client::coordinator::Key;
-use crate::client::request::{Outcome, ResponseTo, Tag};
+use crate::client::request::{Answer, Loss, Outcome, Pending, ResponseTo, Tag, Unreadable};
 use crate::error::Stage;
 use crate::protocol::{
     ErrorCode, FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest, MetadataResponse,
@@ -16,6 +16,8 @@ pub(super) enum Happened<E> {
     /// In this version.
     Metadata(i16, Outcome<MetadataResponse>),
     Coordinator(Key, Outcome<FindCoordinatorResponse>),
+    /// As it came: the session's authentication reads it.
+    Sasl(Outcome<Vec<u8>>),
 }
 
 pub(super) struct Users<T>(pub(super) T);
@@ -72,5 +74,30 @@ impl<E> Tag<Happened<E>> for CoordinatorTag {
 
     fn over(self, outcome: Outcome<FindCoordinatorResponse>) -> Happened<E> {
         Happened::Coordinator(self.0, outcome)
+    }
+}
+
+/// What is said of who we are.
+pub(super) struct Sasl;
+
+impl<E> Pending<Happened<E>> for Sasl {
+    fn stage(&self) -> Stage {
+        Stage::Sasl
+    }
+
+    fn answered(
+        self: Box<Self>,
+        _: i16,
+        frame: &[u8],
+    ) -> Result<Answer<Happened<E>>, Unreadable<Happened<E>>> {
+        Ok(Answer { event: Happened::Sasl(Outcome::Answered(frame.to_vec())), throttle_ms: 0 })
+    }
+
+    fn written(self: Box<Self>) -> Happened<E> {
+        Happened::Sasl(Outcome::Written)
+    }
+
+    fn lost(self: Box<Self>, loss: Loss) -> Happened<E> {
+        Happened::Sasl(Outcome::Lost(loss))
     }
 }

@@ -1,6 +1,8 @@
 //! The client against peers that say what the test wants: no socket, no thread, time by hand.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod sasl;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,18 +10,21 @@ use std::time::Duration;
 
 use crate::client::coordinator::{Key, Kind};
 use crate::client::request::ResponseTo;
-use crate::client::transport::{Command, ConnectionId, Endpoint, Fatal};
+use crate::client::transport::{Command, ConnectionId, Endpoint, StreamFailure};
 use crate::client::{
     Awaited, ClientEvent, ClientSettings, KafkaClient, MetadataSettings, NodeId, Outcome, SharedMetadata,
     Tag, Target,
 };
-use crate::error::{ErrorKind, Stage};
+use crate::error::{BrokerTrouble, ErrorKind, Stage};
 use crate::lifecycle::Lifecycle;
 use crate::protocol::{
     ApiKey, ApiVersion, ApiVersionsRequest, ApiVersionsResponse, ErrorCode, FindCoordinatorRequest,
     FindCoordinatorResponse, FoundCoordinator, Frame, FrameReader, Message, MetadataBroker, MetadataRequest,
-    MetadataResponse, ProduceRequest, ProduceResponse, Request, decode_request_header, encode_response,
+    MetadataResponse, ProduceRequest, ProduceResponse, Request, SaslAuthenticateRequest,
+    SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse, decode_request,
+    decode_request_header, encode_response,
 };
+use crate::security::SaslMechanism;
 use crate::time::{Backoff, Clock, Deadline, Instant, ManualClock};
 
 /// What became of a request of the test's.
@@ -75,6 +80,10 @@ impl<R: Code + Send + 'static> Tag<Over> for Named<R> {
     }
 }
 
+fn fatal(cause: &str) -> io::Error {
+    StreamFailure { stage: Stage::Tls, cause: cause.to_owned(), is_fatal: true }.into_error()
+}
+
 /// The client, and a peer at every port.
 struct World {
     client: KafkaClient<Over>,
@@ -89,6 +98,24 @@ struct World {
     coordinator: i32,
     /// Of the next answer to Metadata.
     code: ErrorCode,
+    /// Ports that do not accept who we are.
+    refuses: BTreeSet<u16>,
+    /// Whatever mechanism is named, another one is offered.
+    offers_the_other: bool,
+    /// How long brokers take us for who we are; 0 is for ever.
+    lifetime_ms: i64,
+    sessions: BTreeMap<ConnectionId, PeerSession>,
+    /// Ports whose answers are kept until [`release`](Self::release).
+    slow: BTreeSet<u16>,
+    kept: VecDeque<(ConnectionId, Vec<u8>)>,
+}
+
+/// As a broker sees it (KIP-368).
+enum PeerSession {
+    /// It takes nothing but a token.
+    Speaking,
+    /// It takes no request after that, but for a handshake.
+    Until(Deadline),
 }
 
 const PORT: u16 = 9000;
@@ -96,8 +123,16 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl World {
     fn new() -> Self {
+        Self::with(Vec::new())
+    }
+
+    fn with(mechanisms: Vec<Arc<dyn SaslMechanism>>) -> Self {
+        Self::of(Self::settings(mechanisms))
+    }
+
+    fn settings(mechanisms: Vec<Arc<dyn SaslMechanism>>) -> ClientSettings {
         let backoff = |max| Backoff { initial: Duration::from_millis(50), max };
-        let settings = ClientSettings {
+        ClientSettings {
             bootstrap: vec![("boot".into(), PORT)],
             client_id: "me".to_owned(),
             max_in_flight: 5,
@@ -107,13 +142,17 @@ impl World {
             reconnect: backoff(Duration::from_secs(30)),
             reconnect_needed: backoff(Duration::from_secs(1)),
             receive_message_max_bytes: 1 << 20,
+            mechanisms,
             metadata: MetadataSettings {
                 max_age: Duration::from_secs(300),
                 max_idle: Duration::from_secs(300),
                 retry: backoff(Duration::from_secs(1)),
                 allow_auto_create_topics: true,
             },
-        };
+        }
+    }
+
+    fn of(settings: ClientSettings) -> Self {
         let shared = SharedMetadata::new();
         Self {
             client: KafkaClient::new(settings, Arc::clone(&shared), fastrand::Rng::with_seed(1)),
@@ -125,6 +164,12 @@ impl World {
             mute: BTreeSet::new(),
             coordinator: 1,
             code: ErrorCode::NONE,
+            refuses: BTreeSet::new(),
+            offers_the_other: false,
+            lifetime_ms: 0,
+            sessions: BTreeMap::new(),
+            slow: BTreeSet::new(),
+            kept: VecDeque::new(),
         }
     }
 
@@ -204,16 +249,56 @@ impl World {
         let mut input = &bytes[..];
         let mut answers = Vec::new();
         while let Some(frame) = reader.next(&mut input).unwrap() {
+            self.check_session(connection, frame);
             answers.extend(self.answer(port, frame));
+            self.grant(connection, frame);
         }
         self.links.insert(connection, (port, reader));
         for answer in answers {
-            self.client.received(connection, &answer.to_vec(), self.now);
+            match self.slow.contains(&port) {
+                true => self.kept.push_back((connection, answer.to_vec())),
+                false => self.client.received(connection, &answer.to_vec(), self.now),
+            }
         }
     }
 
+    /// The oldest answer that is kept comes.
+    fn release(&mut self) {
+        if let Some((connection, answer)) = self.kept.pop_front() {
+            self.client.received(connection, &answer, self.now);
+        }
+    }
+
+    /// A broker would end the connection.
+    fn check_session(&self, connection: ConnectionId, frame: &[u8]) {
+        let api = decode_request_header(frame).unwrap().0.api_key;
+        match self.sessions.get(&connection) {
+            None => {}
+            Some(PeerSession::Speaking) => {
+                assert_eq!(api, ApiKey::SASL_AUTHENTICATE, "between handshake and token");
+            }
+            Some(PeerSession::Until(end)) => {
+                assert!(!end.has_passed(self.now), "{api} after the end of the session");
+                assert_ne!(api, ApiKey::SASL_AUTHENTICATE, "without a handshake");
+            }
+        }
+    }
+
+    fn grant(&mut self, connection: ConnectionId, frame: &[u8]) {
+        let api = decode_request_header(frame).unwrap().0.api_key;
+        let lifetime = u64::try_from(self.lifetime_ms).ok().filter(|millis| *millis > 0);
+        let session = match api {
+            ApiKey::SASL_HANDSHAKE => PeerSession::Speaking,
+            ApiKey::SASL_AUTHENTICATE => {
+                PeerSession::Until(Deadline::after(self.now, lifetime.map(Duration::from_millis)))
+            }
+            _ => return,
+        };
+        self.sessions.insert(connection, session);
+    }
+
     fn answer(&mut self, port: u16, frame: &[u8]) -> Option<Frame> {
-        let (header, _) = decode_request_header(frame).unwrap();
+        let (header, body) = decode_request_header(frame).unwrap();
         self.requests.push((port, header.api_key));
         let (id, version) = (header.correlation_id, header.version);
         match header.api_key {
@@ -223,6 +308,8 @@ impl World {
                     offer::<MetadataRequest>(),
                     offer::<ProduceRequest>(),
                     offer::<FindCoordinatorRequest>(),
+                    offer::<SaslHandshakeRequest>(),
+                    offer::<SaslAuthenticateRequest>(),
                 ];
                 let response = ApiVersionsResponse { api_keys, ..Default::default() };
                 Some(encode_response::<ApiVersionsRequest>(id, version, &response))
@@ -238,6 +325,28 @@ impl World {
                 let (brokers, error_code) = ((0..3).map(broker).collect(), std::mem::take(&mut self.code));
                 let response = MetadataResponse { brokers, error_code, ..Default::default() };
                 Some(encode_response::<MetadataRequest>(id, version, &response))
+            }
+            // It offers SECOND.
+            ApiKey::SASL_HANDSHAKE => {
+                let request: SaslHandshakeRequest = decode_request(version, body).unwrap();
+                let known = request.mechanism == "SECOND" && !self.offers_the_other;
+                let error_code = if known { ErrorCode::NONE } else { ErrorCode::UNSUPPORTED_SASL_MECHANISM };
+                let offered = match request.mechanism.as_str() {
+                    "SECOND" if self.offers_the_other => "FIRST",
+                    _ => "SECOND",
+                };
+                let mechanisms = vec![offered.to_owned()];
+                let response = SaslHandshakeResponse { error_code, mechanisms, ..Default::default() };
+                Some(encode_response::<SaslHandshakeRequest>(id, version, &response))
+            }
+            ApiKey::SASL_AUTHENTICATE => {
+                let session_lifetime_ms = self.lifetime_ms;
+                let mut response = SaslAuthenticateResponse { session_lifetime_ms, ..Default::default() };
+                if self.refuses.contains(&port) {
+                    response.error_code = ErrorCode::SASL_AUTHENTICATION_FAILED;
+                    response.error_message = Some("wrong password".to_owned());
+                }
+                Some(encode_response::<SaslAuthenticateRequest>(id, version, &response))
             }
             ApiKey::FIND_COORDINATOR => {
                 let found = FoundCoordinator {
@@ -347,7 +456,7 @@ fn what_no_other_attempt_would_mend_reaches_who_waits_until_a_connection_is_read
     world.client.resolved(ticket, Ok(vec![SocketAddr::from(([127, 0, 0, 1], PORT))]), world.now);
     let Some(Command::Connect { connection, .. }) = world.client.next_command() else { panic!("a dial") };
     assert!(matches!(world.wait(), Awaited::TimedOut));
-    world.client.disconnected(connection, Fatal::error("the certificate is not trusted"), world.now);
+    world.client.disconnected(connection, fatal("the certificate is not trusted"), world.now);
     let Awaited::Fatal(error) = world.wait() else { panic!("it waits") };
     assert!(matches!(error.kind(), ErrorKind::Denied { .. }) && !error.is_retriable());
     assert!(error.to_string().contains("the certificate is not trusted"), "{error}");
@@ -355,7 +464,7 @@ fn what_no_other_attempt_would_mend_reaches_who_waits_until_a_connection_is_read
     assert!(world.shared.version() > 0 && matches!(world.wait(), Awaited::TimedOut));
     // With a connection that is ready nobody is told of another that can't be.
     [1, 2].into_iter().for_each(|number| world.reach(NodeId::Broker(number)));
-    world.client.disconnected(world.link(PORT + 2), Fatal::error("not this one"), world.now);
+    world.client.disconnected(world.link(PORT + 2), fatal("not this one"), world.now);
     assert!(matches!(world.wait(), Awaited::TimedOut));
 }
 
@@ -499,4 +608,63 @@ fn what_comes_too_late_is_passed_over() {
     let answer = encode_response::<ProduceRequest>(1, 9, &ProduceResponse::default()).to_vec();
     world.client.received(connection, &answer, now);
     assert_eq!(world.over_by(now), ["a"]);
+}
+
+/// A dial that has come as far as a proxy, or TLS, waits there, and is late there.
+#[test]
+fn a_dial_that_takes_long_is_told_where_it_waits() {
+    for (stage, name) in [(Stage::Tcp, "TCP connect"), (Stage::Proxy, "proxy"), (Stage::Tls, "TLS")] {
+        let mut world = World::new();
+        let now = world.now;
+        world.client.step(now, now);
+        let Some(Command::Resolve { ticket, .. }) = world.client.next_command() else { panic!("no look-up") };
+        world.client.resolved(ticket, Ok(vec![SocketAddr::from(([127, 0, 0, 1], PORT))]), now);
+        let Some(Command::Connect { connection, .. }) = world.client.next_command() else {
+            panic!("no dial")
+        };
+        world.client.changed_troubles();
+        world.client.under_way(connection, stage, now);
+        let told =
+            |troubles: Vec<BrokerTrouble>| troubles.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            told(world.client.troubles()),
+            [format!("boot:9000 (from bootstrap_servers) at {name}: no answer yet")]
+        );
+        assert_eq!(world.client.changed_troubles().is_some(), stage != Stage::Tcp, "who waits is told");
+        world.client.under_way(connection, stage, now);
+        assert_eq!(world.client.changed_troubles(), None, "once");
+        let late = now + Duration::from_secs(20);
+        world.client.step(late, late);
+        let expected = "no answer within socket_connection_setup_timeout_ms of 50ms";
+        assert_eq!(
+            told(world.client.troubles()),
+            [format!("boot:9000 (from bootstrap_servers) at {name}: {expected}")]
+        );
+        assert_eq!(world.client.next_command(), Some(Command::Close { connection }));
+    }
+}
+
+/// What ends a connection says itself where that was, and whether another attempt could end otherwise.
+#[test]
+fn a_failure_of_a_stream_is_told_where_it_was() {
+    for (stage, is_fatal) in [(Stage::Proxy, true), (Stage::Proxy, false), (Stage::Tls, true)] {
+        let mut world = World::new();
+        let now = world.now;
+        world.client.step(now, now);
+        let Some(Command::Resolve { ticket, .. }) = world.client.next_command() else { panic!("no look-up") };
+        world.client.resolved(ticket, Ok(vec![SocketAddr::from(([127, 0, 0, 1], PORT))]), now);
+        let Some(Command::Connect { connection, .. }) = world.client.next_command() else {
+            panic!("no dial")
+        };
+        let failure = StreamFailure { stage, cause: "because".to_owned(), is_fatal };
+        world.client.disconnected(connection, failure.into_error(), now);
+        let expected = format!("boot:9000 (from bootstrap_servers) at {stage}: because");
+        assert_eq!(world.client.troubles()[0].to_string(), expected);
+        match world.wait() {
+            Awaited::Fatal(error) => {
+                assert!(is_fatal && matches!(error.kind(), ErrorKind::Denied { .. }), "{error}");
+            }
+            _ => assert!(!is_fatal),
+        }
+    }
 }

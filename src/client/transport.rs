@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::error::Stage;
 use crate::time::Instant;
 
 /// One attempt to reach a broker, from the dial to the close. Never used twice in a producer's life, so that an event
@@ -18,7 +19,7 @@ pub(crate) enum Command {
     /// Look `host` up and answer with [`Endpoint::resolved`].
     Resolve { ticket: u64, host: Arc<str>, port: u16 },
     /// Dial; answered by [`Endpoint::connected`] or [`Endpoint::disconnected`]. Host and port are what the address was
-    /// found by: what a certificate has to name.
+    /// found by: what a certificate has to name, and what a proxy is asked for; with one the address is the proxy's.
     Connect { connection: ConnectionId, address: SocketAddr, host: Arc<str>, port: u16 },
     /// Close at once, without another event for it. Unknown connections are none to close.
     Close { connection: ConnectionId },
@@ -43,32 +44,42 @@ pub(crate) trait Endpoint {
 
     fn resolved(&mut self, ticket: u64, addresses: io::Result<Vec<SocketAddr>>, now: Instant);
 
+    /// The dial has come so far and waits there: TCP, a proxy, TLS. Not told of each stage that takes no time.
+    fn under_way(&mut self, _connection: ConnectionId, _stage: Stage, _now: Instant) {}
+
     fn connected(&mut self, connection: ConnectionId, now: Instant);
 
     /// The dial failed, or the connection ended: refused, reset, closed by the peer (`UnexpectedEof`), or for a reason
-    /// that no other attempt would mend ([`Fatal`]).
+    /// that no other attempt would mend ([`StreamFailure`]).
     fn disconnected(&mut self, connection: ConnectionId, cause: io::Error, now: Instant);
 }
 
-/// Inside of an [`io::Error`]: with this configuration no attempt will succeed (a certificate that is not trusted).
+/// Inside of an [`io::Error`]: what stands between TCP and the broker, a proxy or TLS, came to nothing, or has ended what
+/// stood.
 #[derive(Debug)]
-pub(crate) struct Fatal(pub(crate) String);
+pub(crate) struct StreamFailure {
+    /// Where.
+    pub(crate) stage: Stage,
+    pub(crate) cause: String,
+    /// With this configuration no attempt will succeed (a certificate that is not trusted, a proxy that does not accept
+    /// who we are), until somebody changes something here or there.
+    pub(crate) is_fatal: bool,
+}
 
-impl Fatal {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for TLS"))]
-    pub(crate) fn error(cause: impl Into<String>) -> io::Error {
-        io::Error::other(Self(cause.into()))
+impl StreamFailure {
+    pub(crate) fn into_error(self) -> io::Error {
+        io::Error::other(self)
     }
 
-    pub(super) fn is(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
     }
 }
 
-impl fmt::Display for Fatal {
+impl fmt::Display for StreamFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.cause)
     }
 }
 
-impl std::error::Error for Fatal {}
+impl std::error::Error for StreamFailure {}

@@ -15,6 +15,11 @@ pub(super) fn problems(config: &ProducerConfig) -> Vec<ConfigProblem> {
     checks.servers();
     checks.sizes();
     checks.client_id();
+    checks.security_protocol();
+    checks.sasl();
+    checks.proxy();
+    #[cfg(any(feature = "tls", feature = "rustls"))]
+    checks.tls();
     checks.idempotence();
     checks.batches_and_requests();
     checks.level();
@@ -22,18 +27,18 @@ pub(super) fn problems(config: &ProducerConfig) -> Vec<ConfigProblem> {
     checks.found
 }
 
-struct Checks<'a> {
-    config: &'a ProducerConfig,
+pub(super) struct Checks<'a> {
+    pub(super) config: &'a ProducerConfig,
     found: Vec<ConfigProblem>,
 }
 
 impl Checks<'_> {
-    fn refuse(&mut self, key: &'static str, value: impl fmt::Display, why: impl Into<String>) {
+    pub(super) fn refuse(&mut self, key: &'static str, value: impl fmt::Display, why: impl Into<String>) {
         let key = self.config.written_as(key).to_owned();
         self.found.push(ConfigProblem { key, value: Some(value.to_string()), why: why.into() });
     }
 
-    fn refuse_unshown(&mut self, key: &'static str, why: impl Into<String>) {
+    pub(super) fn refuse_unshown(&mut self, key: &'static str, why: impl Into<String>) {
         let key = self.config.written_as(key).to_owned();
         self.found.push(ConfigProblem { key, value: None, why: why.into() });
     }
@@ -43,8 +48,9 @@ impl Checks<'_> {
         if config.bootstrap_servers.is_empty() {
             self.refuse_unshown("bootstrap_servers", "there is none; name at least one broker as host:port");
         }
+        let protocol = config.effective().security_protocol();
         for server in &config.bootstrap_servers {
-            if let Err(why) = servers::parse(server) {
+            if let Err(why) = servers::parse(server, protocol) {
                 self.refuse("bootstrap_servers", servers::without_account(server), why);
             }
         }
@@ -104,6 +110,13 @@ impl Checks<'_> {
         }
         if id.chars().any(char::is_control) {
             self.refuse("client_id", id, "it must not contain control characters");
+        }
+    }
+
+    fn security_protocol(&mut self) {
+        let protocol = self.config.effective().security_protocol();
+        if let Some(why) = protocol.why_not() {
+            self.refuse("security_protocol", protocol, why);
         }
     }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::producer_config::{Defaults, ProducerConfig};
-use super::types::Acks;
+use super::types::{Acks, SecurityProtocol};
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 use crate::record::Compression;
 
@@ -19,6 +19,16 @@ impl ProducerConfig {
 }
 
 impl Effective<'_> {
+    /// If it was not set, settings of TLS ask for TLS: kafka-python's users know them without it.
+    pub(super) fn security_protocol(&self) -> SecurityProtocol {
+        #[cfg(any(feature = "tls", feature = "rustls"))]
+        let asked_for = self.0.asks_for_tls();
+        #[cfg(not(any(feature = "tls", feature = "rustls")))]
+        let asked_for = false;
+        let default = if asked_for { SecurityProtocol::Ssl } else { SecurityProtocol::Plaintext };
+        self.0.security_protocol.unwrap_or(default)
+    }
+
     /// If it was not set, `acks` and `retries` decide, as in Java 4.
     pub(super) fn idempotence(&self) -> bool {
         self.0.enable_idempotence.unwrap_or(match self.0.defaults {
@@ -173,6 +183,14 @@ impl Effective<'_> {
                 self.largest_batch(),
                 self.0.written_as("batch_size"),
                 self.batch_size()
+            ));
+        }
+        #[cfg(any(feature = "tls", feature = "rustls"))]
+        if !self.0.tls.check_hostname {
+            notes.push(format!(
+                "{} turns off the check that a certificate is the broker's own: anybody with a certificate of a trusted CA \
+                 can pose as the broker",
+                self.0.written_as("ssl_check_hostname")
             ));
         }
         notes

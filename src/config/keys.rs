@@ -1,41 +1,21 @@
 //! The settings as texts: one table, read both ways.
 
+use super::key::Key;
 use super::later;
 use super::producer_config::ProducerConfig;
 use super::values::{
     ACKS, COMPRESSION, FLAG, GZIP_LEVEL, IDLE_MILLIS, LEVEL, LIST, LZ4_LEVEL, MILLIS, NUMBER,
-    OPTIONAL_MILLIS, OPTIONAL_NUMBER, RETRIES, SOCKET_BUFFER, SOCKET_OPTIONS, TEXT, ZSTD_LEVEL,
+    OPTIONAL_MILLIS, OPTIONAL_NUMBER, RETRIES, SECURITY_PROTOCOL, SOCKET_BUFFER, SOCKET_OPTIONS, TEXT,
+    ZSTD_LEVEL,
 };
 use crate::error::ConfigProblem;
-
-/// One setting that a text can name.
-pub(crate) struct Key {
-    /// kafka-python's name, or one in its spelling; the Java client's is the same with dots.
-    pub(crate) name: &'static str,
-    set: fn(&mut ProducerConfig, &str) -> Result<(), String>,
-    pub(crate) show: fn(&ProducerConfig) -> String,
-}
-
-impl Key {
-    /// Sets it to what `value` says, unless it has been set to something else by a text.
-    fn set(&self, config: &mut ProducerConfig, key: &str, value: &str) -> Result<(), String> {
-        let before = (self.show)(config);
-        (self.set)(config, value)?;
-        match config.written.insert(self.name, key.to_owned()) {
-            Some(earlier) if (self.show)(config) != before => {
-                Err(format!("{earlier} = '{before}' came before it; leave one of the two out"))
-            }
-            _ => Ok(()),
-        }
-    }
-}
 
 /// Sets `key`, or says what is wrong.
 pub(crate) fn set(config: &mut ProducerConfig, key: &str, value: &str) -> Option<ConfigProblem> {
     let (key, value) = (key.trim(), value.trim());
     let name = key.replace('.', "_");
     let mut secret = is_secret(&name);
-    let why = if let Some(known) = KEYS.iter().find(|known| known.name == name) {
+    let why = if let Some(known) = all().find(|known| known.name == name) {
         known.set(config, key, value).err()?
     } else if let Some(later) = later::find(&name) {
         later.refuse(value)?
@@ -54,11 +34,20 @@ pub(crate) fn set(config: &mut ProducerConfig, key: &str, value: &str) -> Option
     Some(ConfigProblem { key: key.to_owned(), value: (!secret).then(|| value.to_owned()), why })
 }
 
+/// Every setting that acts.
+pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
+    #[cfg(any(feature = "tls", feature = "rustls"))]
+    let more = super::tls::KEYS.iter().chain(std::iter::once(&super::tls::ENDPOINT_IDENTIFICATION));
+    #[cfg(not(any(feature = "tls", feature = "rustls")))]
+    let more = std::iter::empty();
+    KEYS.iter().chain(super::sasl::KEYS).chain(super::proxy::KEYS).chain(more)
+}
+
 /// Whether the value may be a secret, by the name, which need not be one of ours: a slip in a name should not bring a
 /// password into a log.
 fn is_secret(name: &str) -> bool {
-    const WORDS: [&str; 8] =
-        ["pass", "secret", "token", "credential", "auth", "jaas", "certificate", "proxy"];
+    const WORDS: [&str; 9] =
+        ["pass", "secret", "token", "credential", "auth", "jaas", "certificate", "pem", "proxy"];
     let name = name.to_ascii_lowercase();
     name.ends_with("key") || WORDS.iter().any(|word| name.contains(word))
 }
@@ -66,7 +55,7 @@ fn is_secret(name: &str) -> bool {
 /// The setting that is spelt most like it, if one is.
 fn closest(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase().replace('-', "_");
-    let all = KEYS.iter().map(|key| key.name).chain(later::names());
+    let all = all().map(|key| key.name).chain(later::names());
     let (distance, closest) = all.map(|known| (distance(known, &name), known)).min()?;
     // A third of the letters wrong is another word.
     (distance <= (closest.len() / 3).max(2)).then_some(closest)
@@ -74,10 +63,11 @@ fn closest(name: &str) -> Option<&'static str> {
 
 macro_rules! keys {
     ($( $name:ident: $kind:ident($($field:ident).+ $(, $effective:ident)?) ),* $(,)?) => {
-        /// Every setting that acts and that a text can name, in the order of the documentation.
+        /// The settings that a text can name, but for those of TLS, SASL and proxies, in the order of the documentation.
         pub(crate) const KEYS: &[Key] = &[$(
             Key {
                 name: stringify!($name),
+                of: stringify!($name),
                 set: |config, value| ($kind.read)(value).map(|value| config.$($field).+ = value.into()),
                 show: |config| ($kind.show)(&keys!(@ config $($field).+ $(, $effective)?)),
             },
@@ -91,6 +81,7 @@ macro_rules! keys {
 keys! {
     bootstrap_servers: LIST(bootstrap_servers),
     client_id: TEXT(client_id),
+    security_protocol: SECURITY_PROTOCOL(security_protocol, security_protocol),
     acks: ACKS(acks),
     enable_idempotence: FLAG(enable_idempotence, idempotence),
     compression_type: COMPRESSION(compression),

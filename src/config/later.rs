@@ -17,6 +17,9 @@ pub(super) struct Later {
 enum What {
     /// Which is not supported yet.
     Feature(&'static str),
+    /// What was not built in.
+    #[cfg(not(any(feature = "tls", feature = "rustls")))]
+    Tls,
     /// How to give it instead.
     Code(&'static str),
 }
@@ -33,17 +36,27 @@ impl Later {
             (What::Feature(what), taken) => {
                 format!("{what} is not supported yet; only {} is accepted", taken.join(" or "))
             }
+            #[cfg(not(any(feature = "tls", feature = "rustls")))]
+            (What::Tls, _) => super::types::NEEDS_TLS.to_owned(),
             (What::Code(instead), _) => format!("it is code, which a text can't be; {instead}"),
         })
     }
 }
 
 pub(super) fn find(name: &str) -> Option<&'static Later> {
-    LATER.iter().find(|later| later.name == name)
+    all().find(|later| later.name == name)
 }
 
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    LATER.iter().map(|later| later.name)
+    all().map(|later| later.name)
+}
+
+fn all() -> impl Iterator<Item = &'static Later> {
+    #[cfg(not(any(feature = "tls", feature = "rustls")))]
+    let more = TLS.iter();
+    #[cfg(any(feature = "tls", feature = "rustls"))]
+    let more = std::iter::empty();
+    LATER.iter().chain(more)
 }
 
 macro_rules! later {
@@ -56,27 +69,40 @@ macro_rules! later {
     (@ $($taken:literal),+) => { &[$($taken),+] };
 }
 
+macro_rules! tls {
+    ($( $name:ident $(= $taken:literal)? ),+ $(,)?) => {
+        /// What acts with the feature `tls` or `rustls` alone.
+        #[cfg(not(any(feature = "tls", feature = "rustls")))]
+        const TLS: &[Later] =
+            &[$( Later { name: stringify!($name), taken: later!(@ $($taken)?), what: What::Tls } ),+];
+    };
+}
+
+// Behind the equals sign what is taken, if it is not `none`.
+tls! {
+    ssl_cafile, ssl_ca_location, ssl_truststore_location, ssl_ca_pem, ssl_truststore_certificates,
+    ssl_truststore_password, ssl_certfile, ssl_certificate_location, ssl_keystore_location, ssl_certificate_pem,
+    ssl_keystore_certificate_chain, ssl_keystore_password, ssl_keyfile, ssl_key_location, ssl_key_pem,
+    ssl_keystore_key, ssl_password, ssl_key_password, ssl_crlfile, ssl_crl_location, ssl_ciphers, ssl_cipher_suites,
+    ssl_check_hostname = "true", ssl_endpoint_identification_algorithm = "https", tls_backend,
+}
+
 // In brackets what is taken, if it is not `none`.
 later! {
-    Feature("a protocol with TLS or SASL"): security_protocol["PLAINTEXT"];
-
-    Feature("TLS"):
-        ssl_check_hostname["true"], ssl_endpoint_identification_algorithm["https"],
-        ssl_cafile, ssl_certfile, ssl_keyfile, ssl_crlfile, ssl_password, ssl_ciphers, ssl_cipher_suites,
-        ssl_protocol["TLSv1.3"],
-        ssl_enabled_protocols["TLSv1.2,TLSv1.3", "TLSv1.2, TLSv1.3"],
-        ssl_truststore_location, ssl_truststore_password, ssl_truststore_certificates,
-        ssl_truststore_type["JKS", "none"],
-        ssl_keystore_location, ssl_keystore_password, ssl_keystore_key, ssl_keystore_certificate_chain,
-        ssl_keystore_type["JKS", "none"],
-        ssl_key_password, ssl_provider, ssl_secure_random_implementation, ssl_engine_factory_class,
+    Feature("choosing the versions of TLS, which are 1.2 and 1.3,"):
+        ssl_protocol["TLSv1.3", "TLS"],
+        ssl_enabled_protocols["TLSv1.2,TLSv1.3", "TLSv1.2, TLSv1.3", "TLSv1.3,TLSv1.2"];
+    // What a file is, is told by what is in it.
+    Feature("another kind of store"):
+        ssl_truststore_type["PEM", "PKCS12", "JKS", "none"], ssl_keystore_type["PEM", "PKCS12", "JKS", "none"];
+    Code("it is Java's own, leave it out"):
+        ssl_provider, ssl_secure_random_implementation, ssl_engine_factory_class,
         ssl_keymanager_algorithm["SunX509", "none"], ssl_trustmanager_algorithm["PKIX", "none"],
         security_providers;
 
-    Feature("SASL"):
-        sasl_mechanism["none", "GSSAPI"], sasl_jaas_config, sasl_plain_username, sasl_plain_password,
-        sasl_client_callback_handler_class, sasl_login_callback_handler_class, sasl_login_class,
-        sasl_login_connect_timeout_ms, sasl_login_read_timeout_ms,
+    Code("call ProducerConfig::sasl_oauth_token_provider"): sasl_login_callback_handler_class, sasl_oauth_token_provider;
+    Code("call ProducerConfig::register_sasl_mechanism"): sasl_client_callback_handler_class, sasl_login_class;
+    Feature("another way to refresh tokens"):
         sasl_login_retry_backoff_ms["100"], sasl_login_retry_backoff_max_ms["10000"],
         sasl_login_refresh_window_factor["0.8"], sasl_login_refresh_window_jitter["0.05"],
         sasl_login_refresh_min_period_seconds["60"], sasl_login_refresh_buffer_seconds["300"];
@@ -86,7 +112,8 @@ later! {
         sasl_kerberos_kinit_cmd["/usr/bin/kinit"], sasl_kerberos_ticket_renew_window_factor["0.8"],
         sasl_kerberos_ticket_renew_jitter["0.05"], sasl_kerberos_min_time_before_relogin["60000"];
 
-    Feature("OAUTHBEARER"):
+    Feature("fetching tokens from a server"):
+        sasl_login_connect_timeout_ms, sasl_login_read_timeout_ms,
         sasl_oauthbearer_token_endpoint_url, sasl_oauthbearer_jwks_endpoint_url,
         sasl_oauthbearer_jwks_endpoint_refresh_ms["3600000"],
         sasl_oauthbearer_jwks_endpoint_retry_backoff_ms["100"],
@@ -103,8 +130,6 @@ later! {
         sasl_oauthbearer_assertion_claim_jti_include["false"],
         sasl_oauthbearer_jwt_retriever_class["org.apache.kafka.common.security.oauthbearer.DefaultJwtRetriever"],
         sasl_oauthbearer_jwt_validator_class["org.apache.kafka.common.security.oauthbearer.DefaultJwtValidator"];
-
-    Feature("a proxy"): proxy_url, socks5_proxy;
 
     Feature("a producer with transactions"):
         transactional_id, transaction_timeout_ms["60000"], transaction_two_phase_commit_enable["false"];
@@ -144,8 +169,7 @@ later! {
             "org.apache.kafka.common.serialization.StringSerializer"
         ];
     Code("call ProducerConfig::partitioner"): partitioner, partitioner_class;
-    Code("TLS is not supported yet"): ssl_context;
-    Code("SASL is not supported yet"): sasl_oauth_token_provider;
+    Code("call ProducerConfig::ssl_context, which the feature `tls` has"): ssl_context;
     Code("the metrics registry is not supported yet"): metric_reporters["none", "[]"];
     Code("mio chooses the system's best"): selector;
     Code("a client of your own has no place here"): kafka_client;

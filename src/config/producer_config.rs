@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::types::{Acks, CodecLevels, SocketOptions};
+#[cfg(any(feature = "tls", feature = "rustls"))]
+use super::types::TlsConfig;
+use super::types::{Acks, CodecLevels, SaslConfig, SecurityProtocol, SocketOptions};
 use crate::producer::Partitioner;
 use crate::record::Compression;
+use crate::security::Secret;
 
 /// The configuration of a [`KafkaProducer`](crate::KafkaProducer).
 ///
@@ -19,6 +22,7 @@ pub struct ProducerConfig {
     pub(super) defaults: Defaults,
     pub(super) bootstrap_servers: Vec<String>,
     pub(super) client_id: Option<String>,
+    pub(super) security_protocol: Option<SecurityProtocol>,
     pub(super) acks: Acks,
     pub(super) enable_idempotence: Option<bool>,
     pub(super) compression: Compression,
@@ -57,6 +61,10 @@ pub struct ProducerConfig {
     /// `None` is ours.
     pub(super) partitioner: Option<Arc<dyn Partitioner>>,
     pub(super) partitioner_ignore_keys: bool,
+    pub(super) sasl: SaslConfig,
+    pub(super) proxy_url: Option<Secret>,
+    #[cfg(any(feature = "tls", feature = "rustls"))]
+    pub(super) tls: TlsConfig,
     /// The settings that texts have set, as they were written there.
     pub(super) written: BTreeMap<&'static str, String>,
 }
@@ -68,6 +76,7 @@ impl Default for ProducerConfig {
             defaults: Defaults::Ours,
             bootstrap_servers: vec!["localhost:9092".to_owned()],
             client_id: None,
+            security_protocol: None,
             acks: Acks::All,
             enable_idempotence: None,
             compression: Compression::None,
@@ -103,6 +112,10 @@ impl Default for ProducerConfig {
             sock_chunk_buffer_count: 16,
             partitioner: None,
             partitioner_ignore_keys: false,
+            sasl: SaslConfig::default(),
+            proxy_url: None,
+            #[cfg(any(feature = "tls", feature = "rustls"))]
+            tls: TlsConfig::default(),
             written: BTreeMap::new(),
         }
     }

@@ -3,18 +3,22 @@
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
+use super::types::SecurityProtocol;
+
 /// The port of a server that names none.
 const DEFAULT_PORT: u16 = 9092;
 
 /// Reads `host`, `host:port`, `[v6]:port`, each perhaps behind `PROTOCOL://`.
-pub(crate) fn parse(server: &str) -> Result<(Arc<str>, u16), String> {
+pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str>, u16), String> {
     let server = server.trim();
     let address = match server.split_once("://") {
         None => server,
-        Some((protocol, address)) if protocol.eq_ignore_ascii_case("PLAINTEXT") => address,
+        Some((named, address)) if named.parse() == Ok(protocol) => address,
         // Taken for a decoration it would send in the clear what was meant to be encrypted.
-        Some((protocol, _)) => {
-            return Err(format!("protocol '{protocol}' is not supported; only PLAINTEXT:// is"));
+        Some((named, _)) => {
+            return Err(format!(
+                "'{named}' differs from security_protocol, which is {protocol}; make them the same"
+            ));
         }
     };
     // Before anything that would put a part of it into an error: it may be a password.
@@ -90,7 +94,7 @@ mod tests {
             ("fe80::1%eth0", "fe80::1%eth0", 9092),
             ("kafka_1.prod-b:9092", "kafka_1.prod-b", 9092),
         ] {
-            assert_eq!(parse(text), Ok((Arc::from(host), port)), "{text}");
+            assert_eq!(parse(text, SecurityProtocol::Plaintext), Ok((Arc::from(host), port)), "{text}");
         }
         for text in [
             "",
@@ -111,14 +115,22 @@ mod tests {
             "user@a:1",
             "a\0b:1",
         ] {
-            assert!(parse(text).is_err(), "{text}");
+            assert!(parse(text, SecurityProtocol::Plaintext).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_stands_before_it_has_to_be_the_protocol() {
+        assert_eq!(parse("ssl://a:1", SecurityProtocol::Ssl), Ok((Arc::from("a"), 1)));
+        let why = parse("SSL://a:1", SecurityProtocol::Plaintext).unwrap_err();
+        assert_eq!(why, "'SSL' differs from security_protocol, which is PLAINTEXT; make them the same");
+        assert!(parse("PLAINTEXT://a:1", SecurityProtocol::SaslSsl).is_err());
     }
 
     #[test]
     fn a_password_in_a_server_is_not_shown() {
         for text in ["user:hunter2@host:9092", "PLAINTEXT://user:hunter2@host", "SSL://user:hunter2@host"] {
-            assert!(!parse(text).unwrap_err().contains("hunter2"));
+            assert!(!parse(text, SecurityProtocol::Plaintext).unwrap_err().contains("hunter2"));
             assert!(!without_account(text).contains("hunter2"));
         }
     }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::producer_config::ProducerConfig;
-use super::types::Acks;
+use super::types::{Acks, SecurityProtocol};
 use super::values::LIST;
 use crate::producer::Partitioner;
 use crate::record::Compression;
 
 impl ProducerConfig {
     /// `host:port` of the brokers to begin with; the rest of the cluster is learnt from the first that answers.
-    /// Default `localhost:9092`. The port may be left out (9092), `[::1]:9092` and `PLAINTEXT://host:9092` are read.
+    /// Default `localhost:9092`. The port may be left out (9092), `[::1]:9092` and `PLAINTEXT://host:9092` are read
+    /// (what stands before `://` has to be the [`security_protocol`](Self::security_protocol)).
     /// An item may hold several addresses with commas between: if `servers` is `"a:9092,b:9092"`, give `[servers]`.
     pub fn bootstrap_servers<S: Into<String>>(mut self, servers: impl IntoIterator<Item = S>) -> Self {
         self.bootstrap_servers.clear();
@@ -29,6 +30,16 @@ impl ProducerConfig {
     /// an empty one says nothing, as in Java.
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.client_id = Some(id.into());
+        self
+    }
+
+    /// Whether connections use TLS, SASL, both or neither. It has to be the protocol of the brokers' listener that
+    /// `bootstrap_servers` names. Default [`SecurityProtocol::Plaintext`], or [`SecurityProtocol::Ssl`] if a
+    /// setting of TLS says whom to trust or who we are (`ssl_cafile`, `ssl_certfile`, …).
+    ///
+    /// kafka-python's name; in texts one of `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`.
+    pub fn security_protocol(mut self, protocol: SecurityProtocol) -> Self {
+        self.security_protocol = Some(protocol);
         self
     }
 

@@ -81,7 +81,7 @@ impl Settings {
                 bootstrap: config
                     .bootstrap_servers
                     .iter()
-                    .filter_map(|server| servers::parse(server).ok())
+                    .filter_map(|server| servers::parse(server, effective.security_protocol()).ok())
                     .collect(),
                 client_id: config
                     .client_id
@@ -104,6 +104,7 @@ impl Settings {
                     max: effective.reconnect_backoff_max_if_needed(),
                 },
                 receive_message_max_bytes: config.receive_message_max_bytes,
+                mechanisms: config.sasl_mechanisms().unwrap_or_default(),
                 metadata: MetadataSettings {
                     max_age: config.metadata_max_age,
                     max_idle: config.metadata_max_idle,
@@ -118,6 +119,9 @@ impl Settings {
                 reads_a_turn: config.sock_chunk_buffer_count,
                 send_buffer_bytes: config.send_buffer_bytes,
                 receive_buffer_bytes: config.receive_buffer_bytes,
+                proxy: config.proxy().and_then(Result::ok).map(Arc::new),
+                #[cfg(any(feature = "tls", feature = "rustls"))]
+                tls: None,
             },
             partitioner: chosen_partitioner(config),
             buffer_memory: config.buffer_memory,
@@ -135,11 +139,23 @@ impl Settings {
 impl ProducerConfig {
     /// What each layer needs of it.
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
-        let problems = checks::problems(self);
+        #[allow(unused_mut, reason = "what can be wrong only when it is read, only TLS has")]
+        let mut problems = checks::problems(self);
+        #[cfg(any(feature = "tls", feature = "rustls"))]
+        let tls = self.load_tls().unwrap_or_else(|more| {
+            problems.extend(more);
+            None
+        });
         if problems.is_empty() {
             self.effective().notes().iter().for_each(|note| log::warn!("{note}"));
             self.effective().why_not_idempotent().iter().for_each(|note| log::info!("{note}"));
-            Ok(Settings::of(self))
+            #[allow(unused_mut, reason = "as above")]
+            let mut settings = Settings::of(self);
+            #[cfg(any(feature = "tls", feature = "rustls"))]
+            {
+                settings.socket.tls = tls;
+            }
+            Ok(settings)
         } else {
             Err(Error::new(ErrorKind::Config { problems }))
         }

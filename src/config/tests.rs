@@ -7,8 +7,11 @@ use crate::record::Compression;
 mod idempotence;
 mod other_clients;
 mod places;
+mod proxy;
 mod related;
+mod sasl;
 mod texts;
+mod tls;
 
 fn text(config: ProducerConfig) -> String {
     config.settings().map(|_| ()).unwrap_err().to_string()
@@ -78,7 +81,7 @@ fn what_can_not_work_is_refused() {
         let error = config.settings().map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(key), "{key}: {error}");
     };
-    refused(ProducerConfig::new().bootstrap_servers(["SSL://a:1"]), "only PLAINTEXT:// is");
+    refused(ProducerConfig::new().bootstrap_servers(["SSL://a:1"]), "security_protocol, which is PLAINTEXT");
     refused(ProducerConfig::new().client_id("a\0b"), "client_id");
     refused(ProducerConfig::new().batch_max_bytes(10 << 20), "raise that too");
     refused(ProducerConfig::new().max_request_size(1 << 30), "socket.request.max.bytes");

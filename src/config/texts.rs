@@ -75,7 +75,7 @@ impl ProducerConfig {
 impl fmt::Debug for ProducerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("ProducerConfig");
-        for key in keys::KEYS {
+        for key in keys::all().filter(|key| key.name == key.of) {
             debug.field(key.name, &format_args!("{}", (key.show)(self)));
         }
         debug.finish()

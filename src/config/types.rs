@@ -1,6 +1,14 @@
 //! The types of settings that have one of their own.
 
 use std::fmt;
+#[cfg(any(feature = "tls", feature = "rustls"))]
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+#[cfg(any(feature = "tls", feature = "rustls"))]
+use crate::security::tls::TlsBackend;
+use crate::security::{OauthTokenProvider, SaslMechanism, Secret};
 
 /// How many replicas must have a record before it counts as stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -32,6 +40,70 @@ impl fmt::Display for Acks {
     }
 }
 
+/// Whether connections to brokers use TLS, SASL, both or neither. A broker has a port for each that it offers (its
+/// `listeners`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "Kafka has these four")]
+pub enum SecurityProtocol {
+    /// Neither: anybody on the way can read and change everything.
+    #[default]
+    Plaintext,
+    /// Encrypted by TLS. The broker proves its identity; if `ssl_certfile` is set, the client does too. Needs the feature `tls` or `rustls`.
+    Ssl,
+    /// Not encrypted, and we say who we are by SASL.
+    SaslPlaintext,
+    /// Encrypted by TLS, and we say who we are by SASL. Needs the feature `tls` or `rustls`.
+    SaslSsl,
+}
+
+impl SecurityProtocol {
+    #[cfg(any(feature = "tls", feature = "rustls"))]
+    pub(crate) fn is_encrypted(self) -> bool {
+        matches!(self, Self::Ssl | Self::SaslSsl)
+    }
+
+    pub(crate) fn has_sasl(self) -> bool {
+        matches!(self, Self::SaslPlaintext | Self::SaslSsl)
+    }
+
+    /// Why it can't be used, with what to do.
+    pub(super) fn why_not(self) -> Option<String> {
+        match self {
+            Self::Ssl | Self::SaslSsl if !cfg!(any(feature = "tls", feature = "rustls")) => {
+                Some(NEEDS_TLS.to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Of a setting that needs what was not built in.
+pub(super) const NEEDS_TLS: &str =
+    "TLS is not built in; turn on the feature `tls` or `rustls` of kafka-producer in Cargo.toml";
+
+/// As Kafka has it: `SASL_SSL`.
+impl fmt::Display for SecurityProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Plaintext => "PLAINTEXT",
+            Self::Ssl => "SSL",
+            Self::SaslPlaintext => "SASL_PLAINTEXT",
+            Self::SaslSsl => "SASL_SSL",
+        })
+    }
+}
+
+/// Kafka's names, in large or small letters.
+impl FromStr for SecurityProtocol {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Plaintext, Self::Ssl, Self::SaslPlaintext, Self::SaslSsl];
+        let named = all.into_iter().find(|protocol| protocol.to_string().eq_ignore_ascii_case(text));
+        named.ok_or_else(|| "it is one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL".to_owned())
+    }
+}
+
 /// What is set on every socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SocketOptions {
@@ -45,4 +117,75 @@ pub(super) struct CodecLevels {
     pub(super) gzip: Option<i32>,
     pub(super) lz4: Option<i32>,
     pub(super) zstd: Option<i32>,
+}
+
+/// What was set of SASL.
+#[derive(Clone, Default)]
+pub(super) struct SaslConfig {
+    /// The preferred one first.
+    pub(super) mechanisms: Vec<String>,
+    pub(super) username: Option<String>,
+    pub(super) password: Option<Secret>,
+    pub(super) jaas: Option<Secret>,
+    pub(super) token_provider: Option<Arc<dyn OauthTokenProvider>>,
+    pub(super) registered: Vec<Arc<dyn SaslMechanism>>,
+}
+
+impl SaslConfig {
+    /// Java's default mechanism says no more than that nothing was set.
+    pub(super) fn first_that_is_set(&self) -> Option<&'static str> {
+        let set = [
+            (!self.mechanisms.is_empty() && self.mechanisms != ["GSSAPI"], "sasl_mechanism"),
+            (self.username.is_some(), "sasl_plain_username"),
+            (self.password.is_some(), "sasl_plain_password"),
+            (self.jaas.is_some(), "sasl_jaas_config"),
+            (self.token_provider.is_some(), "sasl_oauth_token_provider"),
+            (!self.registered.is_empty(), "register_sasl_mechanism"),
+        ];
+        set.into_iter().find(|(is_set, _)| *is_set).map(|(_, key)| key)
+    }
+}
+
+/// What was set of TLS.
+#[cfg(any(feature = "tls", feature = "rustls"))]
+#[derive(Clone)]
+pub(super) struct TlsConfig {
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) ca_pem: Option<Secret>,
+    pub(super) truststore_password: Option<Secret>,
+    pub(super) certificate_file: Option<PathBuf>,
+    pub(super) certificate_pem: Option<Secret>,
+    pub(super) keystore_password: Option<Secret>,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) key_pem: Option<Secret>,
+    pub(super) key_password: Option<Secret>,
+    pub(super) crl_file: Option<PathBuf>,
+    pub(super) ciphers: Option<String>,
+    pub(super) check_hostname: bool,
+    pub(super) backend: Option<TlsBackend>,
+    #[cfg(feature = "tls")]
+    pub(super) connector: Option<native_tls::TlsConnector>,
+}
+
+#[cfg(any(feature = "tls", feature = "rustls"))]
+impl Default for TlsConfig {
+    fn default() -> Self {
+        Self {
+            ca_file: None,
+            ca_pem: None,
+            truststore_password: None,
+            certificate_file: None,
+            certificate_pem: None,
+            keystore_password: None,
+            key_file: None,
+            key_pem: None,
+            key_password: None,
+            crl_file: None,
+            ciphers: None,
+            check_hostname: true,
+            backend: None,
+            #[cfg(feature = "tls")]
+            connector: None,
+        }
+    }
 }

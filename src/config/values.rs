@@ -2,11 +2,16 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+#[cfg(any(feature = "tls", feature = "rustls"))]
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::types::{Acks, SocketOptions};
+use super::types::{Acks, SecurityProtocol, SocketOptions};
 use crate::record::{Compression, ParseCompressionError};
+#[cfg(any(feature = "tls", feature = "rustls"))]
+use crate::security::tls::TlsBackend;
+use crate::security::{HIDDEN, Secret};
 
 pub(super) struct Kind<T> {
     /// Or says what to write instead.
@@ -23,6 +28,12 @@ pub(super) const LIST: Kind<Vec<String>> = Kind {
         Ok(items.map(str::to_owned).collect())
     },
     show: |items| items.join(","),
+};
+
+/// A list in which `none` is no item.
+pub(super) const NAMES: Kind<Vec<String>> = Kind {
+    read: |value| if is_none(value) { Ok(Vec::new()) } else { (LIST.read)(value) },
+    show: |names| show_optional(&(!names.is_empty()).then(|| names.join(","))),
 };
 
 pub(super) const FLAG: Kind<bool> = Kind {
@@ -120,6 +131,57 @@ pub(super) const COMPRESSION: Kind<Compression> = Kind {
         _ => value.parse().map_err(|error: ParseCompressionError| error.to_string()),
     },
     show: Compression::to_string,
+};
+
+pub(super) const SECURITY_PROTOCOL: Kind<SecurityProtocol> = Kind {
+    read: |value| {
+        let protocol: SecurityProtocol = value.parse()?;
+        protocol.why_not().map_or(Ok(protocol), Err)
+    },
+    show: SecurityProtocol::to_string,
+};
+
+/// A variable that is empty by mistake should not mean "trust every CA of the system" or "nothing is revoked".
+#[cfg(any(feature = "tls", feature = "rustls"))]
+pub(super) const PATH: Kind<Option<PathBuf>> = Kind {
+    read: |value| match value.is_empty() {
+        true => Err("it is empty; name a file, or leave it out".to_owned()),
+        false => Ok((!is_none(value)).then(|| value.into())),
+    },
+    show: |path| show_optional(&path.as_ref().map(|path| path.display())),
+};
+
+/// For the same reason it is not empty.
+#[cfg(any(feature = "tls", feature = "rustls"))]
+pub(super) const PEM: Kind<Option<Secret>> = Kind {
+    read: |value| match value.is_empty() {
+        true => Err("it is empty; give PEM, or leave it out".to_owned()),
+        false => (SECRET.read)(value),
+    },
+    show: SECRET.show,
+};
+
+pub(super) const SECRET: Kind<Option<Secret>> = Kind {
+    read: |value| Ok((!is_none(value)).then(|| value.into())),
+    show: |secret| show_optional(&secret.as_ref().map(|_| HIDDEN)),
+};
+
+#[cfg(any(feature = "tls", feature = "rustls"))]
+pub(super) const TLS_BACKEND: Kind<Option<TlsBackend>> = Kind {
+    read: |value| unless_none(value, str::parse),
+    show: |backend| backend.unwrap_or_default().to_string(),
+};
+
+/// Java writes an empty text for no check, librdkafka `none`. Python's `None` and Java's `null` say that nothing was set,
+/// which must not turn the check off.
+#[cfg(any(feature = "tls", feature = "rustls"))]
+pub(super) const HOSTNAME_CHECK: Kind<bool> = Kind {
+    read: |value| match value {
+        _ if value.eq_ignore_ascii_case("https") => Ok(true),
+        "" | "none" => Ok(false),
+        _ => Err("write https, or none for no check".to_owned()),
+    },
+    show: |check| if *check { "https" } else { "none" }.to_owned(),
 };
 
 /// Named ones: a list of `NAME=0` or `NAME=1`.

@@ -113,6 +113,9 @@ impl fmt::Display for ErrorKind {
             Self::Denied { trouble } => {
                 write!(f, "a broker can't be used with this configuration: {trouble}")
             }
+            Self::Authentication { mechanism, trouble } => {
+                write!(f, "authentication by {mechanism} failed: {trouble}")
+            }
             Self::NoProducerId { code } => {
                 f.write_str("enable_idempotence needs a producer id, and ")?;
                 match code {

@@ -57,8 +57,14 @@ pub enum Stage {
     Dns,
     /// The TCP connection.
     Tcp,
+    /// The proxy of `proxy_url`: reaching it, and what it answers.
+    Proxy,
+    /// The TLS session: its handshake, or what ended it.
+    Tls,
     /// The first exchange on a connection.
     ApiVersions,
+    /// Saying who we are (SaslHandshake, SaslAuthenticate).
+    Sasl,
     /// Asking for metadata.
     Metadata,
     /// Asking who coordinates a group or a transactional id.
@@ -76,7 +82,10 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Dns => "DNS",
             Self::Tcp => "TCP connect",
+            Self::Proxy => "proxy",
+            Self::Tls => "TLS",
             Self::ApiVersions => "ApiVersions",
+            Self::Sasl => "SASL",
             Self::Metadata => "Metadata",
             Self::FindCoordinator => "FindCoordinator",
             Self::InitProducerId => "InitProducerId",

@@ -296,6 +296,15 @@ pub enum ErrorKind {
         /// Where, at which step, and what happened.
         trouble: BrokerTrouble,
     },
+    /// A broker does not accept who we are, or does not offer the mechanism (`sasl_mechanism`). Trying again changes
+    /// nothing before the settings, or the broker's, are changed; it is tried again all the same, at the pace of
+    /// `reconnect_backoff_max_ms`.
+    Authentication {
+        /// The mechanism, as `SCRAM-SHA-256`.
+        mechanism: String,
+        /// Where, and the broker's own words.
+        trouble: BrokerTrouble,
+    },
     /// No broker gives this producer an id, without which no broker can tell a record that is sent again from another
     /// (`enable_idempotence`).
     NoProducerId {

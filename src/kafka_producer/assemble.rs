@@ -82,6 +82,7 @@ where
     );
     let allow_auto_create_topics = settings.client.metadata.allow_auto_create_topics;
     let name = settings.client.client_id.clone();
+    settings.client.mechanisms.iter().for_each(|mechanism| mechanism.prepare());
     let client = KafkaClient::new(settings.client, Arc::clone(&metadata), random.clone());
     let sender = Sender::new(settings.sender, drain, client, Arc::clone(&observer), random);
     let table = TopicTable::new(Arc::clone(&lifecycle));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 
+use crate::mock::credentials::Credentials;
 use crate::mock::log::PartitionLog;
 use crate::protocol::{ApiKey, Uuid};
 
@@ -52,6 +53,7 @@ pub(super) struct Settings {
     pub(super) leader_not_available_once: bool,
     /// Count records instead of keeping them.
     pub(super) counting: bool,
+    pub(super) credentials: Credentials,
 }
 
 pub(super) struct Broker {
@@ -202,11 +204,13 @@ pub(super) const CLUSTER_ID: &str = "mockMockMockMockMockAA";
 const FIRST_PRODUCER_ID: i64 = 1000;
 
 /// As brokers 4.1 to 4.3 say it, of what the mock knows. They too list Produce 0 to 2 and don't take them.
-const OFFERED: [(ApiKey, RangeInclusive<i16>); 4] = [
+const OFFERED: [(ApiKey, RangeInclusive<i16>); 6] = [
     (ApiKey::PRODUCE, 0..=13),
     (ApiKey::METADATA, 0..=13),
+    (ApiKey::SASL_HANDSHAKE, 0..=1),
     (ApiKey::API_VERSIONS, 0..=4),
     (ApiKey::INIT_PRODUCER_ID, 0..=5),
+    (ApiKey::SASL_AUTHENTICATE, 0..=2),
 ];
 
 #[cfg(test)]

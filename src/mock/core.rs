@@ -8,13 +8,15 @@ use std::collections::HashMap;
 
 use crate::mock::cluster::{Cluster, Settings};
 use crate::mock::faults::{Faults, Link, Plan, Subject, Target};
+use crate::mock::login::{Gate, Login};
 use crate::mock::outgoing::{Outgoing, Queue, pieces};
 use crate::mock::produce::{Look, Produce};
-use crate::mock::rule::Moment;
+use crate::mock::sasl::{self, Said};
 use crate::mock::{Counts, MockRequest, api_versions, metadata, produce, producer_ids};
 use crate::protocol::{
-    ApiKey, ApiVersionsRequest, DecodeError, InitProducerIdRequest, MetadataRequest, ProduceRequest, Request,
-    RequestHeader, decode_request, decode_request_header, encode_response,
+    ApiKey, ApiVersionsRequest, DecodeError, ErrorCode, InitProducerIdRequest, MetadataRequest,
+    ProduceRequest, Request, RequestHeader, SaslAuthenticateRequest, SaslHandshakeRequest, bare_frame,
+    decode_request, decode_request_header, encode_response,
 };
 use crate::time::Instant;
 
@@ -37,8 +39,19 @@ pub(super) type ConnectionId = u64;
 struct Connection {
     broker: usize,
     outgoing: Queue,
+    /// `None` if clients need not say who they are.
+    login: Option<Login>,
     /// It has met a black hole.
     is_deaf: bool,
+}
+
+/// What comes of a request.
+#[derive(Debug, Default)]
+struct Reply {
+    /// With its length.
+    frame: Option<Vec<u8>>,
+    /// The connection ends behind it.
+    ends: bool,
 }
 
 /// A request that was read but not yet acted on.
@@ -52,6 +65,8 @@ enum Body<'a> {
     Metadata(MetadataRequest),
     Produce(Produce<'a>),
     InitProducerId(InitProducerIdRequest),
+    SaslHandshake(SaslHandshakeRequest),
+    SaslAuthenticate(SaslAuthenticateRequest),
     /// An API or a version that the mock does not speak.
     Unknown,
 }
@@ -73,6 +88,12 @@ pub(super) fn parse(frame: &[u8], look: Look) -> Result<Parsed<'_>, DecodeError>
         }
         ApiKey::INIT_PRODUCER_ID if speaks::<InitProducerIdRequest>(version) => {
             Body::InitProducerId(decode_request(version, body)?)
+        }
+        ApiKey::SASL_HANDSHAKE if speaks::<SaslHandshakeRequest>(version) => {
+            Body::SaslHandshake(decode_request(version, body)?)
+        }
+        ApiKey::SASL_AUTHENTICATE if speaks::<SaslAuthenticateRequest>(version) => {
+            Body::SaslAuthenticate(decode_request(version, body)?)
         }
         _ => Body::Unknown,
     };
@@ -99,8 +120,9 @@ impl Core {
 
     pub(super) fn connect(&mut self, broker: usize) -> ConnectionId {
         self.next_connection += 1;
-        self.connections
-            .insert(self.next_connection, Connection { broker, outgoing: Queue::default(), is_deaf: false });
+        let login = self.cluster.settings.credentials.are_asked_for().then(Login::new);
+        let connection = Connection { broker, outgoing: Queue::default(), login, is_deaf: false };
+        self.connections.insert(self.next_connection, connection);
         self.next_connection
     }
 
@@ -109,44 +131,105 @@ impl Core {
     }
 
     /// Acts on a request; [`Core::take_outgoing`] then has what comes of it.
-    pub(super) fn receive(&mut self, connection: ConnectionId, request: &Parsed<'_>, now: Instant) {
-        let Some(&Connection { broker, is_deaf, .. }) = self.connections.get(&connection) else { return };
-        self.log(broker, request, now);
+    pub(super) fn receive(&mut self, id: ConnectionId, request: &Parsed<'_>, now: Instant) {
+        let Some(Connection { broker, is_deaf, login, .. }) = self.connections.get(&id) else { return };
+        let (broker, is_deaf) = (*broker, *is_deaf);
+        let awaits_proof = login.as_ref().is_some_and(Login::awaits_proof);
+        self.log(id, broker, request, now);
         if is_deaf {
             return;
         }
-        let plan = self.plan(broker, request);
-        let answer = match plan.link {
-            Link::Cut { moment: Moment::Before, .. } | Link::BlackHole(Moment::Before) => None,
-            _ => self.answer(broker, request, &plan),
+        let plan = self.plan(broker, request, awaits_proof);
+        let reply = match plan.acts() {
+            true => self.answer(id, broker, request, &plan, now),
+            false => Reply::default(),
         };
+        self.put(id, &plan, reply, now);
+    }
+
+    /// Whether the next frame of the connection is no request but a token of SASL, for [`Core::receive_token`].
+    pub(super) fn awaits_bare_token(&self, id: ConnectionId) -> bool {
+        let login = self.connections.get(&id).and_then(|connection| connection.login.as_ref());
+        login.is_some_and(Login::awaits_bare_token)
+    }
+
+    /// Acts on a token that has nothing around it. Rules take it for a SaslAuthenticate.
+    pub(super) fn receive_token(&mut self, id: ConnectionId, token: &[u8], now: Instant) {
+        let Some(Connection { broker, is_deaf, login: Some(login), .. }) = self.connections.get(&id) else {
+            return;
+        };
+        let (broker, is_deaf, awaits_proof) = (*broker, *is_deaf, login.awaits_proof());
+        self.note(MockRequest {
+            broker,
+            api: ApiKey::SASL_AUTHENTICATE,
+            version: NO_VERSION,
+            client_id: None,
+            user: login.principal().map(str::to_owned),
+            at: now.since(self.started),
+            acks: None,
+            topics: Vec::new(),
+            batches: Vec::new(),
+        });
+        if is_deaf {
+            return;
+        }
+        let subject = Subject { broker, api: ApiKey::SASL_AUTHENTICATE, awaits_proof, ..Subject::default() };
+        let plan = self.faults.plan(&subject);
+        let Self { connections, cluster, .. } = self;
+        let login = connections.get_mut(&id).and_then(|connection| connection.login.as_mut());
+        let reply = match login.filter(|_| plan.acts()) {
+            None => Reply::default(),
+            Some(login) => {
+                let said = sasl::bare(login, &mut cluster.settings.credentials, &plan, token, now);
+                let frame = said.answer.map(|answer| bare_frame(&answer).to_vec());
+                Reply { frame, ends: said.ends }
+            }
+        };
+        self.put(id, &plan, reply, now);
+    }
+
+    /// Has an answer wait for its turn, changed as was ordered.
+    fn put(&mut self, id: ConnectionId, plan: &Plan, reply: Reply, now: Instant) {
         self.has_delays |= plan.delay.is_some() || matches!(plan.link, Link::Drip { .. });
-        let Some(connection) = self.connections.get_mut(&connection) else { return };
+        let Some(connection) = self.connections.get_mut(&id) else { return };
         let due = plan.delay.map(|delay| now + delay);
         let mut put = |outgoing, due| connection.outgoing.push(outgoing, due, plan.hold);
-        match (plan.link, answer) {
-            (Link::Cut { reset: true, .. }, _) => put(Outgoing::Reset, due),
-            (Link::Cut { .. }, _) => put(Outgoing::Close, due),
-            (Link::BlackHole(_), _) => connection.is_deaf = true,
-            (_, None) => {}
-            (link, Some(Outgoing::Write(mut frame))) => {
-                if let Some(edit) = &plan.edit {
-                    (edit.0)(&mut frame);
-                }
-                match link {
-                    Link::CutAfterBytes(bytes) => {
-                        frame.truncate(bytes);
-                        put(Outgoing::Write(frame), due);
-                        put(Outgoing::Close, due);
-                    }
-                    Link::Drip { bytes, every } => {
-                        let first = due.unwrap_or(now);
-                        pieces(&frame, bytes, first, every).for_each(|(piece, due)| put(piece, Some(due)));
-                    }
-                    _ => put(Outgoing::Write(frame), due),
-                }
+        match plan.link {
+            Link::Cut { reset: true, .. } => return put(Outgoing::Reset, due),
+            Link::Cut { .. } => return put(Outgoing::Close, due),
+            Link::BlackHole(_) => {
+                connection.is_deaf = true;
+                return;
             }
-            (_, Some(end)) => put(end, due),
+            _ => {}
+        }
+        if let Some(mut frame) = reply.frame.filter(|_| plan.link != Link::LosesAnswer) {
+            if let Some(edit) = &plan.edit {
+                (edit.0)(&mut frame);
+            }
+            match plan.link {
+                Link::CutAfterBytes(bytes) => {
+                    frame.truncate(bytes);
+                    put(Outgoing::Write(frame), due);
+                    return put(Outgoing::Close, due);
+                }
+                Link::Drip { bytes, every } => {
+                    let first = due.unwrap_or(now);
+                    let mut last = first;
+                    for (piece, due) in pieces(&frame, bytes, first, every) {
+                        put(piece, Some(due));
+                        last = due;
+                    }
+                    if reply.ends {
+                        put(Outgoing::Close, Some(last));
+                    }
+                    return;
+                }
+                _ => put(Outgoing::Write(frame), due),
+            }
+        }
+        if reply.ends {
+            put(Outgoing::Close, due);
         }
     }
 
@@ -182,7 +265,7 @@ impl Core {
         held.for_each(|connection| connection.outgoing.release());
     }
 
-    fn plan(&mut self, broker: usize, request: &Parsed<'_>) -> Plan {
+    fn plan(&mut self, broker: usize, request: &Parsed<'_>, awaits_proof: bool) -> Plan {
         if self.faults.is_empty() {
             return Plan::default();
         }
@@ -195,12 +278,13 @@ impl Core {
             _ => names.iter().map(|topic| Target { topic, partition: None }).collect(),
         };
         let is_answered = !matches!(&request.body, Body::Produce(Produce { acks: 0, .. }));
-        self.faults.plan(&Subject { broker, api: request.header.api_key, is_answered, targets })
+        let api = request.header.api_key;
+        self.faults.plan(&Subject { broker, api, is_answered, awaits_proof, targets })
     }
 
-    fn log(&mut self, broker: usize, request: &Parsed<'_>, now: Instant) {
-        self.counts.requests += 1;
+    fn log(&mut self, id: ConnectionId, broker: usize, request: &Parsed<'_>, now: Instant) {
         if self.cluster.settings.counting {
+            self.counts.requests += 1;
             return;
         }
         let Parsed { header, body } = request;
@@ -215,11 +299,13 @@ impl Core {
             Body::Metadata(request) => (None, metadata::names(&self.cluster, request), Vec::new()),
             _ => (None, Vec::new(), Vec::new()),
         };
-        self.requests.push(MockRequest {
+        let login = self.connections.get(&id).and_then(|connection| connection.login.as_ref());
+        self.note(MockRequest {
             broker,
             api: header.api_key,
             version: header.version,
             client_id: header.client_id.map(str::to_owned),
+            user: login.and_then(Login::principal).map(str::to_owned),
             at: now.since(self.started),
             acks,
             topics,
@@ -227,41 +313,89 @@ impl Core {
         });
     }
 
-    fn answer(&mut self, broker: usize, request: &Parsed<'_>, plan: &Plan) -> Option<Outgoing> {
+    fn note(&mut self, request: MockRequest) {
+        self.counts.requests += 1;
+        if !self.cluster.settings.counting {
+            self.requests.push(request);
+        }
+    }
+
+    fn answer(
+        &mut self,
+        id: ConnectionId,
+        broker: usize,
+        request: &Parsed<'_>,
+        plan: &Plan,
+        now: Instant,
+    ) -> Reply {
         let RequestHeader { api_key, version, correlation_id, .. } = request.header;
-        let Self { cluster, counts, .. } = self;
+        let Self { cluster, counts, connections, .. } = self;
         let offered = cluster.brokers[broker].versions.get(&api_key);
         let is_offered = offered.is_some_and(|versions| versions.contains(&version));
+        let login = connections.get_mut(&id).and_then(|connection| connection.login.as_mut());
+        let credentials = &mut cluster.settings.credentials;
         match &request.body {
+            _ if login.as_ref().is_some_and(|login| login.is_over()) => return Reply::default(),
+            Body::SaslHandshake(request) if is_offered => {
+                let said = sasl::handshake(login, credentials, plan, request, version, now);
+                return Reply::said::<SaslHandshakeRequest>(said, correlation_id, version);
+            }
+            Body::SaslAuthenticate(request) if is_offered => {
+                let said = sasl::authenticate(login, credentials, plan, request, now);
+                return Reply::said::<SaslAuthenticateRequest>(said, correlation_id, version);
+            }
+            _ => {}
+        }
+        let wrong = Plan::failing(ErrorCode::ILLEGAL_SASL_STATE);
+        let gate = login.map_or(Gate::Open, |login| login.gate(api_key, is_offered, now));
+        let plan = match gate {
+            Gate::Open => plan,
+            Gate::Wrong => &wrong,
+            Gate::Shut => return Reply::END,
+        };
+        let frame = match &request.body {
             Body::ApiVersions if is_offered => {
                 let response = api_versions::answer(&cluster.brokers[broker], plan);
-                Some(answer::<ApiVersionsRequest>(correlation_id, version, &response))
+                answer::<ApiVersionsRequest>(correlation_id, version, &response)
             }
             _ if api_key == ApiKey::API_VERSIONS => {
                 let response = api_versions::refusal(&cluster.brokers[broker], plan);
-                Some(answer::<ApiVersionsRequest>(correlation_id, 0, &response))
+                answer::<ApiVersionsRequest>(correlation_id, 0, &response)
             }
             Body::Metadata(request) if is_offered => {
                 let response = metadata::answer(cluster, plan, broker, version, request);
-                Some(answer::<MetadataRequest>(correlation_id, version, &response))
+                answer::<MetadataRequest>(correlation_id, version, &response)
             }
             Body::Produce(request) if is_offered => {
                 let response = produce::answer(cluster, plan, counts, broker, request);
                 if request.acks == 0 {
                     // Without an answer, closing is all that a broker can do about an error.
-                    return produce::has_errors(&response).then_some(Outgoing::Close);
+                    return Reply { frame: None, ends: produce::has_errors(&response) };
                 }
-                Some(answer::<ProduceRequest>(correlation_id, version, &response))
+                answer::<ProduceRequest>(correlation_id, version, &response)
             }
             Body::InitProducerId(request) if is_offered => {
                 let response = producer_ids::answer(cluster, plan, broker, request);
-                Some(answer::<InitProducerIdRequest>(correlation_id, version, &response))
+                answer::<InitProducerIdRequest>(correlation_id, version, &response)
             }
-            _ => Some(Outgoing::Close),
-        }
+            _ => return Reply::END,
+        };
+        Reply { frame: Some(frame), ends: gate == Gate::Wrong }
     }
 }
 
-fn answer<R: Request>(correlation_id: i32, version: i16, response: &R::Response) -> Outgoing {
-    Outgoing::Write(encode_response::<R>(correlation_id, version, response).to_vec())
+impl Reply {
+    const END: Self = Self { frame: None, ends: true };
+
+    fn said<R: Request>(said: Said<R::Response>, correlation_id: i32, version: i16) -> Self {
+        let frame = said.answer.map(|response| answer::<R>(correlation_id, version, &response));
+        Self { frame, ends: said.ends }
+    }
 }
+
+fn answer<R: Request>(correlation_id: i32, version: i16, response: &R::Response) -> Vec<u8> {
+    encode_response::<R>(correlation_id, version, response).to_vec()
+}
+
+/// Of what is no request.
+const NO_VERSION: i16 = -1;

@@ -32,7 +32,16 @@ pub(super) struct Subject<'a> {
     pub(super) broker: usize,
     pub(super) api: ApiKey,
     pub(super) is_answered: bool,
+    /// Of a token: the answer to it is a signature.
+    pub(super) awaits_proof: bool,
     pub(super) targets: Vec<Target<'a>>,
+}
+
+impl Default for Subject<'_> {
+    fn default() -> Self {
+        let api = ApiKey::API_VERSIONS;
+        Self { broker: 0, api, is_answered: true, awaits_proof: false, targets: Vec::new() }
+    }
 }
 
 /// What a request is about: a partition of Produce, a topic of Metadata.
@@ -56,6 +65,9 @@ pub(super) struct Plan {
     pub(super) throttle_ms: Option<i32>,
     pub(super) view: Option<Arc<View>>,
     pub(super) edit: Option<Edit>,
+    pub(super) token_edit: Option<Edit>,
+    /// A signature is to be a wrong one.
+    pub(super) forges: bool,
 }
 
 /// What becomes of the connection.
@@ -73,6 +85,7 @@ pub(super) enum Link {
         every: Duration,
     },
     BlackHole(Moment),
+    LosesAnswer,
 }
 
 impl Faults {
@@ -158,7 +171,7 @@ impl MockRule {
         self.api.is_none_or(|api| api == subject.api)
             && self.broker.is_none_or(|broker| broker == subject.broker)
             && (subject.is_answered || !self.action.is_about_the_answer())
-            && self.action.is_for(subject.api)
+            && self.action.is_for(subject)
             && (self.topic.is_none() || subject.targets.iter().any(|target| self.is_about(target)))
     }
 
@@ -176,16 +189,30 @@ impl Action {
         )
     }
 
-    fn is_for(&self, api: ApiKey) -> bool {
+    fn is_for(&self, subject: &Subject<'_>) -> bool {
+        let api = subject.api;
         match self {
             Self::OmitPartition | Self::RepeatPartition | Self::ExtraPartition(..) => api == ApiKey::PRODUCE,
             Self::StaleMetadata => api == ApiKey::METADATA,
+            Self::EditToken(_) => api == ApiKey::SASL_AUTHENTICATE,
+            Self::ForgeSignature => subject.awaits_proof && api == ApiKey::SASL_AUTHENTICATE,
             _ => true,
         }
     }
 }
 
 impl Plan {
+    /// Whatever is asked fails.
+    pub(super) fn failing(code: ErrorCode) -> Self {
+        let failure = Failure { code, appends: None, words: None };
+        Self { failures: vec![(None, None, failure)], ..Self::default() }
+    }
+
+    /// Whether the request is acted on at all.
+    pub(super) fn acts(&self) -> bool {
+        !matches!(self.link, Link::Cut { moment: Moment::Before, .. } | Link::BlackHole(Moment::Before))
+    }
+
     /// Whether a rule has anything left to do, after older ones.
     fn has_room(&self, rule: &MockRule, subject: &Subject<'_>) -> bool {
         let any = |is_taken: &dyn Fn(&Target<'_>) -> bool| {
@@ -200,22 +227,28 @@ impl Plan {
             Action::Fail(_) => any(&|target| self.failure(target.topic, rule.partition).is_some()),
             Action::OmitPartition => any(&|target| among(&self.omitted, target.topic, target.partition)),
             Action::RepeatPartition => any(&|target| among(&self.repeated, target.topic, target.partition)),
-            Action::Cut { .. } | Action::CutAfterBytes(_) | Action::Drip { .. } | Action::BlackHole(_) => {
-                self.link == Link::Stays
-            }
+            Action::Cut { .. }
+            | Action::CutAfterBytes(_)
+            | Action::Drip { .. }
+            | Action::BlackHole(_)
+            | Action::LoseAnswer => self.link == Link::Stays,
             Action::Delay(_) => self.delay.is_none(),
             Action::Hold => !self.hold,
             Action::Throttle(_) => self.throttle_ms.is_none(),
             Action::StaleMetadata => self.view.is_none(),
             Action::ExtraPartition(..) => self.extra.is_none(),
             Action::Edit(_) => self.edit.is_none(),
+            Action::EditToken(_) => self.token_edit.is_none(),
+            Action::ForgeSignature => !self.forges,
         }
     }
 
     fn take(&mut self, rule: &MockRule, view: Option<Arc<View>>) {
         let place = || (rule.topic.clone().unwrap_or_default(), rule.partition);
         match &rule.action {
-            Action::Fail(failure) => self.failures.push((rule.topic.clone(), rule.partition, *failure)),
+            Action::Fail(failure) => {
+                self.failures.push((rule.topic.clone(), rule.partition, failure.clone()))
+            }
             Action::OmitPartition => self.omitted.push(place()),
             Action::RepeatPartition => self.repeated.push(place()),
             Action::Cut { moment, reset } => self.link = Link::Cut { moment: *moment, reset: *reset },
@@ -228,22 +261,30 @@ impl Plan {
             Action::StaleMetadata => self.view = view,
             Action::ExtraPartition(topic, partition) => self.extra = Some((topic.clone(), *partition)),
             Action::Edit(edit) => self.edit = Some(edit.clone()),
+            Action::EditToken(edit) => self.token_edit = Some(edit.clone()),
+            Action::ForgeSignature => self.forges = true,
+            Action::LoseAnswer => self.link = Link::LosesAnswer,
         }
     }
 
     /// How a partition fails, or (without one) a topic as a whole.
-    pub(super) fn failure(&self, topic: &str, partition: Option<i32>) -> Option<Failure> {
+    pub(super) fn failure(&self, topic: &str, partition: Option<i32>) -> Option<&Failure> {
         let about = |wanted: &Option<String>| wanted.as_deref().is_none_or(|wanted| wanted == topic);
         let mut failures = self.failures.iter();
         let is_it = |(wanted, number, _): &&(_, Option<i32>, _)| {
             about(wanted) && (number.is_none() || *number == partition)
         };
-        failures.find(is_it).map(|(.., failure)| *failure)
+        failures.find(is_it).map(|(.., failure)| failure)
     }
 
     /// How a request fails that is about no topics.
     pub(super) fn whole_failure(&self) -> Option<ErrorCode> {
         self.failures.first().map(|(.., failure)| failure.code)
+    }
+
+    /// And in which words, if it has a place for them.
+    pub(super) fn words(&self) -> Option<String> {
+        self.failures.first().and_then(|(.., failure)| failure.words.as_deref()).map(str::to_owned)
     }
 
     pub(super) fn omits(&self, topic: &str, partition: i32) -> bool {

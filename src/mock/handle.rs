@@ -24,7 +24,7 @@ use crate::time::{Clock, Deadline};
 /// What is to go wrong is ordered by [rules](MockRule); the methods that begin with `fail_next_` and `cut_next_` are
 /// short ways to make the commonest ones.
 pub struct MockCluster {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     servers: Mutex<Vec<server::Broker>>,
     /// `None` only on the way out.
     time_keeper: Option<JoinHandle<()>>,

@@ -18,7 +18,11 @@
 //! What it does as a broker does: versions (those of Kafka 4.1 to 4.3), topics created when they are asked about,
 //! leaders, checks of batches (checksum, one per partition, counted from zero), idempotence (producer ids, and the last
 //! five batches of each in each partition), no answer to acks 0, the error codes for all of these. What it leaves out:
-//! replicas (a partition has one log, whoever leads it), consumers, quotas, transactions, security.
+//! replicas (a partition has one log, whoever leads it), consumers, quotas, transactions, authorization.
+//!
+//! Clients log in if users or tokens are set ([`sasl_user`](MockClusterBuilder::sasl_user),
+//! [`oauth_token`](MockClusterBuilder::oauth_token)): by PLAIN, SCRAM and OAUTHBEARER, with a broker's refusals in its words,
+//! and again when their sessions end (KIP-368).
 //!
 //! Inside, sockets and threads (`server`) stand around a core without either (`core`), so that a simulation can drive
 //! the same core by a clock of its own.
@@ -28,25 +32,35 @@ mod builder;
 mod clock;
 mod cluster;
 mod core;
+mod credentials;
+mod exchange;
 mod faults;
 pub mod guide;
 mod handle;
 mod intake;
 mod log;
+mod login;
 mod metadata;
 mod outgoing;
 mod produce;
 mod producer_ids;
 mod producers;
 mod rule;
+mod sasl;
+#[cfg(feature = "scram")]
+mod scram;
+mod security;
 mod server;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod slow_names;
+mod step;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::time::Duration;
 
@@ -55,6 +69,7 @@ pub use crate::protocol::ApiKey;
 pub use self::builder::MockClusterBuilder;
 pub use self::handle::{MockBroker, MockCluster};
 pub use self::rule::{MockRule, MockRuleId};
+pub use self::security::MockSecurity;
 
 /// A record as the mock broker holds it.
 ///
@@ -82,10 +97,12 @@ pub struct MockRequest {
     pub broker: usize,
     /// What was asked for.
     pub api: ApiKey,
-    /// In which version.
+    /// In which version; -1 for a token of SASL that came bare, after version 0 of SaslHandshake.
     pub version: i16,
     /// What the client calls itself.
     pub client_id: Option<String>,
+    /// Who the client had proven to be when the request came (SASL).
+    pub user: Option<String>,
     /// When, counted from the start of the cluster.
     pub at: Duration,
     /// Of Produce only: whose acknowledgement is wanted (0, 1, or -1 for all).

@@ -315,7 +315,7 @@ fn append(
     }
     let failure = plan.failure(name, Some(partition.index));
     if let Some(failure) = failure.filter(|failure| !failure.appends()) {
-        return refuse(failure.code);
+        return Err((Refusal::new(failure.code, failure.words.as_deref().map(str::to_owned)), None));
     }
     let batch = match &partition.batch {
         Ok(batch) => batch,
@@ -341,7 +341,7 @@ fn append(
         }
     };
     match failure {
-        Some(failure) => refuse(failure.code),
+        Some(failure) => Err((Refusal::new(failure.code, failure.words.as_deref().map(str::to_owned)), None)),
         None => Ok(told),
     }
 }

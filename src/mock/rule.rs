@@ -57,17 +57,22 @@ pub(super) enum Action {
     RepeatPartition,
     ExtraPartition(String, i32),
     Edit(Edit),
+    EditToken(Edit),
+    ForgeSignature,
+    LoseAnswer,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) code: ErrorCode,
     /// Whether the batch is appended all the same; `None` is what brokers do who answer so.
     pub(super) appends: Option<bool>,
+    /// Said with it, where there is a place.
+    pub(super) words: Option<Arc<str>>,
 }
 
 impl Failure {
-    pub(super) fn appends(self) -> bool {
+    pub(super) fn appends(&self) -> bool {
         let is_after_append =
             matches!(self.code, ErrorCode::REQUEST_TIMED_OUT | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND);
         self.appends.unwrap_or(is_after_append)
@@ -95,22 +100,38 @@ impl fmt::Debug for Edit {
 /// What is to happen.
 impl MockRule {
     /// Answers with `code`: to Produce for each partition, to Metadata for each topic (or partition, if the rule names
-    /// one), to other requests as a whole.
+    /// one), to other requests as a whole. Behind an answer of SaslHandshake or SaslAuthenticate with an error the
+    /// connection ends.
     ///
     /// A batch is not appended, unless the code says that it was: `REQUEST_TIMED_OUT` and
     /// `NOT_ENOUGH_REPLICAS_AFTER_APPEND`.
     pub fn fail(code: ErrorCode) -> Self {
-        Self::new(Action::Fail(Failure { code, appends: None }))
+        Self::new(Action::Fail(Failure { code, appends: None, words: None }))
+    }
+
+    /// As [`fail`](Self::fail), and says why, where the answer has a place for it: in SaslAuthenticate, and in Produce from
+    /// version 8 on.
+    ///
+    /// ```
+    /// use kafka_producer::ErrorCode;
+    /// use kafka_producer::mock::{ApiKey, MockCluster, MockRule};
+    ///
+    /// let cluster = MockCluster::builder().sasl_user("alice", "secret").build();
+    /// let locked = MockRule::fail_with(ErrorCode::SASL_AUTHENTICATION_FAILED, "the account is locked");
+    /// cluster.add_rule(locked.on(ApiKey::SASL_AUTHENTICATE));
+    /// ```
+    pub fn fail_with(code: ErrorCode, words: &str) -> Self {
+        Self::new(Action::Fail(Failure { code, appends: None, words: Some(words.into()) }))
     }
 
     /// As [`fail`](Self::fail), and appends the batch, whatever the code.
     pub fn fail_after_append(code: ErrorCode) -> Self {
-        Self::new(Action::Fail(Failure { code, appends: Some(true) }))
+        Self::new(Action::Fail(Failure { code, appends: Some(true), words: None }))
     }
 
     /// As [`fail`](Self::fail), and does not append the batch, whatever the code.
     pub fn fail_before_append(code: ErrorCode) -> Self {
-        Self::new(Action::Fail(Failure { code, appends: Some(false) }))
+        Self::new(Action::Fail(Failure { code, appends: Some(false), words: None }))
     }
 
     /// Closes the connection in place of doing anything.
@@ -204,6 +225,32 @@ impl MockRule {
     /// left of them is sent as it is.
     pub fn edit_answer(edit: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
         Self::new(Action::Edit(Edit(Arc::new(edit))))
+    }
+
+    /// Gives the answer another correlation id than the request has.
+    pub fn wrong_correlation_id() -> Self {
+        Self::edit_answer(|frame| {
+            if let Some(id) = frame.get_mut(4..8).and_then(|bytes| bytes.first_chunk_mut()) {
+                *id = i32::from_be_bytes(*id).wrapping_add(1).to_be_bytes();
+            }
+        })
+    }
+
+    /// Acts on the request and never answers it. Later requests of the connection are answered.
+    pub fn lose_answer() -> Self {
+        Self::new(Action::LoseAnswer)
+    }
+
+    /// Changes what a mechanism of SASL says to the client, before it is put into the answer to a SaslAuthenticate (or
+    /// goes bare, after version 0 of SaslHandshake). Passes over other requests.
+    pub fn edit_token(edit: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
+        Self::new(Action::EditToken(Edit(Arc::new(edit))))
+    }
+
+    /// Takes the client's proof and signs with a wrong signature of its own, as somebody who does not know the password.
+    /// Passes over all requests but the last of SCRAM.
+    pub fn wrong_server_signature() -> Self {
+        Self::new(Action::ForgeSignature)
     }
 
     fn new(action: Action) -> Self {

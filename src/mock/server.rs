@@ -17,6 +17,8 @@ use crate::mock::core::{ConnectionId, Core, parse};
 use crate::mock::intake::Intake;
 use crate::mock::outgoing::Outgoing;
 use crate::mock::produce::Look;
+#[cfg(feature = "tls")]
+use crate::mock::tls;
 use crate::sync::{AtomicBool, Condvar, Mutex, Ordering};
 use crate::time::{Clock, Deadline, Instant};
 
@@ -31,6 +33,11 @@ pub(super) struct Shared {
     rescheduled: Condvar,
     ended: AtomicBool,
     pub(super) look: Look,
+    /// Whether clients may have to say who they are.
+    pub(super) has_sasl: bool,
+    /// What begins sessions of TLS, if connections are encrypted.
+    #[cfg(feature = "tls")]
+    pub(super) tls: Mutex<Option<tls::Acceptor>>,
     /// Read at a time.
     pub(super) buffer: usize,
     connections: Mutex<HashMap<ConnectionId, Arc<Connection>>>,
@@ -39,6 +46,9 @@ pub(super) struct Shared {
 struct Connection {
     broker: usize,
     stream: TcpStream,
+    /// Held while its bytes are written, too, so that they stay in order.
+    #[cfg(feature = "tls")]
+    tls: Option<Mutex<tls::Session>>,
     /// Held while answers are taken from the core and written, so that they stay in order.
     writer: Mutex<()>,
     /// It ends by a reset.
@@ -47,6 +57,7 @@ struct Connection {
 
 impl Shared {
     pub(super) fn new(core: Core, clock: Clock, look: Look, buffer: usize) -> Self {
+        let has_sasl = core.cluster.settings.credentials.are_asked_for();
         Self {
             core: Mutex::new(core),
             changed: Condvar::new(),
@@ -55,6 +66,9 @@ impl Shared {
             rescheduled: Condvar::new(),
             ended: AtomicBool::new(false),
             look,
+            has_sasl,
+            #[cfg(feature = "tls")]
+            tls: Mutex::new(None),
             buffer,
             connections: Mutex::new(HashMap::new()),
         }
@@ -128,8 +142,11 @@ impl Shared {
         let outgoing = self.core.lock().take_outgoing(id, now);
         for outgoing in outgoing {
             let written = match outgoing {
-                Outgoing::Write(frame) => (&connection.stream).write_all(&frame),
-                Outgoing::Close => Err(io::ErrorKind::ConnectionAborted.into()),
+                Outgoing::Write(frame) => connection.write(&frame),
+                Outgoing::Close => {
+                    connection.say_that_it_ends();
+                    Err(io::ErrorKind::ConnectionAborted.into())
+                }
                 Outgoing::Reset => {
                     connection.reset();
                     break;
@@ -146,8 +163,14 @@ impl Shared {
     /// A connection from its first byte to its end.
     fn serve(&self, broker: usize, stream: TcpStream) {
         let id = self.core.lock().connect(broker);
-        let is_reset = AtomicBool::new(false);
-        let connection = Arc::new(Connection { broker, stream, writer: Mutex::new(()), is_reset });
+        let connection = Arc::new(Connection {
+            broker,
+            stream,
+            #[cfg(feature = "tls")]
+            tls: self.tls.lock().as_ref().and_then(|acceptor| acceptor.begin().ok()).map(Mutex::new),
+            writer: Mutex::new(()),
+            is_reset: AtomicBool::new(false),
+        });
         self.connections.lock().insert(id, Arc::clone(&connection));
         // `stop` marks the broker first and closes its connections then, so one of the two sees the other.
         if self.core.lock().cluster.brokers[broker].running {
@@ -163,21 +186,11 @@ impl Shared {
         connection.stream.set_nodelay(true)?;
         let mut intake = Intake::new(self.buffer, MAX_REQUEST);
         loop {
-            let count = (&connection.stream).read(intake.spare())?;
-            if count == 0 {
+            if !connection.read(&mut intake)? {
                 return Ok(());
             }
-            intake.filled(count);
             while let Some(frame) = intake.next_frame().map_err(io::Error::other)? {
-                let request = parse(frame, self.look);
-                let now = self.now();
-                let mut core = self.core.lock();
-                match &request {
-                    Ok(request) => core.receive(id, request, now),
-                    Err(_) => core.receive_garbage(id),
-                }
-                let waits = core.has_delays();
-                drop(core);
+                let waits = self.act(id, frame);
                 self.changed.notify_all();
                 self.write_outgoing(id, connection);
                 if waits {
@@ -186,9 +199,80 @@ impl Shared {
             }
         }
     }
+
+    /// Whether answers wait for their time.
+    fn act(&self, id: ConnectionId, frame: &[u8]) -> bool {
+        if self.has_sasl {
+            // Nobody but this thread changes what the connection waits for.
+            let mut core = self.core.lock();
+            if core.awaits_bare_token(id) {
+                core.receive_token(id, frame, self.now());
+                return core.has_delays();
+            }
+        }
+        let request = parse(frame, self.look);
+        let now = self.now();
+        let mut core = self.core.lock();
+        match &request {
+            Ok(request) => core.receive(id, request, now),
+            Err(_) => core.receive_garbage(id),
+        }
+        core.has_delays()
+    }
 }
 
 impl Connection {
+    /// What has come, for a part of a request or for several. False at the end.
+    fn read(&self, intake: &mut Intake) -> io::Result<bool> {
+        #[cfg(feature = "tls")]
+        if let Some(session) = &self.tls {
+            return self.read_encrypted(session, intake);
+        }
+        let count = (&self.stream).read(intake.spare())?;
+        intake.filled(count);
+        Ok(count > 0)
+    }
+
+    #[cfg(feature = "tls")]
+    fn read_encrypted(&self, session: &Mutex<tls::Session>, intake: &mut Intake) -> io::Result<bool> {
+        let mut bytes = [0; 16 * 1024];
+        let count = (&self.stream).read(&mut bytes)?;
+        let mut session = session.lock();
+        let received = session.receive(&bytes[..count], |mut plain| {
+            while !plain.is_empty() {
+                let spare = intake.spare();
+                let count = spare.len().min(plain.len());
+                spare[..count].copy_from_slice(&plain[..count]);
+                intake.filled(count);
+                plain = &plain[count..];
+            }
+        });
+        // An alert, if it was an error.
+        (&self.stream).write_all(&session.take_outgoing())?;
+        received.map(|()| count > 0)
+    }
+
+    fn write(&self, frame: &[u8]) -> io::Result<()> {
+        #[cfg(feature = "tls")]
+        if let Some(session) = &self.tls {
+            let mut session = session.lock();
+            session.send(frame)?;
+            return (&self.stream).write_all(&session.take_outgoing());
+        }
+        (&self.stream).write_all(frame)
+    }
+
+    /// TLS has a word for it.
+    fn say_that_it_ends(&self) {
+        #[cfg(feature = "tls")]
+        if let Some(session) = &self.tls {
+            let mut session = session.lock();
+            session.close();
+            // An error means that nobody hears it any more.
+            let _ = (&self.stream).write_all(&session.take_outgoing());
+        }
+    }
+
     /// Ends the thread that reads; who drops the socket last then resets the connection.
     fn reset(&self) {
         self.is_reset.store(true, Ordering::SeqCst);

@@ -16,6 +16,7 @@ use crate::error::{BrokerTrouble, Error};
 use crate::kafka_producer::{Environment, Insides};
 use crate::mock::cluster::Settings;
 use crate::mock::core::Core;
+use crate::mock::credentials::Credentials;
 use crate::mock::outgoing::Outgoing;
 use crate::net::Io;
 use crate::observation::Observer;
@@ -44,6 +45,7 @@ mod quiet;
 mod request_bytes;
 mod rudeness;
 mod seeded;
+mod sessions;
 mod timing;
 mod wanting;
 
@@ -81,6 +83,7 @@ impl Site {
             default_partitions: 1,
             leader_not_available_once: false,
             counting: false,
+            credentials: Credentials::default(),
         };
         let mut core = Core::new(cluster, &ports, Instant::ZERO);
         core.cluster.brokers.iter_mut().for_each(|broker| broker.running = true);

@@ -186,7 +186,13 @@ fn settings_reach_the_wire() {
     assert_eq!(versions.throttle_time_ms, 250);
     let offered: Vec<_> =
         versions.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version)).collect();
-    let expected = [(ApiKey::METADATA, 1, 9), (ApiKey::API_VERSIONS, 0, 4), (ApiKey::INIT_PRODUCER_ID, 0, 2)];
+    let expected = [
+        (ApiKey::METADATA, 1, 9),
+        (ApiKey::SASL_HANDSHAKE, 0, 1),
+        (ApiKey::API_VERSIONS, 0, 4),
+        (ApiKey::INIT_PRODUCER_ID, 0, 2),
+        (ApiKey::SASL_AUTHENTICATE, 0, 2),
+    ];
     assert_eq!(offered, expected);
     let topic = MetadataRequestTopic { name: Some("new".to_owned()), ..Default::default() };
     let metadata =

@@ -146,6 +146,7 @@ impl<N: Network> Io<N> {
             Command::Connect { connection, address, host, port } => {
                 match self.network.connect(connection, address, &host, port) {
                     Ok(stream) => {
+                        endpoint.under_way(connection, stream.stage(), clock.now());
                         let fresh = Connection { stream, connected: false, writable: false, failed: None };
                         self.connections.insert(connection, fresh);
                     }
@@ -160,6 +161,10 @@ impl<N: Network> Io<N> {
     fn take_edge(&mut self, event: &mut Ready, clock: &Clock, endpoint: &mut impl Endpoint) {
         let Some(connection) = self.connections.get_mut(&event.connection) else { return };
         if connection.connected {
+            let crossed_read = event.writable && connection.stream.read_awaits_writable();
+            let crossed_write = event.readable && connection.stream.write_awaits_readable();
+            event.readable |= crossed_read;
+            event.writable |= crossed_write;
             connection.writable |= event.writable;
             return;
         }
@@ -173,7 +178,10 @@ impl<N: Network> Io<N> {
                 endpoint.connected(event.connection, clock.now());
                 self.obey(clock, endpoint);
             }
-            Ok(false) => (event.readable, event.writable) = (false, false),
+            Ok(false) => {
+                (event.readable, event.writable) = (false, false);
+                endpoint.under_way(event.connection, connection.stream.stage(), clock.now());
+            }
             Err(error) => self.end(event.connection, error, clock, endpoint),
         }
     }
@@ -261,3 +269,7 @@ impl<N: Network> Io<N> {
 /// At 16 KiB a slice (the pool's buffers) a call carries a full request of 1 MiB, and a send buffer rarely takes more:
 /// what it leaves is visited again. The array is on the stack, 1 KiB.
 const MOST_SLICES: usize = 64;
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests;

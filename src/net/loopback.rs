@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Io, MioNetwork, SocketSettings, Waker};
 use crate::client::transport::{Command, ConnectionId, Endpoint};
+use crate::error::Stage;
 use crate::sync::Wake;
 use crate::time::{Clock, Deadline, Instant};
 
@@ -23,6 +25,8 @@ struct Client {
     received: Vec<u8>,
     resolved: Vec<SocketAddr>,
     ended: Vec<io::ErrorKind>,
+    /// Where the dial waits.
+    stages: Vec<Stage>,
 }
 
 impl Endpoint for Client {
@@ -52,6 +56,10 @@ impl Endpoint for Client {
 
     fn resolved(&mut self, _: u64, addresses: io::Result<Vec<SocketAddr>>, _: Instant) {
         self.resolved.extend(addresses.unwrap());
+    }
+
+    fn under_way(&mut self, _: ConnectionId, stage: Stage, _: Instant) {
+        self.stages.push(stage);
     }
 
     fn connected(&mut self, _: ConnectionId, _: Instant) {
@@ -99,6 +107,20 @@ fn a_refused_dial_is_told_once() {
     let mut client = dial(address, Vec::new());
     until(&mut io, &mut client, |client| !client.ended.is_empty());
     assert_eq!(client.ended, [io::ErrorKind::ConnectionRefused]);
+}
+
+/// Also before anything has come of the proxy, which may be what takes long.
+#[test]
+fn a_dial_to_a_proxy_waits_for_the_proxy() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    for (proxy, stage) in [(None, Stage::Tcp), (Some("socks5://127.0.0.1"), Stage::Proxy)] {
+        let proxy = proxy.map(|url| Arc::new(super::parse_proxy_url(url, "proxy_url").unwrap()));
+        let (mut io, _waker) = super::open(SocketSettings { proxy, ..SocketSettings::of_tests() }).unwrap();
+        let mut client = dial(address, Vec::new());
+        io.flush(&Clock::System, &mut client).unwrap();
+        assert_eq!(client.stages, [stage]);
+    }
 }
 
 #[test]

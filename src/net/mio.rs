@@ -2,13 +2,19 @@
 
 use std::io::{self, IoSlice, Read};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::mio::net::TcpStream;
 use ::mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
+use super::channel::{Channel, Line};
 use super::network::{Network, Ready, Stream};
+use super::proxy::Proxy;
+#[cfg(any(feature = "tls", feature = "rustls"))]
+use super::tls::TlsStream;
+use super::tunnel::{self, Tunnel};
 use super::wakeup::{Alarm, Waker};
 use crate::client::transport::ConnectionId;
 
@@ -27,6 +33,11 @@ pub(crate) struct SocketSettings {
     pub(crate) send_buffer_bytes: Option<usize>,
     /// `SO_RCVBUF`; the system's if `None`.
     pub(crate) receive_buffer_bytes: Option<usize>,
+    /// Brokers are reached by it if it is there.
+    pub(crate) proxy: Option<Arc<Proxy>>,
+    /// Encrypted if it is there.
+    #[cfg(any(feature = "tls", feature = "rustls"))]
+    pub(crate) tls: Option<crate::security::tls::Tls>,
 }
 
 #[cfg(test)]
@@ -40,6 +51,9 @@ impl SocketSettings {
             reads_a_turn: 16,
             send_buffer_bytes: None,
             receive_buffer_bytes: None,
+            proxy: None,
+            #[cfg(any(feature = "tls", feature = "rustls"))]
+            tls: None,
         }
     }
 }
@@ -81,22 +95,47 @@ impl MioNetwork {
         }
         Ok(socket)
     }
+
+    #[cfg(any(feature = "tls", feature = "rustls"))]
+    fn secured(&mut self, line: Line, host: &str) -> Channel {
+        match &mut self.settings.tls {
+            None => Channel::Plain(line),
+            Some(tls) => {
+                let connector = tls.connector().clone();
+                Channel::Tls(Box::new(TlsStream::new(line, connector, host)))
+            }
+        }
+    }
+
+    #[cfg(not(any(feature = "tls", feature = "rustls")))]
+    fn secured(&mut self, line: Line, _host: &str) -> Channel {
+        Channel::Plain(line)
+    }
 }
 
 impl Network for MioNetwork {
-    type Stream = TcpStream;
+    type Stream = Channel;
 
     fn connect(
         &mut self,
         connection: ConnectionId,
         address: SocketAddr,
-        _host: &str,
-        _port: u16,
-    ) -> io::Result<TcpStream> {
-        let mut stream = TcpStream::from_std(self.socket(address)?.into());
+        host: &str,
+        port: u16,
+    ) -> io::Result<Self::Stream> {
+        let proxy = self.settings.proxy.clone();
+        let socket = match &proxy {
+            None => self.socket(address)?,
+            Some(proxy) => self.socket(address).map_err(|error| tunnel::unreachable(proxy, &error))?,
+        };
+        let mut stream = TcpStream::from_std(socket.into());
         let token = Token(usize::try_from(connection.0).map_err(|_| io::ErrorKind::InvalidInput)?);
         self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(stream)
+        let line = match proxy {
+            None => Line::Direct(stream),
+            Some(proxy) => Line::ByProxy(Box::new(Tunnel::new(stream, proxy, host, port)?)),
+        };
+        Ok(self.secured(line, host))
     }
 
     fn poll(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
@@ -207,7 +246,7 @@ mod tests {
         .unwrap()
     }
 
-    fn until_connected(network: &mut MioNetwork, stream: &mut TcpStream) -> io::Result<()> {
+    fn until_connected(network: &mut MioNetwork, stream: &mut impl Stream) -> io::Result<()> {
         let deadline = Deadline::after(Clock::System.now(), Duration::from_secs(10));
         while !deadline.has_passed(Clock::System.now()) {
             let mut ready = Vec::new();
@@ -226,6 +265,9 @@ mod tests {
         let mut stream =
             network.connect(ConnectionId(1), listener.local_addr().unwrap(), "localhost", 1).unwrap();
         until_connected(&mut network, &mut stream).unwrap();
+        let Channel::Plain(Line::Direct(stream)) = stream else {
+            panic!("neither proxy nor TLS was asked for")
+        };
         assert!(stream.nodelay().unwrap());
         let socket = socket2::SockRef::from(&stream);
         // Linux doubles what it is asked for.

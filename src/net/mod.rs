@@ -4,16 +4,21 @@
 //! [`Io`] is the loop's two halves, `wait` and `flush`. It works on a [`Network`], of which there are two: mio's, and
 //! in tests one that misbehaves by a seed.
 
+mod channel;
 mod io;
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod loopback;
 mod mio;
 mod network;
+mod proxy;
 mod resolver;
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod sim;
+#[cfg(any(feature = "tls", feature = "rustls"))]
+mod tls;
+mod tunnel;
 mod wakeup;
 
 pub(crate) use self::io::Io;
@@ -21,12 +26,14 @@ pub(crate) use self::mio::{MioNetwork, SocketSettings};
 pub(crate) use self::network::Network;
 #[cfg(all(test, feature = "mock"))]
 pub(crate) use self::network::{Ready, Stream};
+pub(crate) use self::proxy::{Proxy, parse_proxy_url};
 #[cfg(all(test, feature = "mock"))]
 pub(crate) use self::resolver::{Addresses, Resolve};
 pub(crate) use self::wakeup::Waker;
 
 use std::sync::Arc;
 
+use self::proxy::ProxyLookup;
 use self::resolver::SystemResolver;
 use crate::sync::Wake;
 
@@ -49,7 +56,12 @@ fn open_with(
     resolver: impl FnOnce(Arc<dyn Wake>) -> SystemResolver,
 ) -> std::io::Result<(Io<MioNetwork>, Waker)> {
     let (read_size, turn) = (settings.read_size, settings.reads_a_turn);
+    let proxy = settings.proxy.clone();
     let (network, waker) = MioNetwork::new(settings)?;
     let resolver = resolver(Arc::new(waker.clone()));
-    Ok((Io::new(network, Box::new(resolver), read_size, turn), waker))
+    let resolver: Box<dyn resolver::Resolve + Send> = match proxy {
+        None => Box::new(resolver),
+        Some(proxy) => Box::new(ProxyLookup::new(resolver, proxy)),
+    };
+    Ok((Io::new(network, resolver, read_size, turn), waker))
 }

@@ -202,6 +202,8 @@ mod tests {
     use crate::protocol::messages::api_versions::ApiVersionsRequest;
     use crate::protocol::messages::metadata::MetadataRequest;
     use crate::protocol::messages::produce::ProduceRequest;
+    use crate::protocol::messages::sasl_authenticate::SaslAuthenticateRequest;
+    use crate::protocol::messages::sasl_handshake::SaslHandshakeRequest;
 
     #[test]
     fn the_table_has_no_gaps() {
@@ -228,6 +230,8 @@ mod tests {
         agrees::<ApiVersionsRequest>();
         agrees::<MetadataRequest>();
         agrees::<ProduceRequest>();
+        agrees::<SaslAuthenticateRequest>();
+        agrees::<SaslHandshakeRequest>();
     }
 
     #[test]

@@ -29,6 +29,14 @@ pub(crate) fn encode_request<R: Request>(
     out.into_frame()
 }
 
+/// Bytes with nothing but their length before them: a token of SASL to brokers that do not know SaslAuthenticate. Wiped
+/// when it goes.
+pub(crate) fn bare_frame(bytes: &[u8]) -> Frame {
+    let mut out = Writer::for_frame();
+    out.secret(bytes);
+    out.into_frame()
+}
+
 /// The answer in `frame` (which is without its length) to a request of `version`. What stands behind the last field that
 /// we know is passed over, as other clients do: an answer that says "stored" must not be lost for it.
 pub(crate) fn decode_response<R: Request>(

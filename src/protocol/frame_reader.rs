@@ -117,7 +117,8 @@ impl fmt::Display for FrameError {
         match self {
             Self::Tls => write!(
                 f,
-                "the peer answered with TLS, but this connection is not encrypted: use the port of a PLAINTEXT listener"
+                "the peer answered with TLS, but this connection is not encrypted: set security_protocol to SSL or SASL_SSL, \
+                 or use the port of a PLAINTEXT listener"
             ),
             Self::Http => {
                 write!(f, "the peer answered with HTTP, so it is not a Kafka broker: use the port of one")

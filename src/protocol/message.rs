@@ -75,7 +75,6 @@ pub(crate) trait Request: Message {
 }
 
 /// For `flexible since`: in no version.
-#[allow(dead_code, reason = "SaslHandshake will be the first")]
 pub(crate) const NEVER: i16 = i16::MAX;
 
 macro_rules! message {

@@ -27,6 +27,7 @@ pub(crate) mod messages;
 pub(crate) mod segments;
 #[cfg(test)]
 pub(crate) mod vectors;
+mod wipe;
 pub(crate) mod wire;
 pub(crate) mod writer;
 
@@ -39,11 +40,15 @@ pub use self::code::ErrorCode;
 #[allow(unused_imports, reason = "the room's front door: all that other rooms may use, used yet or not")]
 pub(crate) use self::{
     api::negotiate,
-    frame::{DecodedResponse, correlation_id, decode_response, encode_request},
+    frame::{DecodedResponse, bare_frame, correlation_id, decode_response, encode_request},
     frame_reader::{FrameError, FrameReader, frame_length},
     message::{Message, NEVER, Request},
-    messages::{api_versions::*, find_coordinator::*, init_producer_id::*, metadata::*, produce::*},
+    messages::{
+        api_versions::*, find_coordinator::*, init_producer_id::*, metadata::*, produce::*,
+        sasl_authenticate::*, sasl_handshake::*,
+    },
     segments::{Chunks, Frame, Segments},
+    wipe::wipe,
     wire::{DecodeError, DecodeErrorKind, Reader, Uuid},
     writer::Writer,
 };

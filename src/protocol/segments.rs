@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::wipe::wipe;
+
 /// Immutable bytes in a few pieces, shared between whoever made them and the requests that carry them.
 ///
 /// What the methods return never changes during the life of the value.
@@ -122,6 +124,7 @@ impl fmt::Debug for Segments {
 pub(super) struct FrameBuilder {
     pub(super) bytes: Vec<u8>,
     inserts: Vec<Insert>,
+    is_secret: bool,
 }
 
 struct Insert {
@@ -135,6 +138,13 @@ impl FrameBuilder {
         self.inserts.push(Insert { before: self.bytes.len(), chunks });
     }
 
+    /// `len` bytes that nobody may find in memory later come now. Together with what follows them they are not moved, or
+    /// the place of before would keep them.
+    pub(super) fn expect_secret(&mut self, len: usize) {
+        self.is_secret = true;
+        self.bytes.reserve(len + AFTER_SECRET);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.bytes.len() + self.inserts.iter().map(|insert| insert.chunks.len()).sum::<usize>()
     }
@@ -142,6 +152,7 @@ impl FrameBuilder {
     /// Appends what `other` holds.
     pub(super) fn append(&mut self, other: Self) {
         let shift = self.bytes.len();
+        self.is_secret |= other.is_secret;
         self.bytes.extend_from_slice(&other.bytes);
         let moved = other.inserts.into_iter();
         self.inserts.extend(moved.map(|insert| Insert { before: insert.before + shift, ..insert }));
@@ -162,7 +173,7 @@ impl FrameBuilder {
             shared.push(chunks);
         }
         push_piece(&mut pieces, &mut start, self.bytes.len() - own, Source::Own { from: own });
-        Frame { bytes: self.bytes, shared, pieces, len: start }
+        Frame { bytes: self.bytes, shared, pieces, len: start, is_secret: self.is_secret }
     }
 }
 
@@ -180,7 +191,12 @@ pub(crate) struct Frame {
     /// All non-empty slices in order, so that a write that stopped half way finds its place by bisection.
     pieces: Vec<Piece>,
     len: usize,
+    /// Its own bytes are wiped when it goes.
+    is_secret: bool,
 }
+
+/// More than the length of a token and the end of its request take.
+const AFTER_SECRET: usize = 32;
 
 struct Piece {
     /// Offset in the frame.
@@ -227,6 +243,14 @@ impl Frame {
             true
         });
         bytes
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        if self.is_secret {
+            wipe(&mut self.bytes);
+        }
     }
 }
 
@@ -297,6 +321,24 @@ mod tests {
             });
             assert_eq!(rest, whole.get(offset..).unwrap_or_default());
         }
+    }
+
+    #[test]
+    fn what_is_secret_is_not_moved_before_it_is_wiped() {
+        let mut builder = FrameBuilder::default();
+        builder.bytes.extend_from_slice(b"header");
+        builder.expect_secret(1000);
+        let at = builder.bytes.as_ptr();
+        builder.bytes.extend_from_slice(&[b's'; 1000]);
+        builder.bytes.extend_from_slice(&[0; AFTER_SECRET]);
+        let frame = builder.build();
+        assert!(frame.is_secret && frame.bytes.as_ptr() == at);
+        let mut outer = FrameBuilder::default();
+        let mut inner = FrameBuilder::default();
+        inner.expect_secret(1);
+        outer.append(inner);
+        assert!(outer.build().is_secret);
+        assert!(!FrameBuilder::default().build().is_secret);
     }
 
     #[test]

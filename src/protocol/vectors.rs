@@ -13,6 +13,8 @@ use super::messages::find_coordinator::FindCoordinatorRequest;
 use super::messages::init_producer_id::InitProducerIdRequest;
 use super::messages::metadata::MetadataRequest;
 use super::messages::produce::ProduceRequest;
+use super::messages::sasl_authenticate::SaslAuthenticateRequest;
+use super::messages::sasl_handshake::SaslHandshakeRequest;
 use super::wire::Reader;
 
 /// One request and its answer, both without their lengths.
@@ -174,6 +176,8 @@ fn decode_everything(version: i16, bytes: &[u8]) -> bool {
     any |= both::<ProduceRequest>(version, bytes);
     any |= both::<FindCoordinatorRequest>(version, bytes);
     any |= both::<InitProducerIdRequest>(version, bytes);
+    any |= both::<SaslHandshakeRequest>(version, bytes);
+    any |= both::<SaslAuthenticateRequest>(version, bytes);
     let mut reader = FrameReader::new(1000);
     let mut rest = bytes;
     while let Ok(Some(_)) = reader.next(&mut rest) {}

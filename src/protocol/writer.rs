@@ -88,6 +88,18 @@ impl Writer {
         self.bytes(value.unwrap_or_default());
     }
 
+    /// Bytes with their length, which are wiped when the frame goes.
+    pub(crate) fn secret_bytes(&mut self, value: &[u8], flexible: bool) {
+        self.frame.expect_secret(value.len());
+        self.nullable_bytes(Some(value), flexible);
+    }
+
+    /// The rest of the frame, which is wiped when it goes.
+    pub(crate) fn secret(&mut self, bytes: &[u8]) {
+        self.frame.expect_secret(bytes.len());
+        self.bytes(bytes);
+    }
+
     pub(crate) fn nullable_segments(&mut self, value: Option<&Segments>, flexible: bool) {
         self.nullable_length(value.map(Segments::len), flexible);
         if let Some(segments) = value {

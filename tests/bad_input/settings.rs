@@ -20,8 +20,8 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("SASL_SSL://host:9092"),
-            "bootstrap_servers = 'SASL_SSL://host:9092': protocol 'SASL_SSL' is not supported; only \
-             PLAINTEXT:// is",
+            "bootstrap_servers = 'SASL_SSL://host:9092': 'SASL_SSL' differs from security_protocol, which is PLAINTEXT; make \
+             them the same",
         ),
         (
             config("host").delivery_timeout(Duration::from_secs(1)),
@@ -39,7 +39,8 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("http://host:9092"),
-            "bootstrap_servers = 'http://host:9092': protocol 'http' is not supported; only PLAINTEXT:// is",
+            "bootstrap_servers = 'http://host:9092': 'http' differs from security_protocol, which is PLAINTEXT; make them the \
+             same",
         ),
         (
             config("host:9092/kafka"),

@@ -10,6 +10,7 @@
 //! Nodes are named by their broker ids, 1 to the number of nodes. All methods panic with a sentence
 //! when what they promise cannot be had; every wait has a deadline.
 
+mod acls;
 mod admin;
 mod builder;
 mod dirs;
@@ -36,6 +37,7 @@ use self::install::Install;
 use self::node::Node;
 use crate::support::clock::{Deadline, Failure, deadline, retry};
 
+pub use self::acls::{Operation, Resource};
 pub use self::admin::PartitionState;
 pub use self::builder::ClusterBuilder;
 pub use self::fetch::FetchedBatch;

@@ -6,7 +6,12 @@
     reason = "`pub` marks what tests may use; inside a test binary nothing is reachable"
 )]
 
+pub mod certificates;
 pub mod chaos;
 pub mod clock;
 pub mod kafka;
+pub mod meddler;
+pub mod numbered;
+pub mod proxies;
 pub mod proxy;
+pub mod tokens;

@@ -25,6 +25,7 @@ pub struct Proxy {
 struct Shared {
     broker: Mutex<Option<SocketAddr>>,
     links: Mutex<Vec<Weak<Link>>>,
+    taken: AtomicU64,
     ended: AtomicBool,
 }
 
@@ -53,6 +54,7 @@ impl Proxy {
                     return;
                 }
                 let Ok(client) = client else { continue };
+                serving.taken.fetch_add(1, Ordering::SeqCst);
                 let serving = Arc::clone(&serving);
                 // To connect takes its time where the broker is frozen.
                 std::thread::spawn(move || serving.serve(client));
@@ -64,6 +66,11 @@ impl Proxy {
     /// Where clients go.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Connections that were made to it so far.
+    pub fn connections(&self) -> u64 {
+        self.shared.taken.load(Ordering::SeqCst)
     }
 
     /// Where new connections lead from now on.

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Instant;
 
 use kafka_protocol::messages::ApiKey;
+use openssl::ssl::SslStream;
 
 use crate::Sink;
 use crate::answers;
@@ -15,8 +16,39 @@ use crate::produce::{self, Produced, read_array};
 
 pub(crate) fn serve(sink: &Arc<Sink>, stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut answers = Answers::new(sink, stream.try_clone()?);
-    let mut requests = BufReader::with_capacity(READ_AT_ONCE, stream);
+    match &sink.tls {
+        None => answer_all(sink, stream.try_clone()?, stream),
+        Some(acceptor) => {
+            let stream = acceptor.accept(stream).map_err(io::Error::other)?;
+            let stream = Shared(Arc::new(Mutex::new(stream)));
+            answer_all(sink, stream.clone(), stream)
+        }
+    }
+}
+
+/// A session for who reads and who writes: one thread, in turn.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<SslStream<TcpStream>>>);
+
+impl Read for Shared {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).read(buffer)
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn answer_all(sink: &Arc<Sink>, out: impl Write + Send + 'static, requests: impl Read) -> io::Result<()> {
+    let mut answers = Answers::new(sink, Box::new(out));
+    let mut requests = BufReader::with_capacity(READ_AT_ONCE, requests);
     // Of each partition. Another connection begins anew: there is no log that would know.
     let mut offsets = HashMap::new();
     while !requests.fill_buf()?.is_empty() {
@@ -50,13 +82,13 @@ fn count(sink: &Sink, bytes: usize, produced: &Produced) {
 
 /// The way back, which may be long.
 enum Answers {
-    AtOnce(Arc<Sink>, TcpStream),
+    AtOnce(Arc<Sink>, Box<dyn Write>),
     /// Each with the time when it is due: a line, in which any number may wait.
     Delayed(Arc<Sink>, mpsc::Sender<(Instant, Vec<u8>, bool)>),
 }
 
 impl Answers {
-    fn new(sink: &Arc<Sink>, mut stream: TcpStream) -> Self {
+    fn new(sink: &Arc<Sink>, mut stream: Box<dyn Write + Send>) -> Self {
         if sink.round_trip.is_zero() {
             return Self::AtOnce(Arc::clone(sink), stream);
         }

@@ -4,6 +4,8 @@
 //! cargo bench --bench peers_sink -- --port 19092 --partitions 6 --round-trip-ms 10
 //! ```
 //!
+//! With `--tls ca.pem` connections are encrypted, and the certificate to trust is written to that file.
+//!
 //! Prints its address. For each line on its standard input it prints what it has counted since the last one, and with
 //! the end of its input it ends. Each answer is written so many milliseconds after the last byte of its request came,
 //! however many requests are on the way. Every topic exists. Each batch's header is read, its records are counted and
@@ -19,22 +21,26 @@ mod counts;
 #[path = "../../measure/mod.rs"]
 mod measure;
 mod produce;
+mod tls;
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use openssl::ssl::SslAcceptor;
+
 /// What all connections share.
 struct Sink {
     port: u16,
     partitions: i32,
     round_trip: Duration,
+    tls: Option<SslAcceptor>,
     counts: counts::Counts,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (mut port, mut partitions, mut round_trip) = (0, 6, Duration::ZERO);
+    let (mut port, mut partitions, mut round_trip, mut tls) = (0, 6, Duration::ZERO, None);
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         use lexopt::prelude::*;
@@ -42,15 +48,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Long("port") => port = arguments.value()?.parse()?,
             Long("partitions") => partitions = arguments.value()?.parse()?,
             Long("round-trip-ms") => round_trip = Duration::from_secs_f64(milliseconds(&arguments.value()?)?),
+            Long("tls") => tls = Some(tls::acceptor(arguments.value()?.as_ref())?),
             // `cargo bench` says so to every benchmark.
             Long("bench") => {}
             other => return Err(other.unexpected().into()),
         }
     }
+    if tls.is_some() && !round_trip.is_zero() {
+        return Err("--tls knows no round trip: one thread reads and answers".into());
+    }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     let address = listener.local_addr()?;
     let counts = counts::Counts::default();
-    let sink = Arc::new(Sink { port: address.port(), partitions, round_trip, counts });
+    let sink = Arc::new(Sink { port: address.port(), partitions, round_trip, tls, counts });
     let shared = Arc::clone(&sink);
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {

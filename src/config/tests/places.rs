@@ -13,6 +13,12 @@ fn every_setting_reaches_the_place_where_it_acts() {
             s.client.bootstrap.iter().map(|(h, p)| format!("{h}:{p}")).collect::<Vec<_>>().join(",")
         }),
         ("client_id", "me", |s| s.client.client_id.clone()),
+        ("security_protocol", "PLAINTEXT", |s| {
+            #[cfg(any(feature = "tls", feature = "rustls"))]
+            assert!(s.socket.tls.is_none());
+            let _ = s;
+            "PLAINTEXT".to_owned()
+        }),
         ("acks", "1", |s| s.sender.acks.to_string()),
         ("enable_idempotence", "false", |s| s.sender.idempotence.to_string()),
         ("compression_type", "none", |s| s.accumulator.encoding.compression.to_string()),

@@ -31,16 +31,17 @@ fn what_comes_later_is_taken_at_its_neutral_value_and_refused_by_name_at_others(
     ];
     assert!(ProducerConfig::from_pairs(neutral).is_ok());
     let error = ProducerConfig::from_pairs([
-        ("security_protocol", "SSL"),
+        ("security_protocol", "SASL_SSL2"),
         ("sasl_plain_password", "hunter2"),
         ("partitioner", "murmur2"),
     ])
     .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the configuration can't be used: security_protocol = 'SSL': a protocol with TLS or SASL is not supported yet; only \
-         PLAINTEXT is accepted; sasl_plain_password: SASL is not supported yet; leave it out; partitioner = 'murmur2': it is \
-         code, which a text can't be; call ProducerConfig::partitioner"
+        "the configuration can't be used: security_protocol = 'SASL_SSL2': it is one of PLAINTEXT, SSL, SASL_PLAINTEXT, \
+         SASL_SSL; partitioner = 'murmur2': it is code, which a text can't be; call ProducerConfig::partitioner; sasl_plain_password: \
+         security_protocol is PLAINTEXT, which has no SASL, so this would do nothing; set security_protocol to SASL_SSL or \
+         SASL_PLAINTEXT, or leave this out"
     );
     assert!(!format!("{error:?}").contains("hunter2"));
 }
@@ -102,7 +103,11 @@ fn a_value_that_can_not_be_read_is_told_what_to_write() {
         ("acks", "", "it must be 0, 1 or all"),
         ("socket_options", "[(6, 1, 1)]", "write NAME=0 or NAME=1, with commas between"),
         ("enable.idempotence", "yes", "write true or false"),
-        ("ssl.endpoint.identification.algorithm", "", "TLS is not supported yet; only https is accepted"),
+        (
+            "ssl.protocol",
+            "TLSv1.1",
+            "choosing the versions of TLS, which are 1.2 and 1.3, is not supported yet; only TLSv1.3 or TLS is accepted",
+        ),
         (
             "metadata.recovery.strategy",
             "none",
@@ -201,7 +206,7 @@ fn no_secret_is_shown() {
         ("SSL_PASSWORD", "hunter2"),
         ("SSL_KEYSTORE_KEY", "hunter2"),
         ("schema.registry.basic.auth.user.info", "u:hunter2"),
-        ("proxy_url", "socks5://u:hunter2@proxy"),
+        ("proxy_url", "socks5://u:hunter2@proxy:hunter2"),
         ("bootstrap_servers", "a:1,PLAINTEXT://u:hunter2@b:2"),
     ] {
         let error =
@@ -222,8 +227,9 @@ fn one_error_lists_what_can_not_be_read_and_what_can_not_be_used() {
             ("bootstrap_servers", "a:0")
         ]),
         "linger_ms = 'x': write a whole number of milliseconds from 0 to 18446744073709551615, digits only; \
-         sasl.mechanism = 'PLAIN': SASL is not supported yet; leave it out; bootstrap_servers = 'a:0': '0' is not a port; \
-         write host:port with a port from 1 to 65535; buffer.memory = '0': it must be at least 1"
+         bootstrap_servers = 'a:0': '0' is not a port; write host:port with a port from 1 to 65535; buffer.memory = '0': it \
+         must be at least 1; sasl.mechanism = 'PLAIN': security_protocol is PLAINTEXT, which has no SASL, so this would do \
+         nothing; set security_protocol to SASL_SSL or SASL_PLAINTEXT, or leave this out"
     );
 }
 

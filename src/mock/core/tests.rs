@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::mock::credentials::Credentials;
 use crate::mock::{MockRecord, MockRule};
 use crate::protocol::vectors::{Exchange, exchanges, readme_records};
 use crate::protocol::{
@@ -16,6 +17,7 @@ fn core(brokers: u16) -> Core {
         default_partitions: 1,
         leader_not_available_once: false,
         counting: false,
+        credentials: Credentials::default(),
     };
     let ports: Vec<u16> = (9000..9000 + brokers).collect();
     Core::new(settings, &ports, Instant::ZERO)
@@ -123,7 +125,7 @@ fn every_version_offered_is_spoken() {
     let connection = core.connect(0);
     for version in 0..=4 {
         let response = ask(&mut core, connection, version, &ApiVersionsRequest::default()).unwrap();
-        assert_eq!((response.error_code, response.api_keys.len()), (ErrorCode::NONE, 4), "{version}");
+        assert_eq!((response.error_code, response.api_keys.len()), (ErrorCode::NONE, 6), "{version}");
     }
     for version in 0..=13 {
         let response = metadata(&mut core, &["a"], version);

@@ -6,12 +6,12 @@ const A: Target<'_> = Target { topic: "t", partition: Some(0) };
 const B: Target<'_> = Target { topic: "t", partition: Some(1) };
 
 fn produce<'a>(broker: usize, targets: &[Target<'a>]) -> Subject<'a> {
-    Subject { broker, api: ApiKey::PRODUCE, is_answered: true, targets: targets.to_vec() }
+    Subject { broker, api: ApiKey::PRODUCE, targets: targets.to_vec(), ..Subject::default() }
 }
 
 fn metadata(topic: &str) -> Subject<'_> {
     let targets = vec![Target { topic, partition: None }];
-    Subject { broker: 0, api: ApiKey::METADATA, is_answered: true, targets }
+    Subject { api: ApiKey::METADATA, targets, ..Subject::default() }
 }
 
 fn faults(rules: impl IntoIterator<Item = MockRule>) -> Faults {

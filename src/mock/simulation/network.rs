@@ -180,6 +180,9 @@ impl Site {
                 note(b"request", id, frame);
                 self.mischief.has_read(link.broker, frame);
                 match self.mischief.rude_answer(link.broker, frame) {
+                    None if self.core.awaits_bare_token(link.number) => {
+                        self.core.receive_token(link.number, frame, now);
+                    }
                     None => {
                         let request = core::parse(frame, Look::Records).expect("a request of ours");
                         self.core.receive(link.number, &request, now);

@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::*;
-use crate::config::Acks;
+use crate::config::{Acks, SecurityProtocol};
 use crate::error::ErrorKind;
 use crate::producer::LOOKS_AND_TAKES_APART;
 use crate::record::Compression;
@@ -35,6 +35,10 @@ struct Plan {
     memory: usize,
     in_flight: usize,
     delivery_timeout: Option<Duration>,
+    /// Whether brokers ask who their clients are.
+    asks: bool,
+    /// And for how long they believe it.
+    lifetime: Option<Duration>,
     habits: Habits,
     weather: Weather,
     /// Times that something goes wrong.
@@ -57,6 +61,8 @@ impl Plan {
             memory: pick(random, &[6_000, 30_000, 1 << 20]).max(batch_size),
             in_flight: random.usize(1..=5),
             delivery_timeout: pick(random, &[None, None, Some(secs(4))]),
+            asks: random.bool(),
+            lifetime: pick(random, &LIFETIMES),
             habits: Habits {
                 switch: pick(random, &[2, 4, 16]),
                 delay: pick(random, &[0, 0, 300]),
@@ -87,7 +93,13 @@ impl Plan {
             .retries(u32::MAX)
             .delivery_timeout(self.delivery_timeout)
             .socket_connection_setup_timeout(secs(1), secs(2));
-        config.reconnect_backoff(millis(50), secs(1))
+        let config = config.reconnect_backoff(millis(50), secs(1));
+        if !self.asks {
+            return config;
+        }
+        // SCRAM is no other to a connection, and its nonces would make another run of the same seed.
+        let config = config.security_protocol(SecurityProtocol::SaslPlaintext).sasl_mechanism("PLAIN");
+        config.sasl_plain_username(USER).sasl_plain_password(PASSWORD)
     }
 
     /// Without idempotence what is sent again is overtaken by what was under way behind it.
@@ -101,6 +113,12 @@ impl Plan {
     }
 }
 
+/// Brokers take a new login once a second at most, and clients log in again after 85 % at the soonest.
+const LIFETIMES: [Option<Duration>; 3] =
+    [None, Some(Duration::from_millis(1300)), Some(Duration::from_secs(3))];
+const USER: &str = "alice";
+const PASSWORD: &str = "secret";
+
 fn pick<T: Clone>(random: &mut fastrand::Rng, choices: &[T]) -> T {
     choices[random.usize(..choices.len())].clone()
 }
@@ -112,6 +130,11 @@ fn run(seed: u64, planted: bool) -> u64 {
     let mut site = Site::new(plan.brokers, random.u64(..));
     assert!(site.core.cluster.create_topic("t", plan.partitions));
     site.weather = plan.weather.clone();
+    if plan.asks {
+        let credentials = &mut site.core.cluster.settings.credentials;
+        credentials.set_user(USER, PASSWORD);
+        credentials.lifetime = plan.lifetime;
+    }
     let me = schedule::Run::begin(seed, plan.habits);
     let mut world = World::within(me.clone(), site, &plan.config());
     if planted {

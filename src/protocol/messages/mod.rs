@@ -5,3 +5,5 @@ pub(crate) mod find_coordinator;
 pub(crate) mod init_producer_id;
 pub(crate) mod metadata;
 pub(crate) mod produce;
+pub(crate) mod sasl_authenticate;
+pub(crate) mod sasl_handshake;

@@ -41,6 +41,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Long("records") => records = arguments.value()?.parse()?,
             Long("size") => size = arguments.value()?.parse()?,
             Long("threads") => threads = arguments.value()?.parse()?,
+            Long("set") => {
+                let pair = arguments.value()?.string()?;
+                let (key, value) = pair.split_once('=').ok_or("--set wants key=value")?;
+                config.set(key, value);
+            }
             other => return Err(other.unexpected().into()),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::mock::MockRule;
 use crate::mock::cluster::Topic;
 use crate::mock::log::PartitionLog;
 
@@ -26,7 +27,7 @@ impl Harm {
 pub(super) fn make_trouble(site: &mut Site, harm: &mut Harm, random: &mut fastrand::Rng) {
     let broker = random.usize(..site.core.cluster.brokers.len());
     let partition = random.i32(0..site.core.cluster.topics["t"].partitions.len() as i32);
-    match random.u8(..17) {
+    match random.u8(..22) {
         0 => site.stop(broker),
         1 => {
             site.stop(broker);
@@ -85,6 +86,20 @@ pub(super) fn make_trouble(site: &mut Site, harm: &mut Harm, random: &mut fastra
             let count = partitions.len();
             assert!(site.core.cluster.delete_topic("t") && site.core.cluster.create_topic("t", count));
         }
+        14 => {
+            let password = pick(random, &["another", "another", PASSWORD]);
+            give_password(site, password);
+            // Who has logged in has to do it again.
+            site.stop(broker);
+            site.core.cluster.brokers[broker].running = true;
+        }
+        15 => site.core.cluster.settings.credentials.lifetime = pick(random, &LIFETIMES),
+        16..=18 => {
+            let Core { faults, cluster, .. } = &mut site.core;
+            faults.add(wrong_in_set_up(random).broker(broker), || cluster.view());
+            site.stop(broker);
+            site.core.cluster.brokers[broker].running = true;
+        }
         _ => {
             let partitions = &mut topic(site).partitions;
             let count = partitions.len();
@@ -95,7 +110,37 @@ pub(super) fn make_trouble(site: &mut Site, harm: &mut Harm, random: &mut fastra
     }
 }
 
+/// Where brokers ask for one.
+fn give_password(site: &mut Site, password: &str) {
+    let credentials = &mut site.core.cluster.settings.credentials;
+    if credentials.are_asked_for() {
+        credentials.set_user(USER, password);
+    }
+}
+
+/// What a broker does wrong before a connection is ready.
+fn wrong_in_set_up(random: &mut fastrand::Rng) -> MockRule {
+    let delay = millis(random.u64(..3000));
+    let rules = [
+        MockRule::fail(ErrorCode::UNKNOWN_SERVER_ERROR),
+        MockRule::fail_with(ErrorCode::SASL_AUTHENTICATION_FAILED, "not now"),
+        MockRule::fail(ErrorCode::ILLEGAL_SASL_STATE),
+        MockRule::cut_before_append(),
+        MockRule::reset_after_append(),
+        MockRule::cut_after_bytes(random.usize(..30)),
+        MockRule::drip(1, millis(random.u64(..10))),
+        MockRule::black_hole(),
+        MockRule::lose_answer(),
+        MockRule::delay(delay),
+        MockRule::wrong_correlation_id(),
+        MockRule::edit_answer(|frame| frame[8..].fill(0x7f)),
+    ];
+    let step = pick(random, &[ApiKey::API_VERSIONS, ApiKey::SASL_HANDSHAKE, ApiKey::SASL_AUTHENTICATE]);
+    pick(random, &rules).on(step).times(random.usize(1..4))
+}
+
 pub(super) fn heal(site: &mut Site) {
+    give_password(site, PASSWORD);
     site.mischief = Mischief::default();
     site.weather.mute_names = 0;
     site.core.faults.clear();

@@ -1,0 +1,512 @@
+//! Who we are, said to a broker: SaslHandshake names the mechanism (KIP-43), then its tokens go back and forth, each in a
+//! SaslAuthenticate (KIP-152) or, to brokers that know only version 0 of the handshake, bare. It says what to write and
+//! reads what comes back; who writes it, and under which correlation id, is up to the connection.
+//!
+//! ```text
+//!   Handshake ──"not that one"──▶ refused, with those that it offers
+//!      │ taken
+//!      ▼
+//!   Token ──challenge──▶ Token (the answer to it)
+//!      │ the mechanism is content
+//!      ▼
+//!    over
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::failure::Failure;
+use crate::client::versions::{Versions, common_version};
+use crate::protocol::{
+    self, AuthBytes, ErrorCode, Frame, Message, SaslAuthenticateRequest, SaslHandshakeRequest, wipe,
+};
+use crate::security::{SaslError, SaslExchange, SaslMechanism, Secret};
+
+/// How to say who we are, and to whom.
+#[derive(Clone)]
+pub(super) struct Login {
+    pub(super) mechanism: Arc<dyn SaslMechanism>,
+    pub(super) host: Arc<str>,
+}
+
+pub(super) struct Authentication {
+    login: Login,
+    /// `None` if tokens go bare.
+    token_version: Option<i16>,
+    step: Step,
+}
+
+/// What is waited for.
+enum Step {
+    Handshake { version: i16, opening: Option<Opening> },
+    Token(Box<dyn SaslExchange>),
+    Over,
+}
+
+/// An exchange, and what it says first.
+struct Opening {
+    exchange: Box<dyn SaslExchange>,
+    token: Secret,
+}
+
+/// What is to be written; one answer comes to each.
+pub(super) enum Line {
+    Handshake {
+        version: i16,
+        request: SaslHandshakeRequest,
+    },
+    Token {
+        version: i16,
+        token: Secret,
+    },
+    /// With nothing but its length before it; so is its answer.
+    Bare(Secret),
+}
+
+/// How far it got with an answer.
+pub(super) enum Progress {
+    Say(Line),
+    Over(Grant),
+}
+
+/// The broker has accepted who we are, and the mechanism is content.
+pub(super) struct Grant {
+    pub(super) login: Login,
+    /// After so long we have to say it again; `None` is never (KIP-368).
+    pub(super) lifetime: Option<Duration>,
+}
+
+impl Authentication {
+    /// Names the mechanism. Its exchange begins when the broker has taken the name: with another mechanism it may not be
+    /// able to, and need not.
+    pub(super) fn begin(login: Login, versions: &Versions) -> Result<(Self, Line), Failure> {
+        let Some(version) = common_version::<SaslHandshakeRequest>(versions, SaslHandshakeRequest::VERSIONS)
+        else {
+            return Err(refused(&*login.mechanism, NO_SASL.to_owned()));
+        };
+        let token_version = match version {
+            0 => None,
+            _ => common_version::<SaslAuthenticateRequest>(versions, SaslAuthenticateRequest::VERSIONS),
+        };
+        let version = if token_version.is_some() { version } else { 0 };
+        let request =
+            SaslHandshakeRequest { mechanism: login.mechanism.name().to_owned(), ..Default::default() };
+        let step = Step::Handshake { version, opening: None };
+        Ok((Self { login, token_version, step }, Line::Handshake { version, request }))
+    }
+
+    /// The same on a connection that is in use. The exchange begins before the broker hears of it: after the handshake it
+    /// takes nothing but a token, so one that is still to come would keep the connection from everything else.
+    pub(super) fn begin_again(login: Login, versions: &Versions) -> Result<(Self, Line), Failure> {
+        let opening = Opening::of(&login)?;
+        let (mut authentication, line) = Self::begin(login, versions)?;
+        if let Step::Handshake { opening: unopened, .. } = &mut authentication.step {
+            *unopened = Some(opening);
+        }
+        Ok((authentication, line))
+    }
+
+    /// The broker ended the connection. With bare tokens it has no other way to refuse.
+    pub(super) fn cut_off(&self) -> Option<Failure> {
+        let is_bare = matches!(self.step, Step::Token(_)) && self.token_version.is_none();
+        is_bare.then(|| refused(&*self.login.mechanism, CUT_OFF.to_owned()))
+    }
+
+    /// Reads the answer to the last line.
+    pub(super) fn frame(&mut self, frame: &[u8]) -> Result<Progress, Failure> {
+        let mechanism = &*self.login.mechanism;
+        match std::mem::replace(&mut self.step, Step::Over) {
+            Step::Handshake { version, opening } => {
+                named(mechanism, version, frame, opening.is_some())?;
+                let Opening { exchange, token } = opening.map_or_else(|| Opening::of(&self.login), Ok)?;
+                self.step = Step::Token(exchange);
+                Ok(Progress::Say(self.token(token)))
+            }
+            Step::Token(mut exchange) => {
+                let (challenge, lifetime) = match self.token_version {
+                    None => (frame.to_vec(), None),
+                    Some(version) => accepted(mechanism, version, frame)?,
+                };
+                match exchange.respond(&challenge).map_err(|error| own_fault(mechanism, &error))? {
+                    Some(token) => {
+                        self.step = Step::Token(exchange);
+                        Ok(Progress::Say(self.token(token.into())))
+                    }
+                    None => Ok(Progress::Over(Grant { login: self.login.clone(), lifetime })),
+                }
+            }
+            Step::Over => Err(Failure::passing("an answer came after the last one of the authentication")),
+        }
+    }
+
+    fn token(&self, token: Secret) -> Line {
+        match self.token_version {
+            None => Line::Bare(token),
+            Some(version) => Line::Token { version, token },
+        }
+    }
+}
+
+impl Opening {
+    fn of(login: &Login) -> Result<Self, Failure> {
+        let fault = |error| own_fault(&*login.mechanism, &error);
+        let mut exchange = login.mechanism.begin(&login.host).map_err(fault)?;
+        let token = exchange.first().map_err(fault)?.into();
+        Ok(Self { exchange, token })
+    }
+}
+
+impl Line {
+    /// Whether its answer begins with the correlation id.
+    pub(super) fn has_correlation(&self) -> bool {
+        !matches!(self, Self::Bare(_))
+    }
+
+    /// What is left of a token then is wiped.
+    pub(super) fn into_frame(self, correlation: i32, client_id: &str) -> Frame {
+        match self {
+            Self::Handshake { version, request } => {
+                protocol::encode_request(correlation, version, Some(client_id), &request)
+            }
+            Self::Token { version, token } => {
+                let mut request = SaslAuthenticateRequest {
+                    auth_bytes: AuthBytes(token.into_bytes()),
+                    ..Default::default()
+                };
+                let frame = protocol::encode_request(correlation, version, Some(client_id), &request);
+                wipe(&mut request.auth_bytes.0);
+                frame
+            }
+            Self::Bare(token) => protocol::bare_frame(token.bytes()),
+        }
+    }
+}
+
+/// Reads the answer to the mechanism's name.
+fn named(mechanism: &dyn SaslMechanism, version: i16, frame: &[u8], again: bool) -> Result<(), Failure> {
+    let (_, response) = protocol::decode_response::<SaslHandshakeRequest>(version, frame)
+        .map_err(|error| Failure::passing(format!("its SaslHandshake answer can't be read: {error}")))?;
+    match response.error_code {
+        ErrorCode::NONE => Ok(()),
+        ErrorCode::UNSUPPORTED_SASL_MECHANISM => {
+            let offered = response.mechanisms;
+            let cause = match &offered[..] {
+                [] => "it does not offer this mechanism".to_owned(),
+                offered => format!(
+                    "it does not offer this mechanism, but {}; set sasl_mechanism to one that it offers",
+                    one_line(&offered.join(", "))
+                ),
+            };
+            let name = mechanism.name().to_owned();
+            Err(Failure::Refused { mechanism: name, cause, offered: Some(offered) })
+        }
+        ErrorCode::ILLEGAL_SASL_STATE if !again => Err(refused(mechanism, NO_SASL.to_owned())),
+        code => Err(Failure::passing(format!("it does not take the mechanism's name: {code}"))),
+    }
+}
+
+/// The challenge in an answer to a token, and the session's lifetime if it was the last.
+fn accepted(
+    mechanism: &dyn SaslMechanism,
+    version: i16,
+    frame: &[u8],
+) -> Result<(Vec<u8>, Option<Duration>), Failure> {
+    let (_, response) = protocol::decode_response::<SaslAuthenticateRequest>(version, frame)
+        .map_err(|error| Failure::passing(format!("its SaslAuthenticate answer can't be read: {error}")))?;
+    match response.error_code {
+        ErrorCode::NONE => {
+            let lifetime = u64::try_from(response.session_lifetime_ms).ok().filter(|millis| *millis > 0);
+            Ok((response.auth_bytes.0, lifetime.map(Duration::from_millis)))
+        }
+        code @ (ErrorCode::SASL_AUTHENTICATION_FAILED | ErrorCode::ILLEGAL_SASL_STATE) => {
+            let words = response.error_message.filter(|words| !words.is_empty());
+            let remedy = match code {
+                ErrorCode::SASL_AUTHENTICATION_FAILED => remedy(mechanism.name()),
+                _ => "",
+            };
+            let words = words.map_or_else(|| code.to_string(), |words| one_line(&words));
+            Err(refused(mechanism, format!("{words}{remedy}")))
+        }
+        code => Err(Failure::passing(format!("it can't say whether it accepts us: {code}"))),
+    }
+}
+
+/// A peer's words go to logs and errors: no more than a line, and no control characters.
+fn one_line(words: &str) -> String {
+    words.chars().take(LONGEST_WORDS).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+/// Brokers do not tell what is wrong with a login: that would help who guesses.
+fn remedy(mechanism: &str) -> &'static str {
+    match mechanism {
+        "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" => "; check the user name and the password",
+        "OAUTHBEARER" => "; check the token's lifetime, audience and issuer, and this machine's clock",
+        _ => "",
+    }
+}
+
+fn refused(mechanism: &dyn SaslMechanism, cause: String) -> Failure {
+    Failure::Refused { mechanism: mechanism.name().to_owned(), cause, offered: None }
+}
+
+/// The mechanism itself does not go on.
+fn own_fault(mechanism: &dyn SaslMechanism, error: &SaslError) -> Failure {
+    match error.is_passing() {
+        true => Failure::passing(format!("{}: {error}", mechanism.name())),
+        false => refused(mechanism, error.to_string()),
+    }
+}
+
+/// Of a broker's words, in characters.
+const LONGEST_WORDS: usize = 300;
+const NO_SASL: &str = "its port takes no SASL; set security_protocol to PLAINTEXT or SSL, or name the port of a listener \
+                       with SASL";
+const CUT_OFF: &str = "it closed the connection without an answer, as brokers before 1.0 do when a login fails: check the user name and the password";
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use super::*;
+    use crate::protocol::{
+        ApiKey, SaslAuthenticateResponse, SaslHandshakeResponse, decode_request, decode_request_header,
+        encode_response,
+    };
+
+    /// Says each of `tokens`, and wants "yes" after the last.
+    struct Speaker(&'static [&'static str]);
+
+    struct Speech(std::slice::Iter<'static, &'static str>);
+
+    impl SaslMechanism for Speaker {
+        fn name(&self) -> &str {
+            "SPEAKER"
+        }
+
+        fn begin(&self, host: &str) -> Result<Box<dyn SaslExchange>, SaslError> {
+            match host {
+                "nowhere" => Err(SaslError::passing("nothing to say yet")),
+                _ => Ok(Box::new(Speech(self.0.iter()))),
+            }
+        }
+    }
+
+    impl SaslExchange for Speech {
+        fn first(&mut self) -> Result<Vec<u8>, SaslError> {
+            Ok(self.0.next().unwrap().as_bytes().to_vec())
+        }
+
+        fn respond(&mut self, challenge: &[u8]) -> Result<Option<Vec<u8>>, SaslError> {
+            match self.0.next() {
+                Some(token) => Ok(Some(token.as_bytes().to_vec())),
+                None if challenge == b"yes" => Ok(None),
+                None => Err(SaslError::refused("the broker did not say yes")),
+            }
+        }
+    }
+
+    const HANDSHAKES: (ApiKey, i16, i16) = (ApiKey::SASL_HANDSHAKE, 0, 1);
+    const TOKENS: (ApiKey, i16, i16) = (ApiKey::SASL_AUTHENTICATE, 0, 2);
+
+    fn login(host: &str) -> Login {
+        Login { mechanism: Arc::new(Speaker(&["one", "two"])), host: host.into() }
+    }
+
+    fn begin(host: &str, versions: &[(ApiKey, i16, i16)]) -> Result<(Authentication, Line), Failure> {
+        Authentication::begin(login(host), &versions.to_vec())
+    }
+
+    /// As it is written, without its length.
+    fn written(line: Line) -> Vec<u8> {
+        line.into_frame(7, "me").to_vec().split_off(4)
+    }
+
+    fn token(progress: Result<Progress, Failure>) -> Vec<u8> {
+        let Ok(Progress::Say(line)) = progress else { panic!("it says nothing") };
+        assert!(line.has_correlation());
+        let bytes = written(line);
+        let (header, body) = decode_request_header(&bytes).unwrap();
+        assert_eq!((header.version, header.correlation_id), (2, 7));
+        let request: SaslAuthenticateRequest = decode_request(header.version, body).unwrap();
+        request.auth_bytes.0
+    }
+
+    fn bare(progress: Result<Progress, Failure>) -> Vec<u8> {
+        let Ok(Progress::Say(line)) = progress else { panic!("it says nothing") };
+        assert!(!line.has_correlation());
+        written(line)
+    }
+
+    fn lifetime(progress: Result<Progress, Failure>) -> Option<Duration> {
+        let Ok(Progress::Over(grant)) = progress else { panic!("it is not over") };
+        grant.lifetime
+    }
+
+    fn handshake(version: i16, error_code: ErrorCode, mechanisms: &[&str]) -> Vec<u8> {
+        let mechanisms = mechanisms.iter().map(|name| (*name).to_owned()).collect();
+        let response = SaslHandshakeResponse { error_code, mechanisms, ..Default::default() };
+        encode_response::<SaslHandshakeRequest>(0, version, &response).to_vec().split_off(4)
+    }
+
+    fn challenge(error_code: ErrorCode, words: Option<&str>, bytes: &str) -> Vec<u8> {
+        answer(error_code, words, bytes, 0)
+    }
+
+    fn answer(error_code: ErrorCode, words: Option<&str>, bytes: &str, session_lifetime_ms: i64) -> Vec<u8> {
+        let response = SaslAuthenticateResponse {
+            session_lifetime_ms,
+            error_code,
+            error_message: words.map(str::to_owned),
+            auth_bytes: AuthBytes(bytes.as_bytes().to_vec()),
+            ..Default::default()
+        };
+        encode_response::<SaslAuthenticateRequest>(7, 2, &response).to_vec().split_off(4)
+    }
+
+    /// After the handshake and the first token.
+    fn speaking() -> Authentication {
+        let (mut authentication, line) = begin("host", &[HANDSHAKES, TOKENS]).unwrap();
+        let bytes = written(line);
+        let (header, body) = decode_request_header(&bytes).unwrap();
+        assert_eq!((header.api_key, header.version), (ApiKey::SASL_HANDSHAKE, 1));
+        let request: SaslHandshakeRequest = decode_request(1, body).unwrap();
+        assert_eq!(request.mechanism, "SPEAKER");
+        assert_eq!(token(authentication.frame(&handshake(1, ErrorCode::NONE, &["SPEAKER"]))), b"one");
+        authentication
+    }
+
+    #[test]
+    fn tokens_go_to_and_fro_until_the_mechanism_is_content() {
+        let mut authentication = speaking();
+        // Only the last answer tells how long it holds.
+        let first = answer(ErrorCode::NONE, None, "go on", 5);
+        assert_eq!(token(authentication.frame(&first)), b"two");
+        assert_eq!(lifetime(authentication.frame(&answer(ErrorCode::NONE, None, "yes", 3000))), {
+            Some(Duration::from_secs(3))
+        });
+        assert!(authentication.cut_off().is_none());
+        assert!(authentication.frame(&answer(ErrorCode::NONE, None, "yes", 0)).is_err(), "one more");
+        for millis in [0, -1, i64::MIN] {
+            let mut authentication = speaking();
+            authentication.frame(&first).unwrap();
+            let last = authentication.frame(&answer(ErrorCode::NONE, None, "yes", millis));
+            assert_eq!(lifetime(last), None, "{millis}");
+        }
+    }
+
+    #[test]
+    fn to_an_old_broker_tokens_go_bare_and_its_refusal_is_that_it_hangs_up() {
+        for versions in [&[(ApiKey::SASL_HANDSHAKE, 0, 0), TOKENS][..], &[HANDSHAKES]] {
+            let (mut authentication, line) = begin("host", versions).unwrap();
+            assert_eq!(written(line)[..4], [0, 17, 0, 0]);
+            assert!(authentication.cut_off().is_none());
+            let taken = authentication.frame(&handshake(0, ErrorCode::NONE, &["SPEAKER"]));
+            assert_eq!(bare(taken), b"one");
+            assert!(matches!(authentication.cut_off(), Some(Failure::Refused { offered: None, .. })));
+            assert_eq!(bare(authentication.frame(b"go on")), b"two");
+            assert_eq!(lifetime(authentication.frame(b"yes")), None);
+        }
+    }
+
+    /// On a connection that is in use: what is not ready, or not willing, says so before the broker hears of it.
+    #[test]
+    fn the_second_time_the_exchange_begins_before_the_handshake() {
+        let versions = vec![HANDSHAKES, TOKENS];
+        let (mut authentication, line) = Authentication::begin_again(login("host"), &versions).unwrap();
+        assert_eq!(written(line)[..4], [0, 17, 0, 1]);
+        assert_eq!(token(authentication.frame(&handshake(1, ErrorCode::NONE, &["SPEAKER"]))), b"one");
+        let not_ready = Authentication::begin_again(login("nowhere"), &versions).err();
+        assert_eq!(not_ready, Some(Failure::passing("SPEAKER: nothing to say yet")));
+        // A broker that takes none a second time is not one without SASL.
+        let (mut authentication, _) = Authentication::begin_again(login("host"), &versions).unwrap();
+        let refused = authentication.frame(&handshake(1, ErrorCode::ILLEGAL_SASL_STATE, &[])).err();
+        assert_eq!(
+            refused,
+            Some(Failure::passing("it does not take the mechanism's name: ILLEGAL_SASL_STATE (34)"))
+        );
+    }
+
+    #[test]
+    fn a_refusal_has_the_brokers_words_and_one_without_any_its_code() {
+        for (code, words, expected) in [
+            (ErrorCode::SASL_AUTHENTICATION_FAILED, Some("wrong password"), "wrong password"),
+            (ErrorCode::SASL_AUTHENTICATION_FAILED, Some(""), "SASL_AUTHENTICATION_FAILED (58)"),
+            (ErrorCode::ILLEGAL_SASL_STATE, None, "ILLEGAL_SASL_STATE (34)"),
+        ] {
+            let refused = speaking().frame(&challenge(code, words, ""));
+            let (mechanism, cause) = ("SPEAKER".to_owned(), expected.to_owned());
+            assert_eq!(refused.err(), Some(Failure::Refused { mechanism, cause, offered: None }));
+        }
+    }
+
+    #[test]
+    fn a_mechanism_that_the_broker_does_not_have_is_refused_with_those_that_it_has() {
+        let (mut authentication, _) = begin("host", &[HANDSHAKES, TOKENS]).unwrap();
+        let answer = handshake(1, ErrorCode::UNSUPPORTED_SASL_MECHANISM, &["PLAIN", "GSSAPI"]);
+        let Err(Failure::Refused { cause, offered, .. }) = authentication.frame(&answer) else {
+            panic!("it is taken");
+        };
+        assert_eq!(offered, Some(vec!["PLAIN".to_owned(), "GSSAPI".to_owned()]));
+        assert!(cause.contains("PLAIN, GSSAPI; set sasl_mechanism"), "{cause}");
+    }
+
+    #[test]
+    fn a_port_without_sasl_is_called_that() {
+        let no_sasl = |failure: Option<Failure>| {
+            let Some(Failure::Refused { cause, offered: None, .. }) = failure else { panic!("{failure:?}") };
+            assert!(cause.contains("security_protocol"), "{cause}");
+        };
+        no_sasl(begin("host", &[TOKENS]).err());
+        let (mut authentication, _) = begin("host", &[HANDSHAKES, TOKENS]).unwrap();
+        no_sasl(authentication.frame(&handshake(1, ErrorCode::ILLEGAL_SASL_STATE, &[])).err());
+    }
+
+    /// Whoever they are, they are not to be trusted; what may pass is tried again.
+    #[test]
+    fn the_mechanisms_own_faults_and_what_can_not_be_read() {
+        let mut authentication = speaking();
+        authentication.frame(&challenge(ErrorCode::NONE, None, "go on")).unwrap();
+        let refused = authentication.frame(&challenge(ErrorCode::NONE, None, "no")).err();
+        assert!(
+            matches!(&refused, Some(Failure::Refused { cause, .. }) if cause == "the broker did not say yes")
+        );
+
+        let (mut authentication, _) = begin("nowhere", &[HANDSHAKES, TOKENS]).unwrap();
+        let taken = authentication.frame(&handshake(1, ErrorCode::NONE, &[]));
+        assert_eq!(taken.err(), Some(Failure::passing("SPEAKER: nothing to say yet")));
+
+        let is_passing =
+            |answer: &[u8]| matches!(speaking().frame(answer), Err(Failure::Attempt { is_fatal: false, .. }));
+        assert!(is_passing(&challenge(ErrorCode::UNKNOWN_SERVER_ERROR, None, "")));
+        assert!(is_passing(&[]) && is_passing(&[0, 0, 0, 1, 0]));
+    }
+
+    /// Right answers with wrong bytes in them, at each step.
+    #[test]
+    fn hostile_answers_do_not_panic() {
+        let mut random = fastrand::Rng::with_seed(0xa117);
+        let right = [
+            handshake(1, ErrorCode::NONE, &["SPEAKER"]),
+            handshake(1, ErrorCode::UNSUPPORTED_SASL_MECHANISM, &["PLAIN", "SCRAM-SHA-256"]),
+            challenge(ErrorCode::NONE, None, "go on"),
+            challenge(ErrorCode::SASL_AUTHENTICATION_FAILED, Some("wrong password"), ""),
+        ];
+        let inputs = crate::protocol::vectors::hostile_inputs(50_000);
+        let mut refused = 0;
+        for _ in 0..inputs {
+            let (mut authentication, _) = begin("host", &[HANDSHAKES, TOKENS]).unwrap();
+            for _ in 0..random.usize(1..4) {
+                let mut bytes = right[random.usize(..right.len())].clone();
+                for _ in 0..random.usize(0..3) {
+                    let at = random.usize(..bytes.len());
+                    bytes[at] = random.u8(..);
+                }
+                bytes.truncate(random.usize(..=bytes.len() * 2));
+                if authentication.frame(&bytes).is_err() {
+                    refused += 1;
+                    break;
+                }
+            }
+        }
+        assert!((inputs / 10..inputs).contains(&refused), "{refused} of {inputs} are refused");
+    }
+}

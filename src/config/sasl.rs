@@ -1,0 +1,263 @@
+//! The settings of SASL: setters, texts, and the mechanisms that come of them.
+
+use std::sync::Arc;
+
+use super::checks::Checks;
+use super::key::Key;
+use super::producer_config::ProducerConfig;
+use super::types::SecurityProtocol;
+use super::values::{NAMES, SECRET, TEXT};
+use crate::security::{JaasLogin, OauthBearer, OauthTokenProvider, SaslError, SaslMechanism, with_password};
+use crate::time::Clock;
+
+macro_rules! sasl_keys {
+    ($( $name:ident $(= $other:ident)?: $kind:ident($field:ident) );* $(;)?) => {
+        /// kafka-python's names, each followed by librdkafka's; Java's login is a text of its own.
+        pub(super) const KEYS: &[Key] = &[$(
+            sasl_keys!(@ $name, $name, $kind, $field),
+            $( sasl_keys!(@ $other, $name, $kind, $field), )?
+        )*];
+    };
+    (@ $name:ident, $of:ident, $kind:ident, $field:ident) => {
+        Key {
+            name: stringify!($name),
+            of: stringify!($of),
+            set: |config, value| ($kind.read)(value).map(|value| config.sasl.$field = value),
+            show: |config| ($kind.show)(&config.sasl.$field),
+        }
+    };
+}
+
+sasl_keys! {
+    sasl_mechanism = sasl_mechanisms: NAMES(mechanisms);
+    sasl_plain_username = sasl_username: TEXT(username);
+    sasl_plain_password = sasl_password: SECRET(password);
+    sasl_jaas_config: SECRET(jaas);
+}
+
+impl ProducerConfig {
+    /// The SASL mechanism with which the producer authenticates: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` (both need the
+    /// cargo feature `scram`), `OAUTHBEARER`, or one that was given to
+    /// [`register_sasl_mechanism`](Self::register_sasl_mechanism). It must be set if
+    /// [`security_protocol`](Self::security_protocol) is [`SaslSsl`](SecurityProtocol::SaslSsl) or
+    /// [`SaslPlaintext`](SecurityProtocol::SaslPlaintext), and only then. Default: none.
+    ///
+    /// Several may be listed, separated by commas: the first that the broker offers is used. `PLAIN` and `OAUTHBEARER` may
+    /// stand in a list only with `SaslSsl`: without TLS the broker, or anybody in between, could choose them to read the
+    /// password or the token. A mechanism that was registered is not refused there; it can have the same risk.
+    ///
+    /// kafka-python's name. In texts also `sasl.mechanisms` (librdkafka).
+    #[doc(alias = "sasl.mechanisms")]
+    pub fn sasl_mechanism(mut self, mechanism: impl AsRef<str>) -> Self {
+        self.sasl.mechanisms = (NAMES.read)(mechanism.as_ref()).unwrap_or_default();
+        self
+    }
+
+    /// The user name for `PLAIN` and `SCRAM`. Default: none.
+    ///
+    /// kafka-python's name. In texts also `sasl.username` (librdkafka).
+    #[doc(alias = "sasl.username")]
+    pub fn sasl_plain_username(mut self, username: impl Into<String>) -> Self {
+        self.sasl.username = Some(username.into());
+        self
+    }
+
+    /// The password for `PLAIN` and `SCRAM`. No `Debug`, log line or error shows it, and it is wiped from memory when the
+    /// producer is gone. Default: none.
+    ///
+    /// kafka-python's name. In texts also `sasl.password` (librdkafka).
+    #[doc(alias = "sasl.password")]
+    pub fn sasl_plain_password(mut self, password: impl Into<String>) -> Self {
+        self.sasl.password = Some(password.into().into());
+        self
+    }
+
+    /// User name and password as Java's clients have them: one entry of a JAAS file, of the module `PlainLoginModule`,
+    /// `ScramLoginModule` (also with `tokenauth="true"` for delegation tokens, KIP-48) or `OAuthBearerLoginModule` (with
+    /// `extension_NAME` of KIP-342). It takes the place of [`sasl_plain_username`](Self::sasl_plain_username) and
+    /// [`sasl_plain_password`](Self::sasl_plain_password). It is kept as secret as a password. Default: none.
+    ///
+    /// ```
+    /// use kafka_producer::ProducerConfig;
+    ///
+    /// let config = ProducerConfig::from_pairs([
+    ///     ("bootstrap.servers", "broker-1.example.com:9093"),
+    ///     ("security.protocol", "SASL_SSL"),
+    ///     ("sasl.mechanism", "PLAIN"),
+    ///     (
+    ///         "sasl.jaas.config",
+    ///         r#"org.apache.kafka.common.security.plain.PlainLoginModule required username="alice" password="secret";"#,
+    ///     ),
+    /// ])?;
+    /// # let _ = config;
+    /// # Ok::<(), kafka_producer::Error>(())
+    /// ```
+    ///
+    /// Java's name.
+    #[doc(alias = "sasl.jaas.config")]
+    pub fn sasl_jaas_config(mut self, entry: impl Into<String>) -> Self {
+        self.sasl.jaas = Some(entry.into().into());
+        self
+    }
+
+    /// Where the tokens for `OAUTHBEARER` come from (KIP-255). Default: none; that mechanism needs one.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use kafka_producer::{OauthToken, ProducerConfig, SecurityProtocol};
+    ///
+    /// # fn ask_the_server() -> Result<String, std::io::Error> { Ok("x".to_owned()) }
+    /// let config = ProducerConfig::new()
+    ///     .security_protocol(SecurityProtocol::SaslSsl)
+    ///     .sasl_mechanism("OAUTHBEARER")
+    ///     .sasl_oauth_token_provider(|| Ok(OauthToken::new(ask_the_server()?, Duration::from_secs(300))));
+    /// # let _ = config;
+    /// ```
+    ///
+    /// kafka-python's name; Java has `sasl.login.callback.handler.class`.
+    #[doc(alias = "sasl.login.callback.handler.class")]
+    pub fn sasl_oauth_token_provider(mut self, provider: impl OauthTokenProvider + 'static) -> Self {
+        self.sasl.token_provider = Some(Arc::new(provider));
+        self
+    }
+
+    /// Adds a mechanism that this crate does not have, or replaces one that it has. It is used if
+    /// [`sasl_mechanism`](Self::sasl_mechanism) names it.
+    ///
+    /// kafka-python has a function of this name.
+    pub fn register_sasl_mechanism(mut self, mechanism: impl SaslMechanism + 'static) -> Self {
+        self.sasl.registered.push(Arc::new(mechanism));
+        self
+    }
+
+    /// The mechanisms that were asked for, the preferred one first; none without SASL.
+    ///
+    /// # Errors
+    /// The setting that is wrong, and why.
+    pub(super) fn sasl_mechanisms(&self) -> Result<Vec<Arc<dyn SaslMechanism>>, (&'static str, String)> {
+        let protocol = self.effective().security_protocol();
+        let names = &self.sasl.mechanisms;
+        if !protocol.has_sasl() {
+            return match self.sasl.first_that_is_set() {
+                None => Ok(Vec::new()),
+                Some(key) => {
+                    let key_of_protocol = self.written_as("security_protocol");
+                    let why = format!(
+                        "{key_of_protocol} is {protocol}, which has no SASL, so this would do nothing; set \
+                         {key_of_protocol} to SASL_SSL or SASL_PLAINTEXT, or leave this out"
+                    );
+                    Err((key, why))
+                }
+            };
+        }
+        if names.is_empty() {
+            let why = format!(
+                "security_protocol {protocol} needs a mechanism: set PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
+            );
+            return Err(("sasl_mechanism", why));
+        }
+        if names.len() > 1 && protocol == SecurityProtocol::SaslPlaintext {
+            for (readable, what) in [("PLAIN", "password"), ("OAUTHBEARER", "token")] {
+                if names.iter().any(|name| name == readable) {
+                    let why = format!(
+                        "without TLS the broker, or anybody in between, could choose {readable} from this list to read the \
+                         {what}; set security_protocol to SASL_SSL, or take {readable} out of the list"
+                    );
+                    return Err(("sasl_mechanism", why));
+                }
+            }
+        }
+        let login = self.sasl_login()?;
+        names.iter().map(|name| self.sasl_mechanism_named(name, &login)).collect()
+    }
+
+    fn sasl_login(&self) -> Result<Option<JaasLogin>, (&'static str, String)> {
+        let Some(jaas) = &self.sasl.jaas else { return Ok(None) };
+        let both = [
+            (self.sasl.username.is_some(), "sasl_plain_username"),
+            (self.sasl.password.is_some(), "sasl_plain_password"),
+        ];
+        if let Some((_, other)) = both.into_iter().find(|(is_set, _)| *is_set) {
+            let why = format!("{} says the same; leave one of the two out", self.written_as(other));
+            return Err(("sasl_jaas_config", why));
+        }
+        let login = JaasLogin::parse(jaas.text().unwrap_or_default());
+        login.map(Some).map_err(|error| ("sasl_jaas_config", error.to_string()))
+    }
+
+    fn sasl_mechanism_named(
+        &self,
+        name: &str,
+        login: &Option<JaasLogin>,
+    ) -> Result<Arc<dyn SaslMechanism>, (&'static str, String)> {
+        let sasl = &self.sasl;
+        if let Some(registered) = sasl.registered.iter().rev().find(|mechanism| mechanism.name() == name) {
+            return Ok(Arc::clone(registered));
+        }
+        let refuse = |why: String| Err(("sasl_mechanism", why));
+        let as_problem = |error: SaslError| ("sasl_mechanism", format!("{name}: {error}"));
+        match (name, login) {
+            ("OAUTHBEARER", None | Some(JaasLogin::OauthBearer { .. })) => {
+                let Some(provider) = sasl.token_provider.clone() else {
+                    return refuse(
+                        "OAUTHBEARER needs tokens: call ProducerConfig::sasl_oauth_token_provider (fetching them from \
+                         a server is not supported yet)"
+                            .to_owned(),
+                    );
+                };
+                let extensions = match login {
+                    Some(JaasLogin::OauthBearer { extensions }) => extensions.clone(),
+                    _ => Vec::new(),
+                };
+                let bearer = OauthBearer::new(provider, extensions, Clock::System).map_err(as_problem)?;
+                Ok(Arc::new(bearer))
+            }
+            ("PLAIN", Some(JaasLogin::Plain { username, password })) => {
+                with_password(name, username, password.clone(), false).map_err(as_problem)
+            }
+            ("SCRAM-SHA-256" | "SCRAM-SHA-512", Some(JaasLogin::Scram { username, password, is_token })) => {
+                with_password(name, username, password.clone(), *is_token).map_err(as_problem)
+            }
+            ("PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512", None) => match (&sasl.username, &sasl.password) {
+                (Some(username), Some(password)) => {
+                    with_password(name, username, password.clone(), false).map_err(as_problem)
+                }
+                _ => refuse(format!(
+                    "{name} needs a user and a password: set sasl_plain_username and sasl_plain_password, or \
+                     sasl_jaas_config"
+                )),
+            },
+            ("PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER", Some(login)) => refuse(format!(
+                "{} has the login module of {}; make the two the same",
+                self.written_as("sasl_jaas_config"),
+                login.family()
+            )),
+            ("GSSAPI", _) => refuse(
+                "Kerberos (GSSAPI) is not supported yet; use another that the brokers offer".to_owned(),
+            ),
+            _ => refuse(format!(
+                "there is no mechanism {name}: write PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER, or add it with \
+                 ProducerConfig::register_sasl_mechanism"
+            )),
+        }
+    }
+}
+
+impl Checks<'_> {
+    /// Whether the mechanisms can be made, or stand with a protocol that has none.
+    pub(super) fn sasl(&mut self) {
+        match self.config.sasl_mechanisms() {
+            Ok(_) => {}
+            Err((key @ "sasl_mechanism", why)) if !self.config.sasl.mechanisms.is_empty() => {
+                self.refuse(key, self.config.sasl.mechanisms.join(","), why);
+            }
+            Err((key, why)) => self.refuse_unshown(key, why),
+        }
+    }
+}
+
+/// Its examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/sasl.md")]
+struct Guide;

@@ -1,0 +1,157 @@
+//! The settings of SASL, in each client's spelling.
+
+use super::*;
+use crate::security::{OauthToken, SaslError, SaslExchange, SaslMechanism};
+
+/// The names of the mechanisms, or what is wrong.
+fn mechanisms(config: ProducerConfig) -> String {
+    match config.settings() {
+        Ok(settings) => format!("{:?}", settings.client.mechanisms),
+        Err(error) => error.to_string().strip_prefix("the configuration can't be used: ").unwrap().to_owned(),
+    }
+}
+
+fn of_pairs(pairs: &[(&str, &str)]) -> String {
+    ProducerConfig::from_pairs(pairs.iter().copied()).map_or_else(|error| error.to_string(), mechanisms)
+}
+
+/// Over SASL_PLAINTEXT, with more beside it.
+fn plaintext(more: &[(&str, &str)]) -> String {
+    of_pairs(&[&[("security.protocol", "SASL_PLAINTEXT")], more].concat())
+}
+
+const PLAIN_LOGIN: &str = r#"org.apache.kafka.common.security.plain.PlainLoginModule required username="alice" password="hunter2";"#;
+const SCRAM_LOGIN: &str = r#"org.apache.kafka.common.security.scram.ScramLoginModule required username="alice" password="hunter2";"#;
+
+#[test]
+fn each_client_has_its_way_to_say_who_it_is() {
+    let kafka_python =
+        [("sasl_mechanism", "PLAIN"), ("sasl_plain_username", "alice"), ("sasl_plain_password", "hunter2")];
+    let librdkafka = [("sasl.mechanisms", "PLAIN"), ("sasl.username", "alice"), ("sasl.password", "hunter2")];
+    let java = [("sasl.mechanism", "PLAIN"), ("sasl.jaas.config", PLAIN_LOGIN)];
+    for pairs in [&kafka_python[..], &librdkafka, &java] {
+        assert_eq!(plaintext(pairs), "[PLAIN]");
+        let config = ProducerConfig::from_pairs(pairs.iter().copied()).unwrap();
+        let shown = format!("{config:?}");
+        assert!(shown.contains("sasl_mechanism: PLAIN") && shown.contains("[hidden]"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    let typed = ProducerConfig::new()
+        .security_protocol(crate::config::SecurityProtocol::SaslPlaintext)
+        .sasl_mechanism("OAUTHBEARER")
+        .sasl_oauth_token_provider(|| Ok(OauthToken::new("t", None)));
+    assert_eq!(mechanisms(typed), "[OAUTHBEARER]");
+}
+
+#[test]
+#[cfg(feature = "scram")]
+fn one_login_serves_each_mechanism_of_a_list_that_it_fits() {
+    let list = ("sasl.mechanism", " SCRAM-SHA-512, SCRAM-SHA-256 ");
+    assert_eq!(plaintext(&[list, ("sasl.jaas.config", SCRAM_LOGIN)]), "[SCRAM-SHA-512, SCRAM-SHA-256]");
+    assert_eq!(
+        plaintext(&[list, ("sasl.jaas.config", PLAIN_LOGIN)]),
+        "sasl.mechanism = 'SCRAM-SHA-512,SCRAM-SHA-256': sasl.jaas.config has the login module of PLAIN; make the two the same"
+    );
+}
+
+#[test]
+#[cfg(not(feature = "scram"))]
+fn a_mechanism_that_is_not_built_in_names_its_feature() {
+    let text = plaintext(&[("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.jaas.config", SCRAM_LOGIN)]);
+    assert!(text.contains("turn on the cargo feature `scram`"), "{text}");
+}
+
+#[test]
+fn what_can_not_be_a_login_says_what_to_change() {
+    let named = |name| ("sasl.mechanism", name);
+    for (pairs, expected) in [
+        (
+            &[][..],
+            "sasl_mechanism: security_protocol SASL_PLAINTEXT needs a mechanism: set PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER",
+        ),
+        (
+            &[named("PLAIN")],
+            "sasl.mechanism = 'PLAIN': PLAIN needs a user and a password: set sasl_plain_username and \
+             sasl_plain_password, or sasl_jaas_config",
+        ),
+        (
+            &[named("PLAIN"), ("sasl.username", "alice"), ("sasl.jaas.config", PLAIN_LOGIN)],
+            "sasl.jaas.config: sasl.username says the same; leave one of the two out",
+        ),
+        (
+            &[named("SCRAM-SHA-256,PLAIN"), ("sasl.username", "alice"), ("sasl.password", "hunter2")],
+            "sasl.mechanism = 'SCRAM-SHA-256,PLAIN': without TLS the broker, or anybody in between, could choose PLAIN from \
+             this list to read the password; set security_protocol to SASL_SSL, or take PLAIN out of the list",
+        ),
+        (
+            &[named("SCRAM-SHA-512,OAUTHBEARER"), ("sasl.username", "alice"), ("sasl.password", "hunter2")],
+            "sasl.mechanism = 'SCRAM-SHA-512,OAUTHBEARER': without TLS the broker, or anybody in between, could choose \
+             OAUTHBEARER from this list to read the token; set security_protocol to SASL_SSL, or take OAUTHBEARER out of the \
+             list",
+        ),
+        (
+            &[named("OAUTHBEARER")],
+            "sasl.mechanism = 'OAUTHBEARER': OAUTHBEARER needs tokens: call ProducerConfig::sasl_oauth_token_provider \
+             (fetching them from a server is not supported yet)",
+        ),
+        (
+            &[named("GSSAPI")],
+            "sasl.mechanism = 'GSSAPI': Kerberos (GSSAPI) is not supported yet; use another that the brokers offer",
+        ),
+        (
+            &[named("plain")],
+            "sasl.mechanism = 'plain': there is no mechanism plain: write PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or \
+             OAUTHBEARER, or add it with ProducerConfig::register_sasl_mechanism",
+        ),
+        (
+            &[named("PLAIN"), ("sasl.jaas.config", "com.sun.security.auth.module.Krb5LoginModule required;")],
+            "sasl.jaas.config: at character 1: Krb5LoginModule is Kerberos, and the mechanism GSSAPI is not there yet",
+        ),
+    ] {
+        assert_eq!(plaintext(pairs), expected);
+    }
+}
+
+/// Nobody should believe to have authenticated who has not. Java writes its default mechanism into every listing.
+#[test]
+fn a_login_without_sasl_is_refused_and_javas_default_is_none() {
+    assert_eq!(of_pairs(&[("security.protocol", "PLAINTEXT"), ("sasl.mechanism", "GSSAPI")]), "[]");
+    let refused = |key: &str| {
+        format!(
+            "{key}: security_protocol is PLAINTEXT, which has no SASL, so this would do nothing; set security_protocol to \
+             SASL_SSL or SASL_PLAINTEXT, or leave this out"
+        )
+    };
+    for (key, value) in
+        [("sasl.username", "alice"), ("sasl.password", "x"), ("sasl.jaas.config", PLAIN_LOGIN)]
+    {
+        assert_eq!(of_pairs(&[(key, value)]), refused(key));
+    }
+    let typed = ProducerConfig::new().sasl_oauth_token_provider(|| Ok(OauthToken::new("t", None)));
+    assert_eq!(mechanisms(typed), refused("sasl_oauth_token_provider"));
+}
+
+struct Own(&'static str);
+
+impl SaslMechanism for Own {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn begin(&self, _: &str) -> Result<Box<dyn SaslExchange>, SaslError> {
+        Err(SaslError::refused("nothing to say"))
+    }
+}
+
+/// Those that are not named are not asked.
+#[test]
+fn a_registered_mechanism_is_used_by_its_name() {
+    let config = || {
+        ProducerConfig::new()
+            .security_protocol(crate::config::SecurityProtocol::SaslPlaintext)
+            .register_sasl_mechanism(Own("X-OTHER"))
+            .register_sasl_mechanism(Own("X-OWN"))
+    };
+    assert_eq!(mechanisms(config().sasl_mechanism("X-OWN")), "[X-OWN]");
+    assert!(mechanisms(config().sasl_mechanism("X-NONE")).contains("there is no mechanism X-NONE"));
+}

@@ -1,0 +1,354 @@
+//! The settings of TLS: setters, texts, and what the layer below gets of them.
+
+use std::path::PathBuf;
+
+use super::checks::Checks;
+use super::key::Key;
+use super::producer_config::ProducerConfig;
+use super::types::TlsConfig;
+use super::values::{FLAG, HOSTNAME_CHECK, PATH, PEM, SECRET, TEXT, TLS_BACKEND};
+use crate::error::ConfigProblem;
+use crate::security::Secret;
+use crate::security::tls::{Named, Source, Tls, TlsBackend, TlsSettings};
+
+macro_rules! tls_keys {
+    ($( $name:ident $(= $($other:ident)=+)?: $kind:ident($field:ident) );* $(;)?) => {
+        /// kafka-python's names, or ours in its spelling, each followed by what Java and librdkafka call it.
+        pub(super) const KEYS: &[Key] = &[$(
+            tls_keys!(@ $name, $name, $kind, $field),
+            $($( tls_keys!(@ $other, $name, $kind, $field), )+)?
+        )*];
+    };
+    (@ $name:ident, $of:ident, $kind:ident, $field:ident) => {
+        Key {
+            name: stringify!($name),
+            of: stringify!($of),
+            set: |config, value| ($kind.read)(value).map(|value| config.tls.$field = value),
+            show: |config| ($kind.show)(&config.tls.$field),
+        }
+    };
+}
+
+tls_keys! {
+    ssl_cafile = ssl_ca_location = ssl_truststore_location: PATH(ca_file);
+    ssl_ca_pem = ssl_truststore_certificates: PEM(ca_pem);
+    ssl_truststore_password: SECRET(truststore_password);
+    ssl_certfile = ssl_certificate_location = ssl_keystore_location: PATH(certificate_file);
+    ssl_certificate_pem = ssl_keystore_certificate_chain: PEM(certificate_pem);
+    ssl_keystore_password: SECRET(keystore_password);
+    ssl_keyfile = ssl_key_location: PATH(key_file);
+    ssl_key_pem = ssl_keystore_key: PEM(key_pem);
+    ssl_password = ssl_key_password: SECRET(key_password);
+    ssl_crlfile = ssl_crl_location: PATH(crl_file);
+    ssl_ciphers = ssl_cipher_suites: TEXT(ciphers);
+    ssl_check_hostname: FLAG(check_hostname);
+    tls_backend: TLS_BACKEND(backend);
+}
+
+/// Java's and librdkafka's way to say the same as `ssl_check_hostname`.
+pub(super) const ENDPOINT_IDENTIFICATION: Key = Key {
+    name: "ssl_endpoint_identification_algorithm",
+    of: "ssl_check_hostname",
+    set: |config, value| (HOSTNAME_CHECK.read)(value).map(|check| config.tls.check_hostname = check),
+    show: |config| (HOSTNAME_CHECK.show)(&config.tls.check_hostname),
+};
+
+impl ProducerConfig {
+    /// A file with the certificates of the CAs that are trusted: PEM, or PKCS#12 with
+    /// [`ssl_truststore_password`](Self::ssl_truststore_password). Default: the system's CAs; if this is set, only these.
+    ///
+    /// Setting it, or any other that says whom to trust or who we are, asks for TLS: unless
+    /// [`security_protocol`](Self::security_protocol) is set, that is [`Ssl`](crate::SecurityProtocol::Ssl) then.
+    ///
+    /// This and all other files are read when the producer is built and again for each new connection, so that
+    /// certificates can be renewed without a restart. If a file can't be used then, the old contents stay in use, and
+    /// a warning on the log says so.
+    ///
+    /// kafka-python's name. In texts also `ssl.truststore.location` (Java; PEM or PKCS#12, not JKS) and `ssl.ca.location`
+    /// (librdkafka). There an empty value is an error, here and for all other files and PEM; `none` is the default.
+    #[doc(alias = "ssl.truststore.location")]
+    #[doc(alias = "ssl.ca.location")]
+    pub fn ssl_cafile(mut self, path: impl Into<PathBuf>) -> Self {
+        self.tls.ca_file = Some(path.into());
+        self
+    }
+
+    /// The same as PEM in memory, in place of a file.
+    ///
+    /// In texts also `ssl.truststore.certificates` (Java, KIP-651) and `ssl.ca.pem` (librdkafka); `\n` may stand for the
+    /// ends of lines.
+    #[doc(alias = "ssl.truststore.certificates")]
+    pub fn ssl_ca_pem(mut self, pem: impl Into<String>) -> Self {
+        self.tls.ca_pem = Some(pem.into().into());
+        self
+    }
+
+    /// The password of an [`ssl_cafile`](Self::ssl_cafile) that is PKCS#12. Default: none.
+    pub fn ssl_truststore_password(mut self, password: impl Into<String>) -> Self {
+        self.tls.truststore_password = Some(password.into().into());
+        self
+    }
+
+    /// A file with the certificate by which brokers know this client (mutual TLS), and then those between it and its CA:
+    /// PEM, perhaps with the key, or PKCS#12 with the key. Default: none; brokers whose `ssl.client.auth` is `required`
+    /// refuse that.
+    ///
+    /// kafka-python's name. In texts also `ssl.keystore.location` (Java; PEM or PKCS#12, not JKS) and
+    /// `ssl.certificate.location` (librdkafka).
+    #[doc(alias = "ssl.keystore.location")]
+    #[doc(alias = "ssl.certificate.location")]
+    pub fn ssl_certfile(mut self, path: impl Into<PathBuf>) -> Self {
+        self.tls.certificate_file = Some(path.into());
+        self
+    }
+
+    /// The same as PEM in memory, in place of a file.
+    ///
+    /// In texts also `ssl.keystore.certificate.chain` (Java, KIP-651) and `ssl.certificate.pem` (librdkafka).
+    #[doc(alias = "ssl.keystore.certificate.chain")]
+    pub fn ssl_certificate_pem(mut self, pem: impl Into<String>) -> Self {
+        self.tls.certificate_pem = Some(pem.into().into());
+        self
+    }
+
+    /// A file with the key of that certificate: PEM (PKCS#8, PKCS#1 or SEC1, encrypted or not), or PKCS#12. Default: the
+    /// key that the certificate's file has.
+    ///
+    /// kafka-python's name. In texts also `ssl.key.location` (librdkafka).
+    #[doc(alias = "ssl.key.location")]
+    pub fn ssl_keyfile(mut self, path: impl Into<PathBuf>) -> Self {
+        self.tls.key_file = Some(path.into());
+        self
+    }
+
+    /// The same as PEM in memory, in place of a file.
+    ///
+    /// In texts also `ssl.keystore.key` (Java, KIP-651) and `ssl.key.pem` (librdkafka).
+    #[doc(alias = "ssl.keystore.key")]
+    pub fn ssl_key_pem(mut self, pem: impl Into<String>) -> Self {
+        self.tls.key_pem = Some(pem.into().into());
+        self
+    }
+
+    /// The password of the key, or of the PKCS#12 file that holds it. Default: none. rustls reads neither encrypted keys nor
+    /// PKCS#12; the error says how to convert them.
+    ///
+    /// kafka-python's name. In texts also `ssl.key.password` (Java, librdkafka), and `ssl.keystore.password` for PKCS#12.
+    #[doc(alias = "ssl.key.password")]
+    #[doc(alias = "ssl.keystore.password")]
+    pub fn ssl_password(mut self, password: impl Into<String>) -> Self {
+        self.tls.key_password = Some(password.into().into());
+        self
+    }
+
+    /// A PEM file with lists of revoked certificates. A broker whose certificate stands in one is refused. A
+    /// broker whose CA has no list in the file is refused too. Default: none, nothing is taken for revoked.
+    ///
+    /// kafka-python's name. In texts also `ssl.crl.location` (librdkafka).
+    #[doc(alias = "ssl.crl.location")]
+    pub fn ssl_crlfile(mut self, path: impl Into<PathBuf>) -> Self {
+        self.tls.crl_file = Some(path.into());
+        self
+    }
+
+    /// The cipher suites that may be used: OpenSSL's names or Java's, with colons or commas between. Naming suites of one
+    /// version of TLS leaves those of the other as they are; naming some of TLS 1.3 alone asks for TLS 1.3. rustls knows
+    /// no words for groups of suites, as `HIGH`. Default: those of the library.
+    ///
+    /// kafka-python's name. In texts also `ssl.cipher.suites` (Java, librdkafka).
+    #[doc(alias = "ssl.cipher.suites")]
+    pub fn ssl_ciphers(mut self, ciphers: impl Into<String>) -> Self {
+        self.tls.ciphers = Some(ciphers.into());
+        self
+    }
+
+    /// Whether a broker's certificate has to be for the host that was dialled, as `bootstrap_servers` or the broker's
+    /// `advertised.listeners` name it. Default true. Without it anybody who has a certificate of the same CA can stand
+    /// between; a warning on the log says so when the producer is built.
+    ///
+    /// kafka-python's name. In texts also `ssl.endpoint.identification.algorithm` (Java, librdkafka), where `https` is true
+    /// and an empty value or `none` is false.
+    #[doc(alias = "ssl.endpoint.identification.algorithm")]
+    pub fn ssl_check_hostname(mut self, check: bool) -> Self {
+        self.tls.check_hostname = check;
+        self
+    }
+
+    /// Which library does TLS, if both are built in. Default: native-tls if the feature `tls` is on, else rustls. Naming one
+    /// that is not built in is an error.
+    ///
+    /// They behave alike, except that rustls reads no encrypted keys and no PKCS#12, and [`ssl_context`](Self::ssl_context)
+    /// is native-tls'; `docs/tls.md` has the rest.
+    pub fn tls_backend(mut self, backend: TlsBackend) -> Self {
+        self.tls.backend = Some(backend);
+        self
+    }
+
+    /// A connector of one's own, in place of all other settings of TLS: it decides whom to trust, who we are, and
+    /// whether hosts are checked. Setting another of them as well is an error. It is not made anew when certificates change.
+    ///
+    /// kafka-python's name. Needs the feature `tls`.
+    #[cfg(feature = "tls")]
+    pub fn ssl_context(mut self, connector: native_tls::TlsConnector) -> Self {
+        self.tls.connector = Some(connector);
+        self
+    }
+
+    /// Whether anything says whom to trust or who we are: nobody sets that for connections that are not encrypted.
+    pub(super) fn asks_for_tls(&self) -> bool {
+        self.has_connector() || self.set_of_tls().any(|(asks, _)| asks)
+    }
+
+    #[cfg(feature = "tls")]
+    fn has_connector(&self) -> bool {
+        self.tls.connector.is_some()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn has_connector(&self) -> bool {
+        false
+    }
+
+    fn backend(&self) -> TlsBackend {
+        self.tls.backend.unwrap_or_default()
+    }
+
+    /// What was set, apart from the connector and the back end, and whether it asks for TLS. A value that says what is
+    /// done anyway counts as not set: other clients write their defaults into listings.
+    fn set_of_tls(&self) -> impl Iterator<Item = (bool, &'static str)> {
+        let tls = &self.tls;
+        let all = [
+            (tls.ca_file.is_some(), true, "ssl_cafile"),
+            (tls.ca_pem.is_some(), true, "ssl_ca_pem"),
+            (tls.certificate_file.is_some(), true, "ssl_certfile"),
+            (tls.certificate_pem.is_some(), true, "ssl_certificate_pem"),
+            (tls.key_file.is_some(), true, "ssl_keyfile"),
+            (tls.key_pem.is_some(), true, "ssl_key_pem"),
+            (tls.crl_file.is_some(), true, "ssl_crlfile"),
+            (tls.truststore_password.is_some(), false, "ssl_truststore_password"),
+            (tls.keystore_password.is_some(), false, "ssl_keystore_password"),
+            (tls.key_password.is_some(), false, "ssl_password"),
+            (tls.ciphers.is_some(), false, "ssl_ciphers"),
+            (!tls.check_hostname, false, "ssl_check_hostname"),
+        ];
+        all.into_iter().filter(|(is_set, ..)| *is_set).map(|(_, asks, name)| (asks, name))
+    }
+
+    /// Reads what the settings name; `None` if connections are not to be encrypted.
+    pub(super) fn load_tls(&self) -> Result<Option<Tls>, Vec<ConfigProblem>> {
+        // A back end that is not built in has been told of.
+        if !self.effective().security_protocol().is_encrypted() || self.backend().why_not().is_some() {
+            return Ok(None);
+        }
+        Tls::load(self.tls_settings()).map(Some)
+    }
+
+    pub(super) fn tls_settings(&self) -> TlsSettings {
+        let TlsConfig {
+            ca_file,
+            ca_pem,
+            truststore_password,
+            certificate_file,
+            certificate_pem,
+            keystore_password,
+            key_file,
+            key_pem,
+            key_password,
+            crl_file,
+            ciphers,
+            check_hostname,
+            backend,
+            #[cfg(feature = "tls")]
+            connector,
+        } = self.tls.clone();
+        let source = |file: Option<PathBuf>, file_name, pem: Option<Secret>, pem_name| match (file, pem) {
+            (Some(path), _) => Some(self.named(file_name, Source::File(path))),
+            (None, Some(text)) => Some(self.named(pem_name, Source::Text(text))),
+            (None, None) => None,
+        };
+        let either = |first: &Option<Secret>, first_name, second: &Option<Secret>, second_name| match (
+            first, second,
+        ) {
+            (None, Some(second)) => self.named(second_name, Some(second.clone())),
+            (first, _) => self.named(first_name, first.clone()),
+        };
+        TlsSettings {
+            backend: self.named("tls_backend", backend.unwrap_or_default()),
+            authorities: source(ca_file, "ssl_cafile", ca_pem, "ssl_ca_pem"),
+            authorities_password: self.named("ssl_truststore_password", truststore_password),
+            certificate: source(certificate_file, "ssl_certfile", certificate_pem, "ssl_certificate_pem"),
+            key: source(key_file, "ssl_keyfile", key_pem, "ssl_key_pem"),
+            store_password: either(
+                &keystore_password,
+                "ssl_keystore_password",
+                &key_password,
+                "ssl_password",
+            ),
+            password: either(&key_password, "ssl_password", &keystore_password, "ssl_keystore_password"),
+            revoked: crl_file.map(|path| self.named("ssl_crlfile", path)),
+            ciphers: ciphers.map(|ciphers| self.named("ssl_ciphers", ciphers)),
+            check_hostname: self.named("ssl_check_hostname", check_hostname),
+            #[cfg(feature = "tls")]
+            connector,
+        }
+    }
+
+    fn named<T>(&self, name: &'static str, value: T) -> Named<T> {
+        Named { setting: self.written_as(name).to_owned(), value }
+    }
+}
+
+impl Checks<'_> {
+    /// What contradicts each other. What the files hold is looked at when they are read.
+    pub(super) fn tls(&mut self) {
+        let config = self.config;
+        let protocol = config.effective().security_protocol();
+        let connector = config.has_connector().then_some("ssl_context");
+        let first = connector.or_else(|| config.set_of_tls().map(|(_, name)| name).next());
+        if let Some(name) = first.filter(|_| !protocol.is_encrypted()) {
+            let why = format!(
+                "{} is {protocol}, with which connections are not encrypted and this does nothing; set that to SSL or \
+                 SASL_SSL, or leave this out",
+                config.written_as("security_protocol")
+            );
+            self.refuse_unshown(name, why);
+        }
+        let backend = config.backend();
+        if let Some(why) = backend.why_not() {
+            self.refuse("tls_backend", backend, why);
+        } else if config.has_connector() && backend != TlsBackend::NativeTls {
+            let why = format!(
+                "it is a connector of native-tls, and {} is {backend}; leave one of the two out",
+                config.written_as("tls_backend")
+            );
+            self.refuse_unshown("ssl_context", why);
+        }
+        if config.has_connector() {
+            for (_, name) in config.set_of_tls() {
+                let why = "ssl_context is set, which takes its place, so this does nothing; set that up in the connector, or \
+                           leave one of the two out";
+                self.refuse_unshown(name, why);
+            }
+        }
+        let tls = &config.tls;
+        for (both, file, text) in [
+            (tls.ca_file.is_some() && tls.ca_pem.is_some(), "ssl_cafile", "ssl_ca_pem"),
+            (
+                tls.certificate_file.is_some() && tls.certificate_pem.is_some(),
+                "ssl_certfile",
+                "ssl_certificate_pem",
+            ),
+            (tls.key_file.is_some() && tls.key_pem.is_some(), "ssl_keyfile", "ssl_key_pem"),
+        ] {
+            if both {
+                let why = format!("{} says the same; leave one of the two out", config.written_as(file));
+                self.refuse_unshown(text, why);
+            }
+        }
+    }
+}
+
+/// Its examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/tls.md")]
+struct Guide;

@@ -1,0 +1,77 @@
+//! A connection as it was asked for: direct or by a proxy, and on that plain or encrypted.
+
+use std::io::{self, IoSlice};
+
+use ::mio::net::TcpStream;
+
+use super::network::Stream;
+#[cfg(any(feature = "tls", feature = "rustls"))]
+use super::tls::TlsStream;
+use super::tunnel::Tunnel;
+use crate::error::Stage;
+
+pub(crate) enum Channel {
+    Plain(Line),
+    #[cfg(any(feature = "tls", feature = "rustls"))]
+    Tls(Box<TlsStream<Line>>),
+}
+
+/// The way to the broker.
+pub(crate) enum Line {
+    Direct(TcpStream),
+    ByProxy(Box<Tunnel<TcpStream>>),
+}
+
+/// Has each method done by what there is.
+macro_rules! whichever {
+    ($self:ident, $stream:ident => $call:expr, $($(#[$on:meta])? $variant:ident),+) => {
+        match $self {
+            $( $(#[$on])? Self::$variant($stream) => $call, )+
+        }
+    };
+}
+
+impl Stream for Channel {
+    fn finish_connect(&mut self) -> io::Result<bool> {
+        whichever!(self, stream => stream.finish_connect(), Plain, #[cfg(any(feature = "tls", feature = "rustls"))] Tls)
+    }
+
+    fn stage(&self) -> Stage {
+        whichever!(self, stream => stream.stage(), Plain, #[cfg(any(feature = "tls", feature = "rustls"))] Tls)
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        whichever!(self, stream => stream.read(buffer), Plain, #[cfg(any(feature = "tls", feature = "rustls"))] Tls)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        whichever!(self, stream => stream.write_vectored(slices), Plain, #[cfg(any(feature = "tls", feature = "rustls"))] Tls)
+    }
+
+    fn read_awaits_writable(&self) -> bool {
+        whichever!(self, stream => stream.read_awaits_writable(), Plain, #[cfg(any(feature = "tls", feature = "rustls"))] Tls)
+    }
+
+    fn write_awaits_readable(&self) -> bool {
+        whichever!(self, stream => stream.write_awaits_readable(), Plain, #[cfg(any(feature = "tls", feature = "rustls"))] Tls)
+    }
+}
+
+/// What is below waits for nothing crosswise.
+impl Stream for Line {
+    fn finish_connect(&mut self) -> io::Result<bool> {
+        whichever!(self, stream => stream.finish_connect(), Direct, ByProxy)
+    }
+
+    fn stage(&self) -> Stage {
+        whichever!(self, stream => stream.stage(), Direct, ByProxy)
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        whichever!(self, stream => stream.read(buffer), Direct, ByProxy)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        whichever!(self, stream => stream.write_vectored(slices), Direct, ByProxy)
+    }
+}

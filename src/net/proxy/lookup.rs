@@ -1,0 +1,42 @@
+//! Names behind a proxy are the proxy's to look up: here only its own is.
+
+use std::io;
+use std::sync::Arc;
+
+use super::settings::Proxy;
+use crate::net::resolver::{Addresses, Resolve};
+
+/// Answers each question with the addresses of the proxy.
+pub(crate) struct ProxyLookup<R> {
+    resolver: R,
+    proxy: Arc<Proxy>,
+}
+
+impl<R> ProxyLookup<R> {
+    pub(crate) fn new(resolver: R, proxy: Arc<Proxy>) -> Self {
+        Self { resolver, proxy }
+    }
+
+    /// Says whose name it is: the trouble is told of the broker.
+    fn told(&self, addresses: Addresses) -> Addresses {
+        let error = match addresses {
+            Ok(addresses) if !addresses.is_empty() => return Ok(addresses),
+            Ok(_) => io::Error::new(io::ErrorKind::NotFound, "it has no address"),
+            Err(error) => error,
+        };
+        let text = format!("the host of {} can't be looked up: {error}", self.proxy);
+        Err(io::Error::new(error.kind(), text))
+    }
+}
+
+impl<R: Resolve> Resolve for ProxyLookup<R> {
+    fn resolve(&mut self, ticket: u64, _host: &str, _port: u16) -> Option<Addresses> {
+        let found = self.resolver.resolve(ticket, &self.proxy.host, self.proxy.port)?;
+        Some(self.told(found))
+    }
+
+    fn next(&mut self) -> Option<(u64, Addresses)> {
+        let (ticket, found) = self.resolver.next()?;
+        Some((ticket, self.told(found)))
+    }
+}

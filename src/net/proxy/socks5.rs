@@ -1,0 +1,221 @@
+//! SOCKS5 (RFC 1928), with a user and a password if there are any (RFC 1929). Names are looked up by the proxy.
+//!
+//! ```text
+//!   Method ──"a password"──▶ Password
+//!      │ "nothing"              │ accepted
+//!      ▼                        │
+//!   Request ◀───────────────────┘
+//!      │ connected
+//!      ▼
+//!    Open
+//! ```
+
+use std::net::IpAddr;
+
+use super::refusal::Refusal;
+use super::settings::{Account, Proxy};
+use super::target::{Host, Target};
+use crate::security::Secret;
+
+pub(crate) struct Socks5 {
+    step: Step,
+    account: Option<Account>,
+    target: Target,
+    setting: String,
+    out: Secret,
+    /// Bytes of `out` that are gone.
+    gone: usize,
+    /// What has come of the answer to this step; 262 bytes at most.
+    answer: Vec<u8>,
+}
+
+/// Whose answer is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Method,
+    Password,
+    Request,
+    Open,
+}
+
+impl Socks5 {
+    pub(super) fn begin(proxy: &Proxy, target: Target) -> Self {
+        let Proxy { account, setting, .. } = proxy.clone();
+        let methods = match account {
+            None => vec![VERSION, 1, NOTHING],
+            // A proxy that knows us by our address takes nothing.
+            Some(_) => vec![VERSION, 2, NOTHING, PASSWORD],
+        };
+        let (step, out) = (Step::Method, methods.into());
+        Self { step, account, target, setting, out, gone: 0, answer: Vec::new() }
+    }
+
+    pub(super) fn outgoing(&self) -> &[u8] {
+        self.out.bytes().get(self.gone..).unwrap_or_default()
+    }
+
+    pub(super) fn written(&mut self, count: usize) {
+        self.gone += count;
+    }
+
+    pub(super) fn received(&mut self, bytes: &mut &[u8]) -> Result<bool, Refusal> {
+        loop {
+            match self.wanted()? {
+                None => return Ok(true),
+                Some(wanted) if self.answer.len() < wanted => {
+                    let missing = wanted - self.answer.len();
+                    let (taken, rest) = bytes.split_at(missing.min(bytes.len()));
+                    if taken.is_empty() {
+                        return Ok(false);
+                    }
+                    self.answer.extend_from_slice(taken);
+                    *bytes = rest;
+                }
+                Some(_) => {
+                    self.go_on();
+                    if self.step != Step::Open && !bytes.is_empty() {
+                        return Err(Refusal::passing("answers before it was asked"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many bytes the answer has, as far as what has come of it tells; `None` if no more is to come. Refuses at the first
+    /// byte that can't be: proxies that refuse do not always send the rest.
+    fn wanted(&self) -> Result<Option<usize>, Refusal> {
+        Ok(Some(match (self.step, &self.answer[..]) {
+            (Step::Open, _) => return Ok(None),
+            (Step::Method | Step::Request, [version, ..]) if *version != VERSION => {
+                return Err(Refusal::fatal(format!(
+                    "answers, but not with SOCKS5; write http:// in {} if it is an HTTP proxy",
+                    self.setting
+                )));
+            }
+            (Step::Method, [_, method]) => {
+                self.check_method(*method)?;
+                2
+            }
+            // The version, which would be that of RFC 1929, some proxies take for that of SOCKS: nobody looks at it.
+            (Step::Password, [_, status]) if *status != 0 => {
+                return Err(Refusal::fatal(format!(
+                    "does not accept the user and password of {}; correct them there",
+                    self.setting
+                )));
+            }
+            (Step::Method | Step::Password, _) => 2,
+            (Step::Request, [_, reply, ..]) if *reply != 0 => return Err(self.refused(*reply)),
+            // From where it is connected nobody needs to know, but it stands before the broker's first byte.
+            (Step::Request, [_, _, _, IPV4, ..]) => 4 + 4 + 2,
+            (Step::Request, [_, _, _, IPV6, ..]) => 4 + 16 + 2,
+            (Step::Request, [_, _, _, NAME, length, ..]) => 5 + usize::from(*length) + 2,
+            (Step::Request, [_, _, _, NAME]) => 5,
+            (Step::Request, [_, _, _, kind, ..]) => {
+                return Err(Refusal::passing(format!("answers with an address of the unknown kind {kind}")));
+            }
+            (Step::Request, _) => 4,
+        }))
+    }
+
+    fn check_method(&self, method: u8) -> Result<(), Refusal> {
+        let setting = &self.setting;
+        Err(Refusal::fatal(match (method, &self.account) {
+            (NOTHING, _) | (PASSWORD, Some(_)) => return Ok(()),
+            (NO_METHOD, None) => format!(
+                "wants a user and a password, and {setting} has none; write socks5://user:password@host:port there"
+            ),
+            (NO_METHOD, Some(_)) => {
+                "wants to be told who we are in another way than by a user and a password, and no other is supported".to_owned()
+            }
+            (method, _) => format!("asks for authentication method {method}, which it was not offered"),
+        }))
+    }
+
+    /// The answer is whole and as it should be.
+    fn go_on(&mut self) {
+        let answer = std::mem::take(&mut self.answer);
+        (self.step, self.out) = match (self.step, &self.account) {
+            (Step::Method, Some(account)) if answer.get(1) == Some(&PASSWORD) => {
+                (Step::Password, password(account))
+            }
+            (Step::Method | Step::Password, _) => (Step::Request, request(&self.target)),
+            (Step::Request | Step::Open, _) => (Step::Open, Secret::default()),
+        };
+        self.gone = 0;
+    }
+
+    fn refused(&self, reply: u8) -> Refusal {
+        let passing = |why: &str| {
+            Refusal::passing(format!("can't connect to the broker: {why} (SOCKS5 answer {reply})"))
+        };
+        match reply {
+            1 => passing("general failure"),
+            2 => Refusal::fatal(
+                "does not allow connections to the broker (SOCKS5 answer 2); have its rules allow them",
+            ),
+            3 => passing("network unreachable"),
+            4 => passing("host unreachable"),
+            5 => passing("connection refused"),
+            6 => passing("TTL expired"),
+            7 => Refusal::fatal("does not know the command CONNECT (SOCKS5 answer 7); it is of no use here"),
+            8 => {
+                let what = match self.target.host() {
+                    Host::Name(_) => "names",
+                    Host::Address(IpAddr::V4(_)) => "IPv4 addresses",
+                    Host::Address(IpAddr::V6(_)) => "IPv6 addresses",
+                };
+                Refusal::fatal(format!(
+                    "takes no {what} (SOCKS5 answer 8); have the broker advertise something else, or use another proxy"
+                ))
+            }
+            _ => passing("for a reason that SOCKS5 has no word for"),
+        }
+    }
+}
+
+/// RFC 1929, section 2. The lengths fit: those of more than 255 bytes are no proxy's settings.
+fn password(Account { user, password }: &Account) -> Secret {
+    let mut message = Vec::with_capacity(3 + user.bytes().len() + password.bytes().len());
+    message.push(1);
+    for text in [user, password] {
+        let text = &text.bytes()[..text.bytes().len().min(LONGEST)];
+        message.push(text.len() as u8);
+        message.extend_from_slice(text);
+    }
+    message.into()
+}
+
+/// RFC 1928, section 4.
+fn request(target: &Target) -> Secret {
+    let mut message = vec![VERSION, CONNECT, 0];
+    match target.host() {
+        Host::Address(IpAddr::V4(address)) => {
+            message.push(IPV4);
+            message.extend_from_slice(&address.octets());
+        }
+        Host::Address(IpAddr::V6(address)) => {
+            message.push(IPV6);
+            message.extend_from_slice(&address.octets());
+        }
+        Host::Name(name) => {
+            message.extend_from_slice(&[NAME, name.len() as u8]);
+            message.extend_from_slice(name.as_bytes());
+        }
+    }
+    message.extend_from_slice(&target.port.to_be_bytes());
+    message.into()
+}
+
+/// Of a user or a password.
+pub(super) const LONGEST: usize = 255;
+
+const VERSION: u8 = 5;
+const CONNECT: u8 = 1;
+// Methods.
+const NOTHING: u8 = 0;
+const PASSWORD: u8 = 2;
+const NO_METHOD: u8 = 0xff;
+// Kinds of addresses.
+const IPV4: u8 = 1;
+const NAME: u8 = 3;
+const IPV6: u8 = 4;

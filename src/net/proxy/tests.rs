@@ -1,0 +1,425 @@
+//! Both kinds, byte by byte: what is said, what is understood, what is refused with which words.
+
+use super::negotiation::Negotiation;
+use super::refusal::Refusal;
+use super::url::parse;
+use crate::protocol::vectors::{hostile_inputs, in_proportion};
+
+mod url;
+
+/// What a proxy answers, message by message, each to what we have said before it.
+type Answers<'a> = &'a [&'a [u8]];
+
+fn begin(url: &str, host: &str) -> Negotiation {
+    Negotiation::begin(&parse(url, "proxy_url").unwrap(), host, 9092).unwrap()
+}
+
+/// What is said now, as if the proxy took one byte at a time.
+fn said(negotiation: &mut Negotiation) -> Vec<u8> {
+    let mut said = Vec::new();
+    while let [byte, ..] = negotiation.outgoing() {
+        said.push(*byte);
+        negotiation.written(1);
+    }
+    said
+}
+
+/// Everything that we say while the proxy answers so, and how it ends: `None` if more is waited for. `rest` is what stands
+/// behind the last answer and was not taken.
+fn talk(
+    negotiation: &mut Negotiation,
+    answers: Answers<'_>,
+    piece: usize,
+    rest: &mut Vec<u8>,
+) -> (Vec<Vec<u8>>, Option<Result<(), Refusal>>) {
+    let mut all = vec![said(negotiation)];
+    for answer in answers {
+        for piece in answer.chunks(piece) {
+            let mut bytes = piece;
+            match negotiation.received(&mut bytes) {
+                Ok(true) => {
+                    rest.extend_from_slice(bytes);
+                    return (all, Some(Ok(())));
+                }
+                Ok(false) => assert!(bytes.is_empty(), "what it does not need yet is left"),
+                Err(refusal) => return (all, Some(Err(refusal))),
+            }
+        }
+        all.push(said(negotiation));
+    }
+    (all, None)
+}
+
+/// The same whichever way the answers are cut.
+fn exchange(url: &str, host: &str, answers: Answers<'_>) -> (Vec<Vec<u8>>, Option<Result<(), Refusal>>) {
+    let whole = talk(&mut begin(url, host), answers, usize::MAX, &mut Vec::new());
+    let longest = answers.iter().map(|answer| answer.len()).max().unwrap_or(0);
+    for piece in 1..longest {
+        let mut negotiation = begin(url, host);
+        let (said, end) = talk(&mut negotiation, answers, piece, &mut Vec::new());
+        assert_eq!(end, whole.1, "in pieces of {piece}");
+        assert!(said.starts_with(&whole.0) || whole.0.starts_with(&said), "in pieces of {piece}");
+    }
+    whole
+}
+
+fn refusal(url: &str, host: &str, answers: Answers<'_>) -> (String, bool) {
+    match exchange(url, host, answers).1 {
+        Some(Err(Refusal { cause, is_fatal })) => (cause, is_fatal),
+        other => panic!("{other:?}"),
+    }
+}
+
+const SOCKS: &str = "socks5://proxy";
+const SOCKS_WITH_PASSWORD: &str = "socks5://me:secret@proxy";
+const HTTP: &str = "http://proxy:3128";
+const HTTP_WITH_PASSWORD: &str = "http://Aladdin:open%20sesame@proxy:3128";
+
+const CONNECTED: &[u8] = &[5, 0, 0, 1, 127, 0, 0, 1, 4, 56];
+
+/// RFC 1928's messages, byte by byte.
+#[test]
+fn socks_asks_for_a_name() {
+    let (said, end) = exchange(SOCKS, "broker", &[&[5, 0], CONNECTED]);
+    assert_eq!(end, Some(Ok(())));
+    assert_eq!(said, [&[5, 1, 0][..], b"\x05\x01\x00\x03\x06broker\x23\x84"]);
+}
+
+#[test]
+fn socks_asks_for_addresses_as_addresses() {
+    let (said, _) = exchange(SOCKS, "10.1.2.3", &[&[5, 0]]);
+    assert_eq!(said[1], [5, 1, 0, 1, 10, 1, 2, 3, 0x23, 0x84]);
+    let (said, _) = exchange(SOCKS, "2001:db8::7", &[&[5, 0]]);
+    assert_eq!(said[1], [5, 1, 0, 4, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0x23, 0x84]);
+}
+
+/// RFC 1929.
+#[test]
+fn socks_says_user_and_password_if_it_is_asked_for_them() {
+    let (said, end) = exchange(SOCKS_WITH_PASSWORD, "broker", &[&[5, 2], &[1, 0], CONNECTED]);
+    assert_eq!(end, Some(Ok(())));
+    assert_eq!(said, [&[5, 2, 0, 2][..], b"\x01\x02me\x06secret", b"\x05\x01\x00\x03\x06broker\x23\x84"]);
+    let (said, end) = exchange(SOCKS_WITH_PASSWORD, "broker", &[&[5, 0], CONNECTED]);
+    assert_eq!((said.len(), end), (2, Some(Ok(()))), "who is not asked says nothing");
+}
+
+/// From where the proxy connects comes as an address of any kind, and the broker's first byte right behind it.
+#[test]
+fn socks_leaves_what_stands_behind_the_answer() {
+    let name = [&[5, 0, 0, 3, 4][..], b"here", &[0, 1]].concat();
+    let v6 = [&[5, 0, 0, 4][..], &[9; 16], &[0, 1]].concat();
+    let no_name = [5, 0, 0, 3, 0, 0, 1];
+    for answer in [CONNECTED, &name, &v6, &no_name] {
+        let with_more = [answer, b"broker's"].concat();
+        let mut rest = Vec::new();
+        let (_, end) = talk(&mut begin(SOCKS, "b"), &[&[5, 0], &with_more], usize::MAX, &mut rest);
+        assert_eq!((end, &rest[..]), (Some(Ok(())), &b"broker's"[..]));
+        for short in 0..answer.len() {
+            assert_eq!(exchange(SOCKS, "b", &[&[5, 0], &answer[..short]]).1, None, "{short} bytes of it");
+        }
+    }
+}
+
+#[test]
+fn what_a_socks_proxy_refuses_is_told() {
+    let reply = |code| refusal(SOCKS, "broker", &[&[5, 0], &[5, code]]);
+    let passing = |text: &str| (format!("can't connect to the broker: {text}"), false);
+    assert_eq!(reply(1), passing("general failure (SOCKS5 answer 1)"));
+    assert_eq!(reply(3), passing("network unreachable (SOCKS5 answer 3)"));
+    assert_eq!(reply(4), passing("host unreachable (SOCKS5 answer 4)"));
+    assert_eq!(reply(5), passing("connection refused (SOCKS5 answer 5)"));
+    assert_eq!(reply(6), passing("TTL expired (SOCKS5 answer 6)"));
+    assert_eq!(reply(99), passing("for a reason that SOCKS5 has no word for (SOCKS5 answer 99)"));
+    let fatal = |text: &str| (text.to_owned(), true);
+    assert_eq!(
+        reply(2),
+        fatal("does not allow connections to the broker (SOCKS5 answer 2); have its rules allow them")
+    );
+    assert_eq!(reply(7), fatal("does not know the command CONNECT (SOCKS5 answer 7); it is of no use here"));
+    assert_eq!(
+        reply(8),
+        fatal(
+            "takes no names (SOCKS5 answer 8); have the broker advertise something else, or use another proxy"
+        )
+    );
+    assert!(refusal(SOCKS, "1.2.3.4", &[&[5, 0], &[5, 8]]).0.starts_with("takes no IPv4 addresses"));
+    assert!(refusal(SOCKS, "::1", &[&[5, 0], &[5, 8]]).0.starts_with("takes no IPv6 addresses"));
+    assert_eq!(
+        refusal(SOCKS, "b", &[&[5, 0], &[5, 0, 0, 5, 1]]),
+        ("answers with an address of the unknown kind 5".to_owned(), false)
+    );
+}
+
+#[test]
+fn who_is_not_known_to_a_socks_proxy_is_told_what_to_do() {
+    let fatal = |text: &str| (text.to_owned(), true);
+    assert_eq!(
+        refusal(SOCKS, "b", &[&[5, 0xff]]),
+        fatal(
+            "wants a user and a password, and proxy_url has none; write socks5://user:password@host:port there"
+        )
+    );
+    assert_eq!(
+        refusal(SOCKS_WITH_PASSWORD, "b", &[&[5, 0xff]]),
+        fatal(
+            "wants to be told who we are in another way than by a user and a password, and no other is supported"
+        )
+    );
+    assert_eq!(
+        refusal(SOCKS_WITH_PASSWORD, "b", &[&[5, 2], &[1, 1]]),
+        fatal("does not accept the user and password of proxy_url; correct them there")
+    );
+    assert_eq!(
+        refusal(SOCKS, "b", &[&[5, 2]]),
+        fatal("asks for authentication method 2, which it was not offered")
+    );
+    assert_eq!(
+        talk(&mut begin(SOCKS, "b"), &[&[5, 0, 5]], usize::MAX, &mut Vec::new()).1,
+        Some(Err(Refusal::passing("answers before it was asked")))
+    );
+    assert_eq!(
+        refusal(SOCKS, "b", &[b"HTTP/1.1 400 Bad Request\r\n\r\n"]),
+        fatal("answers, but not with SOCKS5; write http:// in proxy_url if it is an HTTP proxy")
+    );
+}
+
+#[test]
+fn http_asks_with_and_without_a_password() {
+    let established: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
+    let (said, end) = exchange(HTTP, "broker", &[established]);
+    assert_eq!(end, Some(Ok(())));
+    assert_eq!(said, [b"CONNECT broker:9092 HTTP/1.1\r\nHost: broker:9092\r\n\r\n"]);
+    let (said, _) = exchange(HTTP, "::1", &[established]);
+    assert_eq!(said, [b"CONNECT [::1]:9092 HTTP/1.1\r\nHost: [::1]:9092\r\n\r\n"]);
+    // RFC 7617's example.
+    let (said, _) = exchange(HTTP_WITH_PASSWORD, "broker", &[established]);
+    let expected = b"CONNECT broker:9092 HTTP/1.1\r\nHost: broker:9092\r\n\
+                     Proxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n";
+    assert_eq!(said, [expected]);
+}
+
+/// RFC 4648, section 10.
+#[test]
+fn base64_is_that_of_the_rfc() {
+    for (text, expected) in [
+        ("", ""),
+        ("f", "Zg=="),
+        ("fo", "Zm8="),
+        ("foo", "Zm9v"),
+        ("foob", "Zm9vYg=="),
+        ("fooba", "Zm9vYmE="),
+        ("foobar", "Zm9vYmFy"),
+        ("\u{3ff}~\u{7f}", "z79+fw=="),
+    ] {
+        let mut out = Vec::new();
+        super::http_connect::base64(text.as_bytes(), &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), expected, "{text}");
+    }
+}
+
+/// Heads as proxies send them, and none of what stands behind them is taken.
+#[test]
+fn http_leaves_what_stands_behind_the_answer() {
+    for head in [
+        "HTTP/1.1 200 Connection established\r\n\r\n",
+        "HTTP/1.0 200 OK\r\nProxy-agent: Apache\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200\r\n\r\n",
+        "HTTP/1.1 200 \n\n",
+        "HTTP/1.1 100 Continue\r\nVia: x\r\n\r\nHTTP/1.1 204 Fine\r\n\r\n",
+    ] {
+        let with_more = [head.as_bytes(), b"\r\nbroker's"].concat();
+        let mut rest = Vec::new();
+        let (_, end) = talk(&mut begin(HTTP, "b"), &[&with_more], usize::MAX, &mut rest);
+        assert_eq!((end, &rest[..]), (Some(Ok(())), &b"\r\nbroker's"[..]), "{head}");
+        for short in 0..head.len() {
+            assert_eq!(exchange(HTTP, "b", &[&head.as_bytes()[..short]]).1, None, "{short} of {head}");
+        }
+    }
+}
+
+#[test]
+fn what_an_http_proxy_refuses_is_told() {
+    let answer = |url, head: &str| refusal(url, "b", &[head.as_bytes()]);
+    let fatal = |text: &str| (text.to_owned(), true);
+    let passing = |text: &str| (text.to_owned(), false);
+    assert_eq!(
+        answer(HTTP, "HTTP/1.1 403 Forbidden\r\n"),
+        fatal(
+            "does not allow connections to the broker (403 Forbidden); have its rules allow them, as some allow port 443 \
+             alone"
+        )
+    );
+    assert_eq!(
+        answer(HTTP, "HTTP/1.1 502 Bad Gateway\r\n"),
+        passing("can't connect to the broker (502 Bad Gateway)")
+    );
+    assert_eq!(answer(HTTP, "HTTP/1.1 503\r\n"), passing("can't connect to the broker (503)"));
+    assert_eq!(
+        answer(HTTP, "HTTP/1.1 405 Method Not Allowed\r\n"),
+        fatal(
+            "does not take CONNECT (405 Method Not Allowed); see whether proxy_url names a proxy, and one that does"
+        )
+    );
+    assert_eq!(
+        answer(
+            HTTP,
+            "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n"
+        ),
+        fatal(
+            "wants a user and a password, and proxy_url has none (407 Proxy Authentication Required); write \
+             http://user:password@host:port there"
+        )
+    );
+    assert_eq!(
+        answer(
+            HTTP_WITH_PASSWORD,
+            "HTTP/1.1 407 No\r\nproxy-authenticate: Digest nonce=\"a\", Basic realm=\"x\"\r\n\r\n"
+        ),
+        fatal("does not accept the user and password of proxy_url (407 No); correct them there")
+    );
+    assert_eq!(
+        answer(
+            HTTP_WITH_PASSWORD,
+            "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n"
+        ),
+        fatal("wants to be told who we are by Negotiate or NTLM, and only Basic is supported (407 No)")
+    );
+    assert_eq!(
+        answer(HTTP, "\u{5}\u{ff}"),
+        fatal("answers, but not with HTTP; write socks5:// in proxy_url if it is a SOCKS5 proxy")
+    );
+    for odd in ["HTTP/1.1 2000 OK\n", "HTTP/1.1 OK\n", "HTTP/1.x 200\n", "HTTP/1.1\n", "HTTP/1.1 099 x\n"] {
+        assert_eq!(answer(HTTP, odd), passing("sends an answer that can't be read as one of HTTP"), "{odd}");
+    }
+    let strange = answer(HTTP, &format!("HTTP/1.1 500 \u{1b}[2J{}\r\n", "x".repeat(1000)));
+    assert_eq!(
+        strange,
+        passing(&format!("can't connect to the broker (500 \\u{{1b}}[2J{})", "x".repeat(56))),
+        "what a proxy says can neither flood a log nor steer a terminal"
+    );
+}
+
+/// What is known when the proxy hangs up, wherever that is.
+#[test]
+fn an_end_in_the_middle_is_told_as_one() {
+    let ended = |url, answers: Answers<'_>, has_heard| {
+        let mut negotiation = begin(url, "b");
+        assert_eq!(talk(&mut negotiation, answers, usize::MAX, &mut Vec::new()).1, None);
+        let Refusal { cause, is_fatal } = negotiation.ended(has_heard);
+        (cause, is_fatal)
+    };
+    let before = |protocol| {
+        let text =
+            "closed the connection before it answered, as one does that is going down or does not speak";
+        (format!("{text} {protocol}"), false)
+    };
+    let middle = ("closed the connection in the middle of its answer".to_owned(), false);
+    assert_eq!(ended(SOCKS, &[], false), before("SOCKS5"));
+    assert_eq!(ended(HTTP, &[], false), before("HTTP"));
+    assert_eq!(ended(SOCKS, &[&[5, 0], &[5]], true), middle);
+    assert_eq!(ended(HTTP, &[b"HTTP/1.1 200 OK\r\n"], true), middle);
+    let (cause, is_fatal) = ended(HTTP, &[b"HTTP/1.1 407 Who are you\r\nServer: x\r\n"], true);
+    assert!(is_fatal && cause.starts_with("wants a user and a password"), "{cause}");
+}
+
+/// A broker's name is the cluster's to choose: it must not become a header of its own.
+#[test]
+fn a_name_that_does_not_fit_into_a_request_is_not_asked_for() {
+    let begin = |url, host: &str| Negotiation::begin(&parse(url, "proxy_url").unwrap(), host, 9092);
+    let longest = "x".repeat(255);
+    for url in [SOCKS, HTTP] {
+        for host in ["", "b\r\nX-Evil: 1", "b c", "b\0", "a/b", "u@b", &format!("{longest}x")] {
+            let Err(Refusal { cause, is_fatal }) = begin(url, host) else { panic!("{host:?} is asked for") };
+            let expected = "can't be asked for the broker: its host's name is empty, longer than 255 bytes, or has letters \
+                            that no host has";
+            assert_eq!((cause.as_str(), is_fatal), (expected, true));
+        }
+        assert!(begin(url, &longest).is_ok());
+    }
+}
+
+/// An answer that never ends takes no more memory than its limit.
+#[test]
+fn an_endless_answer_is_refused() {
+    let expected = Refusal::passing("sends an answer whose head is longer than 65536 bytes");
+    // A line, a head, and answers that are none yet.
+    for (beginning, more) in [
+        (&b"HTTP/1.1 200 "[..], &b"abcdefgh"[..]),
+        (b"HTTP/1.1 200 OK\r\n", b"A: bcdefgh\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ] {
+        let mut negotiation = begin(HTTP, "b");
+        said(&mut negotiation);
+        assert_eq!(negotiation.received(&mut &beginning[..]), Ok(false));
+        let refusal = in_proportion(&[0; 2048], 0, || {
+            (0..10_000).find_map(|_| negotiation.received(&mut &more[..]).err())
+        });
+        assert_eq!(refusal, Some(expected.clone()), "{beginning:?}");
+    }
+}
+
+/// Whatever a proxy says, cut anywhere: no panic, no more memory than in proportion, and an end that stays one.
+#[test]
+fn hostile_proxies_end_in_an_answer() {
+    let of_http: [&[u8]; 3] = [
+        b"HTTP/1.1 200 Connection established\r\nVia: 1.1 x\r\n\r\n",
+        b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"x\", Digest\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 503 \xff\xfe\r\n",
+    ];
+    let of_socks: [&[u8]; 3] = [
+        &[5, 0, 5, 0, 0, 1, 127, 0, 0, 1, 4, 56],
+        &[5, 2, 1, 0, 5, 0, 0, 3, 4, b'h', b'e', b'r', b'e', 0, 1],
+        &[5, 0, 5, 0, 0, 4, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 0, 1],
+    ];
+    let mut random = fastrand::Rng::with_seed(5);
+    let (inputs, mut ends) = (hostile_inputs(20_000), [0_usize; 3]);
+    for _ in 0..inputs {
+        let is_http = random.bool();
+        let urls = if is_http { [HTTP, HTTP_WITH_PASSWORD] } else { [SOCKS, SOCKS_WITH_PASSWORD] };
+        let url = urls[random.usize(..2)];
+        // One in eight is the other kind's.
+        let answers = if is_http == (random.u8(..8) > 0) { of_http } else { of_socks };
+        let mut bytes = match random.u8(..8) {
+            0 => std::iter::repeat_with(|| random.u8(..)).take(40).collect(),
+            _ => answers[random.usize(..3)].to_vec(),
+        };
+        if random.u8(..4) == 0 {
+            bytes.truncate(random.usize(2..=bytes.len()));
+        }
+        for _ in 0..random.usize(0..3) {
+            let at = random.usize(..bytes.len());
+            match random.u8(..3) {
+                0 => bytes[at] = random.u8(..),
+                1 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, *random.choice(b"\r\n ,:=\x00\x05\xff").unwrap()),
+            }
+        }
+        // Answers of SOCKS5 have two bytes at first, and none comes before it was asked for.
+        let pieces = match random.u8(..3) {
+            0 => vec![2],
+            1 => vec![2, 2],
+            _ => std::iter::repeat_with(|| random.usize(..20)).take(4).collect(),
+        };
+        let end = in_proportion(&bytes, 0, || {
+            let mut negotiation = begin(url, "broker");
+            said(&mut negotiation);
+            let mut rest = &bytes[..];
+            for piece in pieces.into_iter().chain([usize::MAX]) {
+                let (mut now, after) = rest.split_at(piece.min(rest.len()));
+                rest = after;
+                match negotiation.received(&mut now) {
+                    Ok(true) => return 0,
+                    Ok(false) => drop(said(&mut negotiation)),
+                    Err(refusal) => {
+                        assert!(!refusal.cause.is_empty() && refusal.cause.len() < 600);
+                        return 1;
+                    }
+                }
+            }
+            assert!(!negotiation.ended(true).cause.is_empty());
+            2
+        });
+        ends[end] += 1;
+    }
+    assert!(ends.iter().all(|count| count * 100 > inputs), "one way to end is hardly tested: {ends:?}");
+}

@@ -1,0 +1,129 @@
+//! `option="value"`, up to the semicolon.
+
+use super::error::JaasError;
+use super::tokens::{Token, Tokens};
+use crate::security::secret::Secret;
+
+/// In their order; each is taken by whoever knows it.
+pub(super) struct Options<'a> {
+    /// What stands before the semicolon.
+    before_end: &'a str,
+    list: Vec<Given<'a>>,
+}
+
+struct Given<'a> {
+    /// What stands before it.
+    before: &'a str,
+    name: &'a str,
+    value: Secret,
+}
+
+const EXTENSION: &str = "extension_";
+
+impl<'a> Options<'a> {
+    pub(super) fn read(tokens: &mut Tokens<'a>) -> Result<Self, JaasError> {
+        let mut list: Vec<Given<'a>> = Vec::new();
+        loop {
+            let (before, name) = match tokens.next()? {
+                (before_end, Token::Semicolon) => return Ok(Self { before_end, list }),
+                (before, Token::Word(name)) => (before, name),
+                (before, Token::End) => {
+                    return Err(JaasError::after(before, "the semicolon at the end of the entry is missing"));
+                }
+                (before, other) => {
+                    other.wipe();
+                    return Err(JaasError::after(before, NEEDS_QUOTES));
+                }
+            };
+            match tokens.next()? {
+                (_, Token::Equals) => {}
+                (_, other) => {
+                    other.wipe();
+                    return Err(JaasError::after(before, NEEDS_QUOTES));
+                }
+            }
+            let value = match tokens.next()? {
+                (_, Token::Quoted(value)) => Secret::from(value),
+                (_, Token::Word(value)) => Secret::from(value),
+                (before, _) => return Err(JaasError::after(before, "the value is missing, or needs quotes")),
+            };
+            if list.iter().any(|given| given.name == name) {
+                return Err(JaasError::after(before, "this option is there for the second time"));
+            }
+            list.push(Given { before, name, value });
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Given<'a>> {
+        let at = self.list.iter().position(|given| given.name == name)?;
+        Some(self.list.remove(at))
+    }
+
+    fn needed(&mut self, name: &str) -> Result<Given<'a>, JaasError> {
+        match self.take(name) {
+            Some(given) if given.value.is_empty() => {
+                Err(JaasError::after(given.before, format!("the option {name} is empty")))
+            }
+            Some(given) => Ok(given),
+            None => Err(JaasError::after(self.before_end, format!("the option {name} is missing"))),
+        }
+    }
+
+    pub(super) fn username(&mut self) -> Result<String, JaasError> {
+        self.needed("username").map(|given| given.text().to_owned())
+    }
+
+    pub(super) fn password(&mut self) -> Result<Secret, JaasError> {
+        self.needed("password").map(|given| given.value)
+    }
+
+    /// Java takes whatever is not true for false.
+    pub(super) fn is_token(&mut self) -> Result<bool, JaasError> {
+        match self.take("tokenauth") {
+            None => Ok(false),
+            Some(given) if given.text().eq_ignore_ascii_case("true") => Ok(true),
+            Some(given) if given.text().eq_ignore_ascii_case("false") => Ok(false),
+            Some(given) => Err(JaasError::after(given.before, "the option tokenauth must be true or false")),
+        }
+    }
+
+    /// What is said with a token, by names without what marks them here.
+    pub(super) fn extensions(&mut self) -> Vec<(String, String)> {
+        let extensions = self.list.extract_if(.., |given| given.name.starts_with(EXTENSION));
+        extensions.map(|given| (given.name[EXTENSION.len()..].to_owned(), given.text().to_owned())).collect()
+    }
+
+    /// Refuses what nobody has taken; `known` is what would have been.
+    pub(super) fn finish(self, known: &str) -> Result<(), JaasError> {
+        let Some(given) = self.list.first() else { return Ok(()) };
+        let families = [
+            (
+                "user_",
+                "users are listed by options (user_NAME) in a broker's entry; a client has username and password",
+            ),
+            ("unsecured", "unsecured tokens (unsecuredLogin...) are not made here; give a token provider"),
+            ("clientId", "a server can't be asked for tokens (clientId) yet; give a token provider"),
+            ("clientSecret", "a server can't be asked for tokens (clientSecret) yet; give a token provider"),
+            ("scope", "a server can't be asked for tokens (scope) yet; give a token provider"),
+            ("ssl", "a server can't be asked for tokens (ssl...) yet; give a token provider"),
+            ("serviceName", "a service's name (serviceName) is for Kerberos; leave it out"),
+        ];
+        // By its family, not its own name: behind a value without quotes this may be a part of a password.
+        let family = families.iter().find(|(family, _)| given.name.starts_with(family));
+        let text = match family {
+            Some((_, text)) => (*text).to_owned(),
+            None => format!("the module does not know this option; it knows {known}"),
+        };
+        Err(JaasError::after(given.before, text))
+    }
+}
+
+impl Given<'_> {
+    /// Made of text, so it is one.
+    fn text(&self) -> &str {
+        self.value.text().unwrap_or_default()
+    }
+}
+
+const NEEDS_QUOTES: &str = "here must be OPTION=\"VALUE\" or the semicolon; a value needs quotes if it has other characters than \
+                            letters, digits, and - _ $ .";

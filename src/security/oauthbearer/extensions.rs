@@ -1,0 +1,41 @@
+//! What is said with a token (KIP-342).
+
+/// Names and values that the message has a place for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extensions(Vec<(String, String)>);
+
+impl Extensions {
+    /// Or says what is wrong, without the values: nobody knows what is in them.
+    pub(super) fn new(pairs: Vec<(String, String)>) -> Result<Self, String> {
+        for (at, (name, value)) in pairs.iter().enumerate() {
+            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+                return Err(format!("the name of an extension must be letters from a to z, not {name:?}"));
+            }
+            if name.eq_ignore_ascii_case("auth") {
+                return Err("an extension can't be called auth: that is the token's name".to_owned());
+            }
+            if pairs[..at].iter().any(|(earlier, _)| earlier == name) {
+                return Err(format!("the extension {name} is there twice"));
+            }
+            let is_said = |byte: u8| byte.is_ascii_graphic() || b" \t\r\n".contains(&byte);
+            if value.is_empty() || !value.bytes().all(is_said) {
+                return Err(format!(
+                    "the value of the extension {name} must be visible ASCII characters and white space, and not empty"
+                ));
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    /// These, and those of `more` that have other names.
+    pub(super) fn and(mut self, more: &Self) -> Self {
+        let missing = more.0.iter().filter(|(name, _)| self.0.iter().all(|(own, _)| own != name));
+        let missing: Vec<_> = missing.cloned().collect();
+        self.0.extend(missing);
+        self
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+}

@@ -1,0 +1,156 @@
+//! The messages of SCRAM (RFC 5802, section 7): written, and read from a stranger.
+
+use std::ops::RangeInclusive;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::security::mechanism::SaslError;
+
+/// No channel binding, and nobody else's identity.
+pub(super) const GS2_HEADER: &str = "n,,";
+/// [`GS2_HEADER`] in base64.
+const GS2_HEADER_AGAIN: &str = "biws";
+
+/// Fewer would make a stolen log of exchanges worth trying passwords on (RFC 7677); more would hold the thread up for
+/// seconds on a word of the broker.
+const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
+
+/// A user's name as messages have it, where comma and equals sign are marks.
+pub(super) fn escaped(username: &str) -> String {
+    username.replace('=', "=3D").replace(',', "=2C")
+}
+
+/// Without its header. `username` is escaped.
+pub(super) fn client_first_bare(username: &str, nonce: &str, is_token: bool) -> String {
+    let extension = if is_token { ",tokenauth=true" } else { "" };
+    format!("n={username},r={nonce}{extension}")
+}
+
+/// Up to the proof.
+pub(super) fn client_final_unproven(nonce: &str) -> String {
+    format!("c={GS2_HEADER_AGAIN},r={nonce}")
+}
+
+/// The broker's first message.
+#[derive(Debug)]
+pub(super) struct ServerFirst<'a> {
+    /// All of it.
+    pub(super) text: &'a str,
+    /// Ours and the broker's.
+    pub(super) nonce: &'a str,
+    pub(super) salt: Vec<u8>,
+    pub(super) iterations: u32,
+}
+
+impl<'a> ServerFirst<'a> {
+    pub(super) fn parse(message: &'a [u8], our_nonce: &str) -> Result<Self, SaslError> {
+        let (text, mut attributes) = attributes(message)?;
+        let nonce = attributes.take('r', "the nonce")?;
+        let salt = attributes.take('s', "the salt")?;
+        let iterations = attributes.take('i', "the number of iterations")?;
+        attributes.finish()?;
+        let is_theirs_too = nonce.strip_prefix(our_nonce).is_some_and(|theirs| !theirs.is_empty());
+        if !is_theirs_too || !nonce.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(unreadable("its nonce is not ours with more behind it"));
+        }
+        let salt = decoded(salt, "the salt")?;
+        let iterations = counted(iterations)?;
+        Ok(Self { text, nonce, salt, iterations })
+    }
+}
+
+/// The broker's last message.
+#[derive(Debug)]
+pub(super) struct ServerFinal {
+    pub(super) signature: Vec<u8>,
+}
+
+impl ServerFinal {
+    pub(super) fn parse(message: &[u8]) -> Result<Self, SaslError> {
+        let (_, mut attributes) = attributes(message)?;
+        let signature = attributes.take('v', "the broker's signature")?;
+        attributes.finish()?;
+        Ok(Self { signature: decoded(signature, "the broker's signature")? })
+    }
+}
+
+/// What is left of a message: `a=value,b=value`.
+struct Attributes<'a>(std::str::Split<'a, char>);
+
+fn attributes(message: &[u8]) -> Result<(&str, Attributes<'_>), SaslError> {
+    let text = std::str::from_utf8(message).map_err(|_| unreadable("it is not UTF-8"))?;
+    if let Some(error) = text.strip_prefix("e=") {
+        return Err(told(error));
+    }
+    if text.starts_with("m=") {
+        return Err(unreadable("it asks for an extension (m=) that nobody knows"));
+    }
+    Ok((text, Attributes(text.split(','))))
+}
+
+impl<'a> Attributes<'a> {
+    /// The next must be this one.
+    fn take(&mut self, name: char, what: &str) -> Result<&'a str, SaslError> {
+        let next = self.0.next().and_then(|attribute| attribute.strip_prefix(name)?.strip_prefix('='));
+        match next {
+            Some(value) if !value.is_empty() && !value.contains('\0') => Ok(value),
+            _ => Err(unreadable(&format!("{what} ({name}=) is not where it should be"))),
+        }
+    }
+
+    /// Others may follow, to be passed over, but none that has its place or its meaning elsewhere.
+    fn finish(self) -> Result<(), SaslError> {
+        for attribute in self.0 {
+            let name = attribute.split_once('=').map_or("", |(name, _)| name);
+            let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+            if !is_name || ["a", "n", "m", "r", "c", "s", "i", "p", "v", "e"].contains(&name) {
+                return Err(unreadable("an attribute stands where none like it may be"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn decoded(value: &str, what: &str) -> Result<Vec<u8>, SaslError> {
+    STANDARD.decode(value).map_err(|_| unreadable(&format!("{what} is not base64")))
+}
+
+fn counted(iterations: &str) -> Result<u32, SaslError> {
+    let is_number = iterations.bytes().all(|byte| byte.is_ascii_digit()) && !iterations.starts_with('0');
+    if !is_number {
+        return Err(unreadable("the iteration count is not a number"));
+    }
+    // What does not fit is too many.
+    match iterations.parse().unwrap_or(u32::MAX) {
+        number if ITERATIONS.contains(&number) => Ok(number),
+        number => {
+            let (least, most) = (ITERATIONS.start(), ITERATIONS.end());
+            let asked = if number == u32::MAX { "too many".to_owned() } else { number.to_string() };
+            Err(SaslError::refused(format!(
+                "the broker asks for {asked} iterations of SCRAM's hash; taken are {least} to {most}"
+            )))
+        }
+    }
+}
+
+/// What the broker says against us, in its message.
+fn told(error: &str) -> SaslError {
+    let error = error.split(',').next().unwrap_or_default();
+    match error {
+        "invalid-proof" => SaslError::refused("the broker says that the password is wrong (invalid-proof)"),
+        "unknown-user" => SaslError::refused("the broker says that it does not know the user (unknown-user)"),
+        "no-resources" | "other-error" => {
+            SaslError::passing(format!("the broker says that it can't tell who we are now ({error})"))
+        }
+        error => {
+            // A stranger's words: not more of them than a line has, and no control characters.
+            let words: String = error.chars().take(100).collect();
+            SaslError::refused(format!("the broker refuses: {}", words.escape_debug()))
+        }
+    }
+}
+
+fn unreadable(why: &str) -> SaslError {
+    SaslError::refused(format!("the broker's SCRAM message can't be used: {why}"))
+}

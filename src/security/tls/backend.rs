@@ -1,0 +1,56 @@
+//! Who encrypts.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The library that TLS is done with ([`ProducerConfig::tls_backend`](crate::ProducerConfig::tls_backend)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TlsBackend {
+    /// The system's own library, as the crate native-tls has it: OpenSSL on Linux and the BSDs. Needs the feature `tls`.
+    NativeTls,
+    /// rustls, with ring. Needs the feature `rustls`.
+    Rustls,
+}
+
+impl TlsBackend {
+    /// Why it can't be used, with what to do.
+    pub(crate) fn why_not(self) -> Option<String> {
+        let (is_built_in, feature) = match self {
+            Self::NativeTls => (cfg!(feature = "tls"), "tls"),
+            Self::Rustls => (cfg!(feature = "rustls"), "rustls"),
+        };
+        (!is_built_in).then(|| {
+            format!("it is not built in; turn on the feature `{feature}` of kafka-producer in Cargo.toml")
+        })
+    }
+}
+
+/// Of those that are built in, native-tls before rustls: turning on one more feature changes nothing by itself.
+impl Default for TlsBackend {
+    fn default() -> Self {
+        if cfg!(feature = "tls") { Self::NativeTls } else { Self::Rustls }
+    }
+}
+
+/// As settings have it: `native-tls`, `rustls`.
+impl fmt::Display for TlsBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NativeTls => "native-tls",
+            Self::Rustls => "rustls",
+        })
+    }
+}
+
+impl FromStr for TlsBackend {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "native-tls" | "native_tls" => Ok(Self::NativeTls),
+            "rustls" => Ok(Self::Rustls),
+            _ => Err("it is native-tls or rustls".to_owned()),
+        }
+    }
+}

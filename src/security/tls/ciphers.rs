@@ -1,0 +1,65 @@
+//! Cipher suites, as OpenSSL, Java or librdkafka write them.
+
+/// A list, taken apart by versions of TLS; the names are OpenSSL's. At least one is named.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ciphers {
+    /// Of TLS 1.3.
+    pub(super) suites: Vec<String>,
+    /// Of TLS 1.2.
+    pub(super) before: Vec<String>,
+}
+
+impl Ciphers {
+    /// Reads names with colons or commas between. If those of one version alone are named, the other's stay as they are,
+    /// except that naming suites of TLS 1.3 alone asks for TLS 1.3.
+    pub(super) fn of(list: &str) -> Result<Self, String> {
+        let names = list.split([':', ',']).map(str::trim).filter(|name| !name.is_empty());
+        let (suites, before): (Vec<_>, Vec<_>) =
+            names.map(of_java).partition(|name| name.starts_with("TLS_"));
+        if suites.is_empty() && before.is_empty() {
+            return Err("there is none; leave it out for the default".to_owned());
+        }
+        Ok(Self { suites, before })
+    }
+}
+
+/// `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`, as Java writes what OpenSSL calls `ECDHE-RSA-AES128-GCM-SHA256`. Those of TLS
+/// 1.3 are called the same.
+pub(super) fn of_java(name: &str) -> String {
+    let Some((exchange, cipher)) = name.strip_prefix("TLS_").and_then(|name| name.split_once("_WITH_"))
+    else {
+        return name.to_owned();
+    };
+    let cipher = cipher.replace("AES_128", "AES128").replace("AES_256", "AES256").replace("_CBC_", "_");
+    let cipher = match cipher.as_str() {
+        "CHACHA20_POLY1305_SHA256" => "CHACHA20_POLY1305",
+        cipher => cipher,
+    };
+    let name = if exchange == "RSA" { cipher.to_owned() } else { format!("{exchange}_{cipher}") };
+    name.replace('_', "-")
+}
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_java_and_of_openssl_are_read() {
+        let read = |list| {
+            let ciphers = Ciphers::of(list)?;
+            Ok::<_, String>((ciphers.suites.join(" "), ciphers.before.join(" ")))
+        };
+        let both = |suites: &str, before: &str| Ok((suites.to_owned(), before.to_owned()));
+        assert_eq!(
+            read("TLS_AES_256_GCM_SHA384,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
+            both("TLS_AES_256_GCM_SHA384", "ECDHE-RSA-AES128-GCM-SHA256")
+        );
+        assert_eq!(read("HIGH:!aNULL"), both("", "HIGH !aNULL"));
+        assert_eq!(
+            read("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS_RSA_WITH_AES_256_CBC_SHA"),
+            both("", "ECDHE-ECDSA-CHACHA20-POLY1305 AES256-SHA")
+        );
+        assert!(read(" , ").is_err());
+    }
+}

@@ -1,0 +1,185 @@
+//! Why a session came to nothing, in one sentence that says what to change.
+
+use std::error::Error as StdError;
+use std::io;
+
+#[cfg(all(feature = "tls", not(any(windows, target_vendor = "apple"))))]
+use super::open_ssl;
+use super::reason::{Blame, Reason};
+#[cfg(feature = "rustls")]
+use super::rust_tls;
+
+/// Why there is no session, or no more of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) cause: String,
+    /// With these settings, and these certificates on both sides, no attempt ends otherwise.
+    pub(crate) is_fatal: bool,
+}
+
+/// Of a session that does not come about: `refused` says that of a certificate of the broker, if that is why, and
+/// `has_heard` whether the peer has sent anything at all. How often in a row peers have not is `silences`.
+pub(super) fn of_handshake(
+    error: &(dyn StdError + 'static),
+    refused: Option<String>,
+    has_heard: bool,
+    silences: u64,
+    blame: &Blame,
+) -> Failure {
+    if let Some(refused) = refused {
+        return fatal(refused);
+    }
+    match reason_of(error) {
+        // A broker or proxy that is starting or going does the same, but not each time.
+        Reason::End if !has_heard => Failure {
+            cause: "the peer closed the connection when TLS began, as a broker does on a port without TLS: name the port \
+                    of an SSL or SASL_SSL listener, or set security_protocol to what this one speaks"
+                .to_owned(),
+            is_fatal: silences >= SILENCES,
+        },
+        Reason::End => {
+            passing("the broker closed the connection in the middle of the TLS handshake".to_owned())
+        }
+        Reason::Alert(alert) => of_alert(alert, blame),
+        Reason::NotTls => fatal(
+            "the peer answers, but not with TLS: name the port of an SSL or SASL_SSL listener, or set security_protocol \
+             to what this one speaks"
+                .to_owned(),
+        ),
+        Reason::NothingInCommon(reason) => fatal(format!(
+            "client and broker have no version of TLS or no cipher in common ({reason}): see its ssl.enabled.protocols \
+             and ssl.cipher.suites, and {}",
+            blame.ciphers
+        )),
+        #[cfg(all(feature = "tls", not(any(windows, target_vendor = "apple"))))]
+        Reason::Weak(reason) => fatal(format!(
+            "the broker's keys or certificates are weaker than this machine's OpenSSL takes ({reason}): renew them, or \
+             lower its security level with {}, as DEFAULT@SECLEVEL=1",
+            blame.ciphers
+        )),
+        Reason::Certificate(reason) => fatal(format!("the broker's certificate is refused: {reason}")),
+        Reason::Local(reason) => passing(format!("TLS failed: {reason}")),
+        Reason::Other if blame.is_ready_made => {
+            fatal(format!("the connector of ssl_context refuses the session: {error}"))
+        }
+        Reason::Other => passing(format!("TLS failed: {error}")),
+    }
+}
+
+/// Of a session that stood. With TLS 1.3 the broker's verdict on our certificate comes only then.
+pub(super) fn of_session(error: &(dyn StdError + 'static), blame: &Blame) -> Option<Failure> {
+    match reason_of(error) {
+        Reason::End => None,
+        Reason::Alert(alert) => Some(of_alert(alert, blame)),
+        Reason::NotTls => Some(passing("what the peer sends is not TLS any more".to_owned())),
+        #[cfg(all(feature = "tls", not(any(windows, target_vendor = "apple"))))]
+        Reason::Weak(reason) => Some(passing(format!("TLS failed: {reason}"))),
+        Reason::NothingInCommon(reason) | Reason::Certificate(reason) | Reason::Local(reason) => {
+            Some(passing(format!("TLS failed: {reason}")))
+        }
+        Reason::Other => Some(passing(format!("TLS failed: {error}"))),
+    }
+}
+
+fn reason_of(error: &(dyn StdError + 'static)) -> Reason {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        #[cfg(all(feature = "tls", not(any(windows, target_vendor = "apple"))))]
+        if let Some(reason) = open_ssl::reason(error) {
+            return reason;
+        }
+        #[cfg(feature = "rustls")]
+        if let Some(reason) = rust_tls::reason(error) {
+            return reason;
+        }
+        next = match error.downcast_ref::<io::Error>() {
+            None => error.source(),
+            Some(error) => match error.get_ref() {
+                Some(inner) => Some(inner),
+                None => return Reason::of_io(error),
+            },
+        };
+    }
+    Reason::Other
+}
+
+fn passing(cause: String) -> Failure {
+    Failure { cause, is_fatal: false }
+}
+
+fn fatal(cause: String) -> Failure {
+    Failure { cause, is_fatal: true }
+}
+
+/// The broker refuses us.
+fn of_alert(alert: i32, blame: &Blame) -> Failure {
+    let name = ALERT_NAMES.iter().find(|(code, _)| *code == alert).map_or("unknown", |(_, name)| name);
+    let said = format!("it answered with the TLS alert {name} ({alert})");
+    fatal(match (alert, &blame.certificate) {
+        (70 | 71 | 86, _) => format!(
+            "the broker speaks neither TLS 1.2 nor 1.3 with us: {said}; see its ssl.enabled.protocols and {}",
+            blame.ciphers
+        ),
+        (40, None) if !blame.is_ready_made => format!(
+            "the broker shares no cipher with us or wants a certificate, and none is set: {said}; give ssl_certfile and \
+             ssl_keyfile, or see its ssl.cipher.suites and {}",
+            blame.ciphers
+        ),
+        (40, _) => format!(
+            "the broker shares no cipher with us: {said}; see its ssl.cipher.suites and {}",
+            blame.ciphers
+        ),
+        (112, _) => {
+            format!(
+                "the broker does not know the host name that it was asked for: {said}; use another host name"
+            )
+        }
+        (41..=46 | 48 | 49 | 51 | 116, None) if !blame.is_ready_made => {
+            format!(
+                "the broker wants a certificate of ours, and none is set: {said}; give ssl_certfile and ssl_keyfile"
+            )
+        }
+        (45, Some(certificate)) => {
+            format!("the broker says that the certificate of {certificate} has expired: {said}; renew it")
+        }
+        (48 | 46, Some(certificate)) => format!(
+            "the broker does not trust the CA of the certificate of {certificate}: {said}; give one that a CA of its \
+             ssl.truststore.location has issued"
+        ),
+        (41..=46 | 49 | 51 | 116, Some(certificate)) => {
+            format!("the broker refuses the certificate of {certificate}: {said}; give one that it accepts")
+        }
+        _ => return passing(format!("the broker ended the TLS session: {said}")),
+    })
+}
+
+/// With the back-off between attempts they take less than a second.
+const SILENCES: u64 = 3;
+
+const ALERT_NAMES: &[(i32, &str)] = &[
+    (10, "unexpected_message"),
+    (20, "bad_record_mac"),
+    (22, "record_overflow"),
+    (40, "handshake_failure"),
+    (41, "no_certificate"),
+    (42, "bad_certificate"),
+    (43, "unsupported_certificate"),
+    (44, "certificate_revoked"),
+    (45, "certificate_expired"),
+    (46, "certificate_unknown"),
+    (47, "illegal_parameter"),
+    (48, "unknown_ca"),
+    (49, "access_denied"),
+    (50, "decode_error"),
+    (51, "decrypt_error"),
+    (70, "protocol_version"),
+    (71, "insufficient_security"),
+    (80, "internal_error"),
+    (86, "inappropriate_fallback"),
+    (90, "user_canceled"),
+    (109, "missing_extension"),
+    (110, "unsupported_extension"),
+    (112, "unrecognized_name"),
+    (116, "certificate_required"),
+    (120, "no_application_protocol"),
+];

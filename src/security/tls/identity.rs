@@ -1,0 +1,159 @@
+//! Whom to trust and who we are, out of what was read, in whichever form it is. A back end reads one certificate, key or
+//! archive; what belongs together, and what is said if it does not, is the same for all.
+
+use super::material::{Material, problem};
+use super::pem::{Block, Form, wanted};
+use super::settings::{Named, Source, TlsSettings};
+use crate::error::ConfigProblem;
+use crate::security::Secret;
+
+/// How a back end reads.
+pub(super) trait Forms {
+    type Certificate;
+    type Key;
+
+    /// Whether [`archive`](Self::archive) can do anything but refuse.
+    const READS_PKCS12: bool;
+
+    fn certificate(block: &Block) -> Result<Self::Certificate, String>;
+
+    /// Or why not, with what to do.
+    fn key(block: &Block, password: &Named<Option<Secret>>) -> Result<Self::Key, String>;
+
+    fn archive(bytes: &Secret, password: &Named<Option<Secret>>) -> Result<Archive<Self>, String>;
+
+    /// Whether `key` is the one that `certificate` is about.
+    fn belong(certificate: &Self::Certificate, key: &Self::Key) -> bool;
+}
+
+/// What a PKCS#12 file holds.
+pub(super) struct Archive<F: Forms + ?Sized> {
+    pub(super) certificate: Option<F::Certificate>,
+    pub(super) others: Vec<F::Certificate>,
+    pub(super) key: Option<F::Key>,
+}
+
+/// Who we are.
+pub(super) struct Identity<F: Forms> {
+    pub(super) certificate: F::Certificate,
+    /// What stands between it and its CA.
+    pub(super) between: Vec<F::Certificate>,
+    pub(super) key: F::Key,
+}
+
+/// The CAs that the settings name, at least one; `None` if they name none.
+pub(super) fn authorities<F: Forms>(
+    settings: &TlsSettings,
+    material: &Material,
+) -> Result<Option<Vec<F::Certificate>>, ConfigProblem> {
+    let (Some(Named { setting, value }), Some(bytes)) = (&settings.authorities, &material.authorities) else {
+        return Ok(None);
+    };
+    let refuse = |why: String| problem(setting, value, why);
+    let found: Vec<_> = match Form::of(bytes.bytes()) {
+        Form::Pem(blocks) => certificates::<F>(&blocks).map_err(refuse)?,
+        Form::Pkcs12 => {
+            let opened = F::archive(bytes, &settings.authorities_password).map_err(refuse)?;
+            opened.others.into_iter().chain(opened.certificate).collect()
+        }
+        other => return Err(refuse(other.is_not(CERTIFICATE, F::READS_PKCS12))),
+    };
+    if found.is_empty() {
+        return Err(refuse(no_certificate::<F>()));
+    }
+    Ok(Some(found))
+}
+
+/// Who we are, if the settings say so.
+pub(super) fn own<F: Forms>(
+    settings: &TlsSettings,
+    material: &Material,
+) -> Result<Option<Identity<F>>, ConfigProblem> {
+    let (source, bytes) = match (&settings.certificate, &material.certificate) {
+        (Some(source), Some(bytes)) => (source, bytes),
+        _ => match &settings.key {
+            None => return Ok(None),
+            Some(Named { setting, value }) => {
+                let why = "there is a key and no certificate; give the certificate too, as ssl_certfile";
+                return Err(problem(setting, value, why));
+            }
+        },
+    };
+    let refuse = |why: String| problem(&source.setting, &source.value, why);
+    let (mut chain, own_key) = match Form::of(bytes.bytes()) {
+        Form::Pem(blocks) => {
+            let key = blocks.iter().find(|block| block.is_key());
+            let key = match (&settings.key, key) {
+                (None, Some(block)) => Some(F::key(block, &settings.password).map_err(refuse)?),
+                _ => None,
+            };
+            (certificates::<F>(&blocks).map_err(refuse)?, key)
+        }
+        Form::Pkcs12 => {
+            let opened = F::archive(bytes, &settings.store_password).map_err(refuse)?;
+            (opened.certificate.into_iter().chain(opened.others).collect(), opened.key)
+        }
+        other => return Err(refuse(other.is_not(CERTIFICATE, F::READS_PKCS12))),
+    };
+    if chain.is_empty() {
+        return Err(refuse(no_certificate::<F>()));
+    }
+    let certificate = chain.remove(0);
+    let key = match (&settings.key, &material.key) {
+        (Some(source), Some(bytes)) => key::<F>(settings, source, bytes)?,
+        _ => own_key.ok_or_else(|| {
+            refuse(
+                "there is a certificate in it and no private key; give the key too, as ssl_keyfile"
+                    .to_owned(),
+            )
+        })?,
+    };
+    if !F::belong(&certificate, &key) {
+        let (at, of) = match &settings.key {
+            Some(key) => (key, format!("the first certificate of {}", source.setting)),
+            None => (source, "the first certificate in it".to_owned()),
+        };
+        let why = format!("the key is not that of {of}; give the two that were made together");
+        return Err(problem(&at.setting, &at.value, why));
+    }
+    Ok(Some(Identity { certificate, between: chain, key }))
+}
+
+/// A key from a place of its own.
+fn key<F: Forms>(
+    settings: &TlsSettings,
+    Named { setting, value }: &Named<Source>,
+    bytes: &Secret,
+) -> Result<F::Key, ConfigProblem> {
+    let refuse = |why: String| problem(setting, value, why);
+    let found = match Form::of(bytes.bytes()) {
+        Form::Pem(blocks) => {
+            let block = blocks.iter().find(|block| block.is_key());
+            block.map(|block| F::key(block, &settings.password).map_err(refuse)).transpose()?
+        }
+        Form::Pkcs12 => F::archive(bytes, &settings.store_password).map_err(refuse)?.key,
+        other => return Err(refuse(other.is_not(KEY, F::READS_PKCS12))),
+    };
+    found.ok_or_else(|| {
+        refuse(format!("there is no private key in it; give {}", wanted(KEY, F::READS_PKCS12)))
+    })
+}
+
+fn certificates<F: Forms>(blocks: &[Block]) -> Result<Vec<F::Certificate>, String> {
+    let blocks = blocks.iter().filter(|block| block.is_certificate());
+    blocks
+        .enumerate()
+        .map(|(index, block)| {
+            F::certificate(block)
+                .map_err(|why| format!("certificate {} in it can't be read: {why}", index + 1))
+        })
+        .collect()
+}
+
+fn no_certificate<F: Forms>() -> String {
+    format!("there is no certificate in it; give {}", wanted(CERTIFICATE, F::READS_PKCS12))
+}
+
+/// Labels of PEM.
+pub(super) const CERTIFICATE: &str = "CERTIFICATE";
+pub(super) const KEY: &str = "PRIVATE KEY";

@@ -1,0 +1,86 @@
+//! The files and texts of the settings, as they were when they were read.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::settings::{Named, Source, TlsSettings};
+use crate::error::ConfigProblem;
+use crate::security::Secret;
+
+/// All that a connector is made of. If two are equal, so are the connectors.
+#[derive(PartialEq, Eq)]
+pub(super) struct Material {
+    pub(super) authorities: Option<Secret>,
+    pub(super) certificate: Option<Secret>,
+    pub(super) key: Option<Secret>,
+    pub(super) revoked: Option<Secret>,
+}
+
+impl Material {
+    /// Reads everything, or says of each setting what is wrong with it.
+    pub(super) fn read(settings: &TlsSettings) -> Result<Self, Vec<ConfigProblem>> {
+        let mut problems = Vec::new();
+        let mut read = |source: &Option<Named<Source>>| {
+            let Named { setting, value } = source.as_ref()?;
+            match value {
+                Source::Text(text) => Some(text.clone()),
+                Source::File(path) => match read_file(path) {
+                    Ok(bytes) => Some(bytes),
+                    Err(why) => {
+                        problems.push(problem(setting, value, why));
+                        None
+                    }
+                },
+            }
+        };
+        let revoked = settings.revoked.as_ref().map(|Named { setting, value }| Named {
+            setting: setting.clone(),
+            value: Source::File(value.clone()),
+        });
+        let material = Self {
+            authorities: read(&settings.authorities),
+            certificate: read(&settings.certificate),
+            key: read(&settings.key),
+            revoked: read(&revoked),
+        };
+        if problems.is_empty() { Ok(material) } else { Err(problems) }
+    }
+}
+
+/// What is wrong with the material of a setting. A path is shown, a text is not.
+pub(super) fn problem(setting: &str, source: &Source, why: impl Into<String>) -> ConfigProblem {
+    let value = match source {
+        Source::File(path) => Some(path.display().to_string()),
+        Source::Text(_) => None,
+    };
+    ConfigProblem { key: setting.to_owned(), value, why: why.into() }
+}
+
+fn read_file(path: &Path) -> Result<Secret, String> {
+    let read = || -> io::Result<Vec<u8>> {
+        let file = File::open(path)?;
+        // With room from the start, so that no copy of a key stays behind where the memory was too small.
+        let length = file.metadata().map_or(0, |metadata| metadata.len().min(LARGEST));
+        let mut bytes = Vec::with_capacity(length as usize + 1);
+        // A path that names a device by mistake should not take all memory.
+        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    match read().map(Secret::from) {
+        Ok(bytes) if bytes.bytes().len() as u64 > LARGEST => {
+            Err(format!("it has more than {LARGEST} bytes, which no file of certificates or keys has"))
+        }
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(match error.kind() {
+            io::ErrorKind::NotFound => "there is no such file; name one that is there".to_owned(),
+            io::ErrorKind::PermissionDenied => {
+                "this process may not read the file; give its user the right to".to_owned()
+            }
+            io::ErrorKind::IsADirectory => "it is a directory; name a file".to_owned(),
+            _ => format!("it can't be read: {error}"),
+        }),
+    }
+}
+
+const LARGEST: u64 = 16 << 20;

@@ -1,0 +1,98 @@
+//! What OpenSSL reads: certificates, keys of every form, PKCS#12.
+
+use openssl::error::ErrorStack;
+use openssl::pkcs12::Pkcs12;
+use openssl::pkey::{PKey, Private};
+use openssl::x509::X509;
+
+use crate::security::Secret;
+use crate::security::tls::identity::{Archive, Forms};
+use crate::security::tls::pem::Block;
+use crate::security::tls::settings::Named;
+
+pub(super) enum OpenSsl {}
+
+impl Forms for OpenSsl {
+    type Certificate = X509;
+    type Key = PKey<Private>;
+
+    const READS_PKCS12: bool = true;
+
+    fn certificate(block: &Block) -> Result<X509, String> {
+        X509::from_pem(block.pem.bytes()).map_err(|error| first(&error))
+    }
+
+    /// PKCS#8, PKCS#1 and SEC1, each perhaps encrypted.
+    fn key(block: &Block, password: &Named<Option<Secret>>) -> Result<PKey<Private>, String> {
+        let given = password.value.as_ref().filter(|password| !password.is_empty());
+        // Without an answer of ours OpenSSL would ask at the terminal.
+        let answer = |buffer: &mut [u8]| {
+            let password = given.map(Secret::bytes).unwrap_or_default();
+            match buffer.get_mut(..password.len()) {
+                Some(room) => {
+                    room.copy_from_slice(password);
+                    Ok(password.len())
+                }
+                None => Ok(0),
+            }
+        };
+        PKey::private_key_from_pem_callback(block.pem.bytes(), answer).map_err(|error| {
+            let setting = &password.setting;
+            match (block.is_encrypted(), given) {
+                (true, None) => format!("the key is encrypted; give its password as {setting}"),
+                (true, Some(_)) if is_unsupported(&error) => format!(
+                    "the key is encrypted in a way that this machine's OpenSSL does not do; encrypt it anew: \
+                     openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY -out NEW_KEY ({})",
+                    first(&error)
+                ),
+                (true, Some(_)) => {
+                    format!("{setting} is not the password of the key; give the one it was encrypted with")
+                }
+                (false, _) => format!("the key can't be read: {}", first(&error)),
+            }
+        })
+    }
+
+    fn archive(bytes: &Secret, password: &Named<Option<Secret>>) -> Result<Archive<Self>, String> {
+        let archive = Pkcs12::from_der(bytes.bytes())
+            .map_err(|error| format!("it is neither PEM nor PKCS#12: {}", first(&error)))?;
+        let given = password.value.as_ref().and_then(Secret::text);
+        let text = given.unwrap_or_default();
+        if text.contains('\0') {
+            return Err(format!(
+                "{} has a zero byte in it, and no password of PKCS#12 has",
+                password.setting
+            ));
+        }
+        let opened = archive.parse2(text).map_err(|error| match given {
+            _ if is_unsupported(&error) => format!(
+                "it is encrypted in a way that this machine's OpenSSL does not do; make it anew: openssl pkcs12 \
+                 -legacy -in FILE -nodes | openssl pkcs12 -export -out NEW_FILE ({})",
+                first(&error)
+            ),
+            None => format!("it is a PKCS#12 file; give its password as {}", password.setting),
+            Some(_) => {
+                format!(
+                    "{} is not the password of the PKCS#12 file; give the one it was made with",
+                    password.setting
+                )
+            }
+        })?;
+        let others = opened.ca.into_iter().flatten().collect();
+        Ok(Archive { certificate: opened.cert, others, key: opened.pkey })
+    }
+
+    fn belong(certificate: &X509, key: &PKey<Private>) -> bool {
+        certificate.public_key().is_ok_and(|public| public.public_eq(key))
+    }
+}
+
+fn is_unsupported(error: &ErrorStack) -> bool {
+    error.errors().iter().any(|error| error.reason() == Some("unsupported"))
+}
+
+/// What OpenSSL says, without where in its sources.
+pub(super) fn first(error: &ErrorStack) -> String {
+    let reason = error.errors().first().and_then(|error| error.reason());
+    reason.unwrap_or("OpenSSL gives no reason").to_owned()
+}

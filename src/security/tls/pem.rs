@@ -1,0 +1,262 @@
+//! What a file or text holds, told by its bytes and not by its name: PEM, PKCS#12, or a Java keystore, which nobody but
+//! Java reads.
+
+use std::fmt;
+
+use crate::security::Secret;
+
+/// The form that material is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Blocks, in order.
+    Pem(Vec<Block>),
+    Pkcs12,
+    /// What is base64 in PEM, or something else of ASN.1.
+    Der,
+    JavaKeystore,
+    /// PEM of which a part is missing.
+    CutOff,
+    Empty,
+    Unknown,
+}
+
+/// One `-----BEGIN LABEL-----` with what belongs to it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Block {
+    pub(super) label: String,
+    /// From begin to end, in lines as OpenSSL wants them.
+    pub(super) pem: Secret,
+}
+
+/// It may be a key.
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Block").field(&self.label).finish()
+    }
+}
+
+impl Block {
+    pub(super) fn is_certificate(&self) -> bool {
+        matches!(&*self.label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE")
+    }
+
+    pub(super) fn is_key(&self) -> bool {
+        self.label.ends_with("PRIVATE KEY")
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        let has_header = |pem: &str| pem.lines().nth(1).is_some_and(|line| line.ends_with("ENCRYPTED"));
+        self.label == "ENCRYPTED PRIVATE KEY" || self.pem.text().is_some_and(has_header)
+    }
+}
+
+impl Form {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        match bytes {
+            [0xfe, 0xed, 0xfe, 0xed, ..] | [0xce, 0xce, 0xce, 0xce, ..] => return Self::JavaKeystore,
+            // A sequence with a length of two or more bytes: nothing that we look for is shorter.
+            [0x30, length @ 0x80..=0x84, rest @ ..] => {
+                // PKCS#12 has its version in front, 3 (RFC 7292, section 4).
+                let content = rest.get(usize::from(length - 0x80)..).unwrap_or_default();
+                return if content.starts_with(&[2, 1, 3]) { Self::Pkcs12 } else { Self::Der };
+            }
+            _ => {}
+        }
+        let Ok(text) = std::str::from_utf8(bytes) else { return Self::Unknown };
+        if text.trim().is_empty() {
+            return Self::Empty;
+        }
+        match blocks(text) {
+            None => Self::CutOff,
+            Some(blocks) if blocks.is_empty() => Self::Unknown,
+            Some(blocks) => Self::Pem(blocks),
+        }
+    }
+}
+
+impl Form {
+    /// Why it is not what is wanted, and what to do. Not every back end reads PKCS#12.
+    pub(super) fn is_not(&self, label: &str, reads_pkcs12: bool) -> String {
+        let wanted = wanted(label, reads_pkcs12);
+        match self {
+            Self::JavaKeystore => {
+                let and_then = match reads_pkcs12 {
+                    true => "",
+                    false => ", and PEM of that: openssl pkcs12 -in FILE.p12 -nodes -out FILE.pem",
+                };
+                format!(
+                    "it is a Java keystore (JKS), which only Java reads; make it PKCS#12: keytool -importkeystore \
+                     -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12{and_then}"
+                )
+            }
+            Self::Der => {
+                let command = if label.ends_with("KEY") { "pkey" } else { "x509" };
+                let what = if reads_pkcs12 { "neither PEM nor PKCS#12" } else { "not PEM" };
+                format!(
+                    "it is {what}; if it is DER, make it PEM: openssl {command} -inform DER -in FILE -out \
+                     FILE.pem"
+                )
+            }
+            Self::CutOff => {
+                "it is cut off: a -----BEGIN line in it has no -----END line; give the whole of it".to_owned()
+            }
+            Self::Empty => format!("it is empty; give {wanted}"),
+            _ => format!("it is neither PEM nor PKCS#12; give {wanted}"),
+        }
+    }
+}
+
+/// The label of a list of revoked certificates.
+#[cfg(any(feature = "rustls", not(any(windows, target_vendor = "apple"))))]
+pub(super) const LIST: &str = "X509 CRL";
+
+/// What to give where a block of that label was looked for.
+pub(super) fn wanted(label: &str, reads_pkcs12: bool) -> String {
+    format!("PEM with -----BEGIN {label}-----{}", if reads_pkcs12 { ", or PKCS#12" } else { "" })
+}
+
+/// What stands between the blocks, as `Bag Attributes`, is left out. A text from a properties file or from the
+/// environment may have `\n` for its line ends, or none.
+///
+/// `None` if a block has no end. Those before it are not enough: a file that is just being written would be taken for a
+/// shorter one.
+fn blocks(text: &str) -> Option<Vec<Block>> {
+    let without_escapes = |text: &str| Secret::from(text.replace("\\n", "\n"));
+    let text = Secret::from(text.replace('\r', ""));
+    let text = without_escapes(text.text().unwrap_or_default());
+    let mut blocks = Vec::new();
+    let mut rest = text.text().unwrap_or_default();
+    while let Some((_, after)) = rest.split_once("-----BEGIN ") {
+        let (label, after) = after.split_once("-----")?;
+        let end = format!("-----END {label}-----");
+        let (body, after) = after.split_once(&end)?;
+        blocks.push(Block { label: label.to_owned(), pem: in_lines(label, body, &end) });
+        rest = after;
+    }
+    Some(blocks)
+}
+
+/// The old form of an encrypted key has headers before the base64, and an empty line between.
+fn in_lines(label: &str, body: &str, end: &str) -> Secret {
+    let mut pem = String::with_capacity(body.len() * 2 + 200);
+    pem.push_str(&format!("-----BEGIN {label}-----\n"));
+    let body = match body.trim_start().split_once("\n\n") {
+        Some((headers, base64)) if headers.contains(':') => {
+            pem.push_str(headers);
+            pem.push_str("\n\n");
+            base64
+        }
+        _ => body,
+    };
+    for (index, letter) in body.chars().filter(|letter| !letter.is_whitespace()).enumerate() {
+        if index > 0 && index % 64 == 0 {
+            pem.push('\n');
+        }
+        pem.push(letter);
+    }
+    pem.push('\n');
+    pem.push_str(end);
+    pem.push('\n');
+    pem.into()
+}
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    use super::*;
+    use crate::protocol::vectors::{hostile_inputs, in_proportion};
+
+    #[test]
+    fn a_form_is_told_by_the_bytes() {
+        assert_eq!(Form::of(b""), Form::Empty);
+        assert_eq!(Form::of(b" \n "), Form::Empty);
+        assert_eq!(Form::of(b"hello"), Form::Unknown);
+        let whole = "-----BEGIN A-----\nQUJD\n-----END A-----";
+        for cut in ["-----BEGIN A-----\nQUJD\n-----END A----", "-----BEGIN A-----\nQU", "-----BEGIN A"] {
+            assert_eq!(Form::of(cut.as_bytes()), Form::CutOff);
+            assert_eq!(Form::of(format!("{whole}\n{cut}").as_bytes()), Form::CutOff, "{cut}");
+        }
+        assert_eq!(Form::of(&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2]), Form::JavaKeystore);
+        assert_eq!(Form::of(&[0x30, 0x82, 9, 9, 2, 1, 3, 0x30]), Form::Pkcs12);
+        assert_eq!(Form::of(&[0x30, 0x80, 2, 1, 3, 0x30]), Form::Pkcs12, "of no given length");
+        // A certificate, a key, and what ends too early.
+        for der in [&[0x30, 0x82, 9, 9, 0x30, 0x82, 9, 9][..], &[0x30, 0x81, 200, 2, 1, 0], &[0x30, 0x84, 0]]
+        {
+            assert_eq!(Form::of(der), Form::Der);
+        }
+    }
+
+    #[test]
+    fn der_is_told_of_with_the_command_that_makes_it_pem() {
+        for (label, command) in
+            [("CERTIFICATE", "x509"), ("PRIVATE KEY", "pkey"), ("ENCRYPTED PRIVATE KEY", "pkey")]
+        {
+            assert_eq!(
+                Form::Der.is_not(label, true),
+                format!(
+                    "it is neither PEM nor PKCS#12; if it is DER, make it PEM: openssl {command} -inform DER -in FILE -out \
+                     FILE.pem"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn blocks_come_out_in_lines_however_they_went_in() {
+        let base64 = "QUJD".repeat(20);
+        let expected = format!("-----BEGIN A-----\n{}\n{}\n-----END A-----\n", &base64[..64], &base64[64..]);
+        for text in [
+            format!("Bag Attributes\n x: 1\n-----BEGIN A-----\n{base64}\n-----END A-----\n"),
+            format!("-----BEGIN A-----\\n{base64}\\n-----END A-----"),
+            format!("-----BEGIN A-----\r\n{}\r\n{}\r\n-----END A-----", &base64[..40], &base64[40..]),
+            format!("-----BEGIN A----- {base64} -----END A----- and more"),
+        ] {
+            let Form::Pem(blocks) = Form::of(text.as_bytes()) else { panic!("{text}") };
+            assert_eq!(
+                blocks.iter().map(|block| block.pem.text().unwrap()).collect::<Vec<_>>(),
+                [&expected],
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_headers_of_an_old_encrypted_key_stay() {
+        let text = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nQUJD\n\
+                    -----END EC PRIVATE KEY-----\n";
+        let Form::Pem(blocks) = Form::of(text.as_bytes()) else { panic!() };
+        assert_eq!(blocks[0].pem.text(), Some(text));
+        assert!(blocks[0].is_encrypted() && blocks[0].is_key() && !blocks[0].is_certificate());
+    }
+
+    #[test]
+    fn hostile_files_do_not_panic() {
+        let pieces: [&[u8]; 14] = [
+            b"-----BEGIN CERTIFICATE-----",
+            b"-----END CERTIFICATE-----",
+            b"-----BEGIN ",
+            b"-----END ",
+            b"-----",
+            b"CERTIFICATE",
+            b"ENCRYPTED PRIVATE KEY",
+            b"\\n",
+            b"\r\n",
+            b"Proc-Type: 4,ENCRYPTED",
+            b"QUJD",
+            b"\xff\xfe",
+            b"\xfe\xed\xfe\xed",
+            b"0\x82",
+        ];
+        let mut random = fastrand::Rng::with_seed(0x9e3);
+        let mut of_blocks = 0;
+        let inputs = hostile_inputs(100_000);
+        for _ in 0..inputs {
+            let count = random.usize(0..16);
+            let bytes: Vec<u8> =
+                (0..count).flat_map(|_| pieces[random.usize(..pieces.len())].iter().copied()).collect();
+            let form = in_proportion(&bytes, 0, || Form::of(&bytes));
+            of_blocks += usize::from(matches!(form, Form::Pem(_)));
+        }
+        assert!(of_blocks > inputs / 100, "only {of_blocks} have blocks, so this tests nothing");
+    }
+}

@@ -1,0 +1,109 @@
+//! A certificate of the broker that was refused, put into words.
+
+use super::reason::Blame;
+
+/// Which, and why: noted while the certificate is at hand, which it is only then.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// As `CN=broker`; `None` if there was no certificate.
+    pub(super) subject: Option<String>,
+    pub(super) issuer: String,
+    pub(super) why: Why,
+}
+
+/// Times are as OpenSSL shows them: `Jan  1 00:00:00 2021 GMT`.
+#[derive(Debug)]
+pub(super) enum Why {
+    NotYetValid {
+        from: String,
+    },
+    Expired {
+        until: String,
+    },
+    UnknownIssuer,
+    Revoked,
+    NoList,
+    ListExpired,
+    /// It is for these names and addresses.
+    OtherHost {
+        names: Vec<String>,
+    },
+    /// It names a host only where rustls does not look for one.
+    #[cfg(feature = "rustls")]
+    NamesNoHost {
+        common: Vec<String>,
+    },
+    NotForServers,
+    /// What the back end says of it.
+    Other(String),
+}
+
+impl Refusal {
+    /// With what to do.
+    pub(super) fn text(&self, host: &str, blame: &Blame) -> String {
+        let which = match &self.subject {
+            Some(subject) => format!("the certificate '{}'", shown(subject)),
+            None => "the broker's certificate".to_owned(),
+        };
+        let issuer = shown(&self.issuer);
+        let revoked = &blame.revoked;
+        match &self.why {
+            Why::NotYetValid { from } => format!(
+                "{which} of the broker is valid only from {from} on; check the clocks of this machine and of the broker"
+            ),
+            Why::Expired { until } => format!(
+                "{which} of the broker has expired: it was valid until {until}; renew it, or see this machine's clock"
+            ),
+            Why::UnknownIssuer => match &blame.authorities {
+                Some(authorities) => format!(
+                    "{which} of the broker was issued by '{issuer}', which {authorities} does not have; add that CA's \
+                     certificate to it"
+                ),
+                None => format!(
+                    "{which} of the broker was issued by '{issuer}', which this system does not know; give that CA's \
+                     certificate as ssl_cafile"
+                ),
+            },
+            Why::Revoked => {
+                format!("{which} of the broker has been revoked, as {revoked} says; replace it")
+            }
+            Why::NoList => {
+                format!("{revoked} has no list of '{issuer}', which issued {which} of the broker; add it")
+            }
+            Why::ListExpired => format!("the list of '{issuer}' in {revoked} has expired; fetch a new one"),
+            // That the check can be turned off is not said: who stands in between would bring everybody to do so.
+            Why::OtherHost { names } => format!(
+                "the broker's certificate is not for '{host}' but for {}; name the broker as its certificate does \
+                 (bootstrap_servers, its advertised.listeners), or have '{host}' added to the certificate",
+                listed(names)
+            ),
+            #[cfg(feature = "rustls")]
+            Why::NamesNoHost { common } => format!(
+                "the broker's certificate has the CN {} and no subjectAltName, and rustls looks for '{host}' only there; \
+                 have it made with subjectAltName, or set tls_backend to native-tls",
+                listed(common)
+            ),
+            Why::NotForServers => format!(
+                "{which} of the broker is not one for servers: have it made with extendedKeyUsage serverAuth"
+            ),
+            Why::Other(reason) => format!("{which} of the broker is refused: {reason}"),
+        }
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    const NAMED: usize = 10;
+    let quoted = |names: &[String]| {
+        names.iter().map(|name| format!("'{}'", shown(name))).collect::<Vec<_>>().join(", ")
+    };
+    match names.len() {
+        0 => "no host at all".to_owned(),
+        count if count > NAMED => format!("{} and {} more", quoted(&names[..NAMED]), count - NAMED),
+        _ => quoted(names),
+    }
+}
+
+/// It is the peer's, and goes to logs.
+fn shown(text: &str) -> String {
+    text.chars().take(300).flat_map(char::escape_debug).collect()
+}

@@ -1,0 +1,193 @@
+//! rustls with ring: TLS without OpenSSL. It has no process-wide provider of cryptography here, and keeps no sessions to
+//! resume: each connection looks at the broker's certificate anew.
+
+mod certificate;
+mod der;
+mod forms;
+mod session;
+mod suites;
+mod verifier;
+
+pub(super) use self::session::reason;
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use rustls::client::{Resumption, VerifierBuilderError, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, ClientConnection, Error, RootCertStore};
+
+use self::forms::Rustls;
+use self::session::RustlsSession;
+use self::suites::Offer;
+use self::verifier::{Judge, Noted, Trust};
+use super::identity;
+use super::material::{Material, problem};
+use super::pem::{Form, LIST, wanted};
+use super::session::{Broken, Session};
+use super::settings::{Named, Source, TlsSettings};
+use crate::error::ConfigProblem;
+
+/// Begins sessions of rustls'.
+#[derive(Clone)]
+pub(super) struct Own {
+    pub(super) config: Arc<ClientConfig>,
+    trust: Arc<Trust>,
+}
+
+/// Makes one of the settings, or says of each what is wrong.
+pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Vec<ConfigProblem>> {
+    let defect = |error: &dyn fmt::Display| {
+        let why = format!("rustls can't be used: {error}");
+        vec![ConfigProblem { key: "security_protocol".to_owned(), value: None, why }]
+    };
+    let mut problems = Vec::new();
+    let (roots, given) = roots(settings, material).unwrap_or_else(|problem| {
+        problems.push(problem);
+        (RootCertStore::empty(), Vec::new())
+    });
+    let lists = lists(settings, material).unwrap_or_else(|problem| {
+        problems.push(problem);
+        Vec::new()
+    });
+    let identity = identity::own::<Rustls>(settings, material).unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    });
+    let mut provider = ring::default_provider();
+    let all = &provider.cipher_suites;
+    let offer = match &settings.ciphers {
+        None => Offer::everything(all),
+        Some(Named { setting, value }) => Offer::of(value, all).unwrap_or_else(|why| {
+            problems.push(ConfigProblem { key: setting.clone(), value: Some(value.clone()), why });
+            Offer::everything(all)
+        }),
+    };
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    provider.cipher_suites = offer.suites;
+    let provider = Arc::new(provider);
+    let given = if lists.is_empty() { given } else { Vec::new() };
+    let webpki = webpki(roots, lists, Arc::clone(&provider)).map_err(|error| match &settings.revoked {
+        Some(Named { setting, value }) => {
+            let why = format!("a list in it can't be used: {error}");
+            vec![problem(setting, &Source::File(value.clone()), why)]
+        }
+        None => defect(&error),
+    })?;
+    let trust = Arc::new(Trust { webpki, given, check_hostname: settings.check_hostname.value });
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(offer.versions)
+        .map_err(|error| defect(&error))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Judge {
+            trust: Arc::clone(&trust),
+            refusal: Noted::default(),
+        }));
+    let mut config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(own) => {
+            let chain = std::iter::once(own.certificate).chain(own.between).collect();
+            // rustls' own way to give them refuses certificates of version 1, which brokers take.
+            let own = SingleCertAndKey::from(CertifiedKey::new(chain, own.key));
+            builder.with_client_cert_resolver(Arc::new(own))
+        }
+    };
+    config.resumption = Resumption::disabled();
+    Ok(Own { config: Arc::new(config), trust })
+}
+
+type Roots = (RootCertStore, Vec<CertificateDer<'static>>);
+
+/// The CAs, and those of them that were given.
+fn roots(settings: &TlsSettings, material: &Material) -> Result<Roots, ConfigProblem> {
+    let mut roots = RootCertStore::empty();
+    let given = identity::authorities::<Rustls>(settings, material)?.unwrap_or_default();
+    if let Some(Named { setting, value }) = &settings.authorities {
+        for (index, certificate) in given.iter().enumerate() {
+            roots.add(certificate.clone()).map_err(|error| {
+                problem(setting, value, format!("certificate {} in it can't be used: {error}", index + 1))
+            })?;
+        }
+    } else {
+        let found = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            let error = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
+            let why = format!(
+                "it is not set, and there are no CAs where this system keeps them{error}; give those that issued the \
+                 brokers' certificates"
+            );
+            return Err(ConfigProblem { key: "ssl_cafile".to_owned(), value: None, why });
+        }
+    }
+    Ok((roots, given))
+}
+
+fn lists(
+    settings: &TlsSettings,
+    material: &Material,
+) -> Result<Vec<CertificateRevocationListDer<'static>>, ConfigProblem> {
+    let (Some(Named { setting, value }), Some(bytes)) = (&settings.revoked, &material.revoked) else {
+        return Ok(Vec::new());
+    };
+    let refuse = |why: String| {
+        let why =
+            format!("there is no list of revoked certificates in it ({why}); give {}", wanted(LIST, false));
+        problem(setting, &Source::File(value.clone()), why)
+    };
+    let blocks = match Form::of(bytes.bytes()) {
+        Form::Pem(blocks) => blocks,
+        cut @ Form::CutOff => {
+            return Err(problem(setting, &Source::File(value.clone()), cut.is_not(LIST, false)));
+        }
+        _ => return Err(refuse("it is not PEM".to_owned())),
+    };
+    let lists = blocks.iter().filter(|block| block.label == LIST);
+    let lists: Result<Vec<_>, _> =
+        lists.map(|block| CertificateRevocationListDer::from_pem_slice(block.pem.bytes())).collect();
+    match lists {
+        Ok(none) if none.is_empty() => Err(refuse("it is PEM of something else".to_owned())),
+        Ok(lists) => Ok(lists),
+        Err(error) => Err(refuse(error.to_string())),
+    }
+}
+
+fn webpki(
+    roots: RootCertStore,
+    lists: Vec<CertificateRevocationListDer<'static>>,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, VerifierBuilderError> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .with_crls(lists)
+        // As with OpenSSL: few CAs have a list of their own CA.
+        .only_check_end_entity_revocation()
+        .enforce_revocation_expiration()
+        .build()
+}
+
+impl Own {
+    pub(super) fn begin<S: Read + Write + Send + 'static>(
+        &self,
+        host: &str,
+        stream: S,
+    ) -> Result<Box<dyn Session<S>>, Broken> {
+        let broken = |error: Error| Broken { error: error.into(), refusal: None };
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
+            broken(Error::General(format!(
+                "'{host}' is no name that a certificate can be for; name the broker otherwise"
+            )))
+        })?;
+        let refusal = Noted::default();
+        let mut config = ClientConfig::clone(&self.config);
+        let judge = Judge { trust: Arc::clone(&self.trust), refusal: Arc::clone(&refusal) };
+        config.dangerous().set_certificate_verifier(Arc::new(judge));
+        let connection = ClientConnection::new(Arc::new(config), name).map_err(broken)?;
+        Ok(Box::new(RustlsSession { connection, stream, taken: 0, refusal }))
+    }
+}

@@ -1,0 +1,198 @@
+//! Whether a broker's certificate is to be believed, as webpki judges, and why not.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+
+use super::certificate::{Certificate, name};
+use crate::security::tls::refusal::{Refusal, Why};
+use crate::sync::Mutex;
+
+/// Whom to trust.
+pub(super) struct Trust {
+    pub(super) webpki: Arc<WebPkiServerVerifier>,
+    /// These themselves are believed, also if no CA stands behind them: with OpenSSL they are, and in Java. Empty where
+    /// webpki has to say whether they were revoked.
+    pub(super) given: Vec<CertificateDer<'static>>,
+    pub(super) check_hostname: bool,
+}
+
+impl Trust {
+    fn judge(
+        &self,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let judged = if self.given.iter().any(|given| given == certificate) {
+            is_timely(certificate, now)
+                .and_then(|()| verify_server_name(&ParsedCertificate::try_from(certificate)?, host))
+        } else {
+            self.webpki.verify_server_cert(certificate, others, host, &[], now).map(|_| ())
+        };
+        match judged {
+            // It looks at the name last: everything else is as it should be.
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) if !self.check_hostname => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// What `Trust` says in one session, and a note of why not. A clone of it for each.
+pub(super) struct Judge {
+    pub(super) trust: Arc<Trust>,
+    pub(super) refusal: Noted,
+}
+
+pub(super) type Noted = Arc<Mutex<Option<Refusal>>>;
+
+impl ServerCertVerifier for Judge {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match self.trust.judge(end_entity, intermediates, server_name, now) {
+            Ok(()) => Ok(ServerCertVerified::assertion()),
+            Err(error) => {
+                if let Error::InvalidCertificate(error) = &error {
+                    *self.refusal.lock() = Some(refusal(error, end_entity, intermediates, now));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.trust.webpki.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.trust.webpki.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.trust.webpki.supported_verify_schemes()
+    }
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judge").finish_non_exhaustive()
+    }
+}
+
+fn is_timely(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+    let read = Certificate::of(certificate).ok_or(CertificateError::BadEncoding)?;
+    match now.as_secs() {
+        now if now < read.not_before.as_secs() => Err(CertificateError::NotValidYet.into()),
+        now if now > read.not_after.as_secs() => Err(CertificateError::Expired.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Which of them is to blame, and for what: webpki says only what.
+fn refusal(
+    error: &CertificateError,
+    certificate: &CertificateDer<'_>,
+    others: &[CertificateDer<'_>],
+    now: UnixTime,
+) -> Refusal {
+    let now = now.as_secs();
+    let Some(leaf) = Certificate::of(certificate) else {
+        return Refusal {
+            subject: None,
+            issuer: String::new(),
+            why: Why::Other("it can't be read".to_owned()),
+        };
+    };
+    let mut others: Vec<_> = others.iter().filter_map(|other| Certificate::of(other)).collect();
+    let (blamed, why) = match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            let blamed = first(leaf, others, |it| it.not_after.as_secs() < now);
+            let until = blamed.not_after.to_string();
+            (blamed, Why::Expired { until })
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            let blamed = first(leaf, others, |it| it.not_before.as_secs() > now);
+            let from = blamed.not_before.to_string();
+            (blamed, Why::NotYetValid { from })
+        }
+        CertificateError::UnknownIssuer => {
+            // Up to where the broker has none of the next.
+            let mut last = leaf;
+            while let Some(at) = others.iter().position(|other| other.subject == last.issuer) {
+                last = others.swap_remove(at);
+            }
+            (last, Why::UnknownIssuer)
+        }
+        CertificateError::Revoked => (leaf, Why::Revoked),
+        CertificateError::UnknownRevocationStatus => (leaf, Why::NoList),
+        CertificateError::ExpiredRevocationList | CertificateError::ExpiredRevocationListContext { .. } => {
+            (leaf, Why::ListExpired)
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            let (names, common) = (leaf.hosts(), leaf.common_names());
+            let why = match names.is_empty() && !common.is_empty() {
+                true => Why::NamesNoHost { common },
+                false => Why::OtherHost { names },
+            };
+            (leaf, why)
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            (leaf, Why::NotForServers)
+        }
+        other => (leaf, Why::Other(said(other))),
+    };
+    Refusal { subject: Some(name(blamed.subject)), issuer: name(blamed.issuer), why }
+}
+
+fn first<'a>(
+    leaf: Certificate<'a>,
+    others: Vec<Certificate<'a>>,
+    is_to_blame: impl Fn(&Certificate<'a>) -> bool,
+) -> Certificate<'a> {
+    match is_to_blame(&leaf) {
+        true => leaf,
+        false => others.into_iter().find(is_to_blame).unwrap_or(leaf),
+    }
+}
+
+/// In words, for what is seen most.
+fn said(error: &CertificateError) -> String {
+    let text = match error {
+        CertificateError::Other(inner) => inner.to_string(),
+        other => other.to_string(),
+    };
+    match text.as_str() {
+        "CaUsedAsEndEntity" => {
+            "it is the certificate of a CA; have one issued for the broker, or give this one itself as ssl_cafile".to_owned()
+        }
+        "UnsupportedCertVersion" => {
+            "it is of version 1, which has no subjectAltName; have it made with that".to_owned()
+        }
+        _ => text,
+    }
+}
