@@ -131,11 +131,18 @@ fn a_partition_that_is_not_there_until_it_is_added() {
 fn a_port_that_wants_tls() {
     let cluster = shared();
     let address = cluster.bootstrap_servers_of("TLS");
-    let error = trouble("plaintext to TLS", &address, "TLS");
+    let producer = config(&address).build().unwrap();
+    let watch = Stopwatch::start();
+    let error = producer.send(ProducerRecord::to("t").value("v")).unwrap_err();
+    print("plaintext to TLS", &error);
+    assert!(watch.elapsed() < 2 * SECOND, "{:?}", watch.elapsed());
+    assert!(matches!(error.kind(), ErrorKind::Denied { .. }), "{error:?}");
+    let error = error.to_string();
     assert!(
         error.ends_with(&format!(
-            "last seen: {address} (from bootstrap_servers) at ApiVersions: the peer answered with TLS, but this \
-             connection is not encrypted: use the port of a PLAINTEXT listener"
+            "a broker can't be used with this configuration: {address} (from bootstrap_servers) at ApiVersions: the peer answered with TLS, but this \
+             connection is not encrypted: set security_protocol to SSL or SASL_SSL, or use the port of a PLAINTEXT \
+             listener"
         )),
         "{error}"
     );
