@@ -253,6 +253,15 @@ fn a_file_that_can_not_be_used_is_told_of_with_its_path(backend: TlsBackend) {
         told("cut", cut.as_bytes()),
         "it is cut off: a -----BEGIN line in it has no -----END line; give the whole of it"
     );
+    let list = directory.0.join("cut.crl");
+    std::fs::write(&list, "-----BEGIN X509 CRL-----\nAAAA\n").unwrap();
+    assert_eq!(
+        problems(TlsSettings { revoked: Some(named("ssl_crlfile", list.clone())), ..settings(backend) }),
+        [format!(
+            "ssl_crlfile = '{}': it is cut off: a -----BEGIN line in it has no -----END line; give the whole of it",
+            list.display()
+        )]
+    );
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     assert!(told("broken", broken.as_bytes()).starts_with("certificate 1 in it can't be read: "));
     if backend == TlsBackend::NativeTls {
