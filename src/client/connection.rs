@@ -191,19 +191,11 @@ impl<E> Connection<E> {
 
     /// Visits what waits to be written, in order, until `visit` says false.
     pub(super) fn outgoing<'a>(&'a self, visit: &mut dyn FnMut(&'a [u8]) -> bool) {
-        let mut wants_more = true;
-        let mut offset = self.offset;
-        for request in &self.requests {
-            let Progress::Leaving(frame, _) = &request.progress else { continue };
-            frame.slices_from(offset, &mut |slice| {
-                wants_more = visit(slice);
-                wants_more
-            });
-            if !wants_more {
-                return;
-            }
-            offset = 0;
-        }
+        let leaving = self.requests.iter().filter_map(|request| match &request.progress {
+            Progress::Leaving(frame, _) => Some(frame),
+            Progress::Written(_) => None,
+        });
+        Frame::visit_all(leaving, self.offset, visit);
     }
 
     /// `count` bytes are gone. Returns what comes of requests that are thereby over.

@@ -42,18 +42,7 @@ impl Outbox {
 
     /// Visits what waits to be written, in order, until `visit` says false.
     pub(super) fn visit<'a>(&'a self, visit: &mut dyn FnMut(&'a [u8]) -> bool) {
-        let mut wants_more = true;
-        let mut offset = self.offset;
-        for frame in &self.frames {
-            frame.slices_from(offset, &mut |slice| {
-                wants_more = visit(slice);
-                wants_more
-            });
-            if !wants_more {
-                return;
-            }
-            offset = 0;
-        }
+        Frame::visit_all(self.frames.iter(), self.offset, visit);
     }
 
     /// `count` bytes are gone.

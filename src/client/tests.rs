@@ -181,6 +181,18 @@ impl World {
         world
     }
 
+    /// The first server is being dialled.
+    fn dialling() -> (Self, ConnectionId) {
+        let mut world = Self::new();
+        world.client.step(world.now, world.now);
+        let Some(Command::Resolve { ticket, .. }) = world.client.next_command() else { panic!("no look-up") };
+        world.client.resolved(ticket, Ok(vec![SocketAddr::from(([127, 0, 0, 1], PORT))]), world.now);
+        match world.client.next_command() {
+            Some(Command::Connect { connection, .. }) => (world, connection),
+            other => panic!("no dial: {other:?}"),
+        }
+    }
+
     /// So much time passes, in small steps.
     fn run(&mut self, time: Duration) {
         let end = self.now + time;
@@ -614,14 +626,8 @@ fn what_comes_too_late_is_passed_over() {
 #[test]
 fn a_dial_that_takes_long_is_told_where_it_waits() {
     for (stage, name) in [(Stage::Tcp, "TCP connect"), (Stage::Proxy, "proxy"), (Stage::Tls, "TLS")] {
-        let mut world = World::new();
+        let (mut world, connection) = World::dialling();
         let now = world.now;
-        world.client.step(now, now);
-        let Some(Command::Resolve { ticket, .. }) = world.client.next_command() else { panic!("no look-up") };
-        world.client.resolved(ticket, Ok(vec![SocketAddr::from(([127, 0, 0, 1], PORT))]), now);
-        let Some(Command::Connect { connection, .. }) = world.client.next_command() else {
-            panic!("no dial")
-        };
         world.client.changed_troubles();
         world.client.under_way(connection, stage, now);
         let told =
@@ -648,14 +654,8 @@ fn a_dial_that_takes_long_is_told_where_it_waits() {
 #[test]
 fn a_failure_of_a_stream_is_told_where_it_was() {
     for (stage, is_fatal) in [(Stage::Proxy, true), (Stage::Proxy, false), (Stage::Tls, true)] {
-        let mut world = World::new();
+        let (mut world, connection) = World::dialling();
         let now = world.now;
-        world.client.step(now, now);
-        let Some(Command::Resolve { ticket, .. }) = world.client.next_command() else { panic!("no look-up") };
-        world.client.resolved(ticket, Ok(vec![SocketAddr::from(([127, 0, 0, 1], PORT))]), now);
-        let Some(Command::Connect { connection, .. }) = world.client.next_command() else {
-            panic!("no dial")
-        };
         let failure = StreamFailure { stage, cause: "because".to_owned(), is_fatal };
         world.client.disconnected(connection, failure.into_error(), now);
         let expected = format!("boot:9000 (from bootstrap_servers) at {stage}: because");

@@ -31,3 +31,23 @@ impl Key {
         }
     }
 }
+
+/// Makes `KEYS` of settings that stand together in the configuration's `$section`: kafka-python's names, or ours in its
+/// spelling, each followed by what Java and librdkafka call it.
+macro_rules! aliased_keys {
+    ($section:ident: $( $name:ident $(= $other:ident)*: $kind:ident($field:ident) );* $(;)?) => {
+        pub(super) const KEYS: &[Key] = &[$(
+            aliased_keys!(@ $section, $name, $name, $kind, $field),
+            $( aliased_keys!(@ $section, $other, $name, $kind, $field), )*
+        )*];
+    };
+    (@ $section:ident, $name:ident, $of:ident, $kind:ident, $field:ident) => {
+        Key {
+            name: stringify!($name),
+            of: stringify!($of),
+            set: |config, value| ($kind.read)(value).map(|value| config.$section.$field = value),
+            show: |config| ($kind.show)(&config.$section.$field),
+        }
+    };
+}
+pub(super) use aliased_keys;

@@ -3,32 +3,14 @@
 use std::sync::Arc;
 
 use super::checks::Checks;
-use super::key::Key;
+use super::key::{Key, aliased_keys};
 use super::producer_config::ProducerConfig;
 use super::types::SecurityProtocol;
 use super::values::{NAMES, SECRET, TEXT};
 use crate::security::{JaasLogin, OauthBearer, OauthTokenProvider, SaslError, SaslMechanism, with_password};
 use crate::time::Clock;
 
-macro_rules! sasl_keys {
-    ($( $name:ident $(= $other:ident)?: $kind:ident($field:ident) );* $(;)?) => {
-        /// kafka-python's names, each followed by librdkafka's; Java's login is a text of its own.
-        pub(super) const KEYS: &[Key] = &[$(
-            sasl_keys!(@ $name, $name, $kind, $field),
-            $( sasl_keys!(@ $other, $name, $kind, $field), )?
-        )*];
-    };
-    (@ $name:ident, $of:ident, $kind:ident, $field:ident) => {
-        Key {
-            name: stringify!($name),
-            of: stringify!($of),
-            set: |config, value| ($kind.read)(value).map(|value| config.sasl.$field = value),
-            show: |config| ($kind.show)(&config.sasl.$field),
-        }
-    };
-}
-
-sasl_keys! {
+aliased_keys! { sasl:
     sasl_mechanism = sasl_mechanisms: NAMES(mechanisms);
     sasl_plain_username = sasl_username: TEXT(username);
     sasl_plain_password = sasl_password: SECRET(password);

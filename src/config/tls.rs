@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::checks::Checks;
-use super::key::Key;
+use super::key::{Key, aliased_keys};
 use super::producer_config::ProducerConfig;
 use super::types::TlsConfig;
 use super::values::{FLAG, HOSTNAME_CHECK, PATH, PEM, SECRET, TEXT, TLS_BACKEND};
@@ -11,25 +11,7 @@ use crate::error::ConfigProblem;
 use crate::security::Secret;
 use crate::security::tls::{Named, Source, Tls, TlsBackend, TlsSettings};
 
-macro_rules! tls_keys {
-    ($( $name:ident $(= $($other:ident)=+)?: $kind:ident($field:ident) );* $(;)?) => {
-        /// kafka-python's names, or ours in its spelling, each followed by what Java and librdkafka call it.
-        pub(super) const KEYS: &[Key] = &[$(
-            tls_keys!(@ $name, $name, $kind, $field),
-            $($( tls_keys!(@ $other, $name, $kind, $field), )+)?
-        )*];
-    };
-    (@ $name:ident, $of:ident, $kind:ident, $field:ident) => {
-        Key {
-            name: stringify!($name),
-            of: stringify!($of),
-            set: |config, value| ($kind.read)(value).map(|value| config.tls.$field = value),
-            show: |config| ($kind.show)(&config.tls.$field),
-        }
-    };
-}
-
-tls_keys! {
+aliased_keys! { tls:
     ssl_cafile = ssl_ca_location = ssl_truststore_location: PATH(ca_file);
     ssl_ca_pem = ssl_truststore_certificates: PEM(ca_pem);
     ssl_truststore_password: SECRET(truststore_password);

@@ -297,8 +297,8 @@ pub enum ErrorKind {
         trouble: BrokerTrouble,
     },
     /// A broker does not accept who we are, or does not offer the mechanism (`sasl_mechanism`). Trying again changes
-    /// nothing before the settings, or the broker's, are changed; it is tried again all the same, at the pace of
-    /// `reconnect_backoff_max_ms`.
+    /// nothing before the settings, or the broker's, are changed; it is tried again all the same, with back-off
+    /// from `reconnect_backoff_ms` up to `reconnect_backoff_max_ms`.
     Authentication {
         /// The mechanism, as `SCRAM-SHA-256`.
         mechanism: String,

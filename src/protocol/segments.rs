@@ -227,6 +227,25 @@ impl Frame {
         }
     }
 
+    /// The same of `frames`, one after the other, from byte `offset` of the first on.
+    pub(crate) fn visit_all<'a>(
+        frames: impl Iterator<Item = &'a Self>,
+        mut offset: usize,
+        out: &mut dyn FnMut(&'a [u8]) -> bool,
+    ) {
+        let mut wants_more = true;
+        for frame in frames {
+            frame.slices_from(offset, &mut |slice| {
+                wants_more = out(slice);
+                wants_more
+            });
+            if !wants_more {
+                return;
+            }
+            offset = 0;
+        }
+    }
+
     fn slice(&self, piece: &Piece) -> &[u8] {
         match piece.source {
             Source::Own { from } => &self.bytes[from..from + piece.len],
