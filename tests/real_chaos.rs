@@ -5,6 +5,10 @@
 //! program again. `support/chaos.rs` says what the two agree on.
 //!
 //! * `CHAOS_SECS`: how long it sends; 60 by default. From 300 on brokers are frozen for 5 to 45 s and the client for 40.
+//!   With more than 60, but for `acks=1`, records are read back while they are sent and deleted once they are verified:
+//!   then memory and disk do not grow with the length, and there is a line of progress each minute.
+//! * `CHAOS_RATE`: records a second of all threads; 22,000 by default, 12,000 in runs of more than ten minutes. At least
+//!   ten elevenths of it must be reached.
 //! * `CHAOS_SEED`: for the choices of the script.
 //! * `CHAOS_MODES`: separated by commas, `all` (the defaults), `1` (`acks=1` without idempotence) and, not played unless
 //!   asked for, `off` (the defaults without idempotence, which shows that the script finds what is doubled).
@@ -12,6 +16,7 @@
 //!   `tests/peers/chaos.sh` knows some.
 //! * `CHAOS_LOG`: what ours logs from, such as `debug`; with a failure it is left beside the brokers' logs.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
+#![allow(clippy::disallowed_types, reason = "no model checker runs here")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
 
 mod support;
@@ -21,21 +26,24 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use kafka_producer::{Acks, ErrorKind, FutureRecordMetadata, KafkaProducer, Limit, ProducerRecord};
-use support::chaos::{KEYS, Ledger, Script, THREADS, Verdict, value_length};
+use support::chaos::{
+    Alarm, Bounds, KEYS, Ledger, Results, Script, THREADS, Verdict, Watch, entry,
+    the_ledger_finds_each_kind_of_fault, value_length,
+};
 use support::clock::{Stopwatch, deadline, pause};
-use support::kafka::{Cluster, Daemon, GivenUp, Head, given_up};
+use support::kafka::{Cluster, ClusterBuilder, Complete, Daemon, GivenUp, given_up};
 use support::proxy::Proxy;
 
 const CLIENT: &str = "KAFKA_PRODUCER_TEST_CHAOS_CLIENT";
 const TOPIC: &str = "chaos";
 const PARTITIONS: i32 = 6;
-/// A second, of all threads. More than must be shown, since the ends count as well.
-const RATE: u64 = 22_000;
-const LEAST_RATE: u64 = 20_000;
+/// How long a run is, at the most, of which all is kept until its end.
+const KEPT_WHOLE: Duration = Duration::from_secs(60);
 /// Longer than the delivery timeout: then a future without a result is a bug.
 const END_SECS: u64 = 240;
 
@@ -57,47 +65,7 @@ fn main() {
     }
 }
 
-/// Before it is trusted: one record of each kind.
-fn the_ledger_finds_each_kind_of_fault() {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ledger-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    // By number: well, lost, doubled, overtaken, overtaking, misplaced, nowhere, failed, failed but stored, lost where
-    // another is, lost where the first lost one was, lost with nobody knowing where it was; 12 has no result.
-    let told = [
-        (0, 0),
-        (0, 1),
-        (0, 2),
-        (0, 5),
-        (0, 4),
-        (0, 60),
-        (0, -1),
-        (-1, -1),
-        (-1, -1),
-        (0, 2),
-        (0, 1),
-        (0, -1),
-    ];
-    let entries = told.iter().zip(0_u32..).flat_map(|(&place, number)| entry_of(0, number, place));
-    std::fs::write(dir.join("thread-0"), entries.collect::<Vec<u8>>()).unwrap();
-    (1..THREADS).for_each(|thread| std::fs::write(dir.join(format!("thread-{thread}")), "").unwrap());
-    std::fs::write(dir.join("sent"), "13").unwrap();
-    let mut ledger = Ledger::load(&dir).unwrap();
-    std::fs::remove_dir_all(&dir).unwrap();
-    for (number, offset) in [(0, 0), (2, 2), (2, 3), (4, 4), (3, 5), (5, 6), (6, 7), (8, 8)] {
-        let (key, value_length) = (b"0-0".to_vec(), value_length(0, number));
-        ledger.see(&Head { partition: 0, offset, key, value_length, number });
-    }
-    ledger.see(&Head { partition: 1, offset: 0, key: b"0-0".to_vec(), value_length: 1, number: 0 });
-    // One of the two that are told to have been at 1, and neither the one at 60 nor, in this partition, the one at 2.
-    let of = |partition, offsets| GivenUp { partition, leader_epoch: 0, offsets };
-    let verdict = ledger.close(&[of(0, 1..2), of(0, 59..60), of(0, 61..70), of(1, 0..70)]);
-    let line = verdict.to_string();
-    let counts: Vec<&str> = line.split_whitespace().collect();
-    assert_eq!(counts, ["13", "1", "2", "1", "4", "1", "1", "1", "4", "1", "1"], "{}", verdict.examples());
-    assert!(!verdict.is_exactly_once());
-}
-
-/// Before that is trusted.
+/// Before it is believed.
 fn what_a_leader_gives_up_is_read_from_its_console() {
     let leads = |epoch: i32, from: i64| {
         format!(
@@ -138,50 +106,67 @@ fn asked(name: &str) -> Option<String> {
 
 fn run(mode: &str, mut script: Script) {
     let proxies: Vec<Proxy> = (0..3).map(|_| Proxy::start()).collect();
-    let mut builder = Cluster::builder(3)
-        .quick_failover()
-        // Leaders come back soon, so that whatever broker is hit leads something.
-        .property("leader.imbalance.check.interval.seconds", "3")
-        .listener("PROXIED", "PLAINTEXT");
-    for (node, proxy) in (1..).zip(&proxies) {
-        builder = builder.node_advertised(node, "PROXIED", &proxy.address().to_string());
-    }
-    let mut cluster = builder.start();
-    for (node, proxy) in (1..).zip(&proxies) {
-        proxy.lead_to(cluster.address_of(node, "PROXIED"));
-    }
-    cluster.create_topic(TOPIC, PARTITIONS, 3, &[("min.insync.replicas", "2"), ("retention.ms", "-1")]);
+    let mut cluster = cluster(&proxies);
+    let configs = [
+        ("min.insync.replicas", "2"),
+        ("retention.ms", "-1"),
+        ("segment.bytes", "16777216"),
+        ("file.delete.delay.ms", "1000"),
+    ];
+    cluster.create_topic(TOPIC, PARTITIONS, 3, &configs);
 
     let (dir, log) = (cluster.dir().join("client"), cluster.dir().join("client.log"));
     std::fs::create_dir(&dir).unwrap();
+    let (ledger, alarm) = (Arc::new(Mutex::new(Ledger::new())), Alarm::default());
+    let results = Results::read(&dir, &ledger, &alarm).unwrap();
+    // With acks=1 records that can be read are given up all the same.
+    let follows = script.length() > KEPT_WHOLE && mode != "1";
+    let rate = rate(script.length());
+    let early = follows.then(|| {
+        let bounds = bounds(&cluster, &script, rate);
+        (follow(&cluster, &ledger, &alarm), Watch::start(cluster.dir(), &ledger, &alarm, bounds))
+    });
+
     let servers: Vec<String> = proxies.iter().map(|proxy| proxy.address().to_string()).collect();
-    let command = command(&servers.join(","), script.length(), &dir, mode);
+    let command = command(&servers.join(","), script.length(), rate, &dir, mode);
     let mut client = Daemon::spawn(&log, &command).unwrap();
     let clock = Stopwatch::start();
-    let weather = script.play(&mut cluster, TOPIC, &proxies, &mut client);
+    let weather = script.play(&mut cluster, TOPIC, &proxies, &mut client, &alarm);
+    check(&alarm);
     let status = client.wait(deadline(END_SECS));
     let took = clock.elapsed();
     assert!(status.is_some(), "the client has not ended {END_SECS} s after it was to: {}", end_of(&log));
     assert!(status.unwrap().success(), "the client fails: {}", end_of(&log));
 
-    let mut ledger = Ledger::load(&dir).unwrap();
-    let limit = Duration::from_secs(120) + script.length() * 2;
-    cluster.read_heads(TOPIC, &cluster.dir().join("heads"), limit, |head| ledger.see(&head));
+    results.finish();
+    let (reads, watch) = match early {
+        Some((reads, watch)) => (reads, Some(watch)),
+        None => (follow(&cluster, &ledger, &alarm), None),
+    };
+    reads.finish();
+    let most_disk = watch.map(Watch::finish);
+    check(&alarm);
+
     let given_up = cluster.given_up(TOPIC);
-    let verdict = ledger.close(&given_up);
+    let sent = std::fs::read_to_string(dir.join("sent")).unwrap().trim().parse().unwrap();
+    let verdict = Arc::into_inner(ledger).unwrap().into_inner().unwrap().close(sent, &given_up);
     let offsets: i64 = given_up.iter().map(|of| of.offsets.end - of.offsets.start).sum();
     println!(
         "acks={mode}, {script}; answers lost on {} connections, {} reset",
         weather.lost_answers, weather.resets
     );
     println!("the client took {took:.1?}; leaders gave up {offsets} offsets in {} places", given_up.len());
+    if let Some(most) = most_disk {
+        println!("at the most {} MiB of the disk were used", most >> 20);
+    }
     println!("{}\n{verdict}\n{}", Verdict::COLUMNS, verdict.examples());
     if asked("CHAOS_CLIENT").is_some() {
         println!("{}", end_of(&log));
         return;
     }
     assert!(weather.lost_answers > 0 && weather.resets > 0, "the script disturbs: {weather:?}");
-    let least = LEAST_RATE * script.length().as_secs();
+    // Less than was asked for, since the ends count as well.
+    let least = rate * 10 / 11 * script.length().as_secs();
     assert!(verdict.sent >= least, "{} records are sent, not {least}", verdict.sent);
     match mode {
         "all" => assert!(verdict.is_exactly_once(), "{verdict:?} {}", end_of(&log)),
@@ -195,7 +180,69 @@ fn run(mode: &str, mut script: Script) {
     }
 }
 
-fn command(servers: &str, length: Duration, dir: &Path, mode: &str) -> Vec<OsString> {
+/// Clients reach each of its brokers through a proxy.
+fn cluster(proxies: &[Proxy]) -> Cluster {
+    let builder = Cluster::builder(3)
+        .quick_failover()
+        // Leaders come back soon, so that whatever broker is hit leads something.
+        .property("leader.imbalance.check.interval.seconds", "3")
+        // Segments whose records are deleted go soon.
+        .property("log.retention.check.interval.ms", "5000")
+        .listener("PROXIED", "PLAINTEXT");
+    let advertise = |builder: ClusterBuilder, (node, proxy): (i32, &Proxy)| {
+        builder.node_advertised(node, "PROXIED", &proxy.address().to_string())
+    };
+    let cluster = (1..).zip(proxies).fold(builder, advertise).start();
+    for (node, proxy) in (1..).zip(proxies) {
+        proxy.lead_to(cluster.address_of(node, "PROXIED"));
+    }
+    cluster
+}
+
+fn rate(length: Duration) -> u64 {
+    let usual = if length > Duration::from_secs(600) { 12_000 } else { 22_000 };
+    asked("CHAOS_RATE").map_or(usual, |rate| rate.parse().unwrap())
+}
+
+fn bounds(cluster: &Cluster, script: &Script, rate: u64) -> Bounds {
+    const COPY_OF_A_RECORD: u64 = 450;
+    const REPLICAS: u64 = 3;
+    // Nothing is verified while a broker is frozen or starts again, and no leader is there to delete it.
+    let delay = Duration::from_secs(300);
+    let keep_for = script.longest_freeze() + Duration::from_secs(15);
+    let most_disk = (keep_for + delay).as_secs() * rate * COPY_OF_A_RECORD * REPLICAS + (1 << 30);
+    Bounds { trimmer: cluster.trimmer(TOPIC), keep_for, most_disk }
+}
+
+/// The thread that reads the topic into the ledger.
+struct Reads {
+    complete: Complete,
+    thread: JoinHandle<()>,
+}
+
+fn follow(cluster: &Cluster, ledger: &Arc<Mutex<Ledger>>, alarm: &Alarm) -> Reads {
+    let (follower, complete) = cluster.follow(TOPIC);
+    let (ledger, alarm) = (Arc::clone(ledger), alarm.clone());
+    let thread = std::thread::spawn(move || {
+        if let Err(why) = follower.read(|head| ledger.lock().unwrap().see(&head)) {
+            alarm.raise(&why);
+        }
+    });
+    Reads { complete, thread }
+}
+
+impl Reads {
+    fn finish(self) {
+        self.complete.tell();
+        self.thread.join().unwrap();
+    }
+}
+
+fn check(alarm: &Alarm) {
+    assert!(alarm.reason().is_none(), "{}", alarm.reason().unwrap_or_default());
+}
+
+fn command(servers: &str, length: Duration, rate: u64, dir: &Path, mode: &str) -> Vec<OsString> {
     let program: Vec<OsString> = match asked("CHAOS_CLIENT") {
         Some(command) => command.split_whitespace().map(OsString::from).collect(),
         None => {
@@ -203,7 +250,7 @@ fn command(servers: &str, length: Duration, dir: &Path, mode: &str) -> Vec<OsStr
             vec!["env".into(), format!("{CLIENT}=1").into(), ours.into()]
         }
     };
-    let (secs, rate) = (length.as_secs().to_string(), RATE.to_string());
+    let (secs, rate) = (length.as_secs().to_string(), rate.to_string());
     let arguments = [servers.into(), TOPIC.into(), secs.into(), rate.into(), dir.into(), mode.into()];
     program.into_iter().chain(arguments).collect()
 }
@@ -298,7 +345,7 @@ fn write_down(file: &Path, futures: &mpsc::Receiver<Sent>) {
         waiting.extend(next);
         while waiting.len() > BEHIND || over {
             let Some(oldest) = waiting.pop_front() else { break };
-            if let Some(entry) = entry(oldest) {
+            if let Some(entry) = result(oldest) {
                 file.write_all(&entry).unwrap();
             }
         }
@@ -309,7 +356,7 @@ fn write_down(file: &Path, futures: &mpsc::Receiver<Sent>) {
 }
 
 /// `None` for a future without a result.
-fn entry((key, number, future): Sent) -> Option<Vec<u8>> {
+fn result((key, number, future): Sent) -> Option<[u8; 18]> {
     let (partition, offset) = match future.map(|future| future.get(Duration::from_secs(END_SECS))) {
         None => (-1, -1),
         Some(Ok(stored)) => (stored.partition(), stored.offset()),
@@ -321,16 +368,7 @@ fn entry((key, number, future): Sent) -> Option<Vec<u8>> {
             (-1, -1)
         }
     };
-    Some(entry_of(key, number, (partition, offset)))
-}
-
-fn entry_of(key: u16, number: u32, (partition, offset): (i32, i64)) -> Vec<u8> {
-    let mut entry = Vec::with_capacity(18);
-    entry.extend(key.to_be_bytes());
-    entry.extend(number.to_be_bytes());
-    entry.extend(partition.to_be_bytes());
-    entry.extend(offset.to_be_bytes());
-    entry
+    Some(entry(key, number, (partition, offset)))
 }
 
 struct ToStderr;

@@ -23,15 +23,12 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 /**
  * What the JVM sees in a topic, from the beginning to the end offsets of the moment it starts.
  *
- * <p>Arguments: bootstrap servers, topic, {@code records}, {@code heads} or {@code summary},
- * isolation level, time limit in milliseconds, and a file in place of standard output if wanted. The
- * output is binary, integers are big-endian, and {@code bytes} is an i32 length (-1 for null) and
- * that many bytes:
+ * <p>Arguments: bootstrap servers, topic, {@code records} or {@code summary}, isolation level, time limit
+ * in milliseconds. The output is binary, integers are big-endian, and {@code bytes} is an i32 length
+ * (-1 for null) and that many bytes:
  *
  * <pre>
  * records: { i32 partition, i64 offset, i8 timestamp type, BODY } ...  i32 -1, i64 number of records
- * heads:   { i32 partition, i64 offset, bytes key, i32 length of the value, its first four bytes } ...
- *          i32 -1, i64 number of records
  * summary: { i32 partition, i64 count, i64 first offset, i64 last offset, u32 CRC-32 } ...
  *          i32 -1, i64 number of partitions
  * BODY:    i64 timestamp, bytes key, bytes value, i32 headers, { bytes name, bytes value } ...
@@ -63,7 +60,6 @@ public final class ReadBack {
     public static void main(String[] args) throws IOException {
         String topic = args[1];
         boolean summary = args[2].equals("summary");
-        boolean heads = args[2].equals("heads");
         long end = System.nanoTime() + Long.parseLong(args[4]) * 1_000_000;
 
         Map<String, Object> config = new HashMap<>();
@@ -81,8 +77,7 @@ public final class ReadBack {
 
         // System.out encodes and flushes; the raw descriptor does neither.
         DataOutputStream out = new DataOutputStream(
-                new BufferedOutputStream(args.length > 5
-                        ? new FileOutputStream(args[5]) : new FileOutputStream(FileDescriptor.out), 1 << 18));
+                new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), 1 << 18));
         long records = 0;
         Map<Integer, Summary> summaries = new TreeMap<>();
         Map<Integer, DataOutputStream> bodies = new HashMap<>();
@@ -137,13 +132,6 @@ public final class ReadBack {
                         of.count++;
                         of.last = record.offset();
                         body(bodies.get(record.partition()), record);
-                    } else if (heads) {
-                        records++;
-                        out.writeInt(record.partition());
-                        out.writeLong(record.offset());
-                        bytes(out, record.key());
-                        out.writeInt(record.value().length);
-                        out.write(record.value(), 0, 4);
                     } else {
                         records++;
                         out.writeInt(record.partition());

@@ -13,10 +13,11 @@
 mod acls;
 mod admin;
 mod builder;
+mod called_back;
 mod dirs;
 mod fetch;
+mod follow;
 mod given_up;
-mod heads;
 mod install;
 mod java_producer;
 mod node;
@@ -24,6 +25,7 @@ mod ports;
 mod process;
 mod read_back;
 mod train;
+mod trim;
 mod wire;
 
 use std::net::SocketAddr;
@@ -41,13 +43,14 @@ pub use self::acls::{Operation, Resource};
 pub use self::admin::PartitionState;
 pub use self::builder::ClusterBuilder;
 pub use self::fetch::FetchedBatch;
+pub use self::follow::{Complete, Follower, Head};
 pub use self::given_up::{GivenUp, given_up};
-pub use self::heads::Head;
 pub use self::install::VERSIONS;
 pub use self::java_producer::JavaProducer;
 pub use self::ports::free_ports;
 pub use self::process::Daemon;
 pub use self::read_back::{JvmRecord, PartitionSummary, SummaryCrc};
+pub use self::trim::Trimmer;
 pub use self::wire::Wire;
 
 /// For one exchange with a broker; longer than the limits that requests give to brokers.

@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use super::Alarm;
 use crate::support::clock::{Stopwatch, deadline_in, pause};
 use crate::support::kafka::{Cluster, Daemon};
 use crate::support::proxy::Proxy;
 
 /// The last disturbance begins that long before the client's end, so that its effects are in the run.
 const QUIET_END: Duration = Duration::from_secs(5);
+/// The client is frozen after a third of the length, and then again that often.
+const CLIENT_FREEZES_EVERY: Duration = Duration::from_secs(900);
 
 /// A plan, and when it is played, a count of what was done.
 #[derive(Clone, Debug)]
@@ -55,8 +58,14 @@ impl Script {
         self.length
     }
 
+    /// No broker is frozen for longer.
+    pub fn longest_freeze(&self) -> Duration {
+        Duration::from_millis(*self.freeze.end())
+    }
+
     /// Disturbs one broker after the other, the next only when all replicas of `topic` are in sync again, and
-    /// connections all the time. Comes back at the end of the length with everything running and in sync.
+    /// connections all the time. Comes back at the end of the length with everything running and in sync, or soon after
+    /// an alarm.
     #[track_caller]
     pub fn play(
         &mut self,
@@ -64,6 +73,7 @@ impl Script {
         topic: &str,
         proxies: &[Proxy],
         client: &mut Daemon,
+        alarm: &Alarm,
     ) -> Weather {
         let (clock, calm) = (Stopwatch::start(), AtomicBool::new(false));
         let seed = fastrand::u64(..);
@@ -71,21 +81,29 @@ impl Script {
             let weather = scope.spawn(|| bad_weather(proxies, &calm, seed));
             // Also if the script panics: a scope waits for its threads.
             let end = Calm(&calm);
-            self.disturb(cluster, topic, client, clock);
+            self.disturb(cluster, topic, client, alarm, clock);
             drop(end);
             weather.join().expect("it panics nowhere")
         })
     }
 
-    fn disturb(&mut self, cluster: &mut Cluster, topic: &str, client: &mut Daemon, clock: Stopwatch) {
+    fn disturb(
+        &mut self,
+        cluster: &mut Cluster,
+        topic: &str,
+        client: &mut Daemon,
+        alarm: &Alarm,
+        clock: Stopwatch,
+    ) {
         let last = self.length.saturating_sub(QUIET_END);
         pause(Duration::from_secs(2));
         let mut turn = 0;
-        while clock.elapsed() < last {
+        while clock.elapsed() < last && alarm.reason().is_none() {
             // Each broker meets each kind.
             let (node, kind) = (1 + turn % 3, (turn + turn / 3) % 3);
             turn += 1;
-            let froze = (self.client_freezes == 0 && clock.elapsed() > self.length / 3).then(|| {
+            let due = self.length / 3 + CLIENT_FREEZES_EVERY * self.client_freezes;
+            let froze = (clock.elapsed() > due).then(|| {
                 client.signal(Signal::STOP);
                 self.client_freezes += 1;
                 Stopwatch::start()
@@ -98,7 +116,9 @@ impl Script {
             }
             pause(Duration::from_millis(fastrand::u64(500..2_000)));
         }
-        pause(self.length.saturating_sub(clock.elapsed()));
+        if alarm.reason().is_none() {
+            pause(self.length.saturating_sub(clock.elapsed()));
+        }
     }
 
     fn hit(&mut self, cluster: &mut Cluster, node: i32, kind: i32) {

@@ -1,5 +1,6 @@
 //! Topics: creating, deleting, and what the cluster says about their partitions.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
@@ -242,12 +243,12 @@ impl Cluster {
     }
 
     pub(super) fn broker_ids_known_to(&self, node: i32) -> Result<Vec<i32>, String> {
-        let metadata = metadata(self.node(node), &[])?;
+        let metadata = metadata_of(self.node(node), &[])?;
         Ok(metadata.brokers.iter().map(|broker| broker.node_id.0).collect())
     }
 
     fn states_known_to(&self, node: &Node, topic: &str) -> Result<Vec<PartitionState>, String> {
-        let metadata = metadata(node, &[topic])?;
+        let metadata = metadata_of(node, &[topic])?;
         let topic = metadata.topics.first().ok_or("an answer about no topic")?;
         if let Some(error) = error(topic.error_code) {
             return Err(format!("node {} says {error}", node.id));
@@ -277,14 +278,21 @@ impl Cluster {
     }
 }
 
-fn metadata(node: &Node, topics: &[&str]) -> Result<MetadataResponse, String> {
+fn metadata_of(node: &Node, topics: &[&str]) -> Result<MetadataResponse, String> {
+    metadata(node.address(node::PLAINTEXT), topics, Duration::from_secs(5))
+        .map_err(|error| format!("node {} does not answer Metadata: {error}", node.id))
+}
+
+pub(super) fn metadata(
+    address: SocketAddr,
+    topics: &[&str],
+    patience: Duration,
+) -> std::io::Result<MetadataResponse> {
     let topics =
         topics.iter().map(|name| MetadataRequestTopic::default().with_name(Some(TopicName(text(name)))));
     let request =
         MetadataRequest::default().with_topics(Some(topics.collect())).with_allow_auto_topic_creation(false);
-    Wire::connect(node.address(node::PLAINTEXT), Duration::from_secs(5))
-        .and_then(|mut wire| wire.call(9, &request))
-        .map_err(|error| format!("node {} does not answer Metadata: {error}", node.id))
+    Wire::connect(address, patience)?.call(9, &request)
 }
 
 /// Whether the node serves the partitions as their leader. It says so in Metadata some milliseconds

@@ -92,7 +92,7 @@ impl Install {
         let java = program("java").ok_or(NEEDS_JDK)?;
         let home = dirs::root().join(version);
         let libs = home.join("libs");
-        let sources = ["ReadBack", "OneByOne"]
+        let sources = ["ReadBack", "OneByOne", "Follow"]
             .map(|name| manifest_dir().join("tests/kafka").join(name).with_extension("java"));
         let built = home.join(format!("built-{:016x}", fingerprint(&java, &sources)?));
         fs::create_dir_all(&home).map_err(in_dir(&home))?;

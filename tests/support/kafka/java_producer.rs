@@ -1,11 +1,10 @@
 //! The Java client as a producer, through `tests/kafka/OneByOne.java`: what ours is compared with in the same run.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 
+use super::Cluster;
 use super::process::Daemon;
-use super::{Cluster, PATIENCE_SECS};
-use crate::support::clock::{Failure, deadline, retry};
 
 /// A producer in a JVM of its own, which ends with this value.
 #[derive(Debug)]
@@ -23,24 +22,9 @@ impl Cluster {
     }
 
     fn start_java_producer(&self, settings: &[(&str, &str)]) -> Result<JavaProducer, String> {
-        let told = |error: std::io::Error| error.to_string();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(told)?;
-        listener.set_nonblocking(true).map_err(told)?;
-        let mut arguments = vec![listener.local_addr().map_err(told)?.port().to_string()];
-        arguments.push(format!("bootstrap.servers={}", self.bootstrap_servers()));
-        arguments.extend(settings.iter().map(|(key, value)| format!("{key}={value}")));
-        let log = self.dir().join("java-producer.log");
-        let mut process = Daemon::spawn(&log, &self.install.own_program("OneByOne", &arguments))?;
-        let stream = retry(deadline(PATIENCE_SECS), || {
-            if let Some(status) = process.exit_status() {
-                let said = std::fs::read_to_string(&log).unwrap_or_default();
-                return Err(Failure::Fatal(format!("it has ended ({status}): {said}")));
-            }
-            listener.accept().map_err(|error| Failure::Again(error.to_string()))
-        })?
-        .0;
-        stream.set_nonblocking(false).map_err(told)?;
-        stream.set_nodelay(true).map_err(told)?;
+        let servers = format!("bootstrap.servers={}", self.bootstrap_servers());
+        let settings = settings.iter().map(|(key, value)| format!("{key}={value}"));
+        let (stream, process) = self.called_back("OneByOne", std::iter::once(servers).chain(settings))?;
         let mut producer = JavaProducer { answers: BufReader::new(stream), _process: process };
         match producer.line()?.as_str() {
             "ready" => Ok(producer),
