@@ -33,10 +33,10 @@ use std::time::Duration;
 use kafka_producer::{Acks, ErrorKind, FutureRecordMetadata, KafkaProducer, Limit, ProducerRecord};
 use support::chaos::{
     Alarm, Bounds, KEYS, Ledger, Results, Script, THREADS, Verdict, Watch, entry,
-    the_ledger_finds_each_kind_of_fault, value_length,
+    the_ledger_finds_each_kind_of_fault, value_length, what_a_leader_gives_up_is_read_from_its_console,
 };
 use support::clock::{Stopwatch, deadline, pause};
-use support::kafka::{Cluster, ClusterBuilder, Complete, Daemon, GivenUp, given_up};
+use support::kafka::{Cluster, ClusterBuilder, Complete, Daemon};
 use support::proxy::Proxy;
 
 const CLIENT: &str = "KAFKA_PRODUCER_TEST_CHAOS_CLIENT";
@@ -63,41 +63,6 @@ fn main() {
         let secs = if mode == "1" && asked("CHAOS_SECS").is_none() { secs / 2 } else { secs };
         run(mode, Script::of(Duration::from_secs(secs)));
     }
-}
-
-/// Before it is believed.
-fn what_a_leader_gives_up_is_read_from_its_console() {
-    let leads = |epoch: i32, from: i64| {
-        format!(
-            "INFO state.change.logger - [Broker id=2] Leader chaos-1 with topic id Some(x) starts at leader epoch {epoch} \
-                 from offset {from} with partition epoch 9, high watermark 0, ISR [2]. Previous leader None."
-        )
-    };
-    let follows = |epoch: i32, from: i64| {
-        format!(
-            "INFO state.change.logger - [Broker id=2] Follower chaos-1 starts at leader epoch {epoch} from offset {from} \
-                 with partition epoch 9 and high watermark 0. Current leader is 1."
-        )
-    };
-    let truncates =
-        |to: i64| format!("INFO x - [UnifiedLog partition=chaos-1, dir=/d] Truncating to offset {to}");
-    let told = |lines: &[String]| given_up("chaos", &lines.join("\n"));
-    let of = |leader_epoch, offsets| GivenUp { partition: 1, leader_epoch, offsets };
-
-    // What it copied from another leader is not what it has given offsets to.
-    assert_eq!(told(&[follows(0, 0), leads(1, 10), follows(2, 30), truncates(5)]), [of(1, 10..30)]);
-    assert_eq!(
-        told(&[leads(1, 10), follows(2, 30), truncates(25), truncates(20)]),
-        [of(1, 25..30), of(1, 20..25)]
-    );
-    // The records behind the first 30 are another leader's.
-    assert_eq!(told(&[leads(1, 10), follows(2, 30), follows(3, 50), truncates(40)]), []);
-    assert_eq!(
-        told(&[leads(1, 10), leads(3, 20), follows(4, 30), truncates(15)]),
-        [of(1, 15..20), of(3, 20..30)]
-    );
-    let elsewhere = ["chaos-11", "chaos-2", "chaos"].map(|place| truncates(0).replace("chaos-1", place));
-    assert_eq!(told(&[&[leads(1, 10), follows(2, 30)][..], &elsewhere].concat()), []);
 }
 
 fn asked(name: &str) -> Option<String> {

@@ -25,7 +25,9 @@ pub use self::alarm::Alarm;
 pub use self::ledger::Ledger;
 pub use self::results::Results;
 pub use self::script::Script;
-pub use self::trusted::the_ledger_finds_each_kind_of_fault;
+pub use self::trusted::{
+    the_ledger_finds_each_kind_of_fault, what_a_leader_gives_up_is_read_from_its_console,
+};
 pub use self::verdict::Verdict;
 pub use self::watch::{Bounds, Watch};
 

@@ -1,7 +1,7 @@
-//! The ledger finds each kind of fault: one record of each, before it is trusted.
+//! What judges a run is tried before it is trusted.
 
 use super::{Ledger, Verdict, value_length};
-use crate::support::kafka::{GivenUp, Head};
+use crate::support::kafka::{GivenUp, Head, given_up};
 
 /// Sent of key 0-0, and where they were told to be, by number: well, lost, doubled, overtaken, overtaking, misplaced,
 /// nowhere, failed, failed but stored, lost where another is, lost where the first lost one was, lost with nobody
@@ -11,6 +11,8 @@ const TOLD: [(i32, i64); 12] =
 /// Number and offset.
 const READ: [(u32, i64); 8] = [(0, 0), (2, 2), (2, 3), (4, 4), (3, 5), (5, 6), (6, 7), (8, 8)];
 
+/// One record of each, in whatever order it hears of them.
+///
 /// # Panics
 ///
 /// When it is not to be trusted.
@@ -35,6 +37,43 @@ pub fn the_ledger_finds_each_kind_of_fault() {
     what_is_verified_is_not_held();
     faults_are_found_long_after();
     nothing_has_two_results();
+}
+
+/// # Panics
+///
+/// When it is not to be trusted.
+pub fn what_a_leader_gives_up_is_read_from_its_console() {
+    let leads = |epoch: i32, from: i64| {
+        format!(
+            "INFO state.change.logger - [Broker id=2] Leader chaos-1 with topic id Some(x) starts at leader epoch {epoch} \
+                 from offset {from} with partition epoch 9, high watermark 0, ISR [2]. Previous leader None."
+        )
+    };
+    let follows = |epoch: i32, from: i64| {
+        format!(
+            "INFO state.change.logger - [Broker id=2] Follower chaos-1 starts at leader epoch {epoch} from offset {from} \
+                 with partition epoch 9 and high watermark 0. Current leader is 1."
+        )
+    };
+    let truncates =
+        |to: i64| format!("INFO x - [UnifiedLog partition=chaos-1, dir=/d] Truncating to offset {to}");
+    let told = |lines: &[String]| given_up("chaos", &lines.join("\n"));
+    let of = |leader_epoch, offsets| GivenUp { partition: 1, leader_epoch, offsets };
+
+    // What it copied from another leader is not what it has given offsets to.
+    assert_eq!(told(&[follows(0, 0), leads(1, 10), follows(2, 30), truncates(5)]), [of(1, 10..30)]);
+    assert_eq!(
+        told(&[leads(1, 10), follows(2, 30), truncates(25), truncates(20)]),
+        [of(1, 25..30), of(1, 20..25)]
+    );
+    // The records behind the first 30 are another leader's.
+    assert_eq!(told(&[leads(1, 10), follows(2, 30), follows(3, 50), truncates(40)]), []);
+    assert_eq!(
+        told(&[leads(1, 10), leads(3, 20), follows(4, 30), truncates(15)]),
+        [of(1, 15..20), of(3, 20..30)]
+    );
+    let elsewhere = ["chaos-11", "chaos-2", "chaos"].map(|place| truncates(0).replace("chaos-1", place));
+    assert_eq!(told(&[&[leads(1, 10), follows(2, 30)][..], &elsewhere].concat()), []);
 }
 
 fn each_kind_is_found(happens: impl FnOnce(&mut Ledger)) {
