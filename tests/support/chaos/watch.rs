@@ -17,8 +17,6 @@ use crate::support::clock::Stopwatch;
 use crate::support::kafka::Trimmer;
 
 const STEP: Duration = Duration::from_secs(5);
-/// Of so many steps.
-const MINUTE: u64 = 12;
 
 /// Looks every few seconds, until it is dropped or told to finish.
 #[derive(Debug)]
@@ -42,7 +40,7 @@ impl Watch {
     /// `dir` is the one whose size is looked at.
     pub fn start(dir: &Path, ledger: &Arc<Mutex<Ledger>>, alarm: &Alarm, bounds: Bounds) -> Self {
         let (over, ends) = mpsc::channel();
-        let mut of_thread = Looks {
+        let mut looks = Looks {
             bounds,
             dir: dir.to_owned(),
             ledger: Arc::clone(ledger),
@@ -50,16 +48,14 @@ impl Watch {
             clock: Stopwatch::start(),
             verified: VecDeque::new(),
             deleted: BTreeMap::new(),
+            minutes: 0,
             most: 0,
         };
         let thread = std::thread::spawn(move || {
-            for step in 1.. {
-                if ends.recv_timeout(STEP) != Err(RecvTimeoutError::Timeout) {
-                    break;
-                }
-                of_thread.look(step % MINUTE == 0);
+            while ends.recv_timeout(STEP) == Err(RecvTimeoutError::Timeout) {
+                looks.look();
             }
-            of_thread.most
+            looks.most
         });
         Self { over, thread }
     }
@@ -81,11 +77,13 @@ struct Looks {
     /// When, and up to which offsets.
     verified: VecDeque<(Duration, BTreeMap<i32, i64>)>,
     deleted: BTreeMap<i32, i64>,
+    /// Of which was told.
+    minutes: u64,
     most: u64,
 }
 
 impl Looks {
-    fn look(&mut self, tell: bool) {
+    fn look(&mut self) {
         let now = self.clock.elapsed();
         let ledger = self.ledger.lock().expect("nothing panics that has it");
         let ([results, read, verified], held) = (ledger.counts(), ledger.held());
@@ -107,7 +105,8 @@ impl Looks {
         if let Some((_, offsets)) = old.filter(|_| faults == 0) {
             self.deleted.extend(self.bounds.trimmer.delete_before(&offsets));
         }
-        if tell {
+        if now.as_secs() / 60 > self.minutes {
+            self.minutes = now.as_secs() / 60;
             println!(
                 "{:4} s: {results} results, {read} read, {verified} verified, {held} held; deleted up to {:?}; \
                  {} MiB of the disk; {faults} faults",
