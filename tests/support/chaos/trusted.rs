@@ -36,6 +36,7 @@ pub fn the_ledger_finds_each_kind_of_fault() {
     });
     what_is_verified_is_not_held();
     faults_are_found_long_after();
+    what_can_still_come_is_no_fault();
     nothing_has_two_results();
 }
 
@@ -128,6 +129,16 @@ fn faults_are_found_long_after() {
     let verdict = ledger.close(5_001, &[]);
     // Those two come after later ones of their key, of course.
     assert_eq!(counts(&verdict), [5_001, 1, 1, 1, 1, 1, 2, 1, 2, 0, 1], "{}", verdict.examples());
+}
+
+fn what_can_still_come_is_no_fault() {
+    let mut ledger = Ledger::new();
+    enter(&mut ledger, 0, (0, 0)).expect("its only result");
+    enter(&mut ledger, 1, (0, -1)).expect("its only result");
+    see(&mut ledger, 0, 0);
+    assert_eq!((ledger.held(), ledger.faults()), (1, 0), "{}", ledger.examples());
+    see(&mut ledger, 1, 1);
+    assert_eq!(ledger.faults(), 1, "stored, and nobody was told where");
 }
 
 fn nothing_has_two_results() {
