@@ -88,7 +88,7 @@ fn run(mode: &str, mut script: Script) {
     let follows = script.length() > KEPT_WHOLE && mode != "1";
     let rate = rate(script.length());
     let early = follows.then(|| {
-        let bounds = bounds(&cluster, &script, rate);
+        let bounds = Bounds::of(&script, rate, cluster.trimmer(TOPIC));
         (follow(&cluster, &ledger, &alarm), Watch::start(cluster.dir(), &ledger, &alarm, bounds))
     });
 
@@ -167,16 +167,6 @@ fn cluster(proxies: &[Proxy]) -> Cluster {
 fn rate(length: Duration) -> u64 {
     let usual = if length > Duration::from_secs(600) { 12_000 } else { 22_000 };
     asked("CHAOS_RATE").map_or(usual, |rate| rate.parse().unwrap())
-}
-
-fn bounds(cluster: &Cluster, script: &Script, rate: u64) -> Bounds {
-    const COPY_OF_A_RECORD: u64 = 450;
-    const REPLICAS: u64 = 3;
-    // Nothing is verified while a broker is frozen or starts again, and no leader is there to delete it.
-    let delay = Duration::from_secs(300);
-    let keep_for = script.longest_freeze() + Duration::from_secs(15);
-    let most_disk = (keep_for + delay).as_secs() * rate * COPY_OF_A_RECORD * REPLICAS + (1 << 30);
-    Bounds { trimmer: cluster.trimmer(TOPIC), keep_for, most_disk }
 }
 
 /// The thread that reads the topic into the ledger.

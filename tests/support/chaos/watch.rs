@@ -11,12 +11,17 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::Alarm;
 use super::ledger::Ledger;
+use super::{Alarm, Script};
 use crate::support::clock::Stopwatch;
 use crate::support::kafka::Trimmer;
 
 const STEP: Duration = Duration::from_secs(5);
+/// Nothing is verified while a leader is frozen or starts again, and nothing of it is deleted.
+const DELAY: Duration = Duration::from_secs(300);
+/// In a segment, in bytes, on the average.
+const RECORD: u64 = 450;
+const REPLICAS: u64 = 3;
 
 /// Looks every few seconds, until it is dropped or told to finish.
 #[derive(Debug)]
@@ -34,6 +39,14 @@ pub struct Bounds {
     pub keep_for: Duration,
     /// In bytes. With more an alarm is raised.
     pub most_disk: u64,
+}
+
+impl Bounds {
+    pub fn of(script: &Script, rate: u64, trimmer: Trimmer) -> Self {
+        let keep_for = script.longest_freeze() + Duration::from_secs(15);
+        let most_disk = (keep_for + DELAY).as_secs() * rate * RECORD * REPLICAS + (1 << 30);
+        Self { trimmer, keep_for, most_disk }
+    }
 }
 
 impl Watch {
