@@ -4,6 +4,10 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::indexmap::IndexMap;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -15,7 +19,7 @@ use kafka_protocol::records::{
 };
 
 use support::clock::{Stopwatch, unix_millis};
-use support::kafka::{Cluster, JvmRecord, SummaryCrc};
+use support::kafka::{Cluster, Head, JvmRecord, SummaryCrc};
 
 fn record(offset: i64, timestamp: i64, key: Option<&'static [u8]>, value: Option<Bytes>) -> Record {
     Record {
@@ -173,4 +177,43 @@ fn three_nodes_survive_the_loss_of_a_leader() {
     let start = Stopwatch::start();
     drop(cluster);
     report("drop of three nodes", start);
+}
+
+#[test]
+fn a_topic_is_followed_while_it_is_written_and_its_beginning_deleted() {
+    const LIMIT: Duration = Duration::from_secs(60);
+    let cluster = Cluster::start(1);
+    cluster.create_topic("followed", 2, 1, &[]);
+    let numbered = |number: u32| {
+        let value = [&number.to_be_bytes()[..], b"rest"].concat();
+        record(0, unix_millis(), Some(b"key"), Some(Bytes::from(value)))
+    };
+    let head =
+        |partition, offset, number| Head { partition, offset, key: b"key".to_vec(), value_length: 8, number };
+    produce(&cluster, "followed", 0, &[numbered(70)]);
+    produce(&cluster, "followed", 0, &[numbered(71)]);
+
+    let (follower, complete) = cluster.follow("followed");
+    let (heads, read) = mpsc::channel();
+    let thread = std::thread::spawn(move || follower.read(|head| heads.send(head).expect("somebody asks")));
+    assert_eq!(read.recv_timeout(LIMIT), Ok(head(0, 0, 70)));
+    assert_eq!(read.recv_timeout(LIMIT), Ok(head(0, 1, 71)));
+
+    let offsets = BTreeMap::from([(0, 1)]);
+    assert_eq!(cluster.trimmer("followed").delete_before(&offsets), offsets);
+    let kept: Vec<i64> = cluster.read_back("followed").iter().map(|record| record.offset).collect();
+    assert_eq!(kept, [1]);
+
+    produce(&cluster, "followed", 1, &[numbered(72)]);
+    assert_eq!(read.recv_timeout(LIMIT), Ok(head(1, 0, 72)));
+    produce(&cluster, "followed", 0, &[numbered(73)]);
+    complete.tell();
+    assert_eq!(thread.join().expect("it panics nowhere"), Ok(()));
+    assert_eq!(read.iter().collect::<Vec<_>>(), [head(0, 2, 73)]);
+
+    // One that comes too late skips nothing.
+    let (follower, complete) = cluster.follow("followed");
+    complete.tell();
+    let late = follower.read(|_| ()).expect_err("offset 0 is deleted");
+    assert!(late.contains("out of range"), "{late}");
 }

@@ -108,7 +108,9 @@ impl Looks {
         self.most = self.most.max(used);
         if used > self.bounds.most_disk {
             let most = self.bounds.most_disk >> 20;
-            self.alarm.raise(&format!("after {now:.0?} {} MiB of the disk are used, not {most}", used >> 20));
+            let used = used >> 20;
+            self.alarm
+                .raise(&format!("after {now:.0?} {used} MiB of the disk are used, not {most}; {examples}"));
         }
         let mut old = None;
         while self.verified.front().is_some_and(|(at, _)| now - *at >= self.bounds.keep_for) {
