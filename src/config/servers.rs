@@ -79,6 +79,7 @@ pub(crate) fn without_account(server: &str) -> &str {
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
+    use crate::protocol::hostile::{attack, in_proportion};
 
     #[test]
     fn the_ways_people_write_a_server() {
@@ -133,5 +134,25 @@ mod tests {
             assert!(!parse(text, SecurityProtocol::Plaintext).unwrap_err().contains("hunter2"));
             assert!(!without_account(text).contains("hunter2"));
         }
+    }
+
+    #[test]
+    fn hostile_servers() {
+        let samples =
+            ["broker:1234", "[::1]:9093", "PLAINTEXT://[fe80::1%eth0]:9094", "user:pw@a:1", " ::1 "];
+        let words: [&[u8]; 8] = [b"://", b":", b"[", b"]", b"@", b",", b"%", b"PLAINTEXT"];
+        attack("servers", &samples, &words, |_, _, bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            in_proportion(text.as_bytes(), 0, || {
+                assert!(without_account(&text).len() <= text.len());
+                match parse(&text, SecurityProtocol::Plaintext) {
+                    Ok((host, port)) => !host.is_empty() && port > 0,
+                    Err(why) => {
+                        assert!(!why.is_empty());
+                        false
+                    }
+                }
+            })
+        });
     }
 }

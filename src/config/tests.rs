@@ -4,6 +4,8 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::record::Compression;
 
+#[cfg(not(any(loom, shuttle)))]
+mod hostile;
 mod idempotence;
 mod other_clients;
 mod places;

@@ -68,6 +68,7 @@ const LENGTH_SIZE: usize = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::hostile::{attack, in_proportion};
 
     #[test]
     fn frames_are_found_however_the_bytes_are_cut() {
@@ -104,5 +105,37 @@ mod tests {
         intake.filled(4);
         assert_eq!(intake.next_frame(), Err(FrameError::TooLarge { len: 0x7f00_0000, max: 1000 }));
         assert_eq!(intake.buffer.len(), 16);
+    }
+
+    #[test]
+    fn hostile_intake() {
+        let frame = |length: usize| [&(length as u32).to_be_bytes()[..], &vec![7; length]].concat();
+        let samples =
+            [[frame(0), frame(3), frame(100)].concat(), [frame(1000), frame(1)].concat(), frame(300)];
+        attack("intake", &samples, &[], |_, random, bytes| {
+            let pieces: Vec<usize> = (0..5).map(|_| random.usize(1..200)).collect();
+            let buffer = random.usize(1..100);
+            in_proportion(bytes, 0, || {
+                let (mut intake, mut rest, mut found) = (Intake::new(buffer, 1000), bytes, false);
+                for piece in pieces.iter().copied().cycle() {
+                    let spare = intake.spare();
+                    let count = piece.min(rest.len()).min(spare.len());
+                    spare[..count].copy_from_slice(&rest[..count]);
+                    rest = &rest[count..];
+                    intake.filled(count);
+                    loop {
+                        match intake.next_frame() {
+                            Ok(Some(frame)) => found |= frame.len() <= 1000,
+                            Ok(None) => break,
+                            Err(_) => return false,
+                        }
+                    }
+                    if rest.is_empty() {
+                        break;
+                    }
+                }
+                found
+            })
+        });
     }
 }

@@ -94,18 +94,22 @@ pub(super) fn parse(version: i16, mut body: Reader<'_>, look: Look) -> Result<Pr
     let acks = body.i16()?;
     body.i32()?;
     let topic_count = body.nullable_array(flexible)?.unwrap_or(0);
-    let mut topics = body.room_for(topic_count);
+    let mut topics = body.room_for(topic_count)?;
     for _ in 0..topic_count {
         let name = if version < TOPIC_ID_SINCE { body.string(flexible)? } else { "" };
         let id = if version < TOPIC_ID_SINCE { Uuid::ZERO } else { body.uuid()? };
         let partition_count = body.nullable_array(flexible)?.unwrap_or(0);
-        let mut partitions = body.room_for(partition_count);
+        let mut partitions = body.room_for(partition_count)?;
         for _ in 0..partition_count {
             let index = body.i32()?;
             let records = body.nullable_bytes(flexible)?;
             let records = records.unwrap_or_default();
             let header = BatchHeader::decode(records).ok();
-            partitions.push(ProducePartition { index, header, batch: check(records, look) });
+            let batch = check(records, look);
+            if let Err(Refusal { message: Some(message), .. }) = &batch {
+                body.spend(message.capacity())?;
+            }
+            partitions.push(ProducePartition { index, header, batch });
             skip_tags(&mut body, flexible)?;
         }
         topics.push(ProduceTopic { name, id, partitions });
@@ -157,13 +161,14 @@ fn check(records: &[u8], look: Look) -> Result<RawBatch<'_>, Refusal> {
 }
 
 fn check_records(batch: &RawBatch<'_>) -> Result<(), Refusal> {
-    match batch.decode() {
-        Ok(decoded)
-            if decoded.records.iter().map(|record| record.offset_delta).eq(0..batch.header.record_count) =>
-        {
-            Ok(())
-        }
-        Ok(_) => {
+    let (mut next, mut are_counted) = (0, true);
+    let read = batch.each_record(|record| {
+        are_counted &= record.offset_delta == next;
+        next += 1;
+    });
+    match read {
+        Ok(()) if are_counted => Ok(()),
+        Ok(()) => {
             Err(Refusal::new(ErrorCode::INVALID_RECORD, "records that are not counted from zero".to_owned()))
         }
         Err(error) if error.is_for_want_of_a_codec() => Ok(()),

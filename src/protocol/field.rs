@@ -71,9 +71,39 @@ pub(crate) struct UnknownTag {
     pub(crate) content: Vec<u8>,
 }
 
+/// Mostly none. Behind a box, because every struct of every message has them: an answer with ten thousand partitions would
+/// take a fifth more memory for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UnknownTags(Option<Box<TagList>>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct TagList(Vec<UnknownTag>);
+
+impl UnknownTags {
+    fn keep(&mut self, tag: u32, content: &mut Reader<'_>) -> Result<(), DecodeError> {
+        let TagList(tags) = &mut **self.0.get_or_insert_default();
+        if tags.len() == tags.capacity() {
+            // As a vector grows, and what it grew out of is there until all is moved.
+            content.spend((2 * tags.len()).max(8) * size_of::<UnknownTag>())?;
+            tags.reserve_exact(tags.len().max(4));
+        }
+        tags.push(UnknownTag { tag, content: owned_bytes(content)? });
+        Ok(())
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &UnknownTag> {
+        self.0.iter().flat_map(|tags| &tags.0)
+    }
+}
+
+fn owned_bytes(content: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
+    content.spend(content.left())?;
+    Ok(content.rest().to_vec())
+}
+
 /// Writes the tagged section of a struct: the fields it knows, and those it kept without knowing them.
-pub(crate) fn write_tags(mut known: Vec<(u32, Writer)>, unknown: &[UnknownTag], out: &mut Writer) {
-    for UnknownTag { tag, content } in unknown {
+pub(crate) fn write_tags(mut known: Vec<(u32, Writer)>, unknown: &UnknownTags, out: &mut Writer) {
+    for UnknownTag { tag, content } in unknown.iter() {
         let mut field = Writer::default();
         field.bytes(content);
         known.push((*tag, field));
@@ -85,13 +115,13 @@ pub(crate) fn write_tags(mut known: Vec<(u32, Writer)>, unknown: &[UnknownTag], 
 pub(crate) fn read_tags<'a>(
     input: &mut Reader<'a>,
     mut known: impl FnMut(u32, &mut Reader<'a>) -> Result<bool, DecodeError>,
-) -> Result<Vec<UnknownTag>, DecodeError> {
-    let mut unknown = Vec::new();
-    input.tagged_fields(|tag, mut content| {
-        if !known(tag, &mut content)? {
-            unknown.push(UnknownTag { tag, content: content.rest().to_vec() });
+) -> Result<UnknownTags, DecodeError> {
+    let mut unknown = UnknownTags::default();
+    input.tagged_fields(|tag, content| {
+        if !known(tag, content)? {
+            unknown.keep(tag, content)?;
         }
-        content.finish()
+        Ok(())
     })?;
     Ok(unknown)
 }
@@ -138,7 +168,9 @@ impl Field for String {
     }
 
     fn read(input: &mut Reader<'_>, version: Version) -> Result<Self, DecodeError> {
-        input.string(version.flexible).map(str::to_owned)
+        let text = input.string(version.flexible)?;
+        input.spend(text.len())?;
+        Ok(text.to_owned())
     }
 }
 
@@ -148,7 +180,9 @@ impl Field for Option<String> {
     }
 
     fn read(input: &mut Reader<'_>, version: Version) -> Result<Self, DecodeError> {
-        Ok(input.nullable_string(version.flexible)?.map(str::to_owned))
+        let Some(text) = input.nullable_string(version.flexible)? else { return Ok(None) };
+        input.spend(text.len())?;
+        Ok(Some(text.to_owned()))
     }
 }
 
@@ -162,7 +196,9 @@ impl Field for Bytes {
     }
 
     fn read(input: &mut Reader<'_>, version: Version) -> Result<Self, DecodeError> {
-        Ok(Self(input.bytes(version.flexible)?.to_vec()))
+        let bytes = input.bytes(version.flexible)?;
+        input.spend(bytes.len())?;
+        Ok(Self(bytes.to_vec()))
     }
 }
 
@@ -172,7 +208,9 @@ impl Field for Option<Bytes> {
     }
 
     fn read(input: &mut Reader<'_>, version: Version) -> Result<Self, DecodeError> {
-        Ok(input.nullable_bytes(version.flexible)?.map(|bytes| Bytes(bytes.to_vec())))
+        let Some(bytes) = input.nullable_bytes(version.flexible)? else { return Ok(None) };
+        input.spend(bytes.len())?;
+        Ok(Some(Bytes(bytes.to_vec())))
     }
 }
 
@@ -182,7 +220,7 @@ impl Field for Segments {
     }
 
     fn read(input: &mut Reader<'_>, version: Version) -> Result<Self, DecodeError> {
-        Ok(input.bytes(version.flexible)?.to_vec().into())
+        Bytes::read(input, version).map(|bytes| bytes.0.into())
     }
 }
 
@@ -192,7 +230,7 @@ impl Field for Option<Segments> {
     }
 
     fn read(input: &mut Reader<'_>, version: Version) -> Result<Self, DecodeError> {
-        Ok(input.nullable_bytes(version.flexible)?.map(|bytes| bytes.to_vec().into()))
+        Ok(Option::<Bytes>::read(input, version)?.map(|bytes| bytes.0.into()))
     }
 }
 
@@ -218,7 +256,7 @@ impl<T: Field> Field for Option<Vec<T>> {
 
     fn read(input: &mut Reader<'_>, version: Version) -> Result<Self, DecodeError> {
         let Some(count) = input.nullable_array(version.flexible)? else { return Ok(None) };
-        let mut elements = input.room_for(count);
+        let mut elements = input.room_for(count)?;
         for _ in 0..count {
             elements.push(T::read(input, version)?);
         }

@@ -141,14 +141,14 @@ macro_rules! message {
         pub(crate) struct $name {
             $( $(#[$field_meta])* pub(crate) $field: $type, )*
             /// Tagged fields without a name here.
-            pub(crate) unknown_tags: Vec<$crate::protocol::field::UnknownTag>,
+            pub(crate) unknown_tags: $crate::protocol::field::UnknownTags,
         }
 
         impl Default for $name {
             fn default() -> Self {
                 Self {
                     $( $field: message!(@default $($default)?), )*
-                    unknown_tags: Vec::new(),
+                    unknown_tags: Default::default(),
                 }
             }
         }

@@ -22,6 +22,10 @@ pub(crate) mod code;
 pub(crate) mod field;
 pub(crate) mod frame;
 pub(crate) mod frame_reader;
+#[cfg(test)]
+pub(crate) mod hostile;
+#[cfg(test)]
+mod hostile_messages;
 pub(crate) mod message;
 pub(crate) mod messages;
 pub(crate) mod segments;

@@ -1,7 +1,9 @@
 //! Reading the primitive types of the protocol out of borrowed bytes.
 //!
 //! Nothing here trusts a length: bytes are lent before anything is copied, and a count announced by the peer is
-//! weighed against what is left of the input before memory is set aside for it.
+//! weighed against what is left of the input before memory is set aside for it. All that is set aside for one input
+//! is paid for out of one credit, 8 times its length and 48 KiB: elements in memory may be many times larger than
+//! they are on the wire, and arrays stand inside arrays.
 
 use std::fmt;
 
@@ -12,11 +14,13 @@ pub(crate) struct Reader<'a> {
     at: usize,
     /// Where `input` begins in the whole, so that errors inside a part name the place in the whole.
     base: usize,
+    /// How many bytes may still be set aside for what is read.
+    credit: usize,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(input: &'a [u8]) -> Self {
-        Self { input, at: 0, base: 0 }
+        Self { input, at: 0, base: 0, credit: credit(input.len()) }
     }
 
     /// How far into the whole input the next byte is.
@@ -43,10 +47,27 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A reader of the next `count` bytes, which leave this one.
+    /// A reader of the next `count` bytes, which leave this one. The credit goes with it, until
+    /// [`take_back`](Self::take_back).
     pub(crate) fn sub(&mut self, count: usize) -> Result<Self, DecodeError> {
         let base = self.offset();
-        Ok(Self { input: self.take(count)?, at: 0, base })
+        Ok(Self { input: self.take(count)?, at: 0, base, credit: std::mem::take(&mut self.credit) })
+    }
+
+    /// What a [`sub`](Self::sub) has left of the credit.
+    pub(crate) fn take_back(&mut self, sub: &Self) {
+        self.credit = sub.credit;
+    }
+
+    /// Before `bytes` are set aside for what is read.
+    pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), DecodeError> {
+        match self.credit.checked_sub(bytes) {
+            Some(credit) => {
+                self.credit = credit;
+                Ok(())
+            }
+            None => Err(self.error(DecodeErrorKind::TooMuch { bytes })),
+        }
     }
 
     /// Everything that is left.
@@ -212,29 +233,40 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An empty vector with room for `count` elements, as far as the bytes left make that many credible.
-    pub(crate) fn room_for<T>(&self, count: usize) -> Vec<T> {
-        const CREDIT: usize = 8;
-        let most = self.left().saturating_mul(CREDIT) / size_of::<T>().max(1);
-        Vec::with_capacity(count.min(most))
+    /// An empty vector with room for `count` elements. It then never grows: one that does takes up to three times as much
+    /// for a while.
+    pub(crate) fn room_for<T>(&mut self, count: usize) -> Result<Vec<T>, DecodeError> {
+        self.spend(count.saturating_mul(size_of::<T>()))?;
+        Ok(Vec::with_capacity(count))
     }
 
     /// Hands each tagged field (KIP-482) to `field`: its tag, and a reader of just its bytes.
     pub(crate) fn tagged_fields(
         &mut self,
-        mut field: impl FnMut(u32, Self) -> Result<(), DecodeError>,
+        mut field: impl FnMut(u32, &mut Self) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
         for _ in 0..self.unsigned_varint()? {
             let tag = self.unsigned_varint()?;
             let size = self.unsigned_varint()?;
-            field(tag, self.sub(size as usize)?)?;
+            let mut content = self.sub(size as usize)?;
+            field(tag, &mut content)?;
+            content.finish()?;
+            self.take_back(&content);
         }
         Ok(())
     }
 
     pub(crate) fn skip_tagged_fields(&mut self) -> Result<(), DecodeError> {
-        self.tagged_fields(|_, _| Ok(()))
+        self.tagged_fields(|_, content| {
+            content.rest();
+            Ok(())
+        })
     }
+}
+
+/// What may be set aside for an input of `length` bytes.
+fn credit(length: usize) -> usize {
+    length.saturating_mul(8).saturating_add(48 << 10)
 }
 
 /// Shows how much is left, never the bytes, which may be somebody's data.
@@ -310,6 +342,10 @@ pub(crate) enum DecodeErrorKind {
         count: usize,
         left: usize,
     },
+    /// What is read would take more memory than is set aside for an input of that length.
+    TooMuch {
+        bytes: usize,
+    },
     Null,
     NotUtf8,
     /// The message has no such version, or none that we speak.
@@ -329,6 +365,12 @@ impl fmt::Display for DecodeError {
             DecodeErrorKind::NegativeLength { length } => write!(f, "the length {length} is negative")?,
             DecodeErrorKind::TooMany { count, left } => {
                 write!(f, "{count} elements are announced but only {left} bytes are left")?;
+            }
+            DecodeErrorKind::TooMuch { bytes } => {
+                write!(
+                    f,
+                    "{bytes} bytes more would be needed in memory, too many for a message of this length"
+                )?;
             }
             DecodeErrorKind::Null => write!(f, "null stands where it is not allowed")?,
             DecodeErrorKind::NotUtf8 => write!(f, "a string is not UTF-8")?,
@@ -396,14 +438,33 @@ mod tests {
         let mut reader = Reader::new(&[0x7f, 0xff, 0xff, 0xff, 0]);
         let too_many = DecodeErrorKind::TooMany { count: 0x7fff_ffff, left: 1 };
         assert_eq!(kind(reader.nullable_array(false)), too_many);
-        assert_eq!(Reader::new(&[0; 10]).room_for::<[u8; 40]>(10).capacity(), 2);
+        let room = |count| Reader::new(&[0; 10]).room_for::<[u8; 1024]>(count).map(|room| room.capacity());
+        assert_eq!(room(48), Ok(48));
+        assert_eq!(kind(room(49)), DecodeErrorKind::TooMuch { bytes: 49 << 10 });
+    }
+
+    #[test]
+    fn parts_pay_out_of_the_same_credit() {
+        let mut reader = Reader::new(&[1, 7, 2, 9, 9]);
+        reader.spend(40 << 10).unwrap();
+        let within = reader.tagged_fields(|_, content| {
+            content.rest();
+            content.spend(8 << 10)
+        });
+        assert_eq!((within, reader.is_empty()), (Ok(()), true));
+        assert_eq!(reader.spend(40), Ok(()));
+        let error = reader.spend(1).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "1 bytes more would be needed in memory, too many for a message of this length, at byte 5"
+        );
     }
 
     #[test]
     fn errors_inside_a_part_name_the_place_in_the_whole() {
         // One tagged field: tag 7, two bytes.
         let mut reader = Reader::new(&[1, 7, 2, 9, 9]);
-        let result = reader.tagged_fields(|tag, mut field| {
+        let result = reader.tagged_fields(|tag, field| {
             assert_eq!(tag, 7);
             field.u8()?;
             field.i32().map(drop).map_err(|error| error.within("Inner.field").within("Outer.field"))

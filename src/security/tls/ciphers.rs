@@ -43,6 +43,7 @@ pub(super) fn of_java(name: &str) -> String {
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
+    use crate::protocol::hostile::{attack, in_proportion};
 
     #[test]
     fn names_of_java_and_of_openssl_are_read() {
@@ -61,5 +62,19 @@ mod tests {
             both("", "ECDHE-ECDSA-CHACHA20-POLY1305 AES256-SHA")
         );
         assert!(read(" , ").is_err());
+    }
+
+    #[test]
+    fn hostile_ciphers() {
+        let samples = [
+            "TLS_AES_256_GCM_SHA384,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+            "HIGH:!aNULL",
+            "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS_RSA_WITH_AES_256_CBC_SHA",
+        ];
+        let words: [&[u8]; 7] = [b":", b",", b" ", b"TLS_", b"_WITH_", b"AES_128", b"_CBC_"];
+        attack("ciphers", &samples, &words, |_, _, bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            in_proportion(text.as_bytes(), 0, || Ciphers::of(&text).is_ok())
+        });
     }
 }

@@ -164,7 +164,7 @@ fn in_lines(label: &str, body: &str, end: &str) -> Secret {
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
-    use crate::protocol::vectors::{hostile_inputs, in_proportion};
+    use crate::protocol::hostile::{attack, in_proportion};
 
     #[test]
     fn a_form_is_told_by_the_bytes() {
@@ -230,8 +230,8 @@ mod tests {
     }
 
     #[test]
-    fn hostile_files_do_not_panic() {
-        let pieces: [&[u8]; 14] = [
+    fn hostile_pem() {
+        let words: [&[u8]; 14] = [
             b"-----BEGIN CERTIFICATE-----",
             b"-----END CERTIFICATE-----",
             b"-----BEGIN ",
@@ -247,16 +247,24 @@ mod tests {
             b"\xfe\xed\xfe\xed",
             b"0\x82",
         ];
-        let mut random = fastrand::Rng::with_seed(0x9e3);
-        let mut of_blocks = 0;
-        let inputs = hostile_inputs(100_000);
-        for _ in 0..inputs {
-            let count = random.usize(0..16);
-            let bytes: Vec<u8> =
-                (0..count).flat_map(|_| pieces[random.usize(..pieces.len())].iter().copied()).collect();
-            let form = in_proportion(&bytes, 0, || Form::of(&bytes));
-            of_blocks += usize::from(matches!(form, Form::Pem(_)));
-        }
-        assert!(of_blocks > inputs / 100, "only {of_blocks} have blocks, so this tests nothing");
+        let samples: [&[u8]; 6] = [
+            b"-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n",
+            b"-----BEGIN A-----\\nQUJD\\n-----END A-----",
+            b"-----BEGIN -----END -----",
+            b"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: A,00\n\nQUJD\n-----END EC PRIVATE KEY-----",
+            &[0x30, 0x82, 9, 9, 2, 1, 3, 0x30],
+            &[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2],
+        ];
+        attack("pem", &samples, &words, |_, _, bytes| match in_proportion(bytes, 0, || Form::of(bytes)) {
+            Form::Pem(blocks) => {
+                let of = |block: &Block| (block.is_certificate(), block.is_key(), block.is_encrypted());
+                let _ = blocks.iter().map(of).collect::<Vec<_>>();
+                true
+            }
+            form => {
+                assert!(!form.is_not("PRIVATE KEY", true).is_empty() && !form.is_not("A", false).is_empty());
+                false
+            }
+        });
     }
 }

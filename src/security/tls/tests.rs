@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 
 use super::certificates::{Authority, Issued, Leaf};
+use crate::protocol::hostile::{attack, in_proportion};
 
 /// A directory of the test's own.
 struct Directory(PathBuf);
@@ -361,4 +362,25 @@ fn nothing_of_what_is_secret_is_shown(backend: TlsBackend) {
     let settings = with_key(backend, &own, &own.key, Some("hunter2"));
     let shown = format!("{settings:?} {:?}", Tls::load(settings.clone()).unwrap());
     assert!(!shown.contains("hunter2") && !shown.contains("BEGIN"), "{shown}");
+}
+
+/// Certificates and keys in PEM, as a back end reads them.
+pub(super) fn strike_keys<F: identity::Forms>(name: &str) {
+    let leaf = Authority::new("ca").issue(Leaf::default());
+    let samples = [
+        leaf.pkcs1_key(),
+        leaf.sec1_key(),
+        [&leaf.certificate[..], &leaf.key].concat(),
+        leaf.certificate,
+        leaf.key,
+    ];
+    let password = Named { setting: "ssl_password".to_owned(), value: None };
+    attack(name, &samples, &[b"-----", b"\n", b"MII", b"="], |_, _, bytes| {
+        in_proportion(bytes, 0, || {
+            let pem::Form::Pem(blocks) = pem::Form::of(bytes) else { return false };
+            blocks.iter().fold(false, |taken, block| {
+                taken | F::certificate(block).is_ok() | F::key(block, &password).is_ok()
+            })
+        })
+    });
 }

@@ -111,3 +111,26 @@ fn a_proxy_is_shown_without_its_account() {
     let debug = format!("{proxy:?} {proxy:#?}");
     assert!(!debug.contains("hunter2") && !debug.contains("secret"), "{debug}");
 }
+
+#[test]
+fn hostile_proxy_urls() {
+    let samples = [
+        "socks5://user:pass%40word@proxy:1081",
+        "socks5h://[fe80::1%eth0]",
+        "http://user:p%3aw@[::1]:3128/",
+        " HTTP://proxy_1.prod-b:3128/ ",
+        "https://proxy:1",
+        "socks4://proxy",
+    ];
+    let words: [&[u8]; 10] = [b"://", b"@", b":", b"%", b"%4", b"%ff", b"[", b"]", b"/", b"socks5"];
+    attack("proxy_urls", &samples, &words, |_, _, bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        match in_proportion(text.as_bytes(), 0, || parse(&text, "proxy_url")) {
+            Ok(proxy) => proxy.port > 0 && !proxy.host.is_empty(),
+            Err(why) => {
+                assert!(!why.is_empty() && why.len() < 600, "{why}");
+                false
+            }
+        }
+    });
+}

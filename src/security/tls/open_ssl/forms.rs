@@ -96,3 +96,12 @@ pub(super) fn first(error: &ErrorStack) -> String {
     let reason = error.errors().first().and_then(|error| error.reason());
     reason.unwrap_or("OpenSSL gives no reason").to_owned()
 }
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    #[test]
+    fn hostile_openssl_keys() {
+        crate::security::tls::tests::strike_keys::<super::OpenSsl>("openssl_keys");
+    }
+}

@@ -175,6 +175,7 @@ mod tests {
     use openssl::x509::X509;
 
     use super::*;
+    use crate::protocol::hostile::{attack, in_proportion};
     use crate::security::tls::certificates::{Authority, Leaf};
 
     fn der(pem: &str) -> Vec<u8> {
@@ -203,25 +204,32 @@ mod tests {
         assert!(Certificate::of(&none).unwrap().hosts().is_empty());
     }
 
-    /// A peer's bytes, changed and cut anywhere.
     #[test]
-    fn no_bytes_make_it_panic() {
-        let whole = der(&Authority::new("ca").issue(Leaf::default()).certificate);
-        let read = |bytes: &[u8]| {
-            if let Some(read) = Certificate::of(bytes) {
+    fn hostile_certificates() {
+        let authority = Authority::new("ca");
+        let hosts = ["localhost", "10.0.0.1", "::1"];
+        let samples = [
+            der(&authority.issue(Leaf::default()).certificate),
+            der(&authority
+                .issue(Leaf { name: "bröker", hosts: &hosts, valid: (1999, 2090), ..Leaf::default() })
+                .certificate),
+            // BMPString, and what names hold beside it.
+            [
+                &[0x30, 20, 0x31, 18, 0x30, 16, OBJECT, 3, 0x55, 4, 3, BMP_STRING, 9][..],
+                &[0, b'a', 0xd8, 0, 1],
+                &[0; 4],
+            ]
+            .concat(),
+        ];
+        attack("certificates", &samples, &[], |_, _, bytes| {
+            in_proportion(bytes, 0, || drop((name(bytes), Der(bytes).count())));
+            in_proportion(bytes, 0, || {
+                let Some(read) = Certificate::of(bytes) else { return false };
                 let times = (read.not_before.to_string(), read.not_after.as_secs());
-                let _ = (name(read.subject), name(read.issuer), read.hosts(), read.common_names(), times);
-            }
-        };
-        (0..whole.len()).for_each(|length| read(&whole[..length]));
-        let mut random = fastrand::Rng::with_seed(1);
-        for _ in 0..20_000 {
-            let mut bytes = whole.clone();
-            for _ in 0..random.usize(1..4) {
-                bytes[random.usize(..whole.len())] = random.u8(..);
-            }
-            read(&bytes);
-        }
+                drop((name(read.subject), name(read.issuer), read.hosts(), read.common_names(), times));
+                true
+            })
+        });
     }
 
     #[test]

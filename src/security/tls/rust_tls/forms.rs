@@ -65,3 +65,12 @@ const OTHER: &str = if cfg!(feature = "tls") {
 } else {
     "turn on the feature `tls` of kafka-producer in Cargo.toml"
 };
+
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+mod tests {
+    #[test]
+    fn hostile_rustls_keys() {
+        crate::security::tls::tests::strike_keys::<super::Rustls>("rustls_keys");
+    }
+}
