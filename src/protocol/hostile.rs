@@ -24,7 +24,7 @@ use fastrand::Rng;
 
 /// All decoders that see a peer's or a user's bytes, and how many inputs of a million each gets.
 const SHARES: &[(&str, usize)] = &[
-    ("answers", 250_000),
+    ("answers", 245_000),
     ("requests", 130_000),
     ("frames", 50_000),
     ("intake", 30_000),
@@ -46,7 +46,7 @@ const SHARES: &[(&str, usize)] = &[
     ("settings", 15_000),
     ("servers", 15_000),
     ("ciphers", 10_000),
-    ("mock_core", 8_000),
+    ("mock_core", 13_000),
     ("mock_login", 2_000),
 ];
 
@@ -146,10 +146,13 @@ fn hostile<'a, S: AsRef<[u8]>>(random: &mut Rng, samples: &'a [S], words: &[&[u8
             let other = samples[random.usize(..samples.len())].as_ref();
             [&valid[..random.usize(..=valid.len())], &other[random.usize(..=other.len())..]].concat()
         }
+        // Few, because they are long: only in these does 8 times the length weigh more than 64 KiB.
+        3 if random.u8(..32) == 0 && !valid.is_empty() => {
+            valid.repeat(random.usize(..60_000) / valid.len() + 1)
+        }
         3 => {
             let (from, to) = range(random, valid.len());
-            let times = random.usize(2..40);
-            [&valid[..to], &valid[from..to].repeat(times), &valid[to..]].concat()
+            [&valid[..to], &valid[from..to].repeat(random.usize(2..40)), &valid[to..]].concat()
         }
         4 if !words.is_empty() => {
             let count = random.usize(..30);

@@ -18,7 +18,7 @@ use super::messages::produce::*;
 use super::messages::sasl_authenticate::*;
 use super::messages::sasl_handshake::*;
 use super::vectors::{Exchange, exchanges};
-use super::wire::{DecodeError, Uuid};
+use super::wire::{DecodeError, DecodeErrorKind, Uuid};
 
 /// Valid bytes, and who reads them.
 struct Sample {
@@ -282,4 +282,108 @@ fn hostile_frames() {
             found
         })
     });
+}
+
+/// How often each message is refused of those that hold `count` elements with names of so many letters.
+fn refusals(letters: usize, count: usize) -> Vec<(ApiKey, i16)> {
+    fn refusals<R: Request>(
+        refused: &mut Vec<(ApiKey, i16)>,
+        request: Option<&R>,
+        response: Option<&R::Response>,
+    ) {
+        let mut read = |version, bytes: &[u8], read: fn(i16, &[u8]) -> Result<(), DecodeError>| {
+            if let Err(error) = in_proportion(bytes, 0, || read(version, bytes)) {
+                assert!(
+                    matches!(error.kind, DecodeErrorKind::TooMuch { .. }),
+                    "{} {version}: {error}",
+                    R::KEY
+                );
+                refused.push((R::KEY, version));
+            }
+        };
+        for version in R::VERSIONS {
+            if let Some(message) = request {
+                let bytes = encode_request(7, version, None, message).to_vec();
+                read(version, &bytes[4..], self::request::<R>);
+            }
+            if let Some(response) = response {
+                let bytes = encode_response::<R>(7, version, response).to_vec();
+                read(version, &bytes[4..], answer::<R>);
+            }
+        }
+    }
+    let mut refused = Vec::new();
+    let name = || "n".repeat(letters);
+    let broker = MetadataBroker { host: name(), ..Default::default() };
+    let partition = MetadataPartition::default();
+    let unknown = MetadataTopic { name: Some(name()), ..Default::default() };
+    let topic = MetadataTopic { partitions: vec![partition.clone()], ..unknown.clone() };
+    let metadata = [
+        MetadataResponse { brokers: vec![broker; count], ..Default::default() },
+        MetadataResponse { topics: vec![unknown; count], ..Default::default() },
+        MetadataResponse { topics: vec![topic; count], ..Default::default() },
+        MetadataResponse {
+            topics: vec![MetadataTopic { partitions: vec![partition; count], ..Default::default() }],
+            ..Default::default()
+        },
+    ];
+    metadata.iter().for_each(|response| refusals::<MetadataRequest>(&mut refused, None, Some(response)));
+    let topic = MetadataRequestTopic { name: Some(name()), ..Default::default() };
+    let request = MetadataRequest { topics: Some(vec![topic; count]), ..Default::default() };
+    refusals(&mut refused, Some(&request), None);
+    let partition = ProducePartitionResponse::default();
+    let topic =
+        ProduceTopicResponse { name: name(), partitions: vec![partition.clone()], ..Default::default() };
+    let errors = vec![RecordError { message: Some(name()), ..Default::default() }; count];
+    let with_errors = ProducePartitionResponse { record_errors: errors, ..Default::default() };
+    for topics in [
+        vec![topic; count],
+        vec![ProduceTopicResponse { partitions: vec![partition; count], ..Default::default() }],
+        vec![ProduceTopicResponse { partitions: vec![with_errors], ..Default::default() }],
+    ] {
+        refusals::<ProduceRequest>(
+            &mut refused,
+            None,
+            Some(&ProduceResponse { topics, ..Default::default() }),
+        );
+    }
+    let feature = FinalizedFeature { name: name(), ..Default::default() };
+    let features = ApiVersionsResponse {
+        api_keys: vec![ApiVersion::default(); count],
+        finalized_features: vec![feature; count],
+        ..Default::default()
+    };
+    refusals::<ApiVersionsRequest>(&mut refused, None, Some(&features));
+    let coordinator = FoundCoordinator { key: name(), ..Default::default() };
+    let coordinators =
+        FindCoordinatorResponse { coordinators: vec![coordinator; count], ..Default::default() };
+    let keys = FindCoordinatorRequest { coordinator_keys: vec![name(); count], ..Default::default() };
+    refusals(&mut refused, Some(&keys), Some(&coordinators));
+    let mechanisms = SaslHandshakeResponse { mechanisms: vec![name(); count], ..Default::default() };
+    refusals::<SaslHandshakeRequest>(&mut refused, None, Some(&mechanisms));
+    refused
+}
+
+/// A struct may be thirty times larger in memory than on the wire. What a broker has reason to send is read all the same.
+#[test]
+fn what_grows_too_large_in_memory_is_refused_and_what_is_of_use_is_not() {
+    assert_eq!(refusals(6, 30_000), []);
+    assert_eq!(refusals(0, 300), []);
+    let refused = refusals(0, 30_000);
+    for expected in [(ApiKey::SASL_HANDSHAKE, 1), (ApiKey::METADATA, 0), (ApiKey::PRODUCE, 0)] {
+        assert!(refused.contains(&expected), "{refused:?}");
+    }
+}
+
+/// Two bytes on the wire are more than thirty in memory.
+#[test]
+fn unknown_tags_are_paid_for() {
+    for (count, is_read) in [(500, true), (60_000, false)] {
+        // Correlation id, no tags in the header, the body; then varints: how many, and each a tag and no bytes.
+        let mut bytes = vec![0; 4 + 1 + 16];
+        bytes.extend([(count & 0x7f) as u8 | 0x80, (count >> 7 & 0x7f) as u8 | 0x80, (count >> 14) as u8]);
+        (0..count).for_each(|_| bytes.extend([9, 0]));
+        let read = in_proportion(&bytes, 0, || answer::<InitProducerIdRequest>(4, &bytes));
+        assert_eq!(read.is_ok(), is_read, "{read:?}");
+    }
 }

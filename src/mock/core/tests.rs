@@ -8,8 +8,8 @@ use crate::mock::{MockRecord, MockRule};
 use crate::protocol::hostile::{attack, in_proportion};
 use crate::protocol::vectors::{Exchange, exchanges, readme_records};
 use crate::protocol::{
-    ErrorCode, MetadataRequestTopic, MetadataResponse, ProduceResponse, Segments, Uuid,
-    decode_api_versions_response, decode_response, encode_request,
+    ErrorCode, MetadataRequestTopic, MetadataResponse, ProducePartition, ProduceResponse, ProduceTopic,
+    Segments, Uuid, decode_api_versions_response, decode_response, encode_request,
 };
 
 fn core(brokers: u16) -> Core {
@@ -385,16 +385,40 @@ fn acks_0_is_not_answered_and_errors_close() {
     assert_eq!(core.take_outgoing(connection, Instant::ZERO).len(), 1);
 }
 
-/// Not only read but acted on.
+struct Sample {
+    bytes: Vec<u8>,
+    /// It is a batch, not a request.
+    is_batch: bool,
+}
+
+impl AsRef<[u8]> for Sample {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Not only read but acted on: requests, and batches whose length and checksum are right, so that what lies behind them is
+/// read.
 #[test]
 fn hostile_mock_core() {
-    let mut samples: Vec<Vec<u8>> = exchanges().into_iter().map(|vector| vector.request).collect();
-    samples.retain(|sample| sample.len() < 2000);
+    let mut samples = Vec::new();
+    for Exchange { api_key, version, request, .. } in exchanges() {
+        if api_key == ApiKey::PRODUCE && version >= produce::OLDEST_VERSION {
+            let (_, body) = decode_request_header(&request).unwrap();
+            let request: ProduceRequest = decode_request(version, body).unwrap();
+            let partitions = request.topics.iter().flat_map(|topic| &topic.partitions);
+            let batches = partitions.filter_map(|partition| partition.records.as_ref());
+            samples.extend(batches.map(|batch| Sample { bytes: batch.to_vec(), is_batch: true }));
+        }
+        samples.push(Sample { bytes: request, is_batch: false });
+    }
+    samples.retain(|sample| sample.bytes.len() < 1000);
     let words: [&[u8]; 2] = [b"\x04vec", b"\x00\x03vec"];
-    attack("mock_core", &samples, &words, |_, random, bytes| {
+    attack("mock_core", &samples, &words, |sample, random, bytes| {
+        let bytes = if sample.is_batch { &produce_request(bytes) } else { bytes };
         let look = if random.bool() { Look::Records } else { Look::Header };
-        // What is compressed takes what its header says, up to the mock's own limit.
-        let parsed = in_proportion(bytes, 1 << 20, || parse(bytes, look));
+        // What is compressed may become as much as the mock allows; a few hundred bytes become no more than this.
+        let parsed = in_proportion(bytes, 4 << 20, || parse(bytes, look));
         let Ok(request) = parsed else { return false };
         let mut core = core(1);
         core.cluster.create_topic("vec", 3);
@@ -403,6 +427,21 @@ fn hostile_mock_core() {
         core.take_outgoing(connection, Instant::ZERO);
         core.counts.records > 0
     });
+}
+
+/// With a batch made of `bytes`, whose length and checksum are those that it should have.
+fn produce_request(bytes: &[u8]) -> Vec<u8> {
+    let mut batch = bytes.to_vec();
+    if batch.len() > 21 {
+        let length = (batch.len() - 12) as u32;
+        batch[8..12].copy_from_slice(&length.to_be_bytes());
+        let crc = crc32c::crc32c(&batch[21..]);
+        batch[17..21].copy_from_slice(&crc.to_be_bytes());
+    }
+    let partition = ProducePartition { index: 0, records: Some(batch.into()), ..Default::default() };
+    let topic = ProduceTopic { name: "vec".to_owned(), partitions: vec![partition], ..Default::default() };
+    let request = ProduceRequest { acks: 1, topics: vec![topic], ..Default::default() };
+    encode_request(7, 9, None, &request).to_vec().split_off(4)
 }
 
 #[test]

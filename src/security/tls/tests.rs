@@ -367,13 +367,7 @@ fn nothing_of_what_is_secret_is_shown(backend: TlsBackend) {
 /// Certificates and keys in PEM, as a back end reads them.
 pub(super) fn strike_keys<F: identity::Forms>(name: &str) {
     let leaf = Authority::new("ca").issue(Leaf::default());
-    let samples = [
-        leaf.pkcs1_key(),
-        leaf.sec1_key(),
-        [&leaf.certificate[..], &leaf.key].concat(),
-        leaf.certificate,
-        leaf.key,
-    ];
+    let samples = [leaf.sec1_key(), [&leaf.certificate[..], &leaf.key].concat(), leaf.certificate, leaf.key];
     let password = Named { setting: "ssl_password".to_owned(), value: None };
     attack(name, &samples, &[b"-----", b"\n", b"MII", b"="], |_, _, bytes| {
         in_proportion(bytes, 0, || {
