@@ -55,10 +55,13 @@ fn is_secret(name: &str) -> bool {
 /// The setting that is spelt most like it, if one is.
 fn closest(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase().replace('-', "_");
-    let all = all().map(|key| key.name).chain(later::names());
-    let (distance, closest) = all.map(|known| (distance(known, &name), known)).min()?;
     // A third of the letters wrong is another word.
-    (distance <= (closest.len() / 3).max(2)).then_some(closest)
+    let most = |known: &str| (known.len() / 3).max(2);
+    let all = all().map(|key| key.name).chain(later::names());
+    // Whole lines end up as keys: a comparison takes as much time and memory as both are long.
+    let similar = all.filter(|known| known.len().abs_diff(name.len()) <= most(known));
+    let (distance, closest) = similar.map(|known| (distance(known, &name), known)).min()?;
+    (distance <= most(closest)).then_some(closest)
 }
 
 macro_rules! keys {
