@@ -12,8 +12,8 @@
 //! | know what an error code asks for | [`ErrorCode`] |
 //! | play the broker | [`decode_request_header`], [`decode_request`], [`encode_response`] |
 //!
-//! Everything that reads is safe against a hostile peer: no input panics, and memory set aside stays in proportion to
-//! the bytes that have arrived.
+//! Everything that reads is safe against a hostile peer: no input panics, and what is set aside for a message is at most
+//! 8 times its length and 64 KiB.
 
 pub(crate) mod api;
 #[cfg(any(test, feature = "mock"))]
