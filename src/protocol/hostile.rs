@@ -75,7 +75,7 @@ pub(crate) fn attack<S: AsRef<[u8]>>(
     MOST.set(0.0);
     let mut taken = 0;
     for index in 0..inputs {
-        told.number = (first << 32).wrapping_add(index as u64);
+        told.number = first.rotate_left(24).wrapping_add(index as u64);
         taken += usize::from(input(told.number));
     }
     let most = MOST.get() * 100.0;
