@@ -1,13 +1,14 @@
 //! Hostile texts for settings.
 
 use super::*;
-use crate::config::keys;
+use crate::config::{keys, later};
 use crate::protocol::hostile::{attack, in_proportion};
 
 /// Keys and values in lines, as a reader of properties files splits them.
 #[test]
 fn hostile_settings() {
-    let names: Vec<&[u8]> = keys::all().map(|key| key.name.as_bytes()).collect();
+    let names = keys::all().map(|key| key.name).chain(later::names());
+    let names: Vec<&[u8]> = names.map(str::as_bytes).collect();
     let values: [&[u8]; 22] = [
         b"\n",
         b"=",

@@ -121,12 +121,10 @@ pub(super) fn wanted(label: &str, reads_pkcs12: bool) -> String {
 /// `None` if a block has no end. Those before it are not enough: a file that is just being written would be taken for a
 /// shorter one.
 fn blocks(text: &str) -> Option<Vec<Block>> {
-    let without_escapes = |text: &str| Secret::from(text.replace("\\n", "\n"));
-    let text = Secret::from(text.replace('\r', ""));
-    let text = without_escapes(text.text().unwrap_or_default());
-    let mut blocks = Vec::new();
+    let text = without_escapes(text);
+    let mut blocks = Vec::with_capacity(text.text().unwrap_or_default().matches(BEGIN).count());
     let mut rest = text.text().unwrap_or_default();
-    while let Some((_, after)) = rest.split_once("-----BEGIN ") {
+    while let Some((_, after)) = rest.split_once(BEGIN) {
         let (label, after) = after.split_once("-----")?;
         let end = format!("-----END {label}-----");
         let (body, after) = after.split_once(&end)?;
@@ -136,9 +134,24 @@ fn blocks(text: &str) -> Option<Vec<Block>> {
     Some(blocks)
 }
 
+const BEGIN: &str = "-----BEGIN ";
+
+/// In one allocation: a text that grows leaves parts of a key behind.
+fn without_escapes(text: &str) -> Secret {
+    let mut plain = String::with_capacity(text.len());
+    for (index, line) in text.split("\\n").enumerate() {
+        if index > 0 {
+            plain.push('\n');
+        }
+        plain.extend(line.split('\r'));
+    }
+    plain.into()
+}
+
 /// The old form of an encrypted key has headers before the base64, and an empty line between.
 fn in_lines(label: &str, body: &str, end: &str) -> Secret {
-    let mut pem = String::with_capacity(body.len() * 2 + 200);
+    // Of small blocks there may be many, so no more than it takes.
+    let mut pem = String::with_capacity(body.len() + body.len() / 64 + 2 * end.len() + 10);
     pem.push_str(&format!("-----BEGIN {label}-----\n"));
     let body = match body.trim_start().split_once("\n\n") {
         Some((headers, base64)) if headers.contains(':') => {

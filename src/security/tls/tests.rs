@@ -367,8 +367,14 @@ fn nothing_of_what_is_secret_is_shown(backend: TlsBackend) {
 /// Certificates and keys in PEM, as a back end reads them.
 pub(super) fn strike_keys<F: identity::Forms>(name: &str) {
     let leaf = Authority::new("ca").issue(Leaf::default());
-    let samples = [leaf.sec1_key(), [&leaf.certificate[..], &leaf.key].concat(), leaf.certificate, leaf.key];
-    let password = Named { setting: "ssl_password".to_owned(), value: None };
+    let samples = [
+        leaf.sec1_key(),
+        leaf.encrypted_sec1_key("secret"),
+        [&leaf.certificate[..], &leaf.key].concat(),
+        leaf.certificate,
+        leaf.key,
+    ];
+    let password = Named { setting: "ssl_password".to_owned(), value: Some(Secret::from("secret")) };
     attack(name, &samples, &[b"-----", b"\n", b"MII", b"="], |_, _, bytes| {
         in_proportion(bytes, 0, || {
             let pem::Form::Pem(blocks) = pem::Form::of(bytes) else { return false };
