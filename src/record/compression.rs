@@ -124,8 +124,9 @@ fn check_level(codec: Codec, level: i32) -> Result<(), InvalidLevel> {
 /// The bytes that `codec` made `bytes` of; an error if there are more than `limit`, or the codec is not built in.
 ///
 /// Checksums inside the codecs' formats are verified by gzip and zstd, which do it anyway, not for lz4: a batch has
-/// its own over all of them. Never is more allocated for the result than `limit`, nor more in advance than 22 times
-/// what `bytes` hold (the most that snappy can make of them), whatever sizes they claim; a decoder's own state takes
+/// its own over all of them. Never is the result given more than `limit`, nor more in advance than 22 times what `bytes`
+/// hold (the most that snappy can make of them), whatever sizes they claim; while it grows, what it grew out of is there as
+/// well, so that less than twice `limit` is set aside. A decoder's own state takes
 /// less than 0.3 MiB.
 pub(crate) fn decompress(codec: Codec, bytes: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, DecompressError> {
     match codec {

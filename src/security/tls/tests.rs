@@ -6,6 +6,7 @@ use super::*;
 
 use super::certificates::{Authority, Issued, Leaf};
 use crate::protocol::hostile::{attack, in_proportion};
+use crate::security::Secret;
 
 /// A directory of the test's own.
 struct Directory(PathBuf);
