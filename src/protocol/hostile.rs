@@ -13,8 +13,9 @@
 //!
 //! # What may be set aside
 //! At most 8 times the length of the input and 64 KiB, at any moment ([`in_proportion`]). Two kinds of decoders say how much
-//! more: decompression is given a limit for its result, and may take twice that while the result grows; whoever asks the mock for records as
-//! values gets them, each with the size of its struct. What zstd's C library takes for itself is not seen by the counter.
+//! more: decompression is given a limit for its result, and may take twice that while the result grows; whoever asks the
+//! mock for records as values gets them, each with the size of its struct. What zstd's C library takes for itself is not
+//! seen by the counter.
 
 #![cfg_attr(any(loom, shuttle), allow(dead_code, reason = "the decoders' tests are left out there"))]
 
