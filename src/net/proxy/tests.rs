@@ -351,7 +351,7 @@ fn an_endless_answer_is_refused() {
         let mut negotiation = begin(HTTP, "b");
         said(&mut negotiation);
         assert_eq!(negotiation.received(&mut &beginning[..]), Ok(false));
-        let refusal = in_proportion(&[0; 2048], 0, || {
+        let refusal = in_proportion(&[0; 64 << 10], 0, || {
             (0..10_000).find_map(|_| negotiation.received(&mut &more[..]).err())
         });
         assert_eq!(refusal, Some(expected.clone()), "{beginning:?}");
