@@ -30,6 +30,8 @@ pub(super) struct Mischief {
     /// Names are not answered until [`World::answer_look_ups`]: tickets and ports.
     pub(super) slow_names: bool,
     pub(super) look_ups: Vec<(u64, u16)>,
+    /// So many bytes are still taken from the client, whatever connection they are for, and then none.
+    pub(super) room: Option<usize>,
 }
 
 /// How a broker that gets as far as the handshake can be of no use.
@@ -51,7 +53,7 @@ pub(super) enum Rudeness {
 
 impl Mischief {
     pub(super) fn does_not_read(&self, broker: usize) -> bool {
-        self.stalled.contains(&broker)
+        self.stalled.contains(&broker) || self.room == Some(0)
     }
 
     /// It has read a request (without its length), which may have been the last.

@@ -446,6 +446,7 @@ impl Stream for SimStream {
             let (interrupted, blocked, at) = (site.mood(12), site.mood(12), now() + site.delay());
             let total: usize = slices.iter().map(|slice| slice.len()).sum();
             let most = if site.weather.cuts { site.random.usize(1..=total) } else { total };
+            let most = site.mischief.room.map_or(most, |room| room.min(most));
             let Some(link) = site.links.get_mut(&self.id) else {
                 return Err(io::ErrorKind::NotConnected.into());
             };
@@ -458,6 +459,9 @@ impl Stream for SimStream {
             if site.mischief.does_not_read(link.broker) || blocked {
                 link.awaits_write = true;
                 return Err(io::ErrorKind::WouldBlock.into());
+            }
+            if let Some(room) = &mut site.mischief.room {
+                *room -= most;
             }
             let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter()).take(most).copied().collect();
             let at = link.going.back().map_or(at, |(last, _)| at.max(*last));

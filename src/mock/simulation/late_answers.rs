@@ -1,0 +1,40 @@
+//! Answers for batches that have expired.
+
+use super::idempotence::{assert_stored_where_they_say, await_all, numbers, send_all, single, stored, world};
+use super::*;
+
+/// B12: the batch has expired when its answer comes, whatever that says: the futures and callbacks stay as they are, nothing is
+/// cut up or sent again, and the memory comes back once.
+#[test]
+fn a_late_answer_changes_nothing_whatever_it_says() {
+    for code in [
+        ErrorCode::MESSAGE_TOO_LARGE,
+        ErrorCode::NOT_ENOUGH_REPLICAS,
+        ErrorCode::INVALID_RECORD,
+        ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
+    ] {
+        let mut world = world(1, single().request_timeout(secs(30)).delivery_timeout(secs(30)));
+        world.core.faults.held[0] = true;
+        world.core.faults.fail_produce("t", 0, code, 1);
+        // A second before, so that the request is not late when the batch is.
+        world.run_for(secs(1));
+        let late = send_all(&mut world, 0, 0..1);
+        let called = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&called);
+        late[0].add_both(move |_| *count.lock() += 1);
+        world.run_for(millis(29_999));
+        assert!(!late[0].is_done());
+        world.run_for(millis(2));
+        let told = late[0].exception().unwrap().to_string();
+        world.core.faults.held[0] = false;
+        world.run_for(secs(5));
+        assert_eq!(late[0].exception().unwrap().to_string(), told, "{code}");
+        assert_eq!((*called.lock(), world.accumulator.pool().used()), (1, 0), "{code}");
+        let more = send_all(&mut world, 0, 1..4);
+        await_all(&mut world, &more);
+        assert_stored_where_they_say(&mut world, &more, 1..4);
+        assert_eq!(stored(&mut world, 0), [1, 2, 3], "{code}");
+        let bases: Vec<_> = numbers(&mut world, 0).iter().map(|(_, epoch, base)| (*epoch, *base)).collect();
+        assert!(bases.windows(2).all(|pair| pair[0] < pair[1]), "no number is used twice: {bases:?}");
+    }
+}
