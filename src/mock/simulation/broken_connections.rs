@@ -3,6 +3,7 @@
 use super::idempotence::{assert_stored_where_they_say, await_all, send_all, single, stored, world};
 use super::*;
 use crate::mock::MockRule;
+use crate::record::Compression;
 
 const ENDS: [(&str, fn() -> MockRule); 4] = [
     ("reset before", MockRule::reset_before_append),
@@ -93,5 +94,34 @@ fn an_answer_to_another_request_ends_its_connection_and_no_other() {
         for partition in 0..2 {
             assert_eq!(stored(&mut world, partition), [0, 1, 2, 3, 4]);
         }
+    }
+}
+
+/// B04: the first attempts are lost before the broker acts on them, so that a later one is stored: by its checksum it is, byte
+/// by byte, what is stored where nothing goes wrong.
+#[test]
+fn a_batch_that_is_sent_again_has_the_same_bytes() {
+    for codec in [Compression::None, Compression::Gzip, Compression::Snappy, Compression::Lz4] {
+        let sums: Vec<_> = [0, 1, 3]
+            .into_iter()
+            .map(|losses| {
+                let mut world = world(1, config().compression(codec));
+                let rule = MockRule::cut_before_append().on(ApiKey::PRODUCE).times(losses);
+                world.core.faults.add(rule, Default::default);
+                let send = |number: u8| {
+                    let value = [number; 100];
+                    let record = ProducerRecord::to("t").partition(0).timestamp(1).value(&value);
+                    world.producer().try_send(record).unwrap()
+                };
+                let futures: Vec<_> = (0..100).map(send).collect();
+                await_all(&mut world, &futures);
+                assert!(futures.iter().all(FutureRecordMetadata::succeeded));
+                assert_eq!(world.requests(ApiKey::PRODUCE), 1 + losses, "{codec}");
+                let headers = world.core.cluster.partition_mut("t", 0).unwrap().log.headers();
+                assert_eq!((headers.len(), headers[1].record_count), (2, 100), "{codec}");
+                (headers[1].crc, headers[1].base_sequence)
+            })
+            .collect();
+        assert!(sums.windows(2).all(|pair| pair[0] == pair[1]), "{codec}: {sums:?}");
     }
 }
