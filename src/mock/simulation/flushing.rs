@@ -100,7 +100,8 @@ fn flush_takes_one_round_trip_whoever_goes_on_sending() {
     world.run_for(millis(100));
     let last = last.lock().take().unwrap();
     assert!(!last.is_done(), "what was sent after it lingers");
-    (join(&mut world), other(&mut world));
+    join(&mut world);
+    other(&mut world);
 }
 
 /// B65: what is stored needs no memory, though a flush that began before waits for another partition.

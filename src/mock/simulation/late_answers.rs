@@ -16,18 +16,22 @@ fn a_late_answer_changes_nothing_whatever_it_says() {
         let mut world = world(1, single().request_timeout(secs(30)).delivery_timeout(secs(30)));
         world.core.faults.held[0] = true;
         world.core.faults.fail_produce("t", 0, code, 1);
-        // A second before, so that the request is not late when the batch is.
-        world.run_for(secs(1));
+        // It goes out two seconds late: so the request is not late yet when the batch is.
+        world.mischief.stalled = vec![0];
         let late = send_all(&mut world, 0, 0..1);
+        world.run_for(secs(2));
+        world.mischief.stalled.clear();
         let called = Arc::new(Mutex::new(0));
         let count = Arc::clone(&called);
         late[0].add_both(move |_| *count.lock() += 1);
-        world.run_for(millis(29_999));
+        world.run_for(millis(27_999));
         assert!(!late[0].is_done());
         world.run_for(millis(2));
+        let dials = world.dials.len();
         let told = late[0].exception().unwrap().to_string();
         world.core.faults.held[0] = false;
         world.run_for(secs(5));
+        assert_eq!((world.requests(ApiKey::PRODUCE), world.dials.len()), (1, dials), "{code}: it was heard");
         assert_eq!(late[0].exception().unwrap().to_string(), told, "{code}");
         assert_eq!((*called.lock(), world.accumulator.pool().used()), (1, 0), "{code}");
         let more = send_all(&mut world, 0, 1..4);
