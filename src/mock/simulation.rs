@@ -55,6 +55,7 @@ mod scarce_memory;
 mod seeded;
 mod sessions;
 mod timing;
+mod turns;
 mod wanting;
 mod without_idempotence;
 

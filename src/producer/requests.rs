@@ -21,6 +21,8 @@ pub(crate) struct Part {
     /// Of the partition.
     pub(crate) index: u32,
     pub(crate) ordinal: Ordinal,
+    /// How many were taken before it for this request.
+    pub(crate) turn: usize,
 }
 
 /// A request that is under way, by what its answer will name.
@@ -41,6 +43,10 @@ impl Draft {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.parts.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.parts.len()
     }
 
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
@@ -119,9 +125,11 @@ impl UnderWay {
         self.parts.remove(&(Arc::clone(topic), partition))
     }
 
-    /// What has not been taken.
+    /// What has not been taken, in turn.
     pub(crate) fn rest(self) -> impl Iterator<Item = Part> {
-        self.parts.into_values()
+        let mut rest: Vec<Part> = self.parts.into_values().collect();
+        rest.sort_unstable_by_key(|part| part.turn);
+        rest.into_iter()
     }
 }
 

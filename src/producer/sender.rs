@@ -283,6 +283,9 @@ impl Sender {
                 answers.push((part, answer));
             }
         }
+        // An answer is in the order of the partitions' numbers: those would have their next turn by them, and the last of them
+        // half as many as the first.
+        answers.sort_unstable_by_key(|(part, _)| part.turn);
         // Before what is to be sent again looks for its leader.
         self.client.learn_leaders(&hints, &response.node_endpoints);
         for (part, answer) in answers {
@@ -305,7 +308,7 @@ impl Sender {
 
     /// The end of an attempt: the batch is done, or waits to be sent again, in one piece or in several.
     fn over(&mut self, part: Part, node: NodeId, end: End<'_>, at: Moment) {
-        let Part { index, ordinal } = part;
+        let Part { index, ordinal, .. } = part;
         if end.wants_metadata() {
             self.client.metadata_mut().want();
         }
@@ -593,7 +596,7 @@ impl Sender {
                     let Some(partition) = self.partitions.get_mut(index) else { continue };
                     let name = Arc::clone(partition.name());
                     let batch = partition.put_under_way(batch, node, at.now);
-                    let part = Part { index, ordinal: batch.ordinal() };
+                    let part = Part { index, ordinal: batch.ordinal(), turn: draft.len() };
                     draft.add(&name, part, batch.segments(), batch.len());
                     self.partitions.settle(index, Place::Idle, Deadline::NEVER);
                     self.consider(index, at);
@@ -672,7 +675,7 @@ impl Sender {
         }
     }
 
-    fn fail(&mut self, Part { index, ordinal }: Part, error: &Error, at: Moment) {
+    fn fail(&mut self, Part { index, ordinal, .. }: Part, error: &Error, at: Moment) {
         let Some(partition) = self.partitions.get_mut(index) else { return };
         if let Some(batch) = partition.take(ordinal) {
             partition.is_missing(&batch);
