@@ -5,7 +5,9 @@ use super::*;
 use crate::mock::MockRule;
 use crate::record::Compression;
 
-const ENDS: [(&str, fn() -> MockRule); 4] = [
+type NewRule = fn() -> MockRule;
+
+const ENDS: [(&str, NewRule); 4] = [
     ("reset before", MockRule::reset_before_append),
     ("reset after", MockRule::reset_after_append),
     ("cut before", MockRule::cut_before_append),
