@@ -10,6 +10,7 @@ use crate::protocol::{ApiKey, Uuid};
 /// Where a broker listens that says nothing else.
 pub(super) const HOST: &str = "127.0.0.1";
 
+#[derive(Clone)]
 pub(super) struct Cluster {
     pub(super) settings: Settings,
     /// By node id.
@@ -20,6 +21,8 @@ pub(super) struct Cluster {
     pub(super) next_producer_id: i64,
     /// Topics that there ever were.
     created: u128,
+    /// Nothing that is appended here is ever copied by others: what waits for them (acks=all) waits in vain.
+    pub(super) is_cut_off: bool,
 }
 
 /// What Metadata tells of a cluster.
@@ -56,11 +59,14 @@ pub(super) struct Settings {
     pub(super) credentials: Credentials,
 }
 
+#[derive(Clone)]
 pub(super) struct Broker {
     pub(super) port: u16,
     pub(super) running: bool,
     /// It is no broker: it listens where it can be named, and no metadata tell of it.
     pub(super) is_controller: bool,
+    /// The controller does not hear from it, and takes it for dead.
+    pub(super) is_fenced: bool,
     /// Where it tells clients to go (`advertised.listeners`), if not to where it is.
     pub(super) advertised: Option<(String, u16)>,
     /// What it says it speaks, by API.
@@ -69,6 +75,7 @@ pub(super) struct Broker {
     pub(super) throttle_ms: i32,
 }
 
+#[derive(Clone)]
 pub(super) struct Topic {
     pub(super) id: Uuid,
     pub(super) partitions: Vec<Partition>,
@@ -78,6 +85,7 @@ pub(super) struct Topic {
     pub(super) compacted: bool,
 }
 
+#[derive(Clone)]
 pub(super) struct Partition {
     /// Index of the broker.
     pub(super) leader: usize,
@@ -91,6 +99,7 @@ impl Cluster {
             port,
             running: true,
             is_controller: false,
+            is_fenced: false,
             advertised: None,
             versions: OFFERED.iter().map(|(key, versions)| (*key, versions.clone())).collect(),
             throttle_ms: 0,
@@ -102,6 +111,7 @@ impl Cluster {
             names: HashMap::new(),
             next_producer_id: FIRST_PRODUCER_ID,
             created: 0,
+            is_cut_off: false,
         }
     }
 
@@ -144,6 +154,34 @@ impl Cluster {
         partitions.len() > before
     }
 
+    /// Another broker, at `port`. It leads nothing yet.
+    #[cfg(test)]
+    pub(super) fn add_broker(&mut self, port: u16) -> usize {
+        let new =
+            Broker { port, running: true, is_fenced: false, advertised: None, ..self.brokers[0].clone() };
+        self.brokers.push(new);
+        self.brokers.len() - 1
+    }
+
+    /// Brokers that can lead.
+    #[cfg(test)]
+    pub(super) fn able(&self) -> Vec<usize> {
+        let views = self.broker_views().into_iter().enumerate();
+        views.filter(|(_, view)| view.running).map(|(broker, _)| broker).collect()
+    }
+
+    /// What `broker` has led others lead from now on, in new epochs, if there are any.
+    #[cfg(test)]
+    pub(super) fn leave_leaders(&mut self, broker: usize) {
+        let able: Vec<usize> = self.able().into_iter().filter(|able| *able != broker).collect();
+        let partitions = self.topics.values_mut().flat_map(|topic| &mut topic.partitions);
+        let led = partitions.filter(|partition| partition.leader == broker);
+        for (partition, leader) in led.zip(able.iter().cycle()) {
+            partition.leader = *leader;
+            partition.leader_epoch += 1;
+        }
+    }
+
     /// A node that is a KRaft controller and nothing else.
     #[cfg(test)]
     pub(super) fn make_controller(&mut self, index: usize) {
@@ -162,7 +200,8 @@ impl Cluster {
     pub(super) fn broker_views(&self) -> Vec<BrokerView> {
         let view = |broker: &Broker| {
             let (host, port) = broker.advertised.clone().unwrap_or_else(|| (HOST.to_owned(), broker.port));
-            BrokerView { running: broker.running && !broker.is_controller, host, port }
+            let running = broker.running && !broker.is_controller && !broker.is_fenced;
+            BrokerView { running, host, port }
         };
         self.brokers.iter().map(view).collect()
     }

@@ -4,7 +4,8 @@
 //! the server calls it while the core is not locked; [`Core::receive`] then acts on it. Answers wait in their
 //! connection's queue until [`Core::take_outgoing`]: that is where they are held back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use crate::mock::cluster::{Cluster, Settings};
 use crate::mock::faults::{Faults, Link, Plan, Subject, Target};
@@ -25,6 +26,8 @@ mod tests;
 
 pub(super) struct Core {
     pub(super) cluster: Cluster,
+    /// What brokers that are cut off from their controller believe the cluster to be, by broker.
+    islands: BTreeMap<usize, Cluster>,
     pub(super) faults: Faults,
     pub(super) requests: Vec<MockRequest>,
     pub(super) counts: Counts,
@@ -52,6 +55,8 @@ struct Reply {
     frame: Option<Vec<u8>>,
     /// The connection ends behind it.
     ends: bool,
+    /// What the broker waits for before it answers takes so long.
+    after: Option<Duration>,
 }
 
 /// A request that was read but not yet acted on.
@@ -108,6 +113,7 @@ impl Core {
     pub(super) fn new(settings: Settings, ports: &[u16], now: Instant) -> Self {
         Self {
             cluster: Cluster::new(settings, ports),
+            islands: BTreeMap::new(),
             faults: Faults::new(ports.len()),
             requests: Vec::new(),
             counts: Counts::default(),
@@ -182,7 +188,7 @@ impl Core {
             Some(login) => {
                 let said = sasl::bare(login, &mut cluster.settings.credentials, &plan, token, now);
                 let frame = said.answer.map(|answer| bare_frame(&answer).to_vec());
-                Reply { frame, ends: said.ends }
+                Reply { frame, ends: said.ends, after: None }
             }
         };
         self.put(id, &plan, reply, now);
@@ -190,9 +196,10 @@ impl Core {
 
     /// Has an answer wait for its turn, changed as was ordered.
     fn put(&mut self, id: ConnectionId, plan: &Plan, reply: Reply, now: Instant) {
-        self.has_delays |= plan.delay.is_some() || matches!(plan.link, Link::Drip { .. });
+        let delay = plan.delay.max(reply.after);
+        self.has_delays |= delay.is_some() || matches!(plan.link, Link::Drip { .. });
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let due = plan.delay.map(|delay| now + delay);
+        let due = delay.map(|delay| now + delay);
         let mut put = |outgoing, due| connection.outgoing.push(outgoing, due, plan.hold);
         match plan.link {
             Link::Cut { reset: true, .. } => return put(Outgoing::Reset, due),
@@ -259,6 +266,31 @@ impl Core {
         self.has_delays
     }
 
+    /// Cuts a broker off from its controller and the other brokers. It answers on by what it knows, and leads what it has
+    /// led; for the cluster it is dead, and others lead in new epochs, if there are any.
+    #[cfg(test)]
+    pub(super) fn cut_off(&mut self, broker: usize) {
+        // Brokers are given ids for producers in advance, a block at a time.
+        const BLOCK: i64 = 1000;
+        let Self { cluster, islands, .. } = self;
+        let mut island = cluster.clone();
+        island.is_cut_off = true;
+        island.next_producer_id += BLOCK;
+        cluster.next_producer_id += 2 * BLOCK;
+        islands.insert(broker, island);
+        cluster.brokers[broker].is_fenced = true;
+        cluster.leave_leaders(broker);
+    }
+
+    /// Ends that: the broker is one of the cluster again and copies from the others. Returns what it believed until now,
+    /// with the records that go.
+    #[cfg(test)]
+    pub(super) fn rejoin(&mut self, broker: usize) -> Option<Cluster> {
+        let island = self.islands.remove(&broker)?;
+        self.cluster.brokers[broker].is_fenced = false;
+        Some(island)
+    }
+
     /// Lets answers go that rules hold.
     pub(super) fn release_held(&mut self, brokers: impl Fn(usize) -> bool) {
         let held = self.connections.values_mut().filter(|connection| brokers(connection.broker));
@@ -269,12 +301,13 @@ impl Core {
         if self.faults.is_empty() {
             return Plan::default();
         }
+        let cluster = self.islands.get(&broker).unwrap_or(&self.cluster);
         let names = match &request.body {
-            Body::Metadata(request) => metadata::names(&self.cluster, request),
+            Body::Metadata(request) => metadata::names(cluster, request),
             _ => Vec::new(),
         };
         let targets = match &request.body {
-            Body::Produce(request) => produce::targets(&self.cluster, broker, request),
+            Body::Produce(request) => produce::targets(cluster, broker, request),
             _ => names.iter().map(|topic| Target { topic, partition: None }).collect(),
         };
         let is_answered = !matches!(&request.body, Body::Produce(Produce { acks: 0, .. }));
@@ -329,7 +362,8 @@ impl Core {
         now: Instant,
     ) -> Reply {
         let RequestHeader { api_key, version, correlation_id, .. } = request.header;
-        let Self { cluster, counts, connections, .. } = self;
+        let Self { cluster, islands, counts, connections, .. } = self;
+        let cluster = islands.get_mut(&broker).unwrap_or(cluster);
         let offered = cluster.brokers[broker].versions.get(&api_key);
         let is_offered = offered.is_some_and(|versions| versions.contains(&version));
         let login = connections.get_mut(&id).and_then(|connection| connection.login.as_mut());
@@ -353,6 +387,7 @@ impl Core {
             Gate::Wrong => &wrong,
             Gate::Shut => return Reply::END,
         };
+        let mut after = None;
         let frame = match &request.body {
             Body::ApiVersions if is_offered => {
                 let response = api_versions::answer(&cluster.brokers[broker], plan);
@@ -367,10 +402,13 @@ impl Core {
                 answer::<MetadataRequest>(correlation_id, version, &response)
             }
             Body::Produce(request) if is_offered => {
-                let response = produce::answer(cluster, plan, counts, broker, request);
+                let mut response = produce::answer(cluster, plan, counts, broker, request);
                 if request.acks == 0 {
                     // Without an answer, closing is all that a broker can do about an error.
-                    return Reply { frame: None, ends: produce::has_errors(&response) };
+                    return Reply { ends: produce::has_errors(&response), ..Reply::default() };
+                }
+                if cluster.is_cut_off {
+                    after = produce::wait_in_vain(request, &mut response);
                 }
                 answer::<ProduceRequest>(correlation_id, version, &response)
             }
@@ -380,16 +418,16 @@ impl Core {
             }
             _ => return Reply::END,
         };
-        Reply { frame: Some(frame), ends: gate == Gate::Wrong }
+        Reply { frame: Some(frame), ends: gate == Gate::Wrong, after }
     }
 }
 
 impl Reply {
-    const END: Self = Self { frame: None, ends: true };
+    const END: Self = Self { frame: None, ends: true, after: None };
 
     fn said<R: Request>(said: Said<R::Response>, correlation_id: i32, version: i16) -> Self {
         let frame = said.answer.map(|response| answer::<R>(correlation_id, version, &response));
-        Self { frame, ends: said.ends }
+        Self { frame, ends: said.ends, after: None }
     }
 }
 

@@ -6,13 +6,14 @@ use crate::mock::MockRecord;
 use crate::mock::producers::{Producers, Verdict};
 use crate::record::{BatchError, BatchHeader, read_batches, split_batches};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct PartitionLog {
     batches: Vec<StoredBatch>,
     next_offset: i64,
     producers: Producers,
 }
 
+#[derive(Clone)]
 struct StoredBatch {
     base_offset: i64,
     /// As sent, so with 0 for its base offset.
@@ -63,6 +64,14 @@ impl PartitionLog {
                 self.append(&raw.header, &batch.bytes);
             }
         }
+    }
+
+    /// The offset up to which both hold the same batches.
+    #[cfg(test)]
+    pub(super) fn in_common(&self, other: &Self) -> i64 {
+        let pairs = self.batches.iter().zip(&other.batches);
+        let same = pairs.take_while(|(ours, theirs)| ours.bytes == theirs.bytes).count();
+        self.batches.get(same).map_or(self.next_offset, |batch| batch.base_offset)
     }
 
     /// The offset that the next record gets, which is also how many there are.

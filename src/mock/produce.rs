@@ -3,6 +3,8 @@
 //! Apart from the message definition, which would copy the records: here they are lent from the frame. What can be
 //! told without looking at the cluster, such as checksums, is checked while the cluster is not locked.
 
+use std::time::Duration;
+
 use crate::mock::cluster::{Cluster, Partition};
 use crate::mock::faults::{Plan, Target};
 use crate::mock::metadata::node_id;
@@ -21,6 +23,8 @@ mod tests;
 /// A request whose records still lie in its frame.
 pub(super) struct Produce<'a> {
     pub(super) acks: i16,
+    /// How long the replicas may take.
+    timeout_ms: i32,
     topics: Vec<ProduceTopic<'a>>,
 }
 
@@ -92,7 +96,7 @@ pub(super) fn parse(version: i16, mut body: Reader<'_>, look: Look) -> Result<Pr
     let flexible = version >= ProduceRequest::FLEXIBLE_SINCE;
     body.nullable_string(flexible)?;
     let acks = body.i16()?;
-    body.i32()?;
+    let timeout_ms = body.i32()?;
     let topic_count = body.nullable_array(flexible)?.unwrap_or(0);
     let mut topics = body.room_for(topic_count)?;
     for _ in 0..topic_count {
@@ -117,7 +121,7 @@ pub(super) fn parse(version: i16, mut body: Reader<'_>, look: Look) -> Result<Pr
     }
     skip_tags(&mut body, flexible)?;
     body.finish()?;
-    Ok(Produce { acks, topics })
+    Ok(Produce { acks, timeout_ms, topics })
 }
 
 fn skip_tags(body: &mut Reader<'_>, flexible: bool) -> Result<(), DecodeError> {
@@ -233,6 +237,19 @@ pub(super) fn answer(
     }
     name_leaders(cluster, &mut response);
     response
+}
+
+/// What becomes of an answer if what was appended waits for replicas that never come: how long it waits.
+pub(super) fn wait_in_vain(request: &Produce<'_>, response: &mut ProduceResponse) -> Option<Duration> {
+    const ALL: i16 = -1;
+    let partitions = response.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
+    let mut waits = false;
+    for partition in partitions.filter(|partition| request.acks == ALL && !partition.error_code.is_error()) {
+        partition.error_code = ErrorCode::REQUEST_TIMED_OUT;
+        partition.base_offset = -1;
+        waits = true;
+    }
+    waits.then(|| Duration::from_millis(request.timeout_ms.try_into().unwrap_or(0)))
 }
 
 /// What the request brings for partitions that the broker leads.

@@ -12,15 +12,17 @@ use crate::record::BatchHeader;
 mod tests;
 
 /// The producers of one partition, by their ids.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Producers(HashMap<i64, Producer>);
 
+#[derive(Clone)]
 struct Producer {
     epoch: i16,
     /// The last ones of this epoch, oldest first; never empty.
     batches: VecDeque<Appended>,
 }
 
+#[derive(Clone)]
 struct Appended {
     first: i32,
     last: i32,

@@ -39,10 +39,12 @@ mod flushing;
 mod half_written;
 mod idempotence;
 mod in_flight;
+mod islands;
 mod late_answers;
 mod lingering;
 mod mischief;
 mod moves;
+mod moving;
 mod network;
 mod odd_metadata;
 mod other_answers;
@@ -55,12 +57,14 @@ mod scarce_memory;
 mod seeded;
 mod sessions;
 mod timing;
+mod town;
 mod turns;
 mod wanting;
 mod without_idempotence;
 
 use mischief::{Mischief, Rudeness};
 use network::{Answers, Attempts, Links, Shared, SimNetwork, SimResolver, SimWaker, Weather};
+use town::Town;
 
 struct Nobody;
 
@@ -83,6 +87,8 @@ struct Site {
     random: fastrand::Rng,
     /// Names to be answered.
     answers: Answers,
+    /// `None`: every name is this machine's, and each broker has its ports.
+    town: Option<Town>,
 }
 
 impl Site {
@@ -108,6 +114,7 @@ impl Site {
             weather: Weather::default(),
             random: fastrand::Rng::with_seed(seed),
             answers: Vec::new(),
+            town: None,
         }
     }
 }
@@ -326,7 +333,7 @@ impl World {
     fn answer_look_ups(&mut self) {
         let now = self.clock.now();
         for (ticket, port) in std::mem::take(&mut self.mischief.look_ups) {
-            self.answers.push((now, ticket, vec![SocketAddr::from(([127, 0, 0, 1], port))]));
+            self.answers.push((now, ticket, Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))])));
         }
     }
 

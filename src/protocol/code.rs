@@ -52,6 +52,9 @@ macro_rules! codes {
 
 const FIRST: i16 = -1;
 
+// REQUEST_TIMED_OUT asks for a refresh: a leader whose replicas do not follow may be cut off from its cluster, which has
+// another leader by then.
+//
 // WRITTEN is given to every code that an answer to Produce can carry after the leader has appended: it does so and then
 // waits for its replicas, and what it finds when that wait ends badly is told with the codes for a partition that is
 // not there, not led here, or on a broken disk. A refusal before the append (corrupt, too large, too few replicas to
@@ -65,7 +68,7 @@ codes! {
     4 INVALID_FETCH_SIZE [] "The fetch size is not valid."
     5 LEADER_NOT_AVAILABLE [RETRY REFRESH] "The partition has no leader at the moment."
     6 NOT_LEADER_OR_FOLLOWER [RETRY REFRESH WRITTEN] "The broker does not lead this partition (any more)."
-    7 REQUEST_TIMED_OUT [RETRY WRITTEN] "The replicas did not acknowledge within the time that the request allowed."
+    7 REQUEST_TIMED_OUT [RETRY REFRESH WRITTEN] "The replicas did not acknowledge within the time that the request allowed."
     8 BROKER_NOT_AVAILABLE [] "The broker is not available."
     9 REPLICA_NOT_AVAILABLE [RETRY REFRESH] "The broker has no replica of this partition yet."
     10 MESSAGE_TOO_LARGE [SPLIT] "The batch is larger than the topic or the broker allows (max.message.bytes)."
@@ -309,7 +312,7 @@ mod tests {
             100, 103, 106, 122, 123, 133,
         ];
         assert_eq!(codes_with(ErrorCode::is_retriable), retriable);
-        let refresh = [3, 5, 6, 9, 13, 56, 72, 74, 80, 83, 84, 100, 103];
+        let refresh = [3, 5, 6, 7, 9, 13, 56, 72, 74, 80, 83, 84, 100, 103];
         assert_eq!(codes_with(ErrorCode::needs_metadata_refresh), refresh);
         assert_eq!(codes_with(ErrorCode::is_final_for_topic), [17, 29, 31]);
         assert_eq!(codes_with(ErrorCode::asks_for_split), [10, 18]);

@@ -100,21 +100,26 @@ fn now() -> Instant {
 impl Site {
     fn connect(&mut self, id: ConnectionId, address: SocketAddr) {
         self.dials.push(now());
-        let broker = self.broker_at(address);
-        let attempt =
-            if self.black_holes.contains(&broker) || self.mischief.dead_ports.contains(&address.port()) {
-                Attempt::Lost
-            } else if !self.core.cluster.brokers[broker].running {
-                Attempt::Refused
-            } else {
-                Attempt::Until(now() + self.delay())
-            };
+        let found = self.broker_at(address);
+        let broker = found.unwrap_or_default();
+        let is_swallowed = found.is_some_and(|broker| self.black_holes.contains(&broker))
+            || self.mischief.dead_ports.contains(&address.port());
+        let attempt = if is_swallowed {
+            Attempt::Lost
+        } else if found.is_none() || !self.core.cluster.brokers[broker].running {
+            Attempt::Refused
+        } else {
+            Attempt::Until(now() + self.delay())
+        };
         self.attempts.insert(id, (broker, attempt));
         self.stand(id, now());
     }
 
-    fn broker_at(&self, address: SocketAddr) -> usize {
-        usize::from(address.port() - FIRST_PORT) % self.core.cluster.brokers.len()
+    fn broker_at(&self, address: SocketAddr) -> Option<usize> {
+        match &self.town {
+            Some(town) => town.broker_at(address),
+            None => Some(usize::from(address.port() - FIRST_PORT) % self.core.cluster.brokers.len()),
+        }
     }
 
     /// Makes a connection of an attempt whose time has come.
@@ -156,7 +161,7 @@ impl Site {
     }
 
     /// Everything that has happened on the far side by `now`.
-    fn live(&mut self, now: Instant) {
+    pub(super) fn live(&mut self, now: Instant) {
         let attempts: Vec<_> = self.attempts.keys().copied().collect();
         attempts.into_iter().for_each(|id| self.stand(id, now));
         let links: Vec<_> = self.links.keys().copied().collect();
@@ -497,19 +502,22 @@ impl Resolve for SimResolver {
     fn resolve(&mut self, ticket: u64, host: &str, port: u16) -> Option<Addresses> {
         self.0.with(|site| {
             let ip = host.parse::<IpAddr>();
-            let addresses: Vec<_> = site
-                .mischief
-                .detours
-                .iter()
-                .chain([&port])
-                .map(|port| SocketAddr::new(ip.clone().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), *port))
-                .collect();
+            let ips = match &site.town {
+                Some(town) => town.look_up(host),
+                None => Some(vec![ip.clone().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))]),
+            };
+            let ports = || site.mischief.detours.iter().chain([&port]);
+            let sockets = |ip: &IpAddr| ports().map(|port| SocketAddr::new(*ip, *port)).collect::<Vec<_>>();
+            let addresses = match ips {
+                Some(ips) => Ok(ips.iter().flat_map(sockets).collect()),
+                None => Err(io::ErrorKind::NotFound.into()),
+            };
             if site.mischief.slow_names {
                 site.mischief.look_ups.push((ticket, port));
                 return None;
             }
             if ip.is_ok() {
-                return Some(Ok(addresses));
+                return Some(addresses);
             }
             let mute = site.weather.mute_names;
             if mute == 0 || site.random.u32(..mute) != 0 {
@@ -524,13 +532,13 @@ impl Resolve for SimResolver {
         self.0.with(|site| {
             let due = site.answers.iter().position(|(at, ..)| *at <= now())?;
             let (_, ticket, addresses) = site.answers.remove(due);
-            Some((ticket, Ok(addresses)))
+            Some((ticket, addresses))
         })
     }
 }
 
 /// When a name is answered, to which ticket and how.
-pub(super) type Answers = Vec<(Instant, u64, Vec<SocketAddr>)>;
+pub(super) type Answers = Vec<(Instant, u64, Addresses)>;
 pub(super) type Links = BTreeMap<ConnectionId, Link>;
 pub(super) type Attempts = BTreeMap<ConnectionId, (usize, Attempt)>;
 

@@ -1,160 +1,155 @@
-//! What goes wrong in a seeded run.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! What goes wrong in a seeded run, when, and how it is healed.
 
 use super::*;
-use crate::mock::MockRule;
 use crate::mock::cluster::Topic;
-use crate::mock::log::PartitionLog;
+use crate::mock::{MockRule, MockRuleId};
 
-/// What brokers have forgotten and lost, and what comes of it that no client can mend.
-#[derive(Default)]
-pub(super) struct Harm {
-    /// How often a partition's producers were forgotten: so often a record whose answer got lost may be stored again.
-    pub(super) forgotten: BTreeMap<usize, usize>,
-    /// Values that were stored and are gone, whatever was told of them. They may have been sent again.
-    pub(super) lost: BTreeSet<Vec<u8>>,
+mod answers;
+mod brokers;
+mod harm;
+mod logs;
+mod network;
+
+pub(super) use harm::{Fault, Harm};
+
+/// Where trouble is made.
+struct Scene<'a> {
+    site: &'a mut Site,
+    harm: &'a mut Harm,
+    random: &'a mut fastrand::Rng,
+    me: &'a Me,
+    plan: &'a Plan,
 }
 
-impl Harm {
-    /// From this offset on.
-    fn loses(&mut self, log: &PartitionLog, from: i64) {
-        let records = log.records().expect("they can be read").into_iter();
-        self.lost.extend(records.filter(|record| record.offset >= from).filter_map(|record| record.value));
+/// Makes all the trouble of a run, one fault after another, and heals everything at the end.
+pub(super) fn make(world: &World, plan: &Plan, ledger: &Ledger, me: &Me, random: &mut fastrand::Rng) -> Harm {
+    let mut harm = Harm::default();
+    for number in 0..plan.trouble {
+        if number > 0 {
+            await_records(ledger, me, random, plan.records * number / plan.trouble);
+        }
+        let table = if number == 0 { FIRST } else { FAULTS };
+        world.shared.with(|site| Scene { site, harm: &mut harm, random, me, plan }.make(table));
+        world.shared.stir();
+        if random.u8(..3) == 0 {
+            me.sleep(random.u64(..500_000_000));
+            world.shared.with(|site| Scene { site, harm: &mut harm, random, me, plan }.heal_a_while());
+            world.shared.stir();
+        }
+    }
+    me.sleep(random.u64(..500_000_000));
+    world.shared.with(|site| Scene { site, harm: &mut harm, random, me, plan }.heal());
+    world.shared.stir();
+    harm.healed_at = Some(Instant::from_nanos(me.now()));
+    harm
+}
+
+/// So that each fault meets some. Not for ever: what went wrong before may keep users waiting.
+fn await_records(ledger: &Ledger, me: &Me, random: &mut fastrand::Rng, records: usize) {
+    let most = random.u64(100_000_000..1_500_000_000);
+    let until = me.now() + most;
+    while ledger.sent.lock().len() < records && me.now() < until {
+        me.sleep(random.u64(..40_000_000));
+    }
+    me.sleep(random.u64(..60_000_000));
+}
+
+impl Scene<'_> {
+    fn make(&mut self, table: &[Row]) {
+        let all: u32 = table.iter().map(|(weight, ..)| weight).sum();
+        let mut lot = self.random.u32(..all);
+        for (weight, name, fault) in table {
+            if lot < *weight {
+                let fault = Fault { name, at: self.now(), rule: fault(self) };
+                self.me.note(fault.name.as_bytes());
+                self.me.note(&fault.at.nanos().to_be_bytes());
+                self.me.note(&[u8::from(fault.rule.is_some())]);
+                return self.harm.faults.push(fault);
+            }
+            lot -= weight;
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.me.now())
+    }
+
+    /// Any that there is, whatever state it is in.
+    fn broker(&mut self) -> usize {
+        self.random.usize(..self.site.core.cluster.brokers.len())
+    }
+
+    fn topic(&mut self) -> &mut Topic {
+        self.site.core.cluster.topics.get_mut("t").expect("it is there")
+    }
+
+    fn partition(&mut self) -> usize {
+        let count = self.topic().partitions.len();
+        self.random.usize(..count)
+    }
+
+    fn rule(&mut self, rule: MockRule) -> Option<MockRuleId> {
+        let Core { faults, cluster, .. } = &mut self.site.core;
+        Some(faults.add(rule, || cluster.view()))
+    }
+
+    /// Nothing stands in the way any more.
+    fn heal(&mut self) {
+        self.heal_a_while();
+        self.forget_rules();
+    }
+
+    /// Nothing but what is still to happen to requests that are to come.
+    fn heal_a_while(&mut self) {
+        self.heal_network();
+        self.heal_logins();
+        self.heal_brokers();
+        self.topic().max_message_bytes = logs::USUAL_MOST;
     }
 }
 
-pub(super) fn make_trouble(site: &mut Site, harm: &mut Harm, random: &mut fastrand::Rng) {
-    let broker = random.usize(..site.core.cluster.brokers.len());
-    let partition = random.i32(0..site.core.cluster.topics["t"].partitions.len() as i32);
-    match random.u8(..22) {
-        0 => site.stop(broker),
-        1 => {
-            site.stop(broker);
-            site.core.cluster.brokers[broker].running = true;
-        }
-        2 => site.core.faults.held[broker] = true,
-        3 => site.core.faults.held[broker] = false,
-        4 => site.mischief.stalled = vec![broker],
-        5 => site.core.faults.cut_produce_replies(None, 1),
-        6 => site.core.cluster.brokers[broker].throttle_ms = random.i32(0..500),
-        7 => {
-            let code = pick(
-                random,
-                &[
-                    ErrorCode::NOT_ENOUGH_REPLICAS,
-                    ErrorCode::NOT_LEADER_OR_FOLLOWER,
-                    ErrorCode::REQUEST_TIMED_OUT,
-                    ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
-                    ErrorCode::INVALID_RECORD,
-                    ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
-                    ErrorCode::UNKNOWN_PRODUCER_ID,
-                    ErrorCode::INVALID_PRODUCER_EPOCH,
-                    ErrorCode::UNKNOWN_SERVER_ERROR,
-                    ErrorCode::KAFKA_STORAGE_ERROR,
-                    ErrorCode::CORRUPT_MESSAGE,
-                    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-                    ErrorCode::MESSAGE_TOO_LARGE,
-                    ErrorCode::TOPIC_AUTHORIZATION_FAILED,
-                ],
-            );
-            site.core.faults.fail_produce("t", partition, code, random.usize(1..4));
-        }
-        8 => site.core.faults.cut_produce_replies(None, random.usize(1..5)),
-        9 => {
-            let code = pick(
-                random,
-                &[ErrorCode::COORDINATOR_LOAD_IN_PROGRESS, ErrorCode::CLUSTER_AUTHORIZATION_FAILED],
-            );
-            site.core.faults.fail_init_producer_id(code, random.usize(1..4));
-        }
-        10 => topic(site).max_message_bytes = pick(random, &[150, 300, 600, USUAL_MOST]),
-        11 => {
-            topic(site).partitions[partition as usize].log.forget_producers();
-            *harm.forgotten.entry(partition as usize).or_default() += 1;
-        }
-        12 => {
-            let log = &mut topic(site).partitions[partition as usize].log;
-            // A batch is lost as a whole.
-            let from = log.start_of_batch(random.i64(0..=log.next_offset()));
-            harm.loses(log, from);
-            log.truncate(from);
-        }
-        13 => {
-            let partitions = &topic(site).partitions;
-            partitions.iter().for_each(|partition| harm.loses(&partition.log, 0));
-            let count = partitions.len();
-            assert!(site.core.cluster.delete_topic("t") && site.core.cluster.create_topic("t", count));
-        }
-        14 => {
-            let password = pick(random, &["another", "another", PASSWORD]);
-            give_password(site, password);
-            // Who has logged in has to do it again.
-            site.stop(broker);
-            site.core.cluster.brokers[broker].running = true;
-        }
-        15 => site.core.cluster.settings.credentials.lifetime = pick(random, &LIFETIMES),
-        16..=18 => {
-            let Core { faults, cluster, .. } = &mut site.core;
-            faults.add(wrong_in_set_up(random).broker(broker), || cluster.view());
-            site.stop(broker);
-            site.core.cluster.brokers[broker].running = true;
-        }
-        _ => {
-            let partitions = &mut topic(site).partitions;
-            let count = partitions.len();
-            let partition = &mut partitions[random.usize(..count)];
-            partition.leader = broker;
-            partition.leader_epoch += 1;
-        }
-    }
-}
+/// How often each comes, what it is called, and what it does. A rule acts, if it does, on requests that come later.
+type Row = (u32, &'static str, fn(&mut Scene<'_>) -> Option<MockRuleId>);
 
-/// Where brokers ask for one.
-fn give_password(site: &mut Site, password: &str) {
-    let credentials = &mut site.core.cluster.settings.credentials;
-    if credentials.are_asked_for() {
-        credentials.set_user(USER, password);
-    }
-}
+/// What goes wrong at the very beginning: producer ids are asked for then, and hardly later.
+const FIRST: &[Row] = &[
+    (4, "InitProducerId goes wrong", |it| it.spoil_init_producer_id()),
+    (1, "Metadata goes wrong", |it| it.spoil_metadata()),
+    (1, "setting up connections goes wrong", |it| it.spoil_set_up()),
+    (2, "a broker stops", |it| it.stop()),
+    (1, "no name can be looked up", |it| it.lose_names()),
+];
 
-/// What a broker does wrong before a connection is ready.
-fn wrong_in_set_up(random: &mut fastrand::Rng) -> MockRule {
-    let delay = millis(random.u64(..3000));
-    let rules = [
-        MockRule::fail(ErrorCode::UNKNOWN_SERVER_ERROR),
-        MockRule::fail_with(ErrorCode::SASL_AUTHENTICATION_FAILED, "not now"),
-        MockRule::fail(ErrorCode::ILLEGAL_SASL_STATE),
-        MockRule::cut_before_append(),
-        MockRule::reset_after_append(),
-        MockRule::cut_after_bytes(random.usize(..30)),
-        MockRule::drip(1, millis(random.u64(..10))),
-        MockRule::black_hole(),
-        MockRule::lose_answer(),
-        MockRule::delay(delay),
-        MockRule::wrong_correlation_id(),
-        MockRule::edit_answer(|frame| frame[8..].fill(0x7f)),
-    ];
-    let step = pick(random, &[ApiKey::API_VERSIONS, ApiKey::SASL_HANDSHAKE, ApiKey::SASL_AUTHENTICATE]);
-    pick(random, &rules).on(step).times(random.usize(1..4))
-}
-
-pub(super) fn heal(site: &mut Site) {
-    give_password(site, PASSWORD);
-    site.mischief = Mischief::default();
-    site.weather.mute_names = 0;
-    site.core.faults.clear();
-    topic(site).max_message_bytes = USUAL_MOST;
-    for broker in 0..site.core.cluster.brokers.len() {
-        site.core.faults.held[broker] = false;
-        site.core.cluster.brokers[broker].running = true;
-        site.core.cluster.brokers[broker].throttle_ms = 0;
-    }
-}
-
-fn topic(site: &mut Site) -> &mut Topic {
-    site.core.cluster.topics.get_mut("t").expect("it is there")
-}
-
-/// `max.message.bytes`, as brokers have it.
-const USUAL_MOST: usize = 1_048_588;
+const FAULTS: &[Row] = &[
+    (4, "a broker stops", |it| it.stop()),
+    (4, "a broker is started again", |it| it.restart()),
+    (3, "a broker is cut off from its controller", |it| it.cut_off()),
+    (2, "a broker is added", |it| it.add()),
+    (2, "a broker is removed", |it| it.remove()),
+    (2, "a broker comes back at another address", |it| it.move_away()),
+    (1, "two brokers change places", |it| it.swap()),
+    (2, "names change their addresses", |it| it.rename()),
+    (1, "no name can be looked up", |it| it.lose_names()),
+    (6, "a leader moves", |it| it.move_leader()),
+    (2, "a password is changed", |it| it.change_password()),
+    (1, "sessions get another lifetime", |it| it.change_lifetime()),
+    (2, "a broker answers nobody", |it| it.hold()),
+    (2, "a broker reads nothing", |it| it.stall()),
+    (2, "dials to a broker are swallowed", |it| it.swallow_dials()),
+    (2, "a broker is rude", |it| it.be_rude()),
+    (2, "a broker holds clients back", |it| it.throttle()),
+    (3, "the client is frozen", |it| it.freeze()),
+    (3, "an unclean election loses records", |it| it.elect_uncleanly()),
+    (1, "a log is lost", |it| it.lose_log()),
+    (2, "a partition forgets its producers", |it| it.forget_producers()),
+    (3, "idle producers expire", |it| it.expire_producers()),
+    (1, "the topic is made anew", |it| it.remake_topic()),
+    (2, "partitions are added", |it| it.add_partitions()),
+    (3, "batches may be as large as", |it| it.limit_batches()),
+    (10, "Produce goes wrong", |it| it.spoil_produce()),
+    (5, "Produce fails", |it| it.fail_produce()),
+    (4, "an answer to Produce says too little or too much", |it| it.misanswer_produce()),
+    (4, "Metadata goes wrong", |it| it.spoil_metadata()),
+    (3, "metadata are stale", |it| it.tell_stale_metadata()),
+    (4, "setting up connections goes wrong", |it| it.spoil_set_up()),
+];

@@ -1,131 +1,173 @@
-//! What a user thread of a seeded run does, and what it writes down of it.
+//! The user threads of a seeded run: what each of them does.
 
-use std::sync::Weak;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
 
-/// A record, and what its sender knows of it.
-pub(super) struct Sent {
-    /// Records of one sender to one partition keep their order.
-    pub(super) sender: usize,
-    pub(super) partition: Option<usize>,
-    pub(super) value: Vec<u8>,
-    pub(super) how: How,
-}
+mod callbacks;
+mod ledger;
+mod records;
 
-pub(super) enum How {
-    /// `send` gave it back.
-    Refused,
-    /// Nobody will ever look.
-    Dropped,
-    Kept(FutureRecordMetadata),
-}
-
-#[derive(Default)]
-pub(super) struct Ledger {
-    pub(super) sent: Mutex<Vec<Sent>>,
-    pub(super) callbacks: Mutex<[usize; 2]>,
-    pub(super) closed: Mutex<bool>,
-}
-
-impl Ledger {
-    fn note(&self, sent: Sent) {
-        self.sent.lock().push(sent);
-    }
-}
+use ledger::Way;
+pub(super) use ledger::{CALLBACKS, How, Ledger, Sent, mark};
 
 pub(super) struct User {
-    pub(super) number: usize,
-    pub(super) partitions: usize,
-    /// Bytes of a value.
-    pub(super) most: usize,
-    pub(super) random: fastrand::Rng,
-    pub(super) ledger: Arc<Ledger>,
-    pub(super) producer: Arc<KafkaProducer>,
+    number: usize,
+    plan: Arc<Plan>,
+    random: fastrand::Rng,
+    ledger: Arc<Ledger>,
+    /// `None` once it has let go of it.
+    producer: Option<Arc<KafkaProducer>>,
+    /// It has still to send so many.
+    left: usize,
+    sent: usize,
+    futures: Vec<FutureRecordMetadata>,
 }
 
-/// Whoever sends from a callback: the producer's own thread.
-const CALLBACKS: usize = 2;
+type EndOfUser = Box<dyn FnOnce() + Send>;
+
+/// Starts them; what comes back waits for their ends.
+pub(super) fn spawn(
+    me: &Me,
+    plan: &Arc<Plan>,
+    producer: &Arc<KafkaProducer>,
+    ledger: &Arc<Ledger>,
+    random: &mut fastrand::Rng,
+) -> Vec<EndOfUser> {
+    let user = |number| {
+        let user = User {
+            number,
+            plan: Arc::clone(plan),
+            random: random.fork(),
+            ledger: Arc::clone(ledger),
+            producer: Some(Arc::clone(producer)),
+            left: plan.records / plan.users,
+            sent: 0,
+            futures: Vec::new(),
+        };
+        me.spawn(&format!("user {number}"), move || user.live()).unwrap()
+    };
+    (0..plan.users).map(user).collect()
+}
 
 impl User {
-    pub(super) fn live(mut self) {
-        let actions = self.random.usize(10..60);
-        let mut futures = Vec::new();
-        for action in 0..actions {
-            match self.random.u8(..20) {
-                0..=9 => futures.extend(self.send(action)),
-                10..=12 => {
-                    for burst in 0..self.random.usize(2..12) {
-                        futures.extend(self.send(1000 + 100 * action + burst));
-                    }
+    fn live(mut self) {
+        let lets_go_early = self.random.u8(..8) == 0;
+        while self.left > 0 {
+            self.act();
+            if lets_go_early && self.random.u8(..40) == 0 {
+                break;
+            }
+        }
+        if self.plan.closes == Some(self.number)
+            && let Some(producer) = self.producer.clone()
+        {
+            let limit = millis(self.random.u64(..2000));
+            let closed = self.timed("close", Some(limit), || producer.close(limit));
+            *self.ledger.closed.lock() = true;
+            note(closed.is_ok());
+        }
+        self.producer = None;
+        for _ in 0..self.random.usize(..10) {
+            self.look();
+            self.pause();
+        }
+    }
+
+    fn act(&mut self) {
+        match self.random.u8(..40) {
+            0..=7 => self.send(),
+            8..=19 => {
+                for _ in 0..self.random.usize(2..30).min(self.left) {
+                    self.send();
                 }
-                13 | 14 => {
-                    if let Some(future) = self.random.choice(&futures) {
-                        let result = future.get(millis(self.random.u64(..100)));
-                        note(result.is_ok(), action);
-                    }
-                }
-                15 => {
-                    let flushed = self.producer.flush(millis(self.random.u64(..200)));
-                    note(flushed.is_ok(), action);
-                }
-                16 | 17 => {
-                    futures.iter().rev().take(1).for_each(|future| self.send_when_done(future, action))
-                }
-                18 if self.number == 0 && self.random.u8(..8) == 0 => {
-                    let closed = self.producer.close(millis(self.random.u64(..2000)));
-                    *self.ledger.closed.lock() = true;
-                    note(closed.is_ok(), action);
-                }
-                _ => schedule::me().unwrap().sleep(self.random.u64(..5_000_000)),
+            }
+            20..=23 => self.look(),
+            24 => self.flush(),
+            25..=27 => self.add_callback(),
+            28 => self.ask_for_partitions(),
+            29 => {
+                // Whoever drops futures has not looked at their failures.
+                let keeps = self.random.usize(..=self.futures.len());
+                self.futures.truncate(keeps);
+            }
+            _ => self.pause(),
+        }
+    }
+
+    fn pause(&mut self) {
+        let most = match self.random.u8(..20) {
+            0..=12 => 20,
+            13..=17 => 200,
+            18 => 1000,
+            _ => 4000,
+        };
+        let nanos = self.random.u64(..most * 1_000_000);
+        schedule::me().expect("users are of a run").sleep(nanos);
+    }
+
+    /// At what has become of a record.
+    fn look(&mut self) {
+        let Some(future) = self.random.choice(&self.futures).cloned() else { return };
+        match self.random.u8(..6) {
+            0 => note(future.is_done()),
+            1 => note(future.succeeded() != future.failed()),
+            2 => note(future.value().is_some() || future.exception().is_some()),
+            _ => {
+                let limit = match self.random.u8(..10) {
+                    0 | 1 => Some(Duration::ZERO),
+                    2 => Some(Duration::from_nanos(1)),
+                    3 => None,
+                    _ => Some(millis(self.random.u64(..300))),
+                };
+                let result = self.timed("get", limit, || future.get(limit));
+                note(result.is_ok());
             }
         }
     }
 
-    fn send(&mut self, number: usize) -> Option<FutureRecordMetadata> {
-        let mut value = format!("{}-{number}-", self.number).into_bytes();
-        value.resize(value.len() + self.random.usize(..self.most), b'v');
-        let partition = (self.random.u8(..5) > 0).then(|| self.random.usize(..self.partitions));
-        let mut record = ProducerRecord::to("t").value(&value[..]);
-        if let Some(partition) = partition {
-            record = record.partition(partition as i32);
-        }
-        let result = if self.random.bool() {
-            self.producer.send(record).ok()
-        } else {
-            self.producer.try_send(record).ok()
+    fn flush(&mut self) {
+        let Some(producer) = self.producer.clone() else { return };
+        let limit = match self.random.u8(..6) {
+            0 => Duration::ZERO,
+            1 => secs(self.random.u64(..10)),
+            _ => millis(self.random.u64(..200)),
         };
-        let keeps = self.random.u8(..8) > 0;
-        let how = match &result {
-            None => How::Refused,
-            Some(future) if keeps => How::Kept(future.clone()),
-            Some(_) => How::Dropped,
-        };
-        self.ledger.note(Sent { sender: self.number, partition, value, how });
-        result.filter(|_| keeps)
+        let flushed = self.timed("flush", Some(limit), || producer.flush(limit));
+        note(flushed.is_ok());
     }
 
-    fn send_when_done(&self, future: &FutureRecordMetadata, number: usize) {
-        let (ledger, producer) = (Arc::clone(&self.ledger), Arc::downgrade(&self.producer));
-        let value = format!("callback-{}-{number}", self.number).into_bytes();
-        ledger.callbacks.lock()[0] += 1;
-        future.add_both(move |_| {
-            ledger.callbacks.lock()[1] += 1;
-            let how = match Weak::upgrade(&producer) {
-                None => How::Refused,
-                Some(producer) => {
-                    let record = ProducerRecord::to("t").partition(0).value(&value[..]);
-                    producer.send(record).map_or(How::Refused, How::Kept)
-                }
-            };
-            ledger.note(Sent { sender: CALLBACKS, partition: Some(0), value, how });
-        });
+    fn ask_for_partitions(&mut self) {
+        let Some(producer) = self.producer.clone() else { return };
+        let topic = if self.random.u8(..6) == 0 { "nowhere" } else { "t" };
+        let limit = Some(self.plan.max_block);
+        let found = self.timed("partitions_for", limit, || producer.partitions_for(topic));
+        assert!(topic == "t" || found.is_err(), "there is no such topic");
+        note(found.is_ok());
+    }
+
+    fn timed<T, E>(
+        &self,
+        what: &'static str,
+        limit: Option<Duration>,
+        call: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.ledger.time(self.number, what, limit, call)
     }
 }
 
 /// What a call came to is part of the trace.
-fn note(is_ok: bool, action: usize) {
+fn note(is_so: bool) {
     if let Some(me) = schedule::me() {
-        me.note(&[u8::from(is_ok), action as u8]);
+        me.note(&[u8::from(is_so)]);
     }
+}
+
+fn now() -> Instant {
+    Instant::from_nanos(schedule::now())
+}
+
+/// A panic that no hook tells of.
+fn panic_quietly() -> ! {
+    std::panic::resume_unwind(Box::new("on purpose"))
 }
