@@ -90,6 +90,13 @@ fn point() {
     schedule::point();
 }
 
+/// Says that something rare happens here, so that seeded runs can tell whether they come to it. Nothing, but in tests.
+#[inline(always)]
+pub(crate) fn is_rare(_what: &'static str) {
+    #[cfg(test)]
+    schedule::count(_what);
+}
+
 /// Ends the sender thread's wait. Never blocks and never fails, whatever the state of the thread; the descriptor
 /// behind it lives in `net/`, and who calls it need not know.
 pub(crate) trait Wake: Send + Sync {

@@ -237,6 +237,7 @@ impl<E: 'static> KafkaClient<E> {
     /// What brokers that do not lead partitions say of who does. Such an answer asks for newer metadata all the same.
     pub(crate) fn learn_leaders(&mut self, hints: &[LeaderHint], endpoints: &[NodeEndpoint]) {
         if self.metadata.learn(hints, endpoints) {
+            crate::sync::is_rare("leader hint used");
             self.meet_brokers();
             self.events.push_back(ClientEvent::MetadataChanged);
         }

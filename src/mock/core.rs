@@ -12,6 +12,7 @@ use crate::mock::faults::{Faults, Link, Plan, Subject, Target};
 use crate::mock::login::{Gate, Login};
 use crate::mock::outgoing::{Outgoing, Queue, pieces};
 use crate::mock::produce::{Look, Produce};
+use crate::mock::rule::Moment;
 use crate::mock::sasl::{self, Said};
 use crate::mock::{Counts, MockRequest, api_versions, metadata, produce, producer_ids};
 use crate::protocol::{
@@ -201,6 +202,9 @@ impl Core {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let due = delay.map(|delay| now + delay);
         let mut put = |outgoing, due| connection.outgoing.push(outgoing, due, plan.hold);
+        if matches!(plan.link, Link::Cut { moment: Moment::After, .. }) {
+            crate::sync::is_rare("cut after append");
+        }
         match plan.link {
             Link::Cut { reset: true, .. } => return put(Outgoing::Reset, due),
             Link::Cut { .. } => return put(Outgoing::Close, due),

@@ -79,6 +79,12 @@ impl PartitionLog {
         self.next_offset
     }
 
+    /// What brokers hand out to those who read: each batch's first offset, and its bytes as they were sent.
+    #[cfg(test)]
+    pub(super) fn raw(&self) -> impl Iterator<Item = (i64, &[u8])> {
+        self.batches.iter().map(|batch| (batch.base_offset, &batch.bytes[..]))
+    }
+
     #[cfg(test)]
     pub(super) fn headers(&self) -> Vec<BatchHeader> {
         let batches = self.batches.iter().flat_map(|stored| split_batches(&stored.bytes).flatten());

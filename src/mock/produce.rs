@@ -124,6 +124,19 @@ pub(super) fn parse(version: i16, mut body: Reader<'_>, look: Look) -> Result<Pr
     Ok(Produce { acks, timeout_ms, topics })
 }
 
+#[cfg(test)]
+impl Produce<'_> {
+    /// Whether a record with this value, or without one with this key, is in it.
+    pub(super) fn brings(&self, mark: &[u8]) -> bool {
+        let batches = self.topics.iter().flat_map(|topic| &topic.partitions);
+        let batches = batches.filter_map(|partition| partition.batch.as_ref().ok()?.decode().ok());
+        batches.flat_map(|batch| batch.records).any(|record| {
+            let value = record.value.filter(|value| !value.is_empty());
+            value.or(record.key).is_some_and(|theirs| theirs == mark)
+        })
+    }
+}
+
 fn skip_tags(body: &mut Reader<'_>, flexible: bool) -> Result<(), DecodeError> {
     if flexible { body.skip_tagged_fields() } else { Ok(()) }
 }
@@ -208,6 +221,9 @@ pub(super) fn answer(
         for partition in &topic.partitions {
             let outcome = append(cluster, plan, counts, broker, request.acks, topic, partition);
             counts.refused += u64::from(outcome.is_err());
+            if let Err((Refusal { code, .. }, _)) = &outcome {
+                crate::sync::is_rare(code.name().unwrap_or_default());
+            }
             let name = name_of(cluster, topic);
             let told = match (plan.omits(name, partition.index), plan.repeats(name, partition.index)) {
                 (true, _) => 0,

@@ -56,6 +56,7 @@ mod rudeness;
 mod scarce_memory;
 mod seeded;
 mod sessions;
+mod tales;
 mod timing;
 mod town;
 mod turns;
@@ -64,6 +65,7 @@ mod without_idempotence;
 
 use mischief::{Mischief, Rudeness};
 use network::{Answers, Attempts, Links, Shared, SimNetwork, SimResolver, SimWaker, Weather};
+use tales::Tale;
 use town::Town;
 
 struct Nobody;

@@ -167,6 +167,7 @@ impl SimpleBufferPool {
                 self.grant(&mut state);
                 return Err(failure);
             }
+            crate::sync::is_rare("memory wait");
             state = clock.wait(&turn, state, deadline);
         }
     }

@@ -35,6 +35,7 @@ impl<'a> Sealing<'a> {
 
     /// Compresses, puts the batch back, and tells the sender if it must be told.
     pub(super) fn finish(mut self) {
+        crate::sync::is_rare("sealed by a user thread");
         let encoding = &self.shared.settings.encoding;
         let compressed = self.batch.as_ref().and_then(|batch| batch.compress(encoding));
         self.put_back(compressed);

@@ -314,6 +314,9 @@ impl Sender {
         }
         let Some(partition) = self.partitions.get_mut(index) else { return };
         let Some(mut batch) = partition.take(ordinal) else { return };
+        if batch.is_given_up() && matches!(end, End::Answered(_)) {
+            crate::sync::is_rare("late answer of an expired batch");
+        }
         let action = outcome::decide(&batch, partition, end, &self.settings.patience, at.now);
         let name = Arc::clone(partition.name());
         match action {
@@ -348,6 +351,9 @@ impl Sender {
             Action::CutUp => {
                 let size = batch.len();
                 let limit = self.limits.refused(&name.topic, size, at.now);
+                if batch.sequence().is_some() {
+                    crate::sync::is_rare("batch split under sequences");
+                }
                 let parts = batch.split(limit, self.drain.encoding());
                 log::debug!(
                     "a batch of {size} bytes for {name} was refused as too large: sent as {}",
@@ -530,6 +536,7 @@ impl Sender {
         let name = Arc::clone(partition.name());
         let brokers = self.client.troubles_with(self.client.snapshot().leader(&name.topic, name.partition));
         for batch in partition.late_to_stay(late) {
+            crate::sync::is_rare("expired in the middle of a window");
             let waited_for = format!("waiting for the answer to the records for {name}");
             let last = batch.last_error().cloned();
             let error =

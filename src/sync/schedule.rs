@@ -8,6 +8,8 @@
 #![expect(clippy::disallowed_types, reason = "below the door: this is what watches those who go through it")]
 #![cfg_attr(not(feature = "mock"), allow(dead_code, reason = "the simulation needs the mock broker"))]
 
+mod told;
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,6 +17,9 @@ use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use told::Told;
+pub(crate) use told::{count, tell};
 
 /// How much the generator meddles.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +52,7 @@ struct State {
     operations: u64,
     /// Of these, in the turn that goes on.
     in_a_row: u64,
+    told: Told,
 }
 
 struct Thread {
@@ -142,6 +148,7 @@ impl Run {
             trace: 0xcbf2_9ce4_8422_2325,
             operations: 0,
             in_a_row: 0,
+            told: Told::default(),
         };
         let serial = NEXT.fetch_add(1, Ordering::Relaxed);
         let me = Me { run: Arc::new(Self { serial, seed, state: Mutex::new(state) }), thread: 0 };

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::mischief::{Mischief, Rudeness};
-use super::{FIRST_PORT, Site};
+use super::tales::Tale;
+use super::{FIRST_PORT, Site, tales};
 use crate::client::transport::ConnectionId;
 use crate::mock::core;
 use crate::mock::outgoing::Outgoing;
@@ -191,12 +192,17 @@ impl Site {
                     None => {
                         let request = core::parse(frame, Look::Records).expect("a request of ours");
                         self.core.receive(link.number, &request, now);
+                        tales::request(link.number, link.broker, frame, self.core.requests.last());
                         if self.mischief.rudeness_of(link.broker) == Some(Rudeness::Leaves) {
                             self.core.receive_garbage(link.number);
                         }
                     }
-                    Some(None) => self.core.receive_garbage(link.number),
+                    Some(None) => {
+                        tales::request(link.number, link.broker, frame, None);
+                        self.core.receive_garbage(link.number);
+                    }
                     Some(Some(answer)) => {
+                        tales::request(link.number, link.broker, frame, None);
                         link.coming.push_back((now + delay, answer));
                         break;
                     }
@@ -211,6 +217,7 @@ impl Site {
         let Some(link) = links.get_mut(&id) else { return };
         if link.end.is_none() {
             let outgoing = mischief.pass(id, core.take_outgoing(link.number, now));
+            tales::outgoing(link.number, link.broker, &outgoing);
             link.answer(outgoing, mischief, at);
         }
         link.arrive(now);
@@ -262,6 +269,7 @@ impl Site {
             self.hear(id, now());
         }
         if let Some(link) = self.links.remove(&id) {
+            link.tell_end();
             self.core.disconnect(link.number);
         }
     }
@@ -273,12 +281,21 @@ impl Site {
             link.coming.clear();
             link.arrived.clear();
             link.end = Some((now(), io::ErrorKind::ConnectionReset));
+            link.tell_end();
             self.core.disconnect(link.number);
         }
     }
 }
 
 impl Link {
+    fn tell_end(&self) {
+        let (link, broker, is_mid_frame) = (self.number, self.broker, self.reader.is_mid_frame());
+        if is_mid_frame {
+            schedule::count("request half written when its connection ended");
+        }
+        schedule::tell(|| Tale::End { link, broker, is_reset: self.end.is_some(), is_mid_frame });
+    }
+
     fn answer(&mut self, outgoing: Vec<Outgoing>, mischief: &Mischief, at: Instant) {
         // What was sent first comes first.
         let at = self.coming.back().map_or(at, |(last, _)| at.max(*last));

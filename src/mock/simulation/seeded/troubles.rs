@@ -24,11 +24,13 @@ struct Scene<'a> {
 /// Makes all the trouble of a run, one fault after another, and heals everything at the end.
 pub(super) fn make(world: &World, plan: &Plan, ledger: &Ledger, me: &Me, random: &mut fastrand::Rng) -> Harm {
     let mut harm = Harm::default();
-    for number in 0..plan.trouble {
+    let mut number = 0;
+    while number < plan.trouble || !has_enough(world, plan, &harm) {
         if number > 0 {
             await_records(ledger, me, random, plan.records * number / plan.trouble);
         }
         let table = if number == 0 { FIRST } else { FAULTS };
+        number += 1;
         world.shared.with(|site| Scene { site, harm: &mut harm, random, me, plan }.make(table));
         world.shared.stir();
         if random.u8(..3) == 0 {
@@ -54,6 +56,15 @@ fn await_records(ledger: &Ledger, me: &Me, random: &mut fastrand::Rng, records: 
     me.sleep(random.u64(..60_000_000));
 }
 
+/// Whether enough has gone wrong, or so much was ordered that no more is to be had.
+fn has_enough(world: &World, plan: &Plan, harm: &Harm) -> bool {
+    const MOST: usize = 60;
+    let has_acted =
+        |site: &Site, fault: &Fault| fault.rule.is_none_or(|rule| site.core.faults.acted(rule) > 0);
+    let acted = world.shared.with(|site| harm.faults.iter().filter(|it| has_acted(site, it)).count());
+    acted >= plan.trouble.min(LEAST) || harm.faults.len() >= MOST
+}
+
 impl Scene<'_> {
     fn make(&mut self, table: &[Row]) {
         let all: u32 = table.iter().map(|(weight, ..)| weight).sum();
@@ -64,6 +75,7 @@ impl Scene<'_> {
                 self.me.note(fault.name.as_bytes());
                 self.me.note(&fault.at.nanos().to_be_bytes());
                 self.me.note(&[u8::from(fault.rule.is_some())]);
+                schedule::tell(|| Tale::Fault(fault.name));
                 return self.harm.faults.push(fault);
             }
             lot -= weight;
@@ -107,6 +119,9 @@ impl Scene<'_> {
         self.topic().max_message_bytes = logs::USUAL_MOST;
     }
 }
+
+/// Of the faults of a run that is not calm so many act.
+pub(super) const LEAST: usize = 5;
 
 /// How often each comes, what it is called, and what it does. A rule acts, if it does, on requests that come later.
 type Row = (u32, &'static str, fn(&mut Scene<'_>) -> Option<MockRuleId>);

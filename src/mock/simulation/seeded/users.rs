@@ -9,7 +9,7 @@ mod ledger;
 mod records;
 
 use ledger::Way;
-pub(super) use ledger::{CALLBACKS, How, Ledger, Sent, mark};
+pub(super) use ledger::{CALLBACKS, Call, How, Ledger, Sent, mark};
 
 pub(super) struct User {
     number: usize,
@@ -169,5 +169,6 @@ fn now() -> Instant {
 
 /// A panic that no hook tells of.
 fn panic_quietly() -> ! {
+    schedule::count("callback panicked");
     std::panic::resume_unwind(Box::new("on purpose"))
 }

@@ -61,12 +61,6 @@ pub(in super::super) struct Ledger {
     pub(in super::super) closed: Mutex<bool>,
 }
 
-impl Sent {
-    pub(in super::super) fn mark(&self) -> &[u8] {
-        mark(self.key.as_deref(), self.value.as_deref())
-    }
-}
-
 /// What no two records have in common: the value, or if there is none or an empty one, the key.
 pub(in super::super) fn mark<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> &'a [u8] {
     value.filter(|value| !value.is_empty()).or(key).unwrap_or_default()
