@@ -681,9 +681,12 @@ impl<E: 'static> KafkaClient<E> {
     }
 
     /// Closes what is not needed any more once nothing is under way on it: bootstrap connections when the brokers are
-    /// known and nobody asks for metadata, and connections to where a broker was before it moved.
+    /// known and nobody asks for metadata or waits to ask anybody else, and connections to where a broker was before it
+    /// moved.
     fn retire(&mut self, now: Instant) {
-        let known = !self.metadata.snapshot().brokers.is_empty() && !self.metadata.is_due(now);
+        // What waits may be what a bootstrap connection was made for.
+        let is_quiet = self.waiting.is_empty() && !self.metadata.is_due(now);
+        let known = !self.metadata.snapshot().brokers.is_empty() && is_quiet;
         let retired = |id: &NodeId, node: &Node<_>| {
             // One that is not ready yet has nothing under way that anybody would miss.
             let quiet = node.connection().is_none_or(|connection| connection.load() == 0);

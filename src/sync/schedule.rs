@@ -19,7 +19,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use told::Told;
-pub(crate) use told::{count, tell};
+pub(crate) use told::count;
+#[cfg(feature = "mock")]
+pub(crate) use told::tell;
 
 /// How much the generator meddles.
 #[derive(Clone, Copy, Debug)]

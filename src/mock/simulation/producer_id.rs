@@ -3,6 +3,7 @@
 use super::idempotence::single;
 use super::*;
 use crate::error::{Certainty, ErrorKind};
+use crate::mock::MockRule;
 
 /// What is sent fails at once, and says which right is missing; once it is granted records get through.
 #[test]
@@ -46,6 +47,29 @@ fn without_a_producer_id_records_wait_as_long_as_they_may() {
     assert_about(took, secs(5));
     let text = future.exception().unwrap().to_string();
     assert!(text.contains("no broker has given a producer id, the last attempt: "), "{text}");
+}
+
+/// The only broker rests, so a bootstrap server is dialled for the question. It was left again, as the brokers are known,
+/// and dialled again, without end.
+#[test]
+fn who_is_dialled_for_a_producer_id_is_kept_until_it_was_asked() {
+    let mut world = World::new(1, single());
+    assert!(world.core.cluster.create_topic("t", 1));
+    world
+        .core
+        .faults
+        .add(MockRule::wrong_correlation_id().on(ApiKey::INIT_PRODUCER_ID).times(3), Default::default);
+    world.ask_for("t");
+    world.run_until(secs(1), |world| knows(world, "t"));
+    let future = world.send(0, b"v");
+    world.run_until(secs(5), |_| future.is_done());
+    assert!(future.succeeded(), "{}", future.exception().unwrap());
+    assert!(
+        world.dials.len() < 10 && world.steps < 100,
+        "{} dials in {} steps",
+        world.dials.len(),
+        world.steps
+    );
 }
 
 #[test]
