@@ -405,12 +405,11 @@ impl Sender {
         if is_nameless && self.fail_denied(index, at) {
             return self.settle(index, Place::Nameless, Deadline::at(at.now), at.now);
         }
-        let front = self.front(index, at);
+        let (front, oldest) = self.front(index, at);
         let Some(partition) = self.partitions.get_mut(index) else { return };
         let TopicPartition { topic, partition: number } = &**partition.name();
         let leadership = self.client.snapshot().leadership(topic, *number);
         partition.led_from(leadership);
-        let oldest = partition.oldest().or(front.map(|(front, _)| front.created));
         let delivery_timeout = self.settings.patience.delivery_timeout;
         let expiry = oldest.map_or(Deadline::NEVER, |oldest| Deadline::after(oldest, delivery_timeout));
         let (place, look_again) = match front {
@@ -485,29 +484,31 @@ impl Sender {
         self.client.ask(Target::Any, request, InitProducerId, now);
     }
 
-    /// What goes next: a batch that waits to be sent again, else the front of the queue, and whether that lingers. While
-    /// no more may be under way the queue is looked at only for what expires there, which nothing before it does sooner.
-    fn front(&mut self, index: u32, at: Moment) -> Option<(Front, bool)> {
+    /// What goes next: a batch that waits to be sent again, else the front of the queue, and whether that lingers; and the
+    /// birth of the oldest that somebody waits for. While no more may be under way, or one that was given up goes first, the
+    /// queue is looked at only for what expires there, which nothing before it does sooner.
+    fn front(&mut self, index: u32, at: Moment) -> (Option<(Front, bool)>, Option<Instant>) {
         loop {
-            let partition = self.partitions.get(index)?;
-            if let Some(front) = partition.waiting() {
-                return Some((front, false));
-            }
-            if !partition.has_room() && partition.oldest().is_some() {
-                return None;
+            let Some(partition) = self.partitions.get(index) else { return (None, None) };
+            let waiting = partition.waiting().map(|front| (front, false));
+            if let Some(oldest) = partition.oldest()
+                && (waiting.is_some() || !partition.has_room())
+            {
+                return (waiting, Some(oldest));
             }
             let queue = Arc::clone(partition.queue());
             let hurry =
                 !self.drain.is_open() || self.drain.is_memory_wanted() || partition.is_backing_off(at.now);
             let linger = self.settings.linger;
-            let company = partition.company();
+            let (company, oldest) = (partition.company(), partition.oldest());
             // Not `created + linger > now`: a batch made after this step began would "linger" with a linger of nothing.
-            let (front, lingers) = self.drain.look(&queue, company, |front| {
+            let queued = self.drain.look(&queue, company, |front| {
                 let waits_for_answers = company > 0 && !front.is_urgent;
                 !hurry && (waits_for_answers || at.now.since(front.created) < linger)
-            })?;
+            });
+            let Some((front, _)) = queued else { return (waiting, oldest) };
             if !self.settings.patience.is_over(front.created, at.heard) {
-                return Some((front, lingers));
+                return (waiting.or(queued), oldest.or(Some(front.created)));
             }
             self.expire_front(index, &queue, at);
         }

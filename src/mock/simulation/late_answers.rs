@@ -2,6 +2,7 @@
 
 use super::idempotence::{assert_stored_where_they_say, await_all, numbers, send_all, single, stored, world};
 use super::*;
+use crate::mock::MockRule;
 
 /// B12: the batch has expired when its answer comes, whatever that says: the futures and callbacks stay as they are, nothing is
 /// cut up or sent again, and the memory comes back once.
@@ -41,4 +42,26 @@ fn a_late_answer_changes_nothing_whatever_it_says() {
         let bases: Vec<_> = numbers(&mut world, 0).iter().map(|(_, epoch, base)| (*epoch, *base)).collect();
         assert!(bases.windows(2).all(|pair| pair[0] < pair[1]), "no number is used twice: {bases:?}");
     }
+}
+
+/// A batch that may have been written stays when its time is over, and waits behind another that is under way. What is queued
+/// behind it fails in time all the same, and nobody goes round until then.
+#[test]
+fn what_is_queued_behind_a_batch_that_was_given_up_expires_on_time() {
+    let mut world = world(1, single().request_timeout(secs(30)).delivery_timeout(secs(30)));
+    world.core.faults.add(MockRule::hold().on(ApiKey::PRODUCE).forever(), Default::default);
+    let under_way = send_all(&mut world, 0, 0..2);
+    world.run_for(millis(500));
+    world.stop(0);
+    world.core.cluster.partition_mut("t", 0).unwrap().leader_epoch += 1;
+    let queued = world.send(0, b"queued");
+    world.run_for(millis(1500));
+    // It is led from anew, so the first goes alone.
+    world.core.cluster.brokers[0].running = true;
+    world.run_for(millis(28_001));
+    assert!(under_way.iter().all(FutureRecordMetadata::failed) && !queued.is_done());
+    let steps = world.steps;
+    let took = world.run_until(MINUTE, |_| queued.is_done());
+    assert_about(took, millis(499));
+    assert!(queued.failed() && world.steps - steps < 20, "{} steps", world.steps - steps);
 }
