@@ -59,7 +59,7 @@ impl ProducerConfig {
     /// `extension_NAME` of KIP-342). It takes the place of [`sasl_plain_username`](Self::sasl_plain_username) and
     /// [`sasl_plain_password`](Self::sasl_plain_password). It is kept as secret as a password. Default: none.
     ///
-    /// ```
+    /// ```no_run
     /// use kafka_producer::ProducerConfig;
     ///
     /// let config = ProducerConfig::from_pairs([
