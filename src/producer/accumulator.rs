@@ -287,8 +287,7 @@ impl Shared {
                     let (used, total) = (self.pool.used(), self.pool.total());
                     let what =
                         format!("{size} bytes of buffer_memory for {place}: {used} of {total} are in use");
-                    self.pool.want();
-                    self.inbox.hurry();
+                    self.pool.want(|| self.inbox.hurry());
                     return Err(Error::new(ErrorKind::WouldBlock { what }));
                 }
                 Wait::Until(deadline) => deadline,

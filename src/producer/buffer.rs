@@ -8,7 +8,8 @@
 //! One partition whose leader is stuck must not end up with all of it, a piece for each one that comes back: a holder
 //! that has a share already waits behind those that have not, and leaves a reserve for them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::lifecycle::Lifecycle;
@@ -33,7 +34,7 @@ pub(crate) type Holder = u32;
 
 #[derive(Debug)]
 struct State {
-    /// Bytes neither handed out nor lying in `free`.
+    /// Bytes neither handed out nor lying in `free` and `odd`.
     untouched: usize,
     /// What each holder has of it; `None` if it has never had any.
     held: Vec<Option<usize>>,
@@ -41,6 +42,10 @@ struct State {
     holders: usize,
     /// Buffers of `buffer_size` that came back.
     free: Vec<Vec<u8>>,
+    /// Those of other sizes, by their capacity, each with what was charged for it.
+    odd: BTreeMap<usize, Vec<(usize, Vec<u8>)>>,
+    /// What was charged for those of `odd`.
+    odd_bytes: usize,
     waiting: VecDeque<Waiter>,
     /// Reserved for a waiter that has been told but not looked yet.
     granted: Vec<(u64, Option<Vec<u8>>)>,
@@ -73,6 +78,8 @@ impl SimpleBufferPool {
             held: Vec::new(),
             holders: 0,
             free: Vec::new(),
+            odd: BTreeMap::new(),
+            odd_bytes: 0,
             waiting: VecDeque::new(),
             granted: Vec::new(),
             next_ticket: 0,
@@ -115,15 +122,18 @@ impl SimpleBufferPool {
     }
 
     /// Somebody who may not wait will come again. Stands until something comes back, and means nothing if nothing can.
-    pub(crate) fn want(&self) {
+    /// `waiting` is called if that is new: whoever asks again and again must not wake the sender each time.
+    pub(crate) fn want(&self, waiting: impl FnOnce()) {
         let state = self.state.lock();
-        if self.total > state.left(self.buffer_size) {
-            self.wanted.store(true, Ordering::SeqCst);
+        let is_new = self.total > state.left(self.buffer_size) && self.is_newly_wanted();
+        drop(state);
+        if is_new {
+            waiting();
         }
     }
 
-    /// A buffer of `size` bytes, waiting in line for it until `deadline`. `waiting` is called once it stands in line:
-    /// whoever can make room must hear of it when it shows, not before.
+    /// A buffer of `size` bytes, waiting in line for it until `deadline`. `waiting` is called once it stands in line, the
+    /// first there: whoever can make room must hear of it when it shows, not before.
     pub(crate) fn reserve(
         self: &Arc<Self>,
         holder: Holder,
@@ -145,9 +155,11 @@ impl SimpleBufferPool {
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         state.waiting.push_back(Waiter { ticket, holder, size, turn: Arc::clone(&turn) });
-        self.wanted.store(true, Ordering::SeqCst);
+        let is_new = self.is_newly_wanted();
         drop(state);
-        waiting();
+        if is_new {
+            waiting();
+        }
         let mut state = self.state.lock();
         loop {
             if let Some(reused) = state.collect(ticket) {
@@ -172,12 +184,19 @@ impl SimpleBufferPool {
         }
     }
 
+    /// Under the lock, as everything that changes it.
+    fn is_newly_wanted(&self) -> bool {
+        let was_wanted = self.wanted.load(Ordering::SeqCst);
+        self.wanted.store(true, Ordering::SeqCst);
+        !was_wanted
+    }
+
     /// The producer is closed: fails everybody who waits, and lets go of what is kept for reuse. Who has looked before
     /// it was, and stands in line, is told under the lock that it looked under.
     pub(crate) fn wake(&self) {
         let mut state = self.state.lock();
-        state.untouched += state.free.len() * self.buffer_size;
-        state.free = Vec::new();
+        state.untouched = state.left(self.buffer_size);
+        (state.free, state.odd, state.odd_bytes) = (Vec::new(), BTreeMap::new(), 0);
         for waiter in &state.waiting {
             waiter.turn.notify_one();
         }
@@ -199,12 +218,13 @@ impl SimpleBufferPool {
         if let Some(Some(held)) = state.held.get_mut(holder as usize) {
             *held -= charged;
         }
-        // What came by another way than from here may have less capacity than it was charged for.
-        if charged == self.buffer_size && bytes.capacity() >= charged && self.lifecycle.is_open() {
-            bytes.clear();
-            state.free.push(bytes);
-        } else {
+        // What came by another way than from here may have less capacity than it was charged for, or much more.
+        let is_fit = (charged..=roomy(charged)).contains(&bytes.capacity());
+        if charged == 0 || !is_fit || !self.lifecycle.is_open() {
             state.untouched += charged;
+        } else {
+            bytes.clear();
+            state.keep(bytes, charged, self.buffer_size);
         }
         self.grant(&mut state);
     }
@@ -255,6 +275,11 @@ impl SimpleBufferPool {
     }
 }
 
+/// What a buffer may have room for that is charged for `size`.
+fn roomy(size: usize) -> usize {
+    size + size / 8
+}
+
 /// A partition has its share when it holds one of so many.
 const SHARES: usize = 4;
 /// One of so many is not for those who have their share, unless there is nobody else.
@@ -263,7 +288,7 @@ const RESERVES: usize = 8;
 impl State {
     /// Bytes that are not handed out.
     fn left(&self, buffer_size: usize) -> usize {
-        self.untouched + self.free.len() * buffer_size
+        self.untouched + self.free.len() * buffer_size + self.odd_bytes
     }
 
     fn held(&self, holder: Holder) -> usize {
@@ -283,11 +308,38 @@ impl State {
         {
             return Some(buffer);
         }
-        while self.untouched < size && self.free.pop().is_some() {
-            self.untouched += buffer_size;
+        let reused = self.take_odd(size..=roomy(size));
+        while self.untouched < size {
+            if self.free.pop().is_some() {
+                self.untouched += buffer_size;
+            } else if self.take_odd(0..=usize::MAX).is_none() {
+                break;
+            }
         }
         self.untouched -= size;
-        None
+        reused
+    }
+
+    /// For the next one who asks for as much. An allocator that many threads use keeps far more of what comes and goes.
+    fn keep(&mut self, buffer: Vec<u8>, charged: usize, buffer_size: usize) {
+        if charged == buffer_size {
+            return self.free.push(buffer);
+        }
+        self.odd_bytes += charged;
+        self.odd.entry(buffer.capacity()).or_default().push((charged, buffer));
+    }
+
+    /// The largest of such capacities, whose charge is untouched now.
+    fn take_odd(&mut self, capacities: RangeInclusive<usize>) -> Option<Vec<u8>> {
+        let (capacity, buffers) = self.odd.range_mut(capacities).next_back()?;
+        let (capacity, taken) = (*capacity, buffers.pop());
+        if buffers.is_empty() {
+            self.odd.remove(&capacity);
+        }
+        let (charged, buffer) = taken?;
+        self.odd_bytes -= charged;
+        self.untouched += charged;
+        Some(buffer)
     }
 
     fn collect(&mut self, ticket: u64) -> Option<Option<Vec<u8>>> {
@@ -416,6 +468,70 @@ mod tests {
         drop(first);
         let second = pool.try_reserve(0, 40).unwrap();
         assert_eq!((second.bytes().as_ptr(), second.bytes().len()), (place, 0));
+    }
+
+    /// An allocator that sixteen threads use keeps twice as much as they hold, if each megabyte goes back to it.
+    #[test]
+    fn a_buffer_of_another_size_is_kept_for_who_needs_about_as_much() {
+        let pool = pool_of(1000, 40);
+        for (first, second, is_reused) in
+            [(200, 200, true), (200, 180, true), (200, 150, false), (200, 201, false), (8, 8, true)]
+        {
+            let buffer = pool.try_reserve(0, first).unwrap();
+            let place = buffer.bytes().as_ptr();
+            drop(buffer);
+            // Nothing else comes to lie at the same place.
+            let between = Vec::<u8>::with_capacity(first);
+            let buffer = pool.try_reserve(0, second).unwrap();
+            assert_eq!(buffer.bytes().as_ptr() == place, is_reused, "{second} after {first}");
+            assert!(buffer.room() == second && pool.used() == second);
+            drop((buffer, between));
+            // All of it can be had, whatever is kept.
+            assert_eq!(pool.try_reserve(0, 1000).unwrap().room(), 1000);
+            assert_eq!(pool.used(), 0);
+            pool.wake();
+        }
+    }
+
+    /// A buffer that is charged for less each time it is lent must not stay.
+    #[test]
+    fn what_is_kept_is_never_much_larger_than_what_is_charged() {
+        let pool = pool_of(1000, 40);
+        let mut size = 1000;
+        while size > 50 {
+            let buffer = pool.try_reserve(0, size).unwrap();
+            let capacity = buffer.bytes.capacity();
+            assert!((size..=roomy(size)).contains(&capacity), "{capacity} bytes for {size}");
+            drop(buffer);
+            size -= size / 10;
+        }
+        let state = pool.state.lock();
+        let kept: usize = state.odd.iter().map(|(capacity, buffers)| capacity * buffers.len()).sum();
+        assert!(kept <= roomy(state.odd_bytes) && state.left(40) == 1000, "{kept} bytes are kept");
+    }
+
+    /// Whoever comes again and again, or many who wait, wake the sender once.
+    #[test]
+    fn that_memory_is_wanted_is_told_once_until_some_comes_back() {
+        let pool = pool_of(100, 100);
+        let held = pool.try_reserve(0, 100).unwrap();
+        let mut told = 0;
+        for _ in 0..10 {
+            pool.want(|| told += 1);
+        }
+        assert_eq!(told, 1);
+        let (clock, deadline) = now_and_never();
+        pool.reserve(0, 10, &clock, deadline, || told += 1).unwrap_err();
+        assert_eq!(told, 1, "somebody had said so");
+        pool.reserve(0, 10, &clock, deadline, || told += 1).unwrap_err();
+        assert_eq!(told, 2, "who gives up takes it back");
+        pool.want(|| told += 1);
+        drop(held);
+        pool.want(|| told += 1);
+        assert_eq!(told, 3, "there is nothing that could come back");
+        let _held = pool.try_reserve(0, 100).unwrap();
+        pool.want(|| told += 1);
+        assert_eq!(told, 4);
     }
 
     #[test]
