@@ -21,6 +21,7 @@ use crate::producer::result::ResultSlot;
 use crate::producer::sealing::Sealing;
 use crate::producer::shared::{AccumulatorSettings, Shared};
 use crate::producer::topics::TopicTable;
+use crate::producer::turns::Turns;
 use crate::producer::unfinished::{Cut, Pending};
 use crate::record::{Compression, RecordParts, RecordSize};
 use crate::time::{Deadline, Instant};
@@ -40,7 +41,15 @@ pub(crate) fn record_accumulator(
     observer: Arc<Observer>,
 ) -> (RecordAccumulator, Drain) {
     let unfinished = Arc::default();
-    let shared = Arc::new(Shared { lifecycle, settings, pool, unfinished, inbox, observer });
+    let shared = Arc::new(Shared {
+        lifecycle,
+        settings,
+        pool,
+        unfinished,
+        inbox,
+        observer,
+        turns: Turns::of_this_machine(),
+    });
     (RecordAccumulator { shared: Arc::clone(&shared) }, Drain { shared })
 }
 

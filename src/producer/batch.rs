@@ -168,7 +168,9 @@ impl OpenBatch {
         let (buffers, len, attributes) = match compressed {
             None => (self.buffers, self.bytes, 0),
             Some(bytes) => {
-                (buffer::refill(self.buffers, &bytes), bytes.len(), encoding.compression.attributes())
+                let (buffers, len) = (buffer::refill(self.buffers, &bytes), bytes.len());
+                with_compressor(|compressor| compressor.keep(bytes));
+                (buffers, len, encoding.compression.attributes())
             }
         };
         let payload = Payload { buffers, len };
@@ -211,14 +213,18 @@ fn compress<'a>(
     if codec == Codec::NONE {
         return None;
     }
-    let mut out = Vec::with_capacity(len / 2);
+    let mut out = with_compressor(|compressor| compressor.output(len / 2));
     let compressed =
         with_compressor(|compressor| compressor.compress(codec, encoding.level, &mut chunks, &mut out));
     if let Err(error) = compressed {
         log::error!("records go out uncompressed: {error}");
         return None;
     }
-    (out.len() < len).then_some(out)
+    if out.len() < len {
+        return Some(out);
+    }
+    with_compressor(|compressor| compressor.keep(out));
+    None
 }
 
 /// What decides whether an open batch takes one more record.
@@ -351,7 +357,9 @@ impl SealedBatch {
             .into_iter()
             .map(|part| {
                 let Part { bytes, records, base_timestamp, max_timestamp } = part;
-                let compressed = compress(std::iter::once(&bytes[..]), bytes.len(), encoding);
+                let mut compressed = compress(std::iter::once(&bytes[..]), bytes.len(), encoding);
+                // It takes the place of what it was made of, and may have far more room.
+                compressed.iter_mut().for_each(Vec::shrink_to_fit);
                 let attributes = if compressed.is_some() { encoding.compression.attributes() } else { 0 };
                 let head = BatchHead { attributes, records, base_timestamp, max_timestamp };
                 (head, compressed.unwrap_or(bytes))

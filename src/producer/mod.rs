@@ -26,6 +26,7 @@ mod sender;
 mod serializer;
 mod shared;
 mod topics;
+mod turns;
 mod unfinished;
 
 #[cfg(all(test, any(loom, shuttle)))]

@@ -33,12 +33,14 @@ impl<'a> Sealing<'a> {
         Self { queue, shared, ticket: batch.ticket(), batch: Some(batch), tell }
     }
 
-    /// Compresses, puts the batch back, and tells the sender if it must be told.
+    /// Compresses when it is this thread's turn, puts the batch back, and tells the sender if it must be told.
     pub(super) fn finish(mut self) {
         crate::sync::is_rare("sealed by a user thread");
-        let encoding = &self.shared.settings.encoding;
-        let compressed = self.batch.as_ref().and_then(|batch| batch.compress(encoding));
-        self.put_back(compressed);
+        let Shared { settings, observer, turns, .. } = self.shared;
+        turns.take(observer.clock(), || {
+            let compressed = self.batch.as_ref().and_then(|batch| batch.compress(&settings.encoding));
+            self.put_back(compressed);
+        });
     }
 
     fn put_back(&mut self, compressed: Option<Vec<u8>>) {

@@ -9,6 +9,7 @@ use crate::producer::batch::{Encoding, OpenBatch};
 use crate::producer::buffer::SimpleBufferPool;
 use crate::producer::inbox::Inbox;
 use crate::producer::queue::PartitionQueue;
+use crate::producer::turns::Turns;
 use crate::producer::unfinished::Unfinished;
 
 /// What the accumulator needs of the configuration.
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) unfinished: Arc<Unfinished>,
     pub(super) inbox: Arc<Inbox<Arc<PartitionQueue>>>,
     pub(super) observer: Arc<Observer>,
+    pub(super) turns: Turns,
 }
 
 impl Shared {

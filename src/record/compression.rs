@@ -36,7 +36,7 @@ pub(crate) use error::{CompressError, DecompressError, InvalidLevel};
 ///
 /// An encoder is made when it is first used. What stays allocated is at most 0.4 MiB for gzip, 0.1 MiB each for
 /// snappy and lz4, and 8 MiB for zstd (with its default level 1.3 MiB for batches of 128 KiB, 2.5 MiB for batches of
-/// 1 MiB). While it compresses, zstd may take more: 19 MiB for a batch of 1 MiB at level 22.
+/// 1 MiB), besides 2 MiB for a result. While it compresses, zstd may take more: 19 MiB for a batch of 1 MiB at level 22.
 #[derive(Default)]
 pub(crate) struct Compressor {
     // Boxed, so that `with_compressor` moves pointers.
@@ -48,9 +48,27 @@ pub(crate) struct Compressor {
     lz4: Option<Box<lz4::Encoder>>,
     #[cfg(feature = "zstd")]
     zstd: Option<Box<zstd::Encoder>>,
+    /// For the next result.
+    output: Vec<u8>,
 }
 
 impl Compressor {
+    /// Room for about `len` bytes of a result. It comes back by [`keep`](Self::keep): an allocator that many threads use
+    /// holds on to what each of them has let go of.
+    pub(crate) fn output(&mut self, len: usize) -> Vec<u8> {
+        let mut output = std::mem::take(&mut self.output);
+        output.reserve(len);
+        output
+    }
+
+    /// Keeps the room of a result that is not needed any more, unless it is unusually large.
+    pub(crate) fn keep(&mut self, mut output: Vec<u8>) {
+        if (self.output.capacity()..=MOST_KEPT).contains(&output.capacity()) {
+            output.clear();
+            self.output = output;
+        }
+    }
+
     /// Appends to `out` what `codec` makes of `input`, the chunks of one batch in their order. `level` is `None` for
     /// the codec's default. After an error `out` is as it was.
     pub(crate) fn compress(
@@ -90,11 +108,19 @@ impl Compressor {
     }
 }
 
+thread_local! {
+    static COMPRESSOR: Cell<Compressor> = Cell::default();
+}
+
+/// Has `compressor` be this thread's during `f`; gives it back, with what it has grown to.
+pub(crate) fn lend_compressor<R>(compressor: Compressor, f: impl FnOnce() -> R) -> (R, Compressor) {
+    let own = COMPRESSOR.try_with(|kept| kept.replace(compressor)).unwrap_or_default();
+    let result = f();
+    (result, COMPRESSOR.try_with(|kept| kept.replace(own)).unwrap_or_default())
+}
+
 /// Lends this thread's [`Compressor`].
 pub(crate) fn with_compressor<R>(f: impl FnOnce(&mut Compressor) -> R) -> R {
-    thread_local! {
-        static COMPRESSOR: Cell<Compressor> = Cell::default();
-    }
     // Taken out, not borrowed: one that a panic left half-way is gone, and neither a call from within nor one at the
     // thread's very end, when there is no thread-local any more, can fail. They just make a new one.
     let mut compressor = COMPRESSOR.try_with(Cell::take).unwrap_or_default();
@@ -102,6 +128,8 @@ pub(crate) fn with_compressor<R>(f: impl FnOnce(&mut Compressor) -> R) -> R {
     COMPRESSOR.try_with(|kept| kept.set(compressor)).ok();
     result
 }
+
+const MOST_KEPT: usize = 2 << 20;
 
 /// Of a codec; `None` if there is nothing to choose.
 fn levels(codec: Codec) -> Option<RangeInclusive<i32>> {

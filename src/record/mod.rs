@@ -9,7 +9,7 @@ mod split;
 use std::fmt;
 
 pub(crate) use batch::{BATCH_HEADER_LEN, BatchHead, Sequence, checksum};
-pub(crate) use compression::{Codec, decompress, with_compressor};
+pub(crate) use compression::{Codec, Compressor, decompress, lend_compressor, with_compressor};
 pub use compression::{Compression, ParseCompressionError};
 pub(crate) use encode::{RecordParts, RecordSize, encode_record};
 pub(crate) use reader::*;
