@@ -26,7 +26,7 @@ fn main() -> Outcome<()> {
     while let Some(argument) = arguments.next()? {
         use lexopt::prelude::*;
         match argument {
-            Long("sink") => return sink::run(),
+            Long("sink") => return sink::run(&[]).map_err(Into::into),
             // What runs under callgrind.
             Long("load") => load = Some(arguments.value()?.string()?),
             Long("few") => few = arguments.value()?.parse()?,
@@ -62,7 +62,8 @@ fn main() -> Outcome<()> {
 
 /// Of a whole run.
 fn instructions(records: u64, size: usize) -> Outcome<u64> {
-    let (mut sink, address) = sink::Sink::start()?;
+    let mut command = std::process::Command::new(std::env::current_exe()?);
+    let (mut sink, address) = sink::Sink::start(command.arg("--sink"))?;
     sink.ask("topic 6")?;
     let run = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])

@@ -15,7 +15,7 @@ mod sink;
 use std::time::Duration;
 
 use kafka_producer::{KafkaProducer, ProducerRecord};
-use measure::{cpu, stopwatch};
+use measure::{cpu, peak, stopwatch};
 
 struct Options {
     records: u64,
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(argument) = arguments.next()? {
         use lexopt::prelude::*;
         match argument {
-            Long("sink") => return sink::run(),
+            Long("sink") => return sink::run(&[]).map_err(Into::into),
             Long("records") => options.records = arguments.value()?.parse()?,
             Long("size") => options.size = arguments.value()?.parse()?,
             Long("partitions") => options.partitions = arguments.value()?.parse()?,
@@ -58,7 +58,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn load(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    let (mut sink, address) = sink::Sink::start()?;
+    let mut command = std::process::Command::new(std::env::current_exe()?);
+    let (mut sink, address) = sink::Sink::start(command.arg("--sink"))?;
     sink.ask(&format!("topic {}", options.partitions))?;
     let producer = KafkaProducer::builder()
         .bootstrap_servers([address])
@@ -112,7 +113,7 @@ fn load(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         "{:.2} M records/s, {:.3} µs of CPU a record, peak memory {:.1} MiB, {:.1} records a batch, {:.1} batches a request",
         sent as f64 / wall.as_secs_f64() / 1e6,
         cpu.as_secs_f64() * 1e6 / sent as f64,
-        peak_memory() as f64 / 1024.0,
+        peak() as f64 / 1024.0,
         sent as f64 / counted[1] as f64,
         counted[1] as f64 / counted[3] as f64,
     );
@@ -121,10 +122,3 @@ fn load(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
 
 /// How many futures are kept before they are read.
 const KEPT: usize = 100_000;
-
-/// In KiB, as the kernel counts it.
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
-}

@@ -40,6 +40,7 @@ mod half_written;
 mod idempotence;
 mod in_flight;
 mod islands;
+mod kept_time;
 mod late_answers;
 mod lingering;
 mod mischief;
