@@ -1,7 +1,6 @@
 //! What is not done: wake-ups, dials and notes that nobody needs.
 
 use super::*;
-use crate::error::ErrorKind;
 
 #[test]
 fn an_idle_producer_wakes_only_for_metadata_and_to_close_what_it_does_not_use() {
@@ -97,38 +96,4 @@ fn what_may_not_be_told_yet_keeps_nobody_awake_during_close() {
     world.run_for(secs(1));
     assert!(world.steps - before < 100, "{} steps in a second", world.steps - before);
     join(&mut world);
-}
-
-/// Records wait, memory is full, and whoever sends comes again and again: none of that can bring a broker back.
-#[test]
-fn brokers_that_are_down_cost_few_wake_ups_whoever_goes_on_sending() {
-    for black_holed in [false, true] {
-        let limits = config().delivery_timeout(None).buffer_memory(64 << 10).max_block(secs(2));
-        let mut world = World::with_topic(3, 3, limits);
-        if black_holed {
-            world.black_holes = vec![0, 1, 2];
-        }
-        for broker in 0..3 {
-            world.stop(broker);
-            world.core.cluster.brokers[broker].running = black_holed;
-        }
-        let full = (0..100).find_map(|number| world.try_send(number % 3, &[0; 1000]).err());
-        assert!(matches!(full.unwrap().kind(), ErrorKind::WouldBlock { .. }));
-        let end = world.clock.now() + MINUTE;
-        for name in ["first", "second", "third", "fourth"] {
-            drop(world.spawn(name, move |producer| {
-                while Clock::Simulated.now() < end {
-                    let record = ProducerRecord::to("t").value(&[0; 1000]);
-                    assert!(producer.send(record).unwrap_err().is_timeout());
-                }
-            }));
-        }
-        let before = world.steps;
-        for number in 0..6000 {
-            world.try_send(number % 3, &[0; 1000]).unwrap_err();
-            world.run_for(millis(10));
-        }
-        let steps = world.steps - before;
-        assert!(steps < 20 * 60, "black-holed: {black_holed}: {steps} steps in a minute");
-    }
 }
