@@ -57,7 +57,8 @@ impl Settings {
                 batch_size: effective.batch_size(),
                 batch_max_bytes,
                 encoding: Encoding { compression: config.compression, level: effective.level() },
-                max_age_millis: millis(config.linger.max(twentieth.min(Duration::from_secs(1)))),
+                // An age is a difference of whole milliseconds: what is 5 ms may be almost 6.
+                max_age_millis: (millis(config.linger.max(twentieth.min(Duration::from_secs(1)))) - 1).max(0),
                 max_block: config.max_block,
             },
             sender: SenderSettings {

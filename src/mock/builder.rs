@@ -29,6 +29,8 @@ impl Default for MockClusterBuilder {
             leader_not_available_once: false,
             counting: false,
             credentials: Credentials::default(),
+            first_epoch: 0,
+            refuses_unknown_producers: false,
         };
         Self {
             brokers: 1,

@@ -57,6 +57,10 @@ pub(super) struct Settings {
     /// Count records instead of keeping them.
     pub(super) counting: bool,
     pub(super) credentials: Credentials,
+    /// Of each producer id that is given. A real broker begins with 0; near the end the epochs run out soon.
+    pub(super) first_epoch: i16,
+    /// A producer that a partition does not know has to begin with sequence 0, as old brokers want it (before KIP-360).
+    pub(super) refuses_unknown_producers: bool,
 }
 
 #[derive(Clone)]

@@ -33,6 +33,11 @@ impl PartitionLog {
         base_offset
     }
 
+    /// Whether its producer is known here, or this is what a producer begins with.
+    pub(super) fn may_begin(&self, header: &BatchHeader) -> bool {
+        header.base_sequence <= 0 || self.producers.knows(header.producer_id)
+    }
+
     /// As [`PartitionLog::append`], but keeps nothing but the count.
     pub(super) fn count(&mut self, header: &BatchHeader) -> i64 {
         let base_offset = self.next_offset;

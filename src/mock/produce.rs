@@ -333,7 +333,7 @@ fn append(
     }
     let by_id = topic.name.is_empty();
     let name = if by_id { cluster.names.get(&topic.id).map_or("", String::as_str) } else { topic.name };
-    let counting = cluster.settings.counting;
+    let (counting, is_strict) = (cluster.settings.counting, cluster.settings.refuses_unknown_producers);
     let Some(known) = cluster.topics.get_mut(name) else {
         let unknown = if by_id { ErrorCode::UNKNOWN_TOPIC_ID } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION };
         return refuse(unknown);
@@ -364,6 +364,9 @@ fn append(
     }
     if compacted {
         check_keys(batch, name, partition.index).map_err(|refusal| (refusal, None))?;
+    }
+    if is_strict && !log.may_begin(&batch.header) {
+        return refuse(ErrorCode::UNKNOWN_PRODUCER_ID);
     }
     let told = match log.judge(&batch.header) {
         Verdict::Refuse(code) => return refuse(code),

@@ -18,7 +18,8 @@ pub(super) fn answer(
     // Which id and epoch the producer had counts only with transactions; without, each gets a new one.
     let producer_id = cluster.next_producer_id;
     cluster.next_producer_id += 1;
-    InitProducerIdResponse { throttle_time_ms, producer_id, producer_epoch: 0, ..Default::default() }
+    let producer_epoch = cluster.settings.first_epoch;
+    InitProducerIdResponse { throttle_time_ms, producer_id, producer_epoch, ..Default::default() }
 }
 
 fn refusal(request: &InitProducerIdRequest) -> ErrorCode {

@@ -69,6 +69,10 @@ impl Producers {
         }
     }
 
+    pub(super) fn knows(&self, producer_id: i64) -> bool {
+        self.0.contains_key(&producer_id)
+    }
+
     /// Takes note of a batch that was appended.
     pub(super) fn appended(&mut self, header: &BatchHeader, base_offset: i64) {
         if header.producer_id < 0 {

@@ -103,6 +103,8 @@ impl Site {
             leader_not_available_once: false,
             counting: false,
             credentials: Credentials::default(),
+            first_epoch: 0,
+            refuses_unknown_producers: false,
         };
         let mut core = Core::new(cluster, &ports, Instant::ZERO);
         core.cluster.brokers.iter_mut().for_each(|broker| broker.running = true);

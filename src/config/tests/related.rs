@@ -105,14 +105,14 @@ fn the_preset_freezes_nothing() {
 fn a_batch_takes_records_for_as_long_as_it_lingers() {
     let age = |config: ProducerConfig| config.settings().unwrap().accumulator.max_age_millis;
     let new = ProducerConfig::new;
-    assert_eq!(age(new()), 1000);
-    assert_eq!(age(new().linger(Duration::from_secs(3))), 3000);
-    assert_eq!(age(new().linger(Duration::from_millis(5))), 1000);
+    assert_eq!(age(new()), 999);
+    assert_eq!(age(new().linger(Duration::from_secs(3))), 2999);
+    assert_eq!(age(new().linger(Duration::from_millis(5))), 999);
     assert_eq!(
         age(new().request_timeout(Duration::from_secs(1)).delivery_timeout(Duration::from_secs(2))),
-        100
+        99
     );
-    assert_eq!(age(new().linger(Duration::MAX).delivery_timeout(None)), i64::MAX);
+    assert_eq!(age(new().linger(Duration::MAX).delivery_timeout(None)), i64::MAX - 1);
 }
 
 /// D17: after an outage what is needed is not waited for as long as what is not.

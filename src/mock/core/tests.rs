@@ -19,6 +19,8 @@ fn core(brokers: u16) -> Core {
         leader_not_available_once: false,
         counting: false,
         credentials: Credentials::default(),
+        first_epoch: 0,
+        refuses_unknown_producers: false,
     };
     let ports: Vec<u16> = (9000..9000 + brokers).collect();
     Core::new(settings, &ports, Instant::ZERO)

@@ -44,6 +44,8 @@ impl Site {
             leader_not_available_once: false,
             counting: false,
             credentials,
+            first_epoch: 0,
+            refuses_unknown_producers: false,
         };
         Self { core: Core::new(settings, &[9000], Instant::ZERO), now: Instant::ZERO }
     }

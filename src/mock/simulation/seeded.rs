@@ -191,9 +191,11 @@ fn run(order: &Order, remains: &OnceLock<Remains>) -> Result<Outcome, Violation>
     Ok(Outcome { trace: me.trace(), counts })
 }
 
-/// Lets an hour pass in which nobody does anything; less where metadata are asked for all the time.
+/// Lets an hour pass in which nobody does anything; less where metadata are asked for all the time. A topic that somebody
+/// has waited for is asked about until `max_block` is over, even if a failure has ended the call.
 fn idle(world: &mut World, plan: &Plan) -> Idle {
     world.weather = Weather::default();
+    world.run_for(plan.max_block + secs(1));
     let lasted = secs(3600).min(plan.metadata_max_age * 12).max(secs(2));
     let before = (world.steps, world.dials.len(), world.core.requests.len());
     world.run_for(lasted);

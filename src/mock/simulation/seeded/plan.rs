@@ -43,6 +43,10 @@ pub(super) struct Plan {
     pub(super) trouble: usize,
     /// The user that closes the producer when it has sent everything.
     pub(super) closes: Option<usize>,
+    /// Brokers refuse the batches of a producer that they have forgotten.
+    pub(super) old_brokers: bool,
+    /// Of each producer id: near the end a partition that begins anew soon needs another id.
+    pub(super) first_epoch: i16,
 }
 
 /// Who chooses the partition of a record that names none.
@@ -114,7 +118,9 @@ impl Plan {
                 mute_names: pick(random, &[0, 0, 4]),
             },
             trouble: if is_calm { 0 } else { random.usize(6..=14) },
-            closes: (random.u8(..10) == 0).then(|| random.usize(..users)),
+            closes: (random.u8(..6) == 0).then(|| random.usize(..users)),
+            old_brokers: random.u8(..3) == 0,
+            first_epoch: pick(random, &[0, 0, 0, i16::MAX - 1, i16::MAX]),
         }
     }
 
@@ -131,6 +137,8 @@ impl Plan {
             cluster.settings.credentials.set_user(USER, PASSWORD);
             cluster.settings.credentials.lifetime = self.lifetime;
         }
+        cluster.settings.first_epoch = self.first_epoch;
+        cluster.settings.refuses_unknown_producers = self.old_brokers;
         site.town = Some(Town::new(cluster, self.tells_names));
         site.weather = self.weather.clone();
         site

@@ -15,6 +15,7 @@ pub(super) const MANY: usize = 500;
 const RARE: &[&str] = &[
     "duplicate answered",
     "epoch bumped",
+    "epochs used up",
     "batch split under sequences",
     "expired in the middle of a window",
     "late answer of an expired batch",
@@ -51,6 +52,7 @@ pub(super) fn count(mut counts: Counts, site: &Site, evidence: &Evidence) -> Cou
     add("epoch bumped", identities.len() - producers.len());
     let again =
         |request: &&crate::mock::MockRequest| request.api == ApiKey::SASL_HANDSHAKE && request.user.is_some();
+    add("epochs used up", producers.len().saturating_sub(1));
     add("logged in again", requests.iter().filter(again).count());
     let late = |what| evidence.calls.iter().filter(move |call| call.what == what && !call.ok).count();
     add("flush timed out", late("flush"));

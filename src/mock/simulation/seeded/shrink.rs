@@ -23,6 +23,7 @@ const FLAGS: &[Flag] = &[
     ("lasting", |plan| (plan.metadata_max_age, plan.connections_max_idle) = (secs(300), None)),
     ("roomy", |plan| (plan.memory, plan.batch_max_bytes, plan.request_max_bytes) = (1 << 20, None, None)),
     ("open_end", |plan| plan.closes = None),
+    ("fresh", |plan| plan.first_epoch = 0),
     ("trusted", |plan| plan.chooser = plan::Chooser::Default),
     ("small", |plan| plan.most = 20),
     ("lone", |plan| plan.in_flight = Some(1)),

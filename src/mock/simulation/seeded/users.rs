@@ -62,7 +62,11 @@ impl User {
         if self.plan.closes == Some(self.number)
             && let Some(producer) = self.producer.clone()
         {
-            let limit = millis(self.random.u64(..2000));
+            let limit = match self.random.u8(..3) {
+                0 => Duration::ZERO,
+                1 => millis(self.random.u64(..100)),
+                _ => millis(self.random.u64(..2000)),
+            };
             let closed = self.timed("close", Some(limit), || producer.close(limit));
             *self.ledger.closed.lock() = true;
             note(closed.is_ok());

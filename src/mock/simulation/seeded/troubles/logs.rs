@@ -68,7 +68,7 @@ impl Scene<'_> {
     }
 
     pub(super) fn limit_batches(&mut self) -> Option<MockRuleId> {
-        self.topic().max_message_bytes = pick(self.random, &[150, 300, 600, USUAL_MOST]);
+        self.topic().max_message_bytes = pick(self.random, &[150, 300, 600]);
         None
     }
 
