@@ -388,6 +388,29 @@ mod tests {
         accumulator.append(queue, &parts, RecordSize::of(&parts), 0, 0, Wait::Never).unwrap()
     }
 
+    #[test]
+    fn the_sender_is_told_of_a_batch_once_however_many_buffers_it_takes() {
+        let (accumulator, _drain, _topics, [queue, _]) = halves();
+        for _ in 0..5 {
+            // More than the buffer that the batch has: each takes another.
+            let parts = RecordParts { key: None, value: Some(&[7; 100]), headers: &[] };
+            accumulator.append(&queue, &parts, RecordSize::of(&parts), 0, 0, Wait::Never).unwrap();
+        }
+        assert_eq!(accumulator.shared.inbox.take().partitions.len(), 1);
+    }
+
+    #[cfg(feature = "gzip")]
+    #[test]
+    fn a_batch_that_a_flush_has_cut_off_is_left_to_the_sender() {
+        let (accumulator, _drain, topics, [queue, _]) = halves_with(Compression::Gzip);
+        let _first = send(&accumulator, &queue);
+        accumulator.flush(over(), Some(Duration::ZERO), &topics).unwrap_err();
+        let _second = send(&accumulator, &queue);
+        let state = queue.state.lock();
+        assert_eq!(state.batches.len(), 2);
+        assert!(state.batches.iter().all(|batch| matches!(batch, Batch::Open(_))));
+    }
+
     fn report(flushed: Result<(), Error>) -> DeliveryReport {
         match flushed.unwrap_err().kind() {
             ErrorKind::Undelivered { report } => report.clone(),

@@ -467,3 +467,23 @@ fn a_batch_that_waits_for_the_one_before_it_uses_up_no_retries() {
     assert!(futures[1..].iter().all(FutureRecordMetadata::succeeded));
     assert_eq!(stored(&mut world, 0), [0, 2, 3, 4, 5]);
 }
+
+/// The second batch has waited for the first, and then fails once by itself.
+#[test]
+fn who_has_waited_for_another_batch_has_all_its_retries_left() {
+    let mut world = world(1, single().retries(1));
+    let first = send_all(&mut world, 0, 0..1);
+    await_all(&mut world, &first);
+    let refuse = || MockRule::fail(ErrorCode::NOT_ENOUGH_REPLICAS).on(ApiKey::PRODUCE).times(1);
+    world.core.faults.held[0] = true;
+    for rule in [refuse(), refuse().skip(3)] {
+        world.core.faults.add(rule, Default::default);
+    }
+    let futures = send_all(&mut world, 0, 1..3);
+    world.run_for(millis(10));
+    world.core.faults.held[0] = false;
+    await_all(&mut world, &futures);
+    assert_eq!(world.core.counts.refused, 3, "the first, the second because of it, the second by itself");
+    assert!(futures.iter().all(FutureRecordMetadata::succeeded));
+    assert_eq!(stored(&mut world, 0), [0, 1, 2]);
+}

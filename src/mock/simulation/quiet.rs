@@ -1,6 +1,7 @@
 //! What is not done: wake-ups, dials and notes that nobody needs.
 
 use super::*;
+use crate::mock::MockRule;
 
 #[test]
 fn an_idle_producer_wakes_only_for_metadata_and_to_close_what_it_does_not_use() {
@@ -15,6 +16,19 @@ fn an_idle_producer_wakes_only_for_metadata_and_to_close_what_it_does_not_use() 
     assert!(world.steps - before <= 100, "{} steps in an hour", world.steps - before);
     assert!((10..=13).contains(&world.requests(ApiKey::METADATA)), "{:?}", world.core.requests);
     assert!(world.links.len() <= 1, "only the connection that metadata is asked on is kept");
+}
+
+/// It is idle from its last answer on, not from its last request.
+#[test]
+fn a_connection_is_in_use_until_its_last_answer() {
+    let mut world = World::with_topic(1, 1, config().connections_max_idle(secs(10)));
+    world.core.faults.add(MockRule::delay(secs(8)).on(ApiKey::PRODUCE).times(1), Default::default);
+    let future = world.send(0, b"v");
+    world.run_until(MINUTE, |_| future.is_done());
+    world.run_for(secs(9));
+    assert!(!world.links.is_empty(), "it was closed 9 s after its last answer");
+    world.run_for(secs(2));
+    assert!(world.links.is_empty(), "it is kept for more than 10 s");
 }
 
 /// One timer a partition: neither many batches nor `linger` leave any behind.

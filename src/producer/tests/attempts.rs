@@ -3,6 +3,7 @@
 use super::*;
 use crate::error::{BrokerTrouble, Certainty, Error, ErrorKind, Origin, Stage};
 use crate::producer::result::BatchResult;
+use crate::protocol::ErrorCode;
 
 pub(super) fn trouble() -> BrokerTrouble {
     let (address, cause) = ("b:9092".to_owned(), "none".to_owned());
@@ -39,4 +40,34 @@ fn a_compressed_batch_is_cut_into_no_more_parts_than_needed() {
     assert_eq!(parts.iter().map(SealedBatch::records).sum::<u32>(), 500);
     drop(parts);
     assert!(futures.iter().all(FutureRecordMetadata::is_done));
+}
+
+#[test]
+fn each_buffer_of_a_batch_is_twice_as_large_as_the_one_before() {
+    // Not before the batch was made.
+    const LATER: i64 = i64::MAX / 2;
+    let source = Source::new();
+    let parts = RecordParts { key: None, value: Some(&[7; 100]), headers: &[] };
+    let mut sizes = Vec::new();
+    for _ in 0..60 {
+        let (queue, size) = (&source.queue, RecordSize::of(&parts));
+        source.accumulator.append(queue, &parts, size, 0, LATER, Wait::Never).unwrap();
+        sizes.push(source.accumulator.pool().used());
+    }
+    sizes.dedup();
+    assert_eq!(sizes, [1024, 3072, 7168]);
+}
+
+#[test]
+fn a_refusal_of_what_may_have_been_written_before_says_so() {
+    let source = Source::new();
+    for maybe_written in [true, false] {
+        let (mut batch, futures) = source.batch(1);
+        batch.note_maybe_written(maybe_written);
+        let (code, about) = (ErrorCode::INVALID_RECORD, "t-0".to_owned());
+        let error = Error::new(ErrorKind::Broker { code, message: None, about });
+        batch.complete(BatchResult::Refused { error, blamed: Arc::new([]) });
+        let expected = if maybe_written { Certainty::MaybeWritten } else { Certainty::NotWritten };
+        assert_eq!(futures[0].exception().unwrap().certainty(), expected);
+    }
 }
