@@ -85,6 +85,8 @@ struct Site {
     /// How often the sender has polled, and when somebody was dialled.
     steps: u64,
     dials: Vec<Instant>,
+    /// Who still waits for something then waits for ever. The run need not go on until it has polled too often.
+    patience: Option<Instant>,
     mischief: Mischief,
     weather: Weather,
     random: fastrand::Rng,
@@ -115,6 +117,7 @@ impl Site {
             black_holes: Vec::new(),
             steps: 0,
             dials: Vec::new(),
+            patience: None,
             mischief: Mischief::default(),
             weather: Weather::default(),
             random: fastrand::Rng::with_seed(seed),

@@ -9,13 +9,6 @@ use crate::producer::inbox::{Inbox, Notices};
 use crate::producer::queue::{Batch, Front, PartitionQueue, QueueState, SMALLEST_BUFFER};
 use crate::producer::shared::Shared;
 
-#[cfg(test)]
-thread_local! {
-    /// Plants a lost wake-up for a test that must find it: the sender looks at a batch and takes it under two locks, and
-    /// believes that it knows of one that has been taken away in between, to be compressed.
-    pub(crate) static LOOKS_AND_TAKES_APART: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-}
-
 /// The sender's half of the accumulator: there is one, and it can't be cloned.
 pub(crate) struct Drain {
     pub(super) shared: Arc<Shared>,
@@ -53,10 +46,6 @@ impl Drain {
         }
         let lingers = lingers(&front);
         state.told = front.is_some() && !lingers;
-        #[cfg(test)]
-        if LOOKS_AND_TAKES_APART.get() && matches!(state.batches.front(), Some(Batch::Sealing(_))) {
-            state.told = true;
-        }
         front.map(|front| (front, lingers))
     }
 
@@ -95,14 +84,6 @@ impl Drain {
         state.told = front.is_some();
         if !wanted(front?) {
             return None;
-        }
-        #[cfg(test)]
-        if LOOKS_AND_TAKES_APART.get() {
-            drop(state);
-            state = queue.state.lock();
-            if let Some(Batch::Sealing(_)) = state.batches.front() {
-                return None;
-            }
         }
         let batch = state.batches.pop_front()?;
         if let Batch::Open(batch) = &batch {

@@ -39,8 +39,6 @@ pub(crate) use accumulator::{RecordAccumulator, Wait, record_accumulator};
 pub(crate) use batch::Encoding;
 pub(crate) use buffer::SimpleBufferPool;
 pub(crate) use callback::{enter, has_run, is_inside, words_of};
-#[cfg(all(test, feature = "mock"))]
-pub(crate) use drain::LOOKS_AND_TAKES_APART;
 pub use future::{FutureRecordMetadata, RecordMetadata};
 pub(crate) use inbox::Inbox;
 pub(crate) use outcome::Patience;

@@ -377,6 +377,9 @@ impl Network for SimNetwork {
             if site.steps > MOST_STEPS {
                 me.give_up("the sender goes round in circles");
             }
+            if site.patience.is_some_and(|end| now() > end) {
+                me.give_up("somebody waits for ever");
+            }
             site.mood(50)
         });
         if interrupted {

@@ -8,8 +8,14 @@ use super::users::CALLBACKS;
 use super::*;
 use crate::error::{Certainty, Error, Limit};
 
+mod calls;
 #[cfg(test)]
 mod tests;
+
+use calls::{
+    callbacks_run_once, calls_end_in_time, what_was_refused_is_not_asked_again_at_once,
+    who_flushes_has_waited_for_all,
+};
 
 /// What a check says when it fails.
 #[derive(Clone, Debug)]
@@ -50,6 +56,8 @@ const CHECKS: &[(&str, Check)] = checks![
     no_result_comes_late,
     results_come_soon_once_all_is_healed,
     calls_end_in_time,
+    who_flushes_has_waited_for_all,
+    what_was_refused_is_not_asked_again_at_once,
     callbacks_run_once,
     nothing_is_left_behind,
     idleness_is_quiet,
@@ -317,21 +325,6 @@ fn resolved(evidence: &Evidence) -> impl Iterator<Item = (&Told, Instant)> {
 
 /// Of a limit of time.
 const PUNCTUAL: Duration = Duration::from_millis(50);
-
-pub(super) fn calls_end_in_time(evidence: &Evidence) -> Result<(), Wrong> {
-    for call in &evidence.calls {
-        let frozen = evidence.frozen(call.began, call.began + call.took);
-        if call.limit.is_some_and(|limit| call.took > limit + PUNCTUAL + frozen) {
-            return Err((format!("{call:?}, frozen for {frozen:?}"), None));
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn callbacks_run_once(evidence: &Evidence) -> Result<(), Wrong> {
-    let [asked, called] = evidence.callbacks;
-    if asked == called { Ok(()) } else { Err((format!("{called} of {asked} callbacks ran"), None)) }
-}
 
 pub(super) fn nothing_is_left_behind(evidence: &Evidence) -> Result<(), Wrong> {
     let left = &evidence.left;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::stranger::{Headers, Stored};
-use super::users::{Call, How, Sent};
+use super::users::{Call, How, Sent, Unawaited};
 use super::*;
 use crate::error::Error;
 
@@ -13,6 +13,7 @@ pub(super) struct Evidence {
     pub(super) closed: bool,
     pub(super) records: Vec<Told>,
     pub(super) calls: Vec<Call>,
+    pub(super) unawaited: Vec<Unawaited>,
     /// When futures got their results, of a part of the records, by their marks.
     pub(super) resolved: BTreeMap<Vec<u8>, Instant>,
     /// Callbacks that were asked for, and called.
@@ -20,6 +21,8 @@ pub(super) struct Evidence {
     /// The logs when everything had a result, and when time had passed in which nobody sent anything.
     pub(super) logs: Vec<Vec<Stored>>,
     pub(super) later: Vec<Vec<Stored>>,
+    /// When brokers were asked for a producer id.
+    pub(super) asked_for_ids: Vec<Instant>,
     pub(super) idle: Idle,
     pub(super) left: Left,
 }

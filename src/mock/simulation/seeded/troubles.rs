@@ -33,6 +33,11 @@ pub(super) fn make(world: &World, plan: &Plan, ledger: &Ledger, me: &Me, random:
         number += 1;
         world.shared.with(|site| Scene { site, harm: &mut harm, random, me, plan }.make(table));
         world.shared.stir();
+        if harm.dooms_topic {
+            me.sleep(random.u64(20_000_000..300_000_000));
+            world.shared.with(|site| Scene { site, harm: &mut harm, random, me, plan }.remake_topic());
+            world.shared.stir();
+        }
         if random.u8(..3) == 0 {
             me.sleep(random.u64(..500_000_000));
             world.shared.with(|site| Scene { site, harm: &mut harm, random, me, plan }.heal_a_while());
@@ -40,7 +45,10 @@ pub(super) fn make(world: &World, plan: &Plan, ledger: &Ledger, me: &Me, random:
         }
     }
     me.sleep(random.u64(..500_000_000));
-    world.shared.with(|site| Scene { site, harm: &mut harm, random, me, plan }.heal());
+    world.shared.with(|site| {
+        Scene { site, harm: &mut harm, random, me, plan }.heal();
+        site.patience = Some(Instant::from_nanos(me.now()) + PATIENCE);
+    });
     world.shared.stir();
     harm.healed_at = Some(Instant::from_nanos(me.now()));
     harm
@@ -120,6 +128,9 @@ impl Scene<'_> {
     }
 }
 
+/// So long users may go on when everything is healed: far more than the most that they send, pause and wait.
+const PATIENCE: Duration = Duration::from_secs(1200);
+
 /// Of the faults of a run that is not calm so many act.
 pub(super) const LEAST: usize = 5;
 
@@ -158,7 +169,7 @@ const FAULTS: &[Row] = &[
     (1, "a log is lost", |it| it.lose_log()),
     (4, "a partition forgets its producers", |it| it.forget_producers()),
     (4, "idle producers expire", |it| it.expire_producers()),
-    (1, "the topic is made anew", |it| it.remake_topic()),
+    (2, "the topic is made anew, and answers about that of before are on their way", |it| it.doom_topic()),
     (2, "partitions are added", |it| it.add_partitions()),
     (5, "batches may be as large as", |it| it.limit_batches()),
     (10, "Produce goes wrong", |it| it.spoil_produce()),

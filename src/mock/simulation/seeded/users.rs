@@ -9,7 +9,7 @@ mod ledger;
 mod records;
 
 use ledger::Way;
-pub(super) use ledger::{CALLBACKS, Call, How, Ledger, Sent, mark};
+pub(super) use ledger::{CALLBACKS, Call, How, Ledger, Sent, Unawaited, mark};
 
 pub(super) struct User {
     number: usize,
@@ -21,7 +21,8 @@ pub(super) struct User {
     /// It has still to send so many.
     left: usize,
     sent: usize,
-    futures: Vec<FutureRecordMetadata>,
+    /// Each with the mark of its record.
+    futures: Vec<(Vec<u8>, FutureRecordMetadata)>,
 }
 
 type EndOfUser = Box<dyn FnOnce() + Send>;
@@ -69,6 +70,7 @@ impl User {
             };
             let closed = self.timed("close", Some(limit), || producer.close(limit));
             *self.ledger.closed.lock() = true;
+            self.has_awaited_all("close", &closed);
             note(closed.is_ok());
         }
         self.producer = None;
@@ -112,7 +114,7 @@ impl User {
 
     /// At what has become of a record.
     fn look(&mut self) {
-        let Some(future) = self.random.choice(&self.futures).cloned() else { return };
+        let Some((_, future)) = self.random.choice(&self.futures).cloned() else { return };
         match self.random.u8(..6) {
             0 => note(future.is_done()),
             1 => note(future.succeeded() != future.failed()),
@@ -139,6 +141,19 @@ impl User {
         };
         let flushed = self.timed("flush", Some(limit), || producer.flush(limit));
         note(flushed.is_ok());
+        self.has_awaited_all("flush", &flushed);
+    }
+
+    /// Unless its time was over: then it says what is pending.
+    fn has_awaited_all(&self, what: &'static str, result: &Result<(), Error>) {
+        let has_awaited = match result.as_ref().map_err(Error::kind) {
+            Ok(()) => true,
+            Err(ErrorKind::Undelivered { report }) => report.timed_out.is_none(),
+            Err(_) => false,
+        };
+        if let Some((mark, _)) = self.futures.iter().find(|(_, future)| has_awaited && !future.is_done()) {
+            self.ledger.unawaited.lock().push(Unawaited { what, ended: now(), mark: mark.clone() });
+        }
     }
 
     fn ask_for_partitions(&mut self) {

@@ -1,7 +1,7 @@
 //! Each check against evidence that is in order, and against the same with one thing wrong.
 
 use super::super::evidence::{Idle, Left};
-use super::super::users::Call;
+use super::super::users::{Call, Unawaited};
 use super::*;
 use crate::protocol::ErrorCode;
 
@@ -55,9 +55,11 @@ fn honest() -> Evidence {
         resolved: records.iter().map(|told| (told.mark().to_vec(), AT + millis(100))).collect(),
         records,
         calls: vec![call],
+        unawaited: Vec::new(),
         callbacks: [3, 3],
         later: logs.clone(),
         logs,
+        asked_for_ids: vec![AT, AT, AT + millis(90)],
         idle: Idle { lasted: secs(3600), polls: 40, dials: 4, requests: 12 },
         left: Left::default(),
     }
@@ -287,6 +289,19 @@ fn a_call_that_is_too_long_is_found() {
         it.harm.frozen.push((Instant::ZERO, secs(60)));
         it.calls[0].took = secs(50);
     });
+}
+
+#[test]
+fn a_flush_that_ends_too_early_is_found() {
+    finds(who_flushes_has_waited_for_all, |it| {
+        let mark = it.records[0].mark().to_vec();
+        it.unawaited.push(Unawaited { what: "flush", ended: AT, mark });
+    });
+}
+
+#[test]
+fn who_asks_again_without_a_rest_is_found() {
+    finds(what_was_refused_is_not_asked_again_at_once, |it| it.asked_for_ids[2] = AT + millis(79));
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub(in super::super) struct Harm {
     pub(in super::super) unclean_elections: usize,
     /// Times at which the topic was made anew.
     pub(in super::super) remade: Vec<Instant>,
+    /// The topic is about to be made anew.
+    pub(super) dooms_topic: bool,
     /// When nobody but brokers went on, and for how long.
     pub(in super::super) frozen: Vec<(Instant, Duration)>,
     /// When nothing stood in the way any more.

@@ -45,7 +45,27 @@ impl Scene<'_> {
         None
     }
 
-    pub(super) fn remake_topic(&mut self) -> Option<MockRuleId> {
+    /// It is made anew in a moment. Until then it is led from elsewhere, and whoever is told so is told late: when the next
+    /// topic of its name is known, whose epochs begin at 0.
+    pub(super) fn doom_topic(&mut self) -> Option<MockRuleId> {
+        let able = self.site.core.cluster.able();
+        for index in 0..self.topic().partitions.len() {
+            let before = self.topic().partitions[index].leader;
+            let others: Vec<usize> = able.iter().copied().filter(|able| *able != before).collect();
+            let leader = self.random.choice(others);
+            let epochs = self.random.i32(1..4);
+            let partition = &mut self.topic().partitions[index];
+            partition.leader = leader.unwrap_or(partition.leader);
+            partition.leader_epoch += epochs;
+        }
+        let late = self.plan.request_timeout * 3 / 4;
+        self.rule(MockRule::delay(late).on(ApiKey::PRODUCE).times(4));
+        self.harm.dooms_topic = true;
+        None
+    }
+
+    pub(super) fn remake_topic(&mut self) {
+        self.harm.dooms_topic = false;
         let count = self.topic().partitions.len();
         for partition in 0..count {
             let log = &self.site.core.cluster.topics["t"].partitions[partition].log;
@@ -56,7 +76,6 @@ impl Scene<'_> {
         assert!(cluster.delete_topic("t") && cluster.create_topic("t", count.max(most)));
         self.seat_leaders(0);
         self.harm.remade.push(self.now());
-        None
     }
 
     pub(super) fn add_partitions(&mut self) -> Option<MockRuleId> {

@@ -8,7 +8,7 @@ impl User {
     pub(super) fn add_callback(&mut self) {
         let newest = self.random.bool();
         let chosen = if newest { self.futures.last() } else { self.random.choice(&self.futures) };
-        let Some(future) = chosen.cloned() else { return };
+        let Some((_, future)) = chosen.cloned() else { return };
         match self.random.u8(..8) {
             0 | 1 => self.panic_when_done(&future),
             2 => self.wait_when_done(&future),
@@ -55,7 +55,7 @@ impl User {
         future.add_both(move |_| {
             ledger.callbacks.lock()[1] += 1;
             let none = Some(Duration::ZERO);
-            if let Some(newest) = &newest {
+            if let Some((_, newest)) = &newest {
                 let result = ledger.time(CALLBACKS, "get", none, || newest.get(secs(60)));
                 note(result.is_ok());
             }

@@ -50,10 +50,19 @@ pub(in super::super) struct Call {
     pub(in super::super) ok: bool,
 }
 
+/// A call that has said that it has waited for everything, and a record of its thread that had no result then.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Unawaited {
+    pub(in super::super) what: &'static str,
+    pub(in super::super) ended: Instant,
+    pub(in super::super) mark: Vec<u8>,
+}
+
 #[derive(Default)]
 pub(in super::super) struct Ledger {
     pub(in super::super) sent: Mutex<Vec<Sent>>,
     pub(in super::super) calls: Mutex<Vec<Call>>,
+    pub(in super::super) unawaited: Mutex<Vec<Unawaited>>,
     /// When futures got their results, as callbacks saw it; of a part of the records, by their marks.
     pub(in super::super) resolved: Mutex<BTreeMap<Vec<u8>, Instant>>,
     /// Asked for, and called.

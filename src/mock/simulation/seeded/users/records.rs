@@ -40,7 +40,7 @@ impl User {
             },
         };
         if let How::Kept(future) = &how {
-            self.futures.push(future.clone());
+            self.futures.push((draft.mark().to_vec(), future.clone()));
         }
         self.ledger.note(draft.sent(self.number, at, way, how));
     }
