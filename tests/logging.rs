@@ -68,6 +68,7 @@ fn changes_are_logged_once_and_payloads_never() {
     a_broker_that_comes_and_goes();
     a_broker_that_closes_each_connection();
     a_broker_that_refuses();
+    a_broker_that_wants_no_requests_for_weeks();
     nothing_shows_a_payload();
 }
 
@@ -130,6 +131,20 @@ fn a_broker_that_closes_each_connection() {
     futures.iter().for_each(|future| drop(future.get(PATIENCE).unwrap()));
     let told = logged(Level::Info);
     assert!((1..=4).contains(&told.len()), "{told:#?}");
+}
+
+/// One line, with its address and both times.
+fn a_broker_that_wants_no_requests_for_weeks() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 1);
+    let producer = config(&cluster.bootstrap_servers()).build().unwrap();
+    // Or the first request of another kind would be answered so, and the record wait.
+    producer.send(record()).unwrap().get(PATIENCE).unwrap();
+    cluster.throttle(i32::MAX);
+    producer.send(record()).unwrap().get(PATIENCE).unwrap();
+    let asks = "asks for no requests for 2147483.647s (throttle_time_ms); it is asked again after 300s";
+    wait_for(asks, 1, 0);
+    assert_eq!(logged(Level::Warn), [format!("{} {asks}", cluster.bootstrap_servers())]);
 }
 
 /// It can be reached and takes nothing: not silent, and not a line for each record.

@@ -743,9 +743,7 @@ impl<E: 'static> KafkaClient<E> {
         if let Some(node) = self.nodes.get_mut(&id)
             && let Ok(millis @ 1..) = u64::try_from(millis)
         {
-            let until = now + Duration::from_millis(millis);
-            // An answer with a shorter time may have been on its way when the longer one was decided on.
-            node.throttled = node.throttled.max(Some(until));
+            let until = node.throttle(Duration::from_millis(millis), now);
             let patience = Deadline::after(until, self.settings.request_timeout);
             node.connection_mut().into_iter().for_each(|connection| connection.be_patient(patience));
         }

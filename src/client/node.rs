@@ -45,6 +45,7 @@ pub(super) struct Node<E> {
     pub(super) warnings: Warnings,
     /// The broker asked for quiet until then (KIP-219).
     pub(super) throttled: Option<Instant>,
+    throttle_warnings: Warnings,
     /// Something waits for it to be ready.
     pub(super) needed: bool,
     /// The cluster advertises it elsewhere by now: this connection is finished, not used again.
@@ -94,6 +95,7 @@ impl<E> Node<E> {
             has_changed_mechanism: false,
             warnings: Warnings::default(),
             throttled: None,
+            throttle_warnings: Warnings::default(),
             needed: false,
             moved: false,
         }
@@ -165,6 +167,19 @@ impl<E> Node<E> {
         if !self.moved {
             self.state = State::Idle;
         }
+    }
+
+    /// The broker asks for quiet. Returns until when it gets that.
+    pub(super) fn throttle(&mut self, asked: Duration, now: Instant) -> Instant {
+        if asked > LONGEST_QUIET && self.throttle_warnings.is_news("", QUIET_OF_WARNINGS, now).is_some() {
+            let address = self.address();
+            log::warn!(
+                "{address} asks for no requests for {asked:?} (throttle_time_ms); it is asked again after {LONGEST_QUIET:?}"
+            );
+        }
+        let until = now + asked.min(LONGEST_QUIET);
+        // An answer with a shorter time may have been on its way when the longer one was decided on.
+        *self.throttled.insert(self.throttled.map_or(until, |before| before.max(until)))
     }
 
     /// Nothing is known against it: it was not tried yet, or was of use and is at rest.
@@ -262,10 +277,26 @@ impl<E> Node<E> {
     }
 }
 
+/// A quota on requests asks for seconds, by default eleven at the most. One on bytes has no upper limit, but a broker that means more
+/// says so again: it holds back whoever comes too early by itself. A garbled answer can mean 24 days.
+const LONGEST_QUIET: Duration = Duration::from_secs(300);
+const QUIET_OF_WARNINGS: Duration = Duration::from_secs(3600);
+
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quiet_is_given_until_the_latest_time_that_was_asked_for_but_not_for_ever() {
+        let mut node = Node::<()>::new("a".into(), 1, Origin::Metadata { broker: 1 });
+        let mut until = |asked, now| {
+            let now = Instant::ZERO + Duration::from_secs(now);
+            node.throttle(Duration::from_secs(asked), now).since(Instant::ZERO).as_secs()
+        };
+        assert_eq!([until(10, 1), until(5, 2), until(10, 3)], [11, 11, 13]);
+        assert_eq!([until(300, 4), until(2_147_483, 5), until(301, 6)], [304, 305, 306]);
+    }
 
     #[test]
     fn what_failed_where_a_broker_was_is_not_counted_where_it_is() {

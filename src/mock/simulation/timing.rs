@@ -182,6 +182,18 @@ fn a_throttled_broker_is_left_in_peace() {
     assert_about(world.run_until(MINUTE, |_| second.is_done()), millis(700));
 }
 
+/// 24 days, from a garbled answer. Whoever means it says so again.
+#[test]
+fn no_broker_is_left_in_peace_for_longer_than_five_minutes() {
+    let mut world = World::with_topic(1, 1, config().delivery_timeout(secs(3600)));
+    world.core.cluster.brokers[0].throttle_ms = i32::MAX;
+    let first = world.send(0, b"v");
+    world.run_until(MINUTE, |_| first.is_done());
+    world.core.cluster.brokers[0].throttle_ms = 0;
+    let second = world.send(0, b"v");
+    assert_about(world.run_until(10 * MINUTE, |_| second.is_done()), secs(300));
+}
+
 #[test]
 fn a_broker_that_asks_for_quiet_is_given_time_for_what_is_under_way() {
     let mut world = World::with_topic(1, 2, config().request_timeout(secs(2)));
