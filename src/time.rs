@@ -93,6 +93,11 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
+    /// Whether it is real time: if not, nothing that decides may depend on the machine either.
+    pub(crate) fn is_the_machines(&self) -> bool {
+        matches!(self, Self::System)
+    }
+
     pub(crate) fn now(&self) -> Instant {
         match self {
             Self::System => system_now(),

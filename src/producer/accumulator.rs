@@ -16,6 +16,7 @@ use crate::producer::completion::Completion;
 use crate::producer::drain::Drain;
 use crate::producer::future::FutureRecordMetadata;
 use crate::producer::inbox::Inbox;
+use crate::producer::kept::Size;
 use crate::producer::queue::{Batch, PartitionQueue, QueueState};
 use crate::producer::result::ResultSlot;
 use crate::producer::sealing::Sealing;
@@ -40,16 +41,8 @@ pub(crate) fn record_accumulator(
     inbox: Arc<Inbox<Arc<PartitionQueue>>>,
     observer: Arc<Observer>,
 ) -> (RecordAccumulator, Drain) {
-    let unfinished = Arc::default();
-    let shared = Arc::new(Shared {
-        lifecycle,
-        settings,
-        pool,
-        unfinished,
-        inbox,
-        observer,
-        turns: Turns::of_this_machine(),
-    });
+    let (unfinished, turns) = (Arc::default(), Turns::by(observer.clock()));
+    let shared = Arc::new(Shared { lifecycle, settings, pool, unfinished, inbox, observer, turns });
     (RecordAccumulator { shared: Arc::clone(&shared) }, Drain { shared })
 }
 
@@ -117,7 +110,7 @@ impl RecordAccumulator {
     ) -> Result<FutureRecordMetadata, Error> {
         let shared = &*self.shared;
         shared.lifecycle.check_process()?;
-        let buffer = shared.reserve(queue, needed, wait)?;
+        let buffer = shared.reserve(queue, Size { wanted: needed, least: size.at_most() }, wait)?;
         // Both clocks anew: waiting for memory may have taken a while, and a batch that was born old would end at once.
         let (now, wall) = (shared.observer.clock().now(), shared.observer.clock().wall_millis());
         let mut full = None;
@@ -283,7 +276,7 @@ impl Shared {
         OpenBatch::new(Birth { now, wall, flush_epoch, slot, completion }, first)
     }
 
-    fn reserve(&self, queue: &PartitionQueue, size: usize, wait: Wait) -> Result<PooledBuffer, Error> {
+    fn reserve(&self, queue: &PartitionQueue, size: Size, wait: Wait) -> Result<PooledBuffer, Error> {
         let (holder, place) = (queue.index(), queue.place());
         let error = match self.pool.try_reserve(holder, size) {
             Ok(buffer) => return Ok(buffer),
@@ -294,8 +287,9 @@ impl Shared {
             let deadline = match wait {
                 Wait::Never => {
                     let (used, total) = (self.pool.used(), self.pool.total());
+                    let wanted = size.wanted;
                     let what =
-                        format!("{size} bytes of buffer_memory for {place}: {used} of {total} are in use");
+                        format!("{wanted} bytes of buffer_memory for {place}: {used} of {total} are in use");
                     self.pool.want(|| self.inbox.hurry());
                     return Err(Error::new(ErrorKind::WouldBlock { what }));
                 }
@@ -309,7 +303,7 @@ impl Shared {
                 Err(_) => {
                     return Err(Error::new(ErrorKind::BufferExhausted {
                         about: place.to_string(),
-                        requested: size,
+                        requested: size.wanted,
                         used: self.pool.used(),
                         total: self.pool.total(),
                         waited: self.observer.clock().now().since(start),

@@ -116,9 +116,11 @@ impl OpenBatch {
         BATCH_HEADER_LEN + self.bytes
     }
 
-    /// The size the next buffer should have: doubling, so that quiet partitions stay small.
+    /// The size the next buffer should have: doubling what there is, so that quiet partitions stay small. Not what the last
+    /// one had, which may be less than was wanted.
     pub(crate) fn next_buffer(&self, most: usize) -> usize {
-        self.buffers.last().map_or(most, |last| (2 * (last.bytes().len() + last.room())).min(most))
+        let room = self.buffers.last().map_or(0, PooledBuffer::room);
+        (self.bytes + room + 1).next_power_of_two().min(most)
     }
 
     pub(crate) fn created(&self) -> Instant {

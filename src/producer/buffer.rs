@@ -8,11 +8,11 @@
 //! One partition whose leader is stuck must not end up with all of it, a piece for each one that comes back: a holder
 //! that has a share already waits behind those that have not, and leaves a reserve for them.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::ops::RangeInclusive;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::lifecycle::Lifecycle;
+use crate::producer::kept::{Kept, Lot, Size};
 use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use crate::time::{Clock, Deadline};
 
@@ -34,21 +34,16 @@ pub(crate) type Holder = u32;
 
 #[derive(Debug)]
 struct State {
-    /// Bytes neither handed out nor lying in `free` and `odd`.
+    /// Bytes neither handed out nor kept.
     untouched: usize,
+    kept: Kept,
     /// What each holder has of it; `None` if it has never had any.
     held: Vec<Option<usize>>,
     /// How many have ever had any. Who is alone need not leave anything.
     holders: usize,
-    /// Buffers of `buffer_size` that came back.
-    free: Vec<Vec<u8>>,
-    /// Those of other sizes, by their capacity, each with what was charged for it.
-    odd: BTreeMap<usize, Vec<(usize, Vec<u8>)>>,
-    /// What was charged for those of `odd`.
-    odd_bytes: usize,
     waiting: VecDeque<Waiter>,
     /// Reserved for a waiter that has been told but not looked yet.
-    granted: Vec<(u64, Option<Vec<u8>>)>,
+    granted: Vec<(u64, Lot)>,
     next_ticket: u64,
 }
 
@@ -56,7 +51,7 @@ struct State {
 struct Waiter {
     ticket: u64,
     holder: Holder,
-    size: usize,
+    size: Size,
     turn: Arc<Condvar>,
 }
 
@@ -75,11 +70,9 @@ impl SimpleBufferPool {
     pub(crate) fn new(total: usize, buffer_size: usize, lifecycle: Arc<Lifecycle>) -> Arc<Self> {
         let state = State {
             untouched: total,
+            kept: Kept::new(buffer_size),
             held: Vec::new(),
             holders: 0,
-            free: Vec::new(),
-            odd: BTreeMap::new(),
-            odd_bytes: 0,
             waiting: VecDeque::new(),
             granted: Vec::new(),
             next_ticket: 0,
@@ -106,50 +99,52 @@ impl SimpleBufferPool {
         self.wanted.load(Ordering::SeqCst)
     }
 
-    /// A buffer of `size` bytes, if it can be had at once.
+    /// A buffer of `size`, if it can be had at once.
     pub(crate) fn try_reserve(
         self: &Arc<Self>,
         holder: Holder,
-        size: usize,
+        size: impl Into<Size>,
     ) -> Result<PooledBuffer, ReserveError> {
+        let size = size.into();
         let mut state = self.state.lock();
         if !self.lifecycle.is_open() {
             return Err(ReserveError::Closed);
         }
-        let reused = self.take_at_once(&mut state, holder, size).ok_or(ReserveError::Exhausted)?;
+        let lot = self.take_at_once(&mut state, holder, size).ok_or(ReserveError::Exhausted)?;
         drop(state);
-        Ok(self.buffer(holder, size, reused))
+        Ok(self.buffer(holder, lot))
     }
 
     /// Somebody who may not wait will come again. Stands until something comes back, and means nothing if nothing can.
     /// `waiting` is called if that is new: whoever asks again and again must not wake the sender each time.
     pub(crate) fn want(&self, waiting: impl FnOnce()) {
         let state = self.state.lock();
-        let is_new = self.total > state.left(self.buffer_size) && self.is_newly_wanted();
+        let is_new = self.total > state.left() && self.is_newly_wanted();
         drop(state);
         if is_new {
             waiting();
         }
     }
 
-    /// A buffer of `size` bytes, waiting in line for it until `deadline`. `waiting` is called once it stands in line, the
+    /// A buffer of `size`, waiting in line for it until `deadline`. `waiting` is called once it stands in line, the
     /// first there: whoever can make room must hear of it when it shows, not before.
     pub(crate) fn reserve(
         self: &Arc<Self>,
         holder: Holder,
-        size: usize,
+        size: impl Into<Size>,
         clock: &Clock,
         deadline: Deadline,
         waiting: impl FnOnce(),
     ) -> Result<PooledBuffer, ReserveError> {
-        debug_assert!(size <= self.total, "refused before: it would wait for ever");
+        let size = size.into();
+        debug_assert!(size.wanted <= self.total, "refused before: it would wait for ever");
         let mut state = self.state.lock();
         if !self.lifecycle.is_open() {
             return Err(ReserveError::Closed);
         }
-        if let Some(reused) = self.take_at_once(&mut state, holder, size) {
+        if let Some(lot) = self.take_at_once(&mut state, holder, size) {
             drop(state);
-            return Ok(self.buffer(holder, size, reused));
+            return Ok(self.buffer(holder, lot));
         }
         let turn = Arc::new(Condvar::new());
         let ticket = state.next_ticket;
@@ -162,9 +157,9 @@ impl SimpleBufferPool {
         }
         let mut state = self.state.lock();
         loop {
-            if let Some(reused) = state.collect(ticket) {
+            if let Some(lot) = state.collect(ticket) {
                 drop(state);
-                return Ok(self.buffer(holder, size, reused));
+                return Ok(self.buffer(holder, lot));
             }
             let failure = if !self.lifecycle.is_open() {
                 Some(ReserveError::Closed)
@@ -195,8 +190,8 @@ impl SimpleBufferPool {
     /// it was, and stands in line, is told under the lock that it looked under.
     pub(crate) fn wake(&self) {
         let mut state = self.state.lock();
-        state.untouched = state.left(self.buffer_size);
-        (state.free, state.odd, state.odd_bytes) = (Vec::new(), BTreeMap::new(), 0);
+        state.untouched = state.left();
+        state.kept = Kept::new(self.buffer_size);
         for waiter in &state.waiting {
             waiter.turn.notify_one();
         }
@@ -205,26 +200,22 @@ impl SimpleBufferPool {
     /// Bytes handed out.
     pub(crate) fn used(&self) -> usize {
         let state = self.state.lock();
-        self.total - state.left(self.buffer_size)
+        self.total - state.left()
     }
 
-    fn buffer(self: &Arc<Self>, holder: Holder, size: usize, reused: Option<Vec<u8>>) -> PooledBuffer {
-        let bytes = reused.unwrap_or_else(|| Vec::with_capacity(size));
-        PooledBuffer { bytes, charged: size, holder, pool: Arc::clone(self) }
+    fn buffer(self: &Arc<Self>, holder: Holder, Lot { charged, mut buffer }: Lot) -> PooledBuffer {
+        // New ones are made outside of the lock. What is reused has room enough.
+        buffer.reserve_exact(charged);
+        PooledBuffer { bytes: buffer, charged, holder, pool: Arc::clone(self) }
     }
 
-    fn give_back(&self, holder: Holder, mut bytes: Vec<u8>, charged: usize) {
+    fn give_back(&self, holder: Holder, bytes: Vec<u8>, charged: usize) {
         let mut state = self.state.lock();
         if let Some(Some(held)) = state.held.get_mut(holder as usize) {
             *held -= charged;
         }
-        // What came by another way than from here may have less capacity than it was charged for, or much more.
-        let is_fit = (charged..=roomy(charged)).contains(&bytes.capacity());
-        if charged == 0 || !is_fit || !self.lifecycle.is_open() {
+        if !self.lifecycle.is_open() || !state.kept.keep(bytes, charged) {
             state.untouched += charged;
-        } else {
-            bytes.clear();
-            state.keep(bytes, charged, self.buffer_size);
         }
         self.grant(&mut state);
     }
@@ -239,9 +230,9 @@ impl SimpleBufferPool {
             if !self.may_take(state, holder, size) {
                 return;
             }
-            let reused = state.take(holder, size, self.buffer_size);
+            let lot = state.take(holder, size);
             if let Some(waiter) = state.waiting.remove(first) {
-                state.granted.push((waiter.ticket, reused));
+                state.granted.push((waiter.ticket, lot));
                 waiter.turn.notify_one();
             }
         }
@@ -249,35 +240,25 @@ impl SimpleBufferPool {
     }
 
     /// Unless somebody waits who comes first.
-    fn take_at_once(
-        &self,
-        state: &mut MutexGuard<'_, State>,
-        holder: Holder,
-        size: usize,
-    ) -> Option<Option<Vec<u8>>> {
+    fn take_at_once(&self, state: &mut MutexGuard<'_, State>, holder: Holder, size: Size) -> Option<Lot> {
         let comes_first =
             |waiter: &Waiter| self.has_share(state, holder) || !self.has_share(state, waiter.holder);
         if state.waiting.iter().any(comes_first) || !self.may_take(state, holder, size) {
             return None;
         }
-        Some(state.take(holder, size, self.buffer_size))
+        Some(state.take(holder, size))
     }
 
     fn has_share(&self, state: &State, holder: Holder) -> bool {
         state.held(holder) >= self.total / SHARES
     }
 
-    fn may_take(&self, state: &State, holder: Holder, size: usize) -> bool {
-        let left = state.left(self.buffer_size).checked_sub(size);
+    fn may_take(&self, state: &State, holder: Holder, size: Size) -> bool {
+        let left = state.left().checked_sub(size.wanted);
         let reserve =
             if self.has_share(state, holder) && state.holders > 1 { self.total / RESERVES } else { 0 };
         left.is_some_and(|left| left >= reserve)
     }
-}
-
-/// What a buffer may have room for that is charged for `size`.
-fn roomy(size: usize) -> usize {
-    size + size / 8
 }
 
 /// A partition has its share when it holds one of so many.
@@ -287,62 +268,52 @@ const RESERVES: usize = 8;
 
 impl State {
     /// Bytes that are not handed out.
-    fn left(&self, buffer_size: usize) -> usize {
-        self.untouched + self.free.len() * buffer_size + self.odd_bytes
+    fn left(&self) -> usize {
+        self.untouched + self.kept.bytes()
     }
 
     fn held(&self, holder: Holder) -> usize {
         self.held.get(holder as usize).copied().flatten().unwrap_or(0)
     }
 
-    /// Takes `size` bytes, of which the caller knows that they are there.
-    fn take(&mut self, holder: Holder, size: usize, buffer_size: usize) -> Option<Vec<u8>> {
+    /// Takes as much as is wanted, of which the caller knows that it is there, or less if that saves making a new one of
+    /// others.
+    fn take(&mut self, holder: Holder, size: Size) -> Lot {
+        let lot = self.find(size);
         let index = holder as usize;
         if self.held.len() <= index {
             self.held.resize(index + 1, None);
         }
         self.holders += usize::from(self.held[index].is_none());
-        self.held[index] = Some(self.held(holder) + size);
-        if size == buffer_size
-            && let Some(buffer) = self.free.pop()
-        {
-            return Some(buffer);
-        }
-        let reused = self.take_odd(size..=roomy(size));
-        while self.untouched < size {
-            if self.free.pop().is_some() {
-                self.untouched += buffer_size;
-            } else if self.take_odd(0..=usize::MAX).is_none() {
-                break;
+        self.held[index] = Some(self.held(holder) + lot.charged);
+        lot
+    }
+
+    /// A buffer without any room is still to be made.
+    fn find(&mut self, size: Size) -> Lot {
+        let wanted = size.wanted;
+        let buffer = match self.kept.take(wanted) {
+            Some(lot) if lot.charged == wanted => return lot,
+            Some(lot) => {
+                self.untouched += lot.charged;
+                lot.buffer
             }
+            None if self.untouched >= wanted => Vec::new(),
+            None => match self.kept.take_less(size) {
+                Some(lot) => return lot,
+                None => Vec::new(),
+            },
+        };
+        while self.untouched < wanted
+            && let Some(lot) = self.kept.take_any()
+        {
+            self.untouched += lot.charged;
         }
-        self.untouched -= size;
-        reused
+        self.untouched -= wanted;
+        Lot { charged: wanted, buffer }
     }
 
-    /// For the next one who asks for as much. An allocator that many threads use keeps far more of what comes and goes.
-    fn keep(&mut self, buffer: Vec<u8>, charged: usize, buffer_size: usize) {
-        if charged == buffer_size {
-            return self.free.push(buffer);
-        }
-        self.odd_bytes += charged;
-        self.odd.entry(buffer.capacity()).or_default().push((charged, buffer));
-    }
-
-    /// The largest of such capacities, whose charge is untouched now.
-    fn take_odd(&mut self, capacities: RangeInclusive<usize>) -> Option<Vec<u8>> {
-        let (capacity, buffers) = self.odd.range_mut(capacities).next_back()?;
-        let (capacity, taken) = (*capacity, buffers.pop());
-        if buffers.is_empty() {
-            self.odd.remove(&capacity);
-        }
-        let (charged, buffer) = taken?;
-        self.odd_bytes -= charged;
-        self.untouched += charged;
-        Some(buffer)
-    }
-
-    fn collect(&mut self, ticket: u64) -> Option<Option<Vec<u8>>> {
+    fn collect(&mut self, ticket: u64) -> Option<Lot> {
         let at = self.granted.iter().position(|(granted, _)| *granted == ticket)?;
         Some(self.granted.swap_remove(at).1)
     }
@@ -493,6 +464,31 @@ mod tests {
         }
     }
 
+    /// Nor if all of it lies there in pieces that are too small: who can use one of those as it is gets it.
+    #[test]
+    fn a_smaller_buffer_is_used_as_it_is_if_the_one_that_is_wanted_would_have_to_be_made_of_others() {
+        for (wanted, least, charged) in
+            [(128, 10, 64), (128, 56, 64), (128, 60, 128), (128, 65, 128), (512, 10, 64), (520, 10, 520)]
+        {
+            let pool = pool_of(1024, 256);
+            let size = Size { wanted, least };
+            let first = pool.try_reserve(0, size).unwrap();
+            assert_eq!(first.room(), wanted, "nobody has touched it");
+            drop(first);
+            pool.wake();
+            let pieces: Vec<_> = (0..16).map(|_| pool.try_reserve(0, 64).unwrap()).collect();
+            let places: Vec<_> = pieces.iter().map(|piece| piece.bytes().as_ptr()).collect();
+            drop(pieces);
+            let buffer = pool.try_reserve(0, size).unwrap();
+            assert_eq!((buffer.room(), pool.used()), (charged, charged), "{wanted} or {least}");
+            assert_eq!(pool.state.lock().held, [Some(charged)]);
+            assert!(buffer.bytes.capacity() >= charged);
+            assert!(charged > 64 || places.contains(&buffer.bytes().as_ptr()));
+            drop(buffer);
+            assert_eq!((pool.used(), pool.try_reserve(0, 1024).unwrap().room()), (0, 1024));
+        }
+    }
+
     /// A buffer that is charged for less each time it is lent must not stay.
     #[test]
     fn what_is_kept_is_never_much_larger_than_what_is_charged() {
@@ -501,13 +497,13 @@ mod tests {
         while size > 50 {
             let buffer = pool.try_reserve(0, size).unwrap();
             let capacity = buffer.bytes.capacity();
-            assert!((size..=roomy(size)).contains(&capacity), "{capacity} bytes for {size}");
+            assert!((size..=size + size / 8).contains(&capacity), "{capacity} bytes for {size}");
             drop(buffer);
             size -= size / 10;
         }
         let state = pool.state.lock();
-        let kept: usize = state.odd.iter().map(|(capacity, buffers)| capacity * buffers.len()).sum();
-        assert!(kept <= roomy(state.odd_bytes) && state.left(40) == 1000, "{kept} bytes are kept");
+        let (room, charged) = (state.kept.room(), state.kept.bytes());
+        assert!(room <= charged + charged / 8 && state.left() == 1000, "room for {room} bytes is kept");
     }
 
     /// Whoever comes again and again, or many who wait, wake the sender once.
@@ -667,6 +663,7 @@ mod tests {
                     _ => Deadline::NEVER,
                 };
                 let holder = random.u32(..4);
+                let size = Size { wanted: size, least: random.usize(1..=size) };
                 match pool.reserve(holder, size, &Clock::System, deadline, || ()) {
                     Ok(buffer) => handed_out.lock().push(buffer),
                     Err(error) => {
@@ -711,6 +708,7 @@ mod tests {
                         let size = if random.bool() { 100 } else { random.usize(1..=1000) };
                         let timeout = Duration::from_micros(random.u64(..200));
                         let deadline = Deadline::after(Clock::System.now(), timeout);
+                        let size = Size { wanted: size, least: random.usize(1..=size) };
                         drop(pool.reserve(seed as Holder % 3, size, &Clock::System, deadline, || ()));
                     }
                 });

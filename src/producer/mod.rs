@@ -10,6 +10,7 @@ mod failures;
 mod future;
 mod identity;
 mod inbox;
+mod kept;
 mod limits;
 mod losses;
 mod numbering;

@@ -24,6 +24,7 @@ use crate::time::Clock;
 mod attempts;
 mod closing;
 mod ends;
+mod growth;
 mod order;
 
 struct Nobody;
@@ -70,8 +71,9 @@ impl Source {
     /// The next batch, with so many records.
     fn batch(&self, records: u32) -> (SealedBatch, Vec<FutureRecordMetadata>) {
         let parts = RecordParts { key: None, value: Some(b"value"), headers: &[] };
+        let wall = Clock::System.wall_millis();
         let append =
-            || self.accumulator.append(&self.queue, &parts, RecordSize::of(&parts), 0, 0, Wait::Never);
+            || self.accumulator.append(&self.queue, &parts, RecordSize::of(&parts), 0, wall, Wait::Never);
         let futures = (0..records).map(|_| append().unwrap()).collect();
         (self.drain.pop_if(&self.queue, |_| true).unwrap(), futures)
     }

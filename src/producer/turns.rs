@@ -27,9 +27,11 @@ impl Turns {
         Self { most, state: Mutex::new(State::default()), free: Condvar::new() }
     }
 
-    /// By the processors of this machine.
-    pub(super) fn of_this_machine() -> Self {
-        Self::new(std::thread::available_parallelism().map_or(2, |count| count.get().min(MOST)))
+    /// By the processors of this machine; where time is made up, always the same, so that a seed means the same anywhere.
+    pub(super) fn by(clock: &Clock) -> Self {
+        let processors =
+            clock.is_the_machines().then(std::thread::available_parallelism).and_then(Result::ok);
+        Self::new(processors.map_or(UNKNOWN, |count| count.get().min(MOST)))
     }
 
     /// Waits for a turn, and does `act` with a compressor that stays for the next one. Nobody who holds a lock may wait here.
@@ -63,6 +65,9 @@ impl Drop for Turn<'_> {
         self.turns.free.notify_one();
     }
 }
+
+/// Where the processors can't be counted, or must not count.
+const UNKNOWN: usize = 2;
 
 /// Beyond these the compressors alone would take a large part of what `buffer_memory` usually is.
 const MOST: usize = 16;
@@ -98,6 +103,14 @@ mod tests {
         assert_eq!((left, all), (0, 1600));
         assert!((1..=2).contains(&most), "{most} at once");
         assert!(turns.state.lock().idle.len() <= 2);
+    }
+
+    #[test]
+    fn where_time_is_made_up_it_is_the_same_number_on_each_machine() {
+        assert_eq!(Turns::by(&Clock::Simulated).most, 2);
+        assert_eq!(Turns::by(&Clock::Manual(Default::default())).most, 2);
+        let processors = std::thread::available_parallelism().unwrap().get();
+        assert_eq!(Turns::by(&Clock::System).most, processors.min(16));
     }
 
     #[test]
