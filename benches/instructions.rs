@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use kafka_producer::{KafkaProducer, ProducerRecord};
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> Outcome<()> {
     let (mut few, mut many, mut rounds, mut load) = (100_000, 400_000, 3, None);
@@ -26,7 +26,7 @@ fn main() -> Outcome<()> {
     while let Some(argument) = arguments.next()? {
         use lexopt::prelude::*;
         match argument {
-            Long("sink") => return sink::run(&[]).map_err(Into::into),
+            Long("sink") => return sink::run(&[]),
             // What runs under callgrind.
             Long("load") => load = Some(arguments.value()?.string()?),
             Long("few") => few = arguments.value()?.parse()?,

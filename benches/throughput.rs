@@ -27,7 +27,7 @@ struct Options {
     keep_futures: bool,
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut options = Options {
         records: 10_000_000,
         size: 100,
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(argument) = arguments.next()? {
         use lexopt::prelude::*;
         match argument {
-            Long("sink") => return sink::run(&[]).map_err(Into::into),
+            Long("sink") => return sink::run(&[]),
             Long("records") => options.records = arguments.value()?.parse()?,
             Long("size") => options.size = arguments.value()?.parse()?,
             Long("partitions") => options.partitions = arguments.value()?.parse()?,
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     load(&options)
 }
 
-fn load(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
+fn load(options: &Options) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut command = std::process::Command::new(std::env::current_exe()?);
     let (mut sink, address) = sink::Sink::start(command.arg("--sink"))?;
     sink.ask(&format!("topic {}", options.partitions))?;

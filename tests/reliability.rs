@@ -28,9 +28,18 @@ fn named(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether the file's `text` has a test of that name: marked as one, made one for each back end of TLS, or, in a program
-/// that is a test or a benchmark as a whole, a function of that name.
+/// Whether the file's `text` has a test of that name: marked as one, made one for each back end of TLS or each fault, or, in
+/// a program that is a test or a benchmark as a whole, a function of that name.
 fn has_test(text: &str, name: &str) -> bool {
+    let is_one_of = |makes: &str| {
+        let lists = text.split(makes).skip(1);
+        lists
+            .filter_map(|list| list.split(['}', ')']).next())
+            .any(|list| list.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name))
+    };
+    if is_one_of("each_fault!") {
+        return true;
+    }
     let lines: Vec<&str> = text.lines().collect();
     let starts = format!("fn {name}(");
     let Some(at) = lines
@@ -44,14 +53,21 @@ fn has_test(text: &str, name: &str) -> bool {
         line.starts_with('#') || line.starts_with("//")
     });
     let is_marked = attributes.into_iter().any(|line| line.trim_start() == "#[test]");
-    let of_each_backend = || {
-        let lists = text.split("each_backend!").skip(1);
-        lists
-            .filter_map(|list| list.split(['}', ')']).next())
-            .any(|list| list.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name))
-    };
-    is_marked || of_each_backend() || lines.iter().any(|line| line.starts_with("fn main()"))
+    is_marked || is_one_of("each_backend!") || lines.iter().any(|line| line.starts_with("fn main()"))
 }
+
+/// Whether it is one of the scenarios that `benches/limits` goes through.
+fn is_scenario(file: &str, name: &str) -> bool {
+    let Some(place) = file.strip_prefix(SCENARIOS).and_then(|file| file.strip_suffix(".rs")) else {
+        return false;
+    };
+    let text = read(&format!("{SCENARIOS}mod.rs")).unwrap();
+    let list = text.split("const SCENARIOS").nth(1).and_then(|rest| rest.split("];").next()).unwrap();
+    let mut words = list.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+    words.any(|word| word.strip_prefix(place).and_then(|rest| rest.strip_prefix("::")) == Some(name))
+}
+
+const SCENARIOS: &str = "benches/limits/figures/";
 
 /// The rows of all tables by their first cell.
 fn rows(document: &str) -> BTreeMap<String, String> {
@@ -73,7 +89,7 @@ fn every_test_that_the_document_names_exists() {
     for (file, name) in named(&document) {
         seen += 1;
         match read(&file) {
-            Ok(text) if has_test(&text, &name) => {}
+            Ok(text) if has_test(&text, &name) || is_scenario(&file, &name) => {}
             Ok(_) => wrong.push(format!("{file} has no test {name}")),
             Err(error) => wrong.push(error),
         }
@@ -105,17 +121,22 @@ fn every_row_has_a_test_or_says_why_it_can_not_apply() {
 #[test]
 fn what_is_a_test_and_what_is_none() {
     let text = "#[test]\n/// Why.\nfn marked() {}\n\n    #[test]\n    fn inside() {}\n\nfn helper() {}\n\
-                each_backend!(each, other);\nfn each(backend: TlsBackend) {}\n";
+                each_backend!(each, other);\nfn each(backend: TlsBackend) {}\n\
+                each_fault! {\n    broken: Broken,\n}\n";
     for (name, is_test) in [
         ("marked", true),
         ("inside", true),
         ("each", true),
+        ("broken", true),
         ("helper", false),
         ("mark", false),
         ("gone", false),
     ] {
         assert_eq!(has_test(text, name), is_test, "{name}");
     }
+    let scenario = |file: &str, name| is_scenario(&format!("{SCENARIOS}{file}.rs"), name);
+    assert!(scenario("idle", "idle") && scenario("memory", "memory"));
+    assert!(!scenario("idle", "idl") && !scenario("memory", "one") && !is_scenario("idle.rs", "idle"));
     assert!(has_test("fn main() {}\nfn scenario() {}\n", "scenario"), "a program that is a test as a whole");
     let found = named("see `sim/a.rs::b`, `tests/c.rs::d` and `cargo test`");
     let found: Vec<_> = found.iter().map(|(file, name)| (file.as_str(), name.as_str())).collect();

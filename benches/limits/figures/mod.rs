@@ -48,7 +48,9 @@ impl Scale {
 }
 
 /// Name, what it does, and whether it has a short version.
-const SCENARIOS: &[(&str, fn(Scale) -> Outcome, bool)] = &[
+type Scenario = (&'static str, fn(Scale) -> Outcome, bool);
+
+const SCENARIOS: &[Scenario] = &[
     ("idle", idle::idle, false),
     ("known", idle::known_partitions, false),
     ("down", down::down, true),
@@ -63,8 +65,10 @@ const SCENARIOS: &[(&str, fn(Scale) -> Outcome, bool)] = &[
     ("steady", steady::steady, true),
 ];
 
-/// What other processes of this program do, started by a scenario.
-const PARTS: &[(&str, fn(&[String]) -> Outcome)] =
+/// Name, and what another process of this program does, started by a scenario.
+type Part = (&'static str, fn(&[String]) -> Outcome);
+
+const PARTS: &[Part] =
     &[("sink", sink::run), ("memory", memory::one), ("frozen", kept_time::calls_of_a_frozen_client)];
 
 pub fn main(scale: Scale) -> ExitCode {
@@ -88,7 +92,7 @@ pub fn main(scale: Scale) -> ExitCode {
 /// Each scenario whose name is among `names`; all if there are none.
 fn all(scale: Scale, names: &[String]) -> ExitCode {
     let names: Vec<&String> = names.iter().filter(|name| !name.starts_with('-')).collect();
-    let wanted = |(name, _, is_quick): &&(&str, fn(Scale) -> Outcome, bool)| {
+    let wanted = |(name, _, is_quick): &&Scenario| {
         (scale == Scale::Full || *is_quick) && (names.is_empty() || names.iter().any(|wanted| wanted == name))
     };
     table::head();

@@ -5,6 +5,7 @@
 use super::*;
 use crate::config::{Acks, SecurityProtocol};
 use crate::mock::MockRule;
+use crate::record::Compression;
 
 /// What every call is given.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -126,7 +127,7 @@ impl Settings {
             Self::WithoutIdempotence => config.enable_idempotence(false).acks(Acks::Leader),
             Self::Lingering => config.linger(secs(10)),
             #[cfg(feature = "gzip")]
-            Self::Compressing => config.compression(crate::Compression::Gzip),
+            Self::Compressing => config.compression(Compression::Gzip),
         }
     }
 }
