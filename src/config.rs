@@ -1,7 +1,7 @@
 //! `ProducerConfig`: every setting typed, checked once, with all that is wrong in one error.
 //!
 //! ```text
-//!   texts ──▶ keys ──▶ values, later        by name
+//!   texts ──▶ keys ──▶ values, later, librdkafka, dialect        by name
 //!     │         │
 //!     ▼         ▼
 //!   checks ──▶ effective ──▶ producer_config ◀── setters        what was set, and what follows from it
@@ -10,11 +10,14 @@
 //! ```
 
 mod checks;
+mod dialect;
 mod effective;
 mod key;
 mod keys;
 mod later;
+mod librdkafka;
 mod producer_config;
+mod properties;
 mod proxy;
 mod sasl;
 mod servers;
@@ -26,6 +29,7 @@ mod tls;
 mod types;
 mod values;
 
+pub use dialect::Dialect;
 pub use producer_config::ProducerConfig;
 pub(crate) use settings::Settings;
 pub use types::{Acks, SecurityProtocol};

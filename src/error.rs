@@ -6,7 +6,7 @@ mod trouble;
 mod types;
 
 pub(crate) use self::details::Count;
-pub use self::details::{ConfigProblem, Limit, SizeLimit};
+pub use self::details::{ConfigProblem, ConfigProblemKind, Limit, SizeLimit};
 pub(crate) use self::trouble::NO_ANSWER_YET;
 pub use self::trouble::{BrokerTrouble, Origin, Stage};
 pub use self::types::{Certainty, DeliveryReport, Error, ErrorKind, PendingPartition};

@@ -22,10 +22,10 @@ mod time;
 pub mod mock;
 
 // The public interface, all of it.
-pub use config::{Acks, ProducerConfig, SecurityProtocol};
+pub use config::{Acks, Dialect, ProducerConfig, SecurityProtocol};
 pub use error::{
-    BrokerTrouble, Certainty, ConfigProblem, DeliveryReport, Error, ErrorKind, Limit, Origin,
-    PendingPartition, SizeLimit, Stage,
+    BrokerTrouble, Certainty, ConfigProblem, ConfigProblemKind, DeliveryReport, Error, ErrorKind, Limit,
+    Origin, PendingPartition, SizeLimit, Stage,
 };
 pub use kafka_producer::KafkaProducer;
 pub use producer::{

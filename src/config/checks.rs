@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::effective::LARGEST_REQUEST;
 use super::producer_config::{Defaults, ProducerConfig};
 use super::servers;
-use crate::error::ConfigProblem;
+use crate::error::{ConfigProblem, ConfigProblemKind};
 #[cfg(feature = "lz4")]
 use crate::record::Compression;
 
@@ -34,13 +34,31 @@ pub(super) struct Checks<'a> {
 
 impl Checks<'_> {
     pub(super) fn refuse(&mut self, key: &'static str, value: impl fmt::Display, why: impl Into<String>) {
-        let key = self.config.written_as(key).to_owned();
-        self.found.push(ConfigProblem { key, value: Some(value.to_string()), why: why.into() });
+        self.add(ConfigProblemKind::Invalid, key, Some(value.to_string()), why.into());
     }
 
     pub(super) fn refuse_unshown(&mut self, key: &'static str, why: impl Into<String>) {
+        self.add(ConfigProblemKind::Invalid, key, None, why.into());
+    }
+
+    /// By itself it would do.
+    fn contradict(&mut self, key: &'static str, value: impl fmt::Display, why: impl Into<String>) {
+        self.add(ConfigProblemKind::Contradictory, key, Some(value.to_string()), why.into());
+    }
+
+    pub(super) fn contradict_unshown(&mut self, key: &'static str, why: impl Into<String>) {
+        self.add(ConfigProblemKind::Contradictory, key, None, why.into());
+    }
+
+    pub(super) fn add(
+        &mut self,
+        kind: ConfigProblemKind,
+        key: &'static str,
+        value: Option<String>,
+        why: String,
+    ) {
         let key = self.config.written_as(key).to_owned();
-        self.found.push(ConfigProblem { key, value: None, why: why.into() });
+        self.found.push(ConfigProblem { kind, key, value, why });
     }
 
     fn servers(&mut self) {
@@ -116,7 +134,7 @@ impl Checks<'_> {
     fn security_protocol(&mut self) {
         let protocol = self.config.effective().security_protocol();
         if let Some(why) = protocol.why_not() {
-            self.refuse("security_protocol", protocol, why);
+            self.add(ConfigProblemKind::NotInThisBuild, "security_protocol", Some(protocol.to_string()), why);
         }
     }
 
@@ -128,7 +146,7 @@ impl Checks<'_> {
             for (key, value, needed) in config.effective().against_idempotence() {
                 let why =
                     format!("it must be {needed} if {enable} is true; change it, or set {enable} to false");
-                self.refuse(key, value, why);
+                self.contradict(key, value, why);
             }
         }
         let in_flight = config.effective().max_in_flight();
@@ -138,7 +156,7 @@ impl Checks<'_> {
                 "it must be at most {MOST_IN_FLIGHT} unless {enable} is false: a broker remembers only \
                  the last five batches of a producer; lower it, or set {enable} to false"
             );
-            self.refuse("max_in_flight_requests_per_connection", in_flight, why);
+            self.contradict("max_in_flight_requests_per_connection", in_flight, why);
         }
     }
 
@@ -164,7 +182,7 @@ impl Checks<'_> {
         ] {
             if let Some(most) = most.filter(|most| value > *most) {
                 let why = format!("it is more than {} ({most}); raise that too", config.written_as(limit));
-                self.refuse("batch_max_bytes", value, why);
+                self.contradict("batch_max_bytes", value, why);
             }
         }
         if let Some(size) = config.batch_size.filter(|size| value < *size) {
@@ -172,7 +190,7 @@ impl Checks<'_> {
                 "it is less than {} ({size}), at which a batch is full; lower that, or leave one of the two out",
                 config.written_as("batch_size")
             );
-            self.refuse("batch_max_bytes", value, why);
+            self.contradict("batch_max_bytes", value, why);
         }
     }
 
@@ -220,7 +238,7 @@ impl Checks<'_> {
                 config.written_as("request_timeout_ms"),
                 config.request_timeout.as_millis()
             );
-            self.refuse("delivery_timeout_ms", limit.as_millis(), why);
+            self.contradict("delivery_timeout_ms", limit.as_millis(), why);
         }
         for (key, first, key_of_most, most) in [
             (
@@ -245,7 +263,7 @@ impl Checks<'_> {
             if first > most {
                 let key_of_most = config.written_as(key_of_most);
                 let why = format!("it is more than {key_of_most} ({}); raise that too", most.as_millis());
-                self.refuse(key, first.as_millis(), why);
+                self.contradict(key, first.as_millis(), why);
             }
         }
     }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::producer_config::{Defaults, ProducerConfig};
+use super::servers;
 use super::types::{Acks, SecurityProtocol};
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 use crate::record::Compression;
@@ -158,7 +159,8 @@ impl Effective<'_> {
 
     /// What is to be warned of in a configuration without problems.
     pub(super) fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> =
+            self.0.bootstrap_servers.iter().filter_map(|server| servers::doubt(server)).collect();
         let shortest = self.shortest_delivery_timeout();
         if self.0.delivery_timeout.is_none()
             && self.delivery_timeout().is_some_and(|limit| limit > DELIVERY_TIMEOUT)

@@ -1,6 +1,7 @@
 //! A setting as a text: how it is read into a configuration, and shown.
 
 use super::producer_config::ProducerConfig;
+use super::values::Refusal;
 use crate::security::HIDDEN;
 
 /// One setting that a text can name.
@@ -9,24 +10,24 @@ pub(crate) struct Key {
     pub(crate) name: &'static str,
     /// The name under which it is documented: the same, unless another client calls it so.
     pub(super) of: &'static str,
-    pub(super) set: fn(&mut ProducerConfig, &str) -> Result<(), String>,
+    pub(super) set: fn(&mut ProducerConfig, &str) -> Result<(), Refusal>,
     pub(crate) show: fn(&ProducerConfig) -> String,
 }
 
 impl Key {
     /// Sets it to what `value` says, unless it has been set to something else by a text.
-    pub(super) fn set(&self, config: &mut ProducerConfig, key: &str, value: &str) -> Result<(), String> {
+    pub(super) fn set(&self, config: &mut ProducerConfig, key: &str, value: &str) -> Result<(), Refusal> {
         let before = (self.show)(config);
         (self.set)(config, value)?;
         let after = (self.show)(config);
         match config.written.insert(self.of, key.to_owned()) {
             // Whether two secrets are the same is nobody's business either.
             Some(earlier) if after == HIDDEN => {
-                Err(format!("{earlier} came before it; leave one of the two out"))
+                Err(Refusal::contradictory(format!("{earlier} came before it; leave one of the two out")))
             }
-            Some(earlier) if after != before => {
-                Err(format!("{earlier} = '{before}' came before it; leave one of the two out"))
-            }
+            Some(earlier) if after != before => Err(Refusal::contradictory(format!(
+                "{earlier} = '{before}' came before it; leave one of the two out"
+            ))),
             _ => Ok(()),
         }
     }

@@ -1,37 +1,86 @@
 //! The settings as texts: one table, read both ways.
 
+use super::dialect::{self, Dialect};
 use super::key::Key;
-use super::later;
+use super::later::{self, Later};
+use super::librdkafka;
 use super::producer_config::ProducerConfig;
 use super::values::{
     ACKS, COMPRESSION, FLAG, GZIP_LEVEL, IDLE_MILLIS, LEVEL, LIST, LZ4_LEVEL, MILLIS, NUMBER,
-    OPTIONAL_MILLIS, OPTIONAL_NUMBER, RETRIES, SECURITY_PROTOCOL, SOCKET_BUFFER, SOCKET_OPTIONS, TEXT,
-    ZSTD_LEVEL,
+    OPTIONAL_MILLIS, OPTIONAL_NUMBER, RETRIES, Refusal, SECURITY_PROTOCOL, SOCKET_BUFFER, SOCKET_OPTIONS,
+    TEXT, ZSTD_LEVEL,
 };
-use crate::error::ConfigProblem;
+use crate::error::{ConfigProblem, ConfigProblemKind};
 
-/// Sets `key`, or says what is wrong.
-pub(crate) fn set(config: &mut ProducerConfig, key: &str, value: &str) -> Option<ConfigProblem> {
+/// A setting that was not set.
+pub(crate) struct Unset {
+    pub(crate) problem: ConfigProblem,
+    /// A configuration that is shared with other clients may have it.
+    pub(crate) may_be_left_out: bool,
+}
+
+/// Sets `key`, which was written for the client of `dialect`.
+pub(crate) fn set(
+    config: &mut ProducerConfig,
+    dialect: Dialect,
+    key: &str,
+    value: &str,
+) -> Result<(), Unset> {
     let (key, value) = (key.trim(), value.trim());
     let name = key.replace('.', "_");
     let mut secret = is_secret(&name);
-    let why = if let Some(known) = all().find(|known| known.name == name) {
-        known.set(config, key, value).err()?
-    } else if let Some(later) = later::find(&name) {
-        later.refuse(value)?
-    } else {
-        let closest = closest(&name);
-        secret |= closest.is_some_and(is_secret);
-        match closest {
-            // As the others are written, most likely.
-            Some(known) if key.contains('.') => {
-                format!("there is no such setting; did you mean {}?", known.replace('_', "."))
-            }
-            Some(known) => format!("there is no such setting; did you mean {known}?"),
-            None => "neither kafka-python nor the Java producer has this setting; leave it out".to_owned(),
+    let (refusal, may_be_left_out) = match find(dialect, &name) {
+        Found::Key(known) => match known.set(config, key, value) {
+            Ok(()) => return Ok(()),
+            Err(refusal) => (refusal, false),
+        },
+        Found::Later(later) => match later.refuse(value) {
+            None => return Ok(()),
+            Some(refusal) => (refusal, later.may_be_left_out()),
+        },
+        Found::Owner(owner) => {
+            let why = format!("{owner}; leave it out");
+            (Refusal { kind: ConfigProblemKind::Inapplicable, why }, true)
+        }
+        Found::Nothing => {
+            let closest = closest(&name);
+            secret |= closest.is_some_and(is_secret);
+            let why = match closest {
+                // As the others are written, most likely.
+                Some(known) if key.contains('.') => {
+                    format!("there is no such setting; did you mean {}?", known.replace('_', "."))
+                }
+                Some(known) => format!("there is no such setting; did you mean {known}?"),
+                None => "no producer has this setting; leave it out".to_owned(),
+            };
+            (Refusal { kind: ConfigProblemKind::Unknown, why }, true)
         }
     };
-    Some(ConfigProblem { key: key.to_owned(), value: (!secret).then(|| value.to_owned()), why })
+    let Refusal { kind, why } = refusal;
+    let value = (!secret).then(|| value.to_owned());
+    Err(Unset { problem: ConfigProblem { kind, key: key.to_owned(), value, why }, may_be_left_out })
+}
+
+enum Found {
+    Key(&'static Key),
+    Later(&'static Later),
+    /// Whose it is.
+    Owner(&'static str),
+    Nothing,
+}
+
+fn find(dialect: Dialect, name: &str) -> Found {
+    if dialect == Dialect::Librdkafka {
+        if let Some(key) = librdkafka::OTHERWISE.iter().find(|known| known.name == name) {
+            return Found::Key(key);
+        }
+        if let Some(later) = librdkafka::NOT_HERE.iter().find(|later| later.name == name) {
+            return Found::Later(later);
+        }
+    }
+    let key = all().find(|known| known.name == name).map(Found::Key);
+    let key = key.or_else(|| later::find(name).map(Found::Later));
+    key.or_else(|| dialect::owner(name).map(Found::Owner)).unwrap_or(Found::Nothing)
 }
 
 /// Every setting that acts.
@@ -40,7 +89,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
     let more = super::tls::KEYS.iter().chain(std::iter::once(&super::tls::ENDPOINT_IDENTIFICATION));
     #[cfg(not(any(feature = "tls", feature = "rustls")))]
     let more = std::iter::empty();
-    KEYS.iter().chain(super::sasl::KEYS).chain(super::proxy::KEYS).chain(more)
+    KEYS.iter().chain(librdkafka::KEYS).chain(super::sasl::KEYS).chain(super::proxy::KEYS).chain(more)
 }
 
 /// Whether the value may be a secret, by the name, which need not be one of ours: a slip in a name should not bring a

@@ -1,22 +1,28 @@
 //! Settings on which nothing acts: what they ask for is not supported yet, or it is code, which a text can't be.
 //!
 //! Each is known by name, so that a file written for another client is not answered with "no such setting". It is
-//! taken at the values that say what is done anyway and refused at any other, the other client's default among them:
-//! nobody should believe to have what is not there.
+//! taken at the values that say what is done anyway, and refused at any other, even if that is the other client's default.
+//! Otherwise a user would believe that it acts.
 
-use super::values::is_none;
+use super::librdkafka;
+use super::values::{Refusal, is_none};
+use crate::error::ConfigProblemKind;
 
 pub(super) struct Later {
-    name: &'static str,
+    pub(super) name: &'static str,
     /// The values that say what is done anyway; `none` stands for whatever says nothing.
-    taken: &'static [&'static str],
-    what: What,
+    pub(super) taken: &'static [&'static str],
+    pub(super) what: What,
 }
 
 #[derive(Clone, Copy)]
-enum What {
-    /// Which is not supported yet.
+pub(super) enum What {
+    /// Which is not supported yet. Without it something is less safe, or records go elsewhere.
     Feature(&'static str),
+    /// Which is not supported yet. Records are delivered as well without it.
+    Extra(&'static str),
+    /// Which has no place here.
+    Other(&'static str),
     /// What was not built in.
     #[cfg(not(any(feature = "tls", feature = "rustls")))]
     Tls,
@@ -26,20 +32,32 @@ enum What {
 
 impl Later {
     /// Why not `value`; `None` if it is taken.
-    pub(super) fn refuse(&self, value: &str) -> Option<String> {
+    pub(super) fn refuse(&self, value: &str) -> Option<Refusal> {
         let says = |taken: &str| taken.eq_ignore_ascii_case(value) || (taken == "none" && is_none(value));
         if self.taken.iter().copied().any(says) {
             return None;
         }
-        Some(match (self.what, self.taken) {
-            (What::Feature(what), ["none", ..]) => format!("{what} is not supported yet; leave it out"),
-            (What::Feature(what), taken) => {
-                format!("{what} is not supported yet; only {} is accepted", taken.join(" or "))
+        let (kind, why) = match (self.what, self.taken) {
+            (What::Feature(what) | What::Extra(what), ["none", ..]) => {
+                (ConfigProblemKind::NotSupportedYet, format!("{what} is not supported yet; leave it out"))
             }
+            (What::Feature(what) | What::Extra(what), taken) => {
+                let why = format!("{what} is not supported yet; only {} is accepted", taken.join(" or "));
+                (ConfigProblemKind::NotSupportedYet, why)
+            }
+            (What::Other(why), _) => (ConfigProblemKind::Inapplicable, format!("{why}; leave it out")),
             #[cfg(not(any(feature = "tls", feature = "rustls")))]
-            (What::Tls, _) => super::types::NEEDS_TLS.to_owned(),
-            (What::Code(instead), _) => format!("it is code, which a text can't be; {instead}"),
-        })
+            (What::Tls, _) => (ConfigProblemKind::NotInThisBuild, super::types::NEEDS_TLS.to_owned()),
+            (What::Code(instead), _) => {
+                (ConfigProblemKind::NeedsCode, format!("it is code, which a text can't be; {instead}"))
+            }
+        };
+        Some(Refusal { kind, why })
+    }
+
+    /// Whether a configuration that is shared with other clients may have it all the same.
+    pub(super) fn may_be_left_out(&self) -> bool {
+        matches!(self.what, What::Extra(_) | What::Other(_) | What::Code(_))
     }
 }
 
@@ -56,18 +74,20 @@ fn all() -> impl Iterator<Item = &'static Later> {
     let more = TLS.iter();
     #[cfg(any(feature = "tls", feature = "rustls"))]
     let more = std::iter::empty();
-    LATER.iter().chain(more)
+    LATER.iter().chain(librdkafka::LATER).chain(more)
 }
 
+/// In brackets what is taken, if it is not `none`.
 macro_rules! later {
     ($( $what:ident($text:literal): $( $name:ident $([$($taken:literal),+])? ),+ ; )*) => {
-        const LATER: &[Later] = &[$($(
+        &[$($(
             Later { name: stringify!($name), taken: later!(@ $($($taken),+)?), what: What::$what($text) },
-        )+)*];
+        )+)*]
     };
     (@) => { &["none"] };
     (@ $($taken:literal),+) => { &[$($taken),+] };
 }
+pub(super) use later;
 
 macro_rules! tls {
     ($( $name:ident $(= $taken:literal)? ),+ $(,)?) => {
@@ -87,8 +107,7 @@ tls! {
     ssl_check_hostname = "true", ssl_endpoint_identification_algorithm = "https", tls_backend,
 }
 
-// In brackets what is taken, if it is not `none`.
-later! {
+const LATER: &[Later] = later! {
     Feature("choosing the versions of TLS, which are 1.2 and 1.3,"):
         ssl_protocol["TLSv1.3", "TLS"],
         ssl_enabled_protocols["TLSv1.2,TLSv1.3", "TLSv1.2, TLSv1.3", "TLSv1.3,TLSv1.2"];
@@ -102,7 +121,7 @@ later! {
 
     Code("call ProducerConfig::sasl_oauth_token_provider"): sasl_login_callback_handler_class, sasl_oauth_token_provider;
     Code("call ProducerConfig::register_sasl_mechanism"): sasl_client_callback_handler_class, sasl_login_class;
-    Feature("another way to refresh tokens"):
+    Extra("another way to refresh tokens"):
         sasl_login_retry_backoff_ms["100"], sasl_login_retry_backoff_max_ms["10000"],
         sasl_login_refresh_window_factor["0.8"], sasl_login_refresh_window_jitter["0.05"],
         sasl_login_refresh_min_period_seconds["60"], sasl_login_refresh_buffer_seconds["300"];
@@ -134,26 +153,26 @@ later! {
     Feature("a producer with transactions"):
         transactional_id, transaction_timeout_ms["60000"], transaction_two_phase_commit_enable["false"];
 
-    Feature("pinning the version of brokers"): api_version["none", "auto"];
-    Feature("guessing the version of brokers before 0.10"): api_version_auto_timeout_ms["2000"];
-    Feature("a time-out of its own for the first connection"): bootstrap_timeout_ms["30000"];
-    Feature("waiting for a name that can't be looked up yet"): bootstrap_resolve_timeout_ms["0"];
-    Feature("another way to use a name's addresses"): client_dns_lookup["use_all_dns_ips"];
-    Feature("another way to recover"): metadata_recovery_strategy["rebootstrap"];
-    Feature("another time to recover after"): metadata_recovery_rebootstrap_trigger_ms["300000"];
-    Feature("the check that brokers are of one cluster"): metadata_cluster_check_enable["false"];
-    Feature("a filter of bootstrap topics"): bootstrap_topics_filter["none", "set()"];
+    Extra("pinning the version of brokers"): api_version["none", "auto"];
+    Extra("guessing the version of brokers before 0.10"): api_version_auto_timeout_ms["2000"];
+    Extra("a time-out of its own for the first connection"): bootstrap_timeout_ms["30000"];
+    Extra("waiting for a name that can't be looked up yet"): bootstrap_resolve_timeout_ms["0"];
+    Extra("another way to use a name's addresses"): client_dns_lookup["use_all_dns_ips"];
+    Extra("another way to recover"): metadata_recovery_strategy["rebootstrap"];
+    Extra("another time to recover after"): metadata_recovery_rebootstrap_trigger_ms["300000"];
+    Extra("the check that brokers are of one cluster"): metadata_cluster_check_enable["false"];
+    Extra("a filter of bootstrap topics"): bootstrap_topics_filter["none", "set()"];
 
-    Feature("a partitioner that avoids slow brokers"):
+    Extra("a partitioner that avoids slow brokers"):
         partitioner_adaptive_partitioning_enable["false"], partitioner_availability_timeout_ms["0"];
-    Feature("a partitioner that knows racks"): partitioner_rack_aware["false"], client_rack;
-    Feature("another way to take memory"): buffer_memory_allocation_strategy["full"];
+    Extra("a partitioner that knows racks"): partitioner_rack_aware["false"], client_rack;
+    Extra("another way to take memory"): buffer_memory_allocation_strategy["full"];
 
-    Feature("the metrics registry"):
+    Extra("the metrics registry"):
         metrics_enabled["false"], auto_include_jmx_reporter["false"], metrics_num_samples["2"], metrics_sample_window_ms["30000"],
         metrics_recording_level["INFO"];
-    Feature("telemetry for brokers (KIP-714)"): enable_metrics_push["false"];
-    Feature("a chain of interceptors"): interceptor_classes["none", "[]"];
+    Extra("telemetry for brokers (KIP-714)"): enable_metrics_push["false"];
+    Extra("a chain of interceptors"): interceptor_classes["none", "[]"];
     Feature("reading settings from elsewhere"): config_providers["none", "[]"];
 
     Code("give it to ProducerConfig::build_with"):
@@ -173,4 +192,4 @@ later! {
     Code("the metrics registry is not supported yet"): metric_reporters["none", "[]"];
     Code("mio chooses the system's best"): selector;
     Code("a client of your own has no place here"): kafka_client;
-}
+};

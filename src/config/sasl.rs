@@ -234,6 +234,9 @@ impl Checks<'_> {
             Err((key @ "sasl_mechanism", why)) if !self.config.sasl.mechanisms.is_empty() => {
                 self.refuse(key, self.config.sasl.mechanisms.join(","), why);
             }
+            Err((key, why)) if !self.config.effective().security_protocol().has_sasl() => {
+                self.contradict_unshown(key, why);
+            }
             Err((key, why)) => self.refuse_unshown(key, why),
         }
     }

@@ -25,6 +25,17 @@ pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str
     if address.contains('@') {
         return Err("a user or a password can't stand before it; write host:port".to_owned());
     }
+    if address.contains(['\'', '"']) {
+        return Err(
+            "it has quotes in it, as a printed list has; write host:port,host:port without them".to_owned()
+        );
+    }
+    if let Some(why) = strange(address) {
+        return Err(why);
+    }
+    if let Some((host, _)) = address.rsplit_once(':').filter(|(host, _)| no_host_has(address, host)) {
+        return Err(format!("an IPv6 address with a port needs brackets; write [{host}]:port"));
+    }
     let (host, port) = match address.strip_prefix('[') {
         Some(rest) => {
             let (host, port) =
@@ -44,20 +55,31 @@ pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str
     if address.starts_with('[') && !is_v6(host) {
         return Err(format!("'{host}' is not an IPv6 address; only those are written in brackets"));
     }
-    if address.contains(',') {
-        return Err("there is a comma in it; give each server by itself".to_owned());
-    }
-    if let Some(strange) = host.chars().find(|letter| is_strange(*letter)) {
-        return Err(format!("no host has a {strange:?} in its name; write host:port"));
+    if !is_v6(host) && host.trim_end_matches('.').split('.').any(str::is_empty) {
+        return Err(format!("'{host}' has an empty part before or between its dots; correct the name"));
     }
     let port = match port {
         None => DEFAULT_PORT,
+        // A sign is read by `parse`, too.
         Some(port) => match port.parse() {
-            Ok(port @ 1..) => port,
+            Ok(number @ 1..) if !port.starts_with('+') => number,
             _ => return Err(format!("'{port}' is not a port; write host:port with a port from 1 to 65535")),
         },
     };
     Ok((Arc::from(host), port))
+}
+
+/// A warning, if it is read in a way that may not be meant.
+pub(crate) fn doubt(server: &str) -> Option<String> {
+    let address = server.trim().rsplit("://").next().unwrap_or_default();
+    let (host, port) = address.rsplit_once(':')?;
+    let may_be_port = (4..).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+    (may_be_port && is_v6(address)).then(|| {
+        format!(
+            "bootstrap_servers: '{address}' is read as one IPv6 address with the port {DEFAULT_PORT}; if {port} is the \
+             port, write [{host}]:{port}"
+        )
+    })
 }
 
 /// Perhaps with a zone: `fe80::1%eth0`.
@@ -65,9 +87,29 @@ fn is_v6(address: &str) -> bool {
     address.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
 }
 
-/// What comes from a URL, a list or a slip; the look-up would fail by it for ever.
-fn is_strange(letter: char) -> bool {
-    letter.is_whitespace() || letter.is_control() || "/?#[]\"'".contains(letter)
+/// Whether `address`, of which `host` is the beginning, is in a range without hosts: `::1:9092` is an IPv6 address.
+fn no_host_has(address: &str, host: &str) -> bool {
+    let is_local = |address: Ipv6Addr| address.is_loopback() || address.is_unspecified();
+    host.parse().is_ok_and(is_local) && address.parse().is_ok_and(|address| !is_local(address))
+}
+
+/// What is in neither a host's name nor an address. The look-up would fail by it for ever.
+fn strange(address: &str) -> Option<String> {
+    if address.contains(['$', '{', '<']) {
+        return Some(format!("'{address}' has a placeholder in it; replace that by the name of a host"));
+    }
+    let strange =
+        address.chars().find(|letter| !letter.is_alphanumeric() && !"-_.:%[]+".contains(*letter))?;
+    Some(match strange {
+        ',' => "there is a comma in it; give each server by itself".to_owned(),
+        ';' => "servers are separated by commas, not by ';'".to_owned(),
+        // U+FF01 to U+FF5E are the characters of ASCII from '!' on, as wide as Chinese ones.
+        wide @ '\u{ff01}'..='\u{ff5e}' => {
+            let plain = char::from_u32(u32::from(wide) - 0xff01 + u32::from('!')).unwrap_or(':');
+            format!("{wide:?} is a full-width character; write {plain:?}")
+        }
+        other => format!("a host's name can't have {other:?} in it; write host:port"),
+    })
 }
 
 /// As an error may show it.
@@ -115,8 +157,56 @@ mod tests {
             "a/b",
             "user@a:1",
             "a\0b:1",
+            "a:+1",
+            "a..b:1",
+            ".a:1",
+            ".",
         ] {
             assert!(parse(text, SecurityProtocol::Plaintext).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_a_server_is_told_what_to_write() {
+        for (text, why) in [
+            ("a;b", "servers are separated by commas, not by ';'"),
+            ("a:9092;b:9092", "servers are separated by commas, not by ';'"),
+            ("::1:9092", "an IPv6 address with a port needs brackets; write [::1]:port"),
+            (
+                "${KAFKA_HOST}:9092",
+                "'${KAFKA_HOST}:9092' has a placeholder in it; replace that by the name of a host",
+            ),
+            ("<broker>:9092", "'<broker>:9092' has a placeholder in it; replace that by the name of a host"),
+            ("host：9092", "'：' is a full-width character; write ':'"),
+            ("a:9092，b:9092", "'，' is a full-width character; write ','"),
+            ("a..b:9092", "'a..b' has an empty part before or between its dots; correct the name"),
+            ("host:+9092", "'+9092' is not a port; write host:port with a port from 1 to 65535"),
+            (
+                "['a:9092'",
+                "it has quotes in it, as a printed list has; write host:port,host:port without them",
+            ),
+            (
+                "'b:9092']",
+                "it has quotes in it, as a printed list has; write host:port,host:port without them",
+            ),
+        ] {
+            assert_eq!(parse(text, SecurityProtocol::Plaintext).unwrap_err(), why, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_whose_end_may_be_a_port_is_warned_of() {
+        assert_eq!(
+            parse("2001:db8::1:9092", SecurityProtocol::Plaintext),
+            Ok((Arc::from("2001:db8::1:9092"), 9092))
+        );
+        assert_eq!(
+            doubt("2001:db8::1:9092").unwrap(),
+            "bootstrap_servers: '2001:db8::1:9092' is read as one IPv6 address with the port 9092; if 9092 is the port, \
+             write [2001:db8::1]:9092"
+        );
+        for text in ["a:9092", "[2001:db8::1]:9092", "2001:db8::1", "2001:db8::beef", "::1", "localhost"] {
+            assert_eq!(doubt(text), None, "{text}");
         }
     }
 

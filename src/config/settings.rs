@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::effective::LARGEST_REQUEST;
 use super::producer_config::ProducerConfig;
+use super::texts::listing;
 use super::types::Acks;
 use super::{checks, servers};
 use crate::client::{ClientSettings, MetadataSettings};
@@ -148,6 +149,7 @@ impl ProducerConfig {
             None
         });
         if problems.is_empty() {
+            log::info!("the producer starts with {}", listing(self));
             self.effective().notes().iter().for_each(|note| log::warn!("{note}"));
             self.effective().why_not_idempotent().iter().for_each(|note| log::info!("{note}"));
             #[allow(unused_mut, reason = "as above")]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::error::ErrorKind;
+use crate::error::{ConfigProblemKind, ErrorKind};
 use crate::record::Compression;
 
 #[cfg(not(any(loom, shuttle)))]
@@ -12,6 +12,7 @@ mod places;
 mod proxy;
 mod related;
 mod sasl;
+mod shared;
 mod texts;
 mod tls;
 
@@ -19,13 +20,19 @@ fn text(config: ProducerConfig) -> String {
     config.settings().map(|_| ()).unwrap_err().to_string()
 }
 
+/// In one line.
+fn problems_of(text: &str) -> String {
+    let lines = text.strip_prefix("the configuration can't be used:").unwrap().lines();
+    lines.map(str::trim_start).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
 #[test]
 fn all_problems_are_told_at_once() {
     let config = ProducerConfig::new().bootstrap_servers(["a:notaport", "b"]).buffer_memory(0);
     assert_eq!(
         text(config),
-        "the configuration can't be used: bootstrap_servers = 'a:notaport': 'notaport' is not a port; write \
-         host:port with a port from 1 to 65535; buffer_memory = '0': it must be at least 1"
+        "the configuration can't be used:\n  bootstrap_servers = 'a:notaport': 'notaport' is not a port; write \
+         host:port with a port from 1 to 65535\n  buffer_memory = '0': it must be at least 1"
     );
     let none: [&str; 0] = [];
     assert_eq!(

@@ -1,11 +1,13 @@
 //! A configuration read from texts, and shown as one.
 
+use std::ffi::OsString;
 use std::fmt;
 
 use super::checks;
-use super::keys;
+use super::dialect::Dialect;
+use super::keys::{self, Unset};
 use super::producer_config::ProducerConfig;
-use crate::error::{Error, ErrorKind};
+use crate::error::{ConfigProblem, Error, ErrorKind};
 
 impl ProducerConfig {
     /// Reads settings from texts: kafka-python's names (`linger_ms`) or the Java client's (`linger.ms`), durations in
@@ -56,10 +58,96 @@ impl ProducerConfig {
         K: AsRef<str>,
         V: AsRef<str>,
     {
-        let mut problems: Vec<_> = pairs
-            .into_iter()
-            .filter_map(|(key, value)| keys::set(&mut self, key.as_ref(), value.as_ref()))
-            .collect();
+        let unset = self.set_all(Dialect::KafkaPython, pairs);
+        self.unless_refused(unset.into_iter().map(|unset| unset.problem).collect())
+    }
+
+    /// Reads settings that other clients use too, as those of a file that the consumers of the same program have. `dialect`
+    /// is the client that they were written for: it decides where two clients mean different things by one name.
+    ///
+    /// What this crate has no use for is left out and listed in the second part of the result: settings of consumers and of
+    /// serializers, names that no producer has, code (`value.serializer=...AvroSerializer`), and what this crate does not
+    /// have yet, as far as records are delivered without it as well. Log the list, or fail on what the program can't do
+    /// without.
+    ///
+    /// ```
+    /// use kafka_producer::{Dialect, ProducerConfig};
+    ///
+    /// let texts = [
+    ///     ("bootstrap.servers", "localhost:9092"),
+    ///     ("linger.ms", "5"),
+    ///     ("session.timeout.ms", "45000"),
+    ///     ("schema.registry.url", "http://localhost:8081"),
+    /// ];
+    /// let (config, unused) = ProducerConfig::from_shared(Dialect::Java, texts)?;
+    /// assert_eq!(unused.len(), 2);
+    /// for setting in &unused {
+    ///     println!("not used: {setting}");
+    /// }
+    /// # let _ = config;
+    /// # Ok::<(), kafka_producer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_pairs`](Self::from_pairs), for a setting of a producer that asks for something that is not supported yet
+    /// and that matters for safety (`transactional.id`), has a value that can't be read, or was given twice.
+    pub fn from_shared<K, V>(
+        dialect: Dialect,
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(Self, Vec<ConfigProblem>), Error>
+    where
+        K: AsRef<str>,
+        V: AsRef<str>,
+    {
+        let mut config = Self::default();
+        let unset = config.set_all(dialect, pairs);
+        let (unused, refused): (Vec<_>, Vec<_>) = unset.into_iter().partition(|unset| unset.may_be_left_out);
+        let problems = |unset: Vec<Unset>| unset.into_iter().map(|unset| unset.problem).collect();
+        Ok((config.unless_refused(problems(refused))?, problems(unused)))
+    }
+
+    /// Reads settings from the environment: of each variable whose name begins with `prefix` the rest of the name, in small
+    /// letters. With the prefix `ORDERS_KAFKA_` the variable `ORDERS_KAFKA_LINGER_MS=5` sets `linger_ms`. Choose a prefix
+    /// that no other program uses: scripts of Kafka's brokers read variables that begin with `KAFKA_`.
+    ///
+    /// # Errors
+    /// As [`from_pairs`](Self::from_pairs); also a variable whose value is not Unicode.
+    pub fn from_env(prefix: &str) -> Result<Self, Error> {
+        Self::default().with_variables(prefix, std::env::vars_os())
+    }
+
+    pub(super) fn with_variables(
+        mut self,
+        prefix: &str,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Error> {
+        let (mut pairs, mut problems) = (Vec::new(), Vec::new());
+        for (name, value) in variables {
+            let Some(key) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else { continue };
+            match value.into_string() {
+                Ok(value) => pairs.push((key.to_ascii_lowercase(), value)),
+                Err(_) => problems.push(ConfigProblem::invalid(
+                    format!("{prefix}{key}"),
+                    None,
+                    "the value of this variable is not Unicode; correct it",
+                )),
+            }
+        }
+        problems.extend(self.set_all(Dialect::KafkaPython, pairs).into_iter().map(|unset| unset.problem));
+        self.unless_refused(problems)
+    }
+
+    fn set_all<K, V>(&mut self, dialect: Dialect, pairs: impl IntoIterator<Item = (K, V)>) -> Vec<Unset>
+    where
+        K: AsRef<str>,
+        V: AsRef<str>,
+    {
+        let set = |(key, value): (K, V)| keys::set(self, dialect, key.as_ref(), value.as_ref()).err();
+        pairs.into_iter().filter_map(set).collect()
+    }
+
+    /// If there are problems, with what is wrong besides with the settings that were given.
+    fn unless_refused(self, mut problems: Vec<ConfigProblem>) -> Result<Self, Error> {
         if problems.is_empty() {
             return Ok(self);
         }
@@ -72,6 +160,7 @@ impl ProducerConfig {
     }
 }
 
+/// As it acts, with what was not set; without secrets.
 impl fmt::Debug for ProducerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("ProducerConfig");
@@ -80,4 +169,11 @@ impl fmt::Debug for ProducerConfig {
         }
         debug.finish()
     }
+}
+
+/// For the log: the same on one line, as a file would have it.
+pub(super) fn listing(config: &ProducerConfig) -> String {
+    let documented = keys::all().filter(|key| key.name == key.of);
+    let shown: Vec<String> = documented.map(|key| format!("{}={}", key.name, (key.show)(config))).collect();
+    shown.join(" ")
 }

@@ -7,7 +7,7 @@ use super::key::{Key, aliased_keys};
 use super::producer_config::ProducerConfig;
 use super::types::TlsConfig;
 use super::values::{FLAG, HOSTNAME_CHECK, PATH, PEM, SECRET, TEXT, TLS_BACKEND};
-use crate::error::ConfigProblem;
+use crate::error::{ConfigProblem, ConfigProblemKind};
 use crate::security::Secret;
 use crate::security::tls::{Named, Source, Tls, TlsBackend, TlsSettings};
 
@@ -293,23 +293,23 @@ impl Checks<'_> {
                  SASL_SSL, or leave this out",
                 config.written_as("security_protocol")
             );
-            self.refuse_unshown(name, why);
+            self.contradict_unshown(name, why);
         }
         let backend = config.backend();
         if let Some(why) = backend.why_not() {
-            self.refuse("tls_backend", backend, why);
+            self.add(ConfigProblemKind::NotInThisBuild, "tls_backend", Some(backend.to_string()), why);
         } else if config.has_connector() && backend != TlsBackend::NativeTls {
             let why = format!(
                 "it is a connector of native-tls, and {} is {backend}; leave one of the two out",
                 config.written_as("tls_backend")
             );
-            self.refuse_unshown("ssl_context", why);
+            self.contradict_unshown("ssl_context", why);
         }
         if config.has_connector() {
             for (_, name) in config.set_of_tls() {
                 let why = "ssl_context is set, which takes its place, so this does nothing; set that up in the connector, or \
                            leave one of the two out";
-                self.refuse_unshown(name, why);
+                self.contradict_unshown(name, why);
             }
         }
         let tls = &config.tls;
@@ -324,7 +324,7 @@ impl Checks<'_> {
         ] {
             if both {
                 let why = format!("{} says the same; leave one of the two out", config.written_as(file));
-                self.refuse_unshown(text, why);
+                self.contradict_unshown(text, why);
             }
         }
     }

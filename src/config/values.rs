@@ -8,15 +8,38 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::types::{Acks, SecurityProtocol, SocketOptions};
+use crate::error::ConfigProblemKind;
 use crate::record::{Compression, ParseCompressionError};
 #[cfg(any(feature = "tls", feature = "rustls"))]
 use crate::security::tls::TlsBackend;
 use crate::security::{HIDDEN, Secret};
 
 pub(super) struct Kind<T> {
-    /// Or says what to write instead.
-    pub(super) read: fn(&str) -> Result<T, String>,
+    pub(super) read: fn(&str) -> Result<T, Refusal>,
     pub(super) show: fn(&T) -> String,
+}
+
+/// Why a value is not taken, with what to write instead.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) kind: ConfigProblemKind,
+    pub(super) why: String,
+}
+
+impl Refusal {
+    pub(super) fn not_in_this_build(why: impl Into<String>) -> Self {
+        Self { kind: ConfigProblemKind::NotInThisBuild, why: why.into() }
+    }
+
+    pub(super) fn contradictory(why: impl Into<String>) -> Self {
+        Self { kind: ConfigProblemKind::Contradictory, why: why.into() }
+    }
+}
+
+impl<T: Into<String>> From<T> for Refusal {
+    fn from(why: T) -> Self {
+        Self { kind: ConfigProblemKind::Invalid, why: why.into() }
+    }
 }
 
 pub(super) const TEXT: Kind<Option<String>> =
@@ -40,13 +63,13 @@ pub(super) const FLAG: Kind<bool> = Kind {
     read: |value| match value {
         _ if value.eq_ignore_ascii_case("true") => Ok(true),
         _ if value.eq_ignore_ascii_case("false") => Ok(false),
-        _ => Err("write true or false".to_owned()),
+        _ => Err("write true or false".into()),
     },
     show: bool::to_string,
 };
 
 pub(super) const NUMBER: Kind<usize> =
-    Kind { read: |value| whole(value, "a whole number", 0..=usize::MAX), show: usize::to_string };
+    Kind { read: |value| any_whole(value, "a whole number"), show: usize::to_string };
 
 pub(super) const OPTIONAL_NUMBER: Kind<Option<usize>> =
     Kind { read: |value| unless_none(value, NUMBER.read), show: show_optional };
@@ -67,7 +90,7 @@ pub(super) const RETRIES: Kind<u32> = Kind {
 };
 
 pub(super) const MILLIS: Kind<Duration> = Kind {
-    read: |value| whole(value, "a whole number of milliseconds", 0..=u64::MAX).map(Duration::from_millis),
+    read: |value| any_whole(value, "a whole number of milliseconds").map(Duration::from_millis),
     show: |time| time.as_millis().to_string(),
 };
 
@@ -76,7 +99,7 @@ pub(super) const OPTIONAL_MILLIS: Kind<Option<Duration>> = Kind {
     read: |value| {
         let read =
             if value.is_empty() { (MILLIS.read)(value).map(Some) } else { unless_none(value, MILLIS.read) };
-        read.map_err(|why| format!("{why}, or none"))
+        read.map_err(|refusal| format!("{}, or none", refusal.why).into())
     },
     show: |time| show_optional(&time.map(|time| time.as_millis())),
 };
@@ -98,7 +121,8 @@ pub(super) const GZIP_LEVEL: Kind<Option<i32>> = Kind {
         // zlib's name for its default.
         "-1" => Ok(Some(6)),
         _ => unless_none(value, |value| {
-            whole(value, "a whole number", 1..=9).map_err(|why| format!("{why}, or -1 for the default"))
+            whole(value, "a whole number", 1..=9)
+                .map_err(|refusal| format!("{}, or -1 for the default", refusal.why).into())
         }),
     },
     show: show_optional,
@@ -120,7 +144,7 @@ pub(super) const ACKS: Kind<Acks> = Kind {
         "1" => Ok(Acks::Leader),
         "-1" => Ok(Acks::All),
         _ if value.eq_ignore_ascii_case("all") => Ok(Acks::All),
-        _ => Err("it must be 0, 1 or all".to_owned()),
+        _ => Err("it must be 0, 1 or all".into()),
     },
     show: Acks::to_string,
 };
@@ -128,7 +152,10 @@ pub(super) const ACKS: Kind<Acks> = Kind {
 pub(super) const COMPRESSION: Kind<Compression> = Kind {
     read: |value| match value {
         _ if is_none(value) => Ok(Compression::None),
-        _ => value.parse().map_err(|error: ParseCompressionError| error.to_string()),
+        _ => value.parse().map_err(|error: ParseCompressionError| match error.is_known() {
+            true => Refusal::not_in_this_build(error.to_string()),
+            false => error.to_string().into(),
+        }),
     },
     show: Compression::to_string,
 };
@@ -136,7 +163,7 @@ pub(super) const COMPRESSION: Kind<Compression> = Kind {
 pub(super) const SECURITY_PROTOCOL: Kind<SecurityProtocol> = Kind {
     read: |value| {
         let protocol: SecurityProtocol = value.parse()?;
-        protocol.why_not().map_or(Ok(protocol), Err)
+        protocol.why_not().map_or(Ok(protocol), |why| Err(Refusal::not_in_this_build(why)))
     },
     show: SecurityProtocol::to_string,
 };
@@ -145,7 +172,7 @@ pub(super) const SECURITY_PROTOCOL: Kind<SecurityProtocol> = Kind {
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const PATH: Kind<Option<PathBuf>> = Kind {
     read: |value| match value.is_empty() {
-        true => Err("it is empty; name a file, or leave it out".to_owned()),
+        true => Err("it is empty; name a file, or leave it out".into()),
         false => Ok((!is_none(value)).then(|| value.into())),
     },
     show: |path| show_optional(&path.as_ref().map(|path| path.display())),
@@ -155,7 +182,7 @@ pub(super) const PATH: Kind<Option<PathBuf>> = Kind {
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const PEM: Kind<Option<Secret>> = Kind {
     read: |value| match value.is_empty() {
-        true => Err("it is empty; give PEM, or leave it out".to_owned()),
+        true => Err("it is empty; give PEM, or leave it out".into()),
         false => (SECRET.read)(value),
     },
     show: SECRET.show,
@@ -168,7 +195,7 @@ pub(super) const SECRET: Kind<Option<Secret>> = Kind {
 
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const TLS_BACKEND: Kind<Option<TlsBackend>> = Kind {
-    read: |value| unless_none(value, str::parse),
+    read: |value| unless_none(value, |value| Ok(value.parse::<TlsBackend>()?)),
     show: |backend| backend.unwrap_or_default().to_string(),
 };
 
@@ -179,7 +206,7 @@ pub(super) const HOSTNAME_CHECK: Kind<bool> = Kind {
     read: |value| match value {
         _ if value.eq_ignore_ascii_case("https") => Ok(true),
         "" | "none" => Ok(false),
-        _ => Err("write https, or none for no check".to_owned()),
+        _ => Err("write https, or none for no check".into()),
     },
     show: |check| if *check { "https" } else { "none" }.to_owned(),
 };
@@ -193,12 +220,12 @@ pub(super) const SOCKET_OPTIONS: Kind<SocketOptions> = Kind {
             let on = match on.trim() {
                 "0" => false,
                 "1" => true,
-                other => return Err(format!("'{other}' is neither 0 nor 1")),
+                other => return Err(format!("'{other}' is neither 0 nor 1").into()),
             };
             match name.trim() {
                 "TCP_NODELAY" => options.no_delay = on,
                 "SO_KEEPALIVE" => options.keep_alive = on,
-                other => return Err(format!("'{other}' is not one of TCP_NODELAY, SO_KEEPALIVE")),
+                other => return Err(format!("'{other}' is not one of TCP_NODELAY, SO_KEEPALIVE").into()),
             }
         }
         Ok(options)
@@ -213,7 +240,7 @@ pub(super) fn is_none(value: &str) -> bool {
     value.is_empty() || value.eq_ignore_ascii_case("none") || value.eq_ignore_ascii_case("null")
 }
 
-fn unless_none<T>(value: &str, read: fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+fn unless_none<T>(value: &str, read: fn(&str) -> Result<T, Refusal>) -> Result<Option<T>, Refusal> {
     if is_none(value) { Ok(None) } else { read(value).map(Some) }
 }
 
@@ -221,12 +248,18 @@ fn show_optional(value: &Option<impl fmt::Display>) -> String {
     value.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
-fn whole<T>(value: &str, what: &str, range: RangeInclusive<T>) -> Result<T, String>
+/// A limit that nobody comes near need not be told.
+fn any_whole<T: FromStr>(value: &str, what: &str) -> Result<T, Refusal> {
+    value.parse().map_err(|_| format!("write {what}, 0 or more, digits only").into())
+}
+
+fn whole<T>(value: &str, what: &str, range: RangeInclusive<T>) -> Result<T, Refusal>
 where
     T: FromStr + PartialOrd + fmt::Display,
 {
     let number = value.parse().ok().filter(|number| range.contains(number));
-    number.ok_or_else(|| format!("write {what} from {} to {}, digits only", range.start(), range.end()))
+    number
+        .ok_or_else(|| format!("write {what} from {} to {}, digits only", range.start(), range.end()).into())
 }
 
 const MOST_RETRIES: u32 = i32::MAX as u32;

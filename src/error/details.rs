@@ -2,16 +2,44 @@
 
 use std::fmt;
 
-/// One setting that can't be used.
+/// One setting that can't be used, or that was not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigProblem {
+    /// What is wrong, for a program to decide by.
+    pub kind: ConfigProblemKind,
     /// The setting's name, as the text wrote it that set it, else in kafka-python's spelling.
     pub key: String,
     /// The value as given; `None` if it must not be shown or there is none.
     pub value: Option<String>,
     /// Why not, and what to do.
     pub why: String,
+}
+
+impl ConfigProblem {
+    pub(crate) fn invalid(key: impl Into<String>, value: Option<String>, why: impl Into<String>) -> Self {
+        Self { kind: ConfigProblemKind::Invalid, key: key.into(), value, why: why.into() }
+    }
+}
+
+/// What is wrong with a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConfigProblemKind {
+    /// No producer has a setting of that name.
+    Unknown,
+    /// It belongs to another kind of client, or to a part of another client that this crate does not have.
+    Inapplicable,
+    /// It needs a cargo feature that this build does not have.
+    NotInThisBuild,
+    /// It asks for something that this crate can't do yet.
+    NotSupportedYet,
+    /// It names code, for example a class. The program has to pass that code to a setter.
+    NeedsCode,
+    /// The value can't be read, is out of its range, or names something that can't be used.
+    Invalid,
+    /// It contradicts another setting, or repeats it with another value.
+    Contradictory,
 }
 
 impl fmt::Display for ConfigProblem {

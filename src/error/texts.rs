@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::details::{Count, write_list};
+use super::details::Count;
 use super::trouble::write_last_seen;
 use super::types::{DeliveryReport, Error, ErrorKind, PendingPartition};
 use crate::protocol::ErrorCode;
@@ -18,8 +18,10 @@ impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config { problems } => {
-                f.write_str("the configuration can't be used: ")?;
-                write_list(f, problems, "; ")
+                f.write_str("the configuration can't be used:")?;
+                // One a line, unless there is only one.
+                let separator = if problems.len() == 1 { " " } else { "\n  " };
+                problems.iter().try_for_each(|problem| write!(f, "{separator}{problem}"))
             }
             Self::InvalidRecord { reason } => write!(f, "the record can't be sent: {reason}"),
             Self::Serialization { what, reason } => write!(f, "the {what} could not be serialized: {reason}"),

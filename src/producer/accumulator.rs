@@ -393,6 +393,22 @@ mod tests {
         assert_eq!(accumulator.shared.inbox.take().partitions.len(), 1);
     }
 
+    #[test]
+    fn who_waits_for_a_batch_that_has_left_hurries_no_other() {
+        let (accumulator, drain, _topics, [queue, _]) = halves();
+        let ticket = || match queue.state.lock().batches.back() {
+            Some(Batch::Open(batch)) => batch.ticket(),
+            _ => unreachable!(),
+        };
+        let _first = send(&accumulator, &queue);
+        let left = ticket();
+        let _batch = drain.pop_if(&queue, |_| true).unwrap();
+        let _second = send(&accumulator, &queue);
+        queue.state.lock().told = false;
+        assert!(!queue.hasten(left), "it has left");
+        assert!(queue.hasten(ticket()), "it lies there");
+    }
+
     #[cfg(feature = "gzip")]
     #[test]
     fn a_batch_that_a_flush_has_cut_off_is_left_to_the_sender() {

@@ -13,8 +13,7 @@ fn acts(config: &ProducerConfig) -> (bool, usize) {
 }
 
 fn refusal(config: &ProducerConfig) -> String {
-    let text = super::text(config.clone());
-    text.strip_prefix("the configuration can't be used: ").unwrap().to_owned()
+    super::problems_of(&super::text(config.clone()))
 }
 
 #[test]

@@ -13,8 +13,8 @@ fn texts_are_read_by_either_name_and_unknown_ones_refused() {
     let error = ProducerConfig::from_pairs([("linger", "5"), ("acks", "2"), ("retries", "-1")]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the configuration can't be used: linger = '5': there is no such setting; did you mean linger_ms?; \
-         acks = '2': it must be 0, 1 or all; retries = '-1': write a whole number from 0 to 2147483647, digits only"
+        "the configuration can't be used:\n  linger = '5': there is no such setting; did you mean linger_ms?\n  \
+         acks = '2': it must be 0, 1 or all\n  retries = '-1': write a whole number from 0 to 2147483647, digits only"
     );
 }
 
@@ -38,8 +38,8 @@ fn what_comes_later_is_taken_at_its_neutral_value_and_refused_by_name_at_others(
     .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the configuration can't be used: security_protocol = 'SASL_SSL2': it is one of PLAINTEXT, SSL, SASL_PLAINTEXT, \
-         SASL_SSL; partitioner = 'murmur2': it is code, which a text can't be; call ProducerConfig::partitioner; sasl_plain_password: \
+        "the configuration can't be used:\n  security_protocol = 'SASL_SSL2': it is one of PLAINTEXT, SSL, SASL_PLAINTEXT, \
+         SASL_SSL\n  partitioner = 'murmur2': it is code, which a text can't be; call ProducerConfig::partitioner\n  sasl_plain_password: \
          security_protocol is PLAINTEXT, which has no SASL, so this would do nothing; set security_protocol to SASL_SSL or \
          SASL_PLAINTEXT, or leave this out"
     );
@@ -49,7 +49,7 @@ fn what_comes_later_is_taken_at_its_neutral_value_and_refused_by_name_at_others(
 fn refusal(pairs: &[(&str, &str)]) -> String {
     let read = ProducerConfig::from_pairs(pairs.iter().copied()).and_then(|config| config.settings());
     let text = read.map(|_| ()).unwrap_err().to_string();
-    text.strip_prefix("the configuration can't be used: ").unwrap().to_owned()
+    problems_of(&text)
 }
 
 #[test]
@@ -80,17 +80,17 @@ fn the_ways_people_write_a_value() {
 
 #[test]
 fn a_value_that_can_not_be_read_is_told_what_to_write() {
-    let bytes = format!("write a whole number from 0 to {}, digits only", usize::MAX);
-    let millis = "write a whole number of milliseconds from 0 to 18446744073709551615, digits only";
+    let bytes = "write a whole number, 0 or more, digits only";
+    let millis = "write a whole number of milliseconds, 0 or more, digits only";
     for (key, value, why) in [
-        ("batch_size", "-1", bytes.as_str()),
-        ("batch.size", "16_384", &bytes),
-        ("batch.size", "16KB", &bytes),
-        ("buffer_memory", "", &bytes),
-        ("buffer_memory", "none", &bytes),
-        ("buffer_memory", "1e9", &bytes),
-        ("batch_max_bytes", "-1", &bytes),
-        ("max_request_size", "18446744073709551616", &bytes),
+        ("batch_size", "-1", bytes),
+        ("batch.size", "16_384", bytes),
+        ("batch.size", "16KB", bytes),
+        ("buffer_memory", "", bytes),
+        ("buffer_memory", "none", bytes),
+        ("buffer_memory", "1e9", bytes),
+        ("batch_max_bytes", "-1", bytes),
+        ("max_request_size", "18446744073709551616", bytes),
         ("linger.ms", "-5", millis),
         ("linger_ms", "5ms", millis),
         ("linger_ms", "0.5", millis),
@@ -183,14 +183,8 @@ fn a_name_that_is_not_known_gets_the_closest_in_its_spelling() {
     ] {
         assert_eq!(refusal(&[(key, "v")]), format!("{key} = 'v': there is no such setting;{closest}"));
     }
-    assert_eq!(
-        refusal(&[("colour", "v")]),
-        "colour = 'v': neither kafka-python nor the Java producer has this setting; leave it out"
-    );
-    assert_eq!(
-        refusal(&[("", "v")]),
-        " = 'v': neither kafka-python nor the Java producer has this setting; leave it out"
-    );
+    assert_eq!(refusal(&[("colour", "v")]), "colour = 'v': no producer has this setting; leave it out");
+    assert_eq!(refusal(&[("", "v")]), "= 'v': no producer has this setting; leave it out");
 }
 
 /// A slip in a name does not bring a password into a log.
@@ -226,7 +220,7 @@ fn one_error_lists_what_can_not_be_read_and_what_can_not_be_used() {
             ("sasl.mechanism", "PLAIN"),
             ("bootstrap_servers", "a:0")
         ]),
-        "linger_ms = 'x': write a whole number of milliseconds from 0 to 18446744073709551615, digits only; \
+        "linger_ms = 'x': write a whole number of milliseconds, 0 or more, digits only; \
          bootstrap_servers = 'a:0': '0' is not a port; write host:port with a port from 1 to 65535; buffer.memory = '0': it \
          must be at least 1; sasl.mechanism = 'PLAIN': security_protocol is PLAINTEXT, which has no SASL, so this would do \
          nothing; set security_protocol to SASL_SSL or SASL_PLAINTEXT, or leave this out"

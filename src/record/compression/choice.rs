@@ -98,6 +98,13 @@ pub struct ParseCompressionError {
     not_built_in: Option<&'static str>,
 }
 
+impl ParseCompressionError {
+    /// Whether there is such a codec, and this build does not have it.
+    pub(crate) fn is_known(&self) -> bool {
+        self.not_built_in.is_some()
+    }
+}
+
 impl fmt::Display for ParseCompressionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.not_built_in {

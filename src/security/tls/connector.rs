@@ -15,6 +15,8 @@ use super::rust_tls;
 use super::session::{Broken, Session};
 use super::settings::{Named, Source, TlsSettings};
 use crate::error::ConfigProblem;
+#[cfg(not(all(feature = "tls", feature = "rustls")))]
+use crate::error::ConfigProblemKind;
 use crate::sync::AtomicU64;
 
 /// Begins sessions.
@@ -62,6 +64,7 @@ impl Kind {
             TlsBackend::Rustls => rust_tls::own(settings, material).map(Self::Rustls),
             #[cfg(not(all(feature = "tls", feature = "rustls")))]
             missing => Err(vec![ConfigProblem {
+                kind: ConfigProblemKind::NotInThisBuild,
                 key: settings.backend.setting.clone(),
                 value: Some(missing.to_string()),
                 why: missing.why_not().unwrap_or_default(),

@@ -54,7 +54,7 @@ pub(super) fn problem(setting: &str, source: &Source, why: impl Into<String>) ->
         Source::File(path) => Some(path.display().to_string()),
         Source::Text(_) => None,
     };
-    ConfigProblem { key: setting.to_owned(), value, why: why.into() }
+    ConfigProblem::invalid(setting, value, why)
 }
 
 fn read_file(path: &Path) -> Result<Secret, String> {

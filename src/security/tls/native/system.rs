@@ -35,18 +35,14 @@ pub(crate) fn own(settings: &TlsSettings, material: &Material) -> Result<TlsConn
         problems.push(problem(setting, &Source::File(value.clone()), NOT_HERE));
     }
     if let Some(Named { setting, value }) = &settings.ciphers {
-        problems.push(ConfigProblem {
-            key: setting.clone(),
-            value: Some(value.clone()),
-            why: NOT_HERE.to_owned(),
-        });
+        problems.push(ConfigProblem::invalid(setting.clone(), Some(value.clone()), NOT_HERE));
     }
     if !problems.is_empty() {
         return Err(problems);
     }
     builder.build().map_err(|error| {
         let why = format!("this machine's TLS can't be used: {error}");
-        vec![ConfigProblem { key: "security_protocol".to_owned(), value: None, why }]
+        vec![ConfigProblem::invalid("security_protocol", None, why)]
     })
 }
 

@@ -38,7 +38,7 @@ pub(super) struct Own {
 pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Vec<ConfigProblem>> {
     let defect = |error: ErrorStack| {
         let why = format!("this machine's OpenSSL can't be used: {}", forms::first(&error));
-        vec![ConfigProblem { key: "security_protocol".to_owned(), value: None, why }]
+        vec![ConfigProblem::invalid("security_protocol", None, why)]
     };
     let mut problems = Vec::new();
     let mut builder = SslConnector::builder(SslMethod::tls_client()).map_err(defect)?;
@@ -88,7 +88,7 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
     }
     if let Some(Named { setting, value }) = &settings.ciphers {
         let mut refuse =
-            |why| problems.push(ConfigProblem { key: setting.clone(), value: Some(value.clone()), why });
+            |why| problems.push(ConfigProblem::invalid(setting.clone(), Some(value.clone()), why));
         match Ciphers::of(value) {
             Err(why) => refuse(why),
             Ok(ciphers) => {

@@ -43,7 +43,7 @@ pub(super) struct Own {
 pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Vec<ConfigProblem>> {
     let defect = |error: &dyn fmt::Display| {
         let why = format!("rustls can't be used: {error}");
-        vec![ConfigProblem { key: "security_protocol".to_owned(), value: None, why }]
+        vec![ConfigProblem::invalid("security_protocol", None, why)]
     };
     let mut problems = Vec::new();
     let (roots, given) = roots(settings, material).unwrap_or_else(|problem| {
@@ -63,7 +63,7 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
     let offer = match &settings.ciphers {
         None => Offer::everything(all),
         Some(Named { setting, value }) => Offer::of(value, all).unwrap_or_else(|why| {
-            problems.push(ConfigProblem { key: setting.clone(), value: Some(value.clone()), why });
+            problems.push(ConfigProblem::invalid(setting.clone(), Some(value.clone()), why));
             Offer::everything(all)
         }),
     };
@@ -123,7 +123,7 @@ fn roots(settings: &TlsSettings, material: &Material) -> Result<Roots, ConfigPro
                 "it is not set, and there are no CAs where this system keeps them{error}; give those that issued the \
                  brokers' certificates"
             );
-            return Err(ConfigProblem { key: "ssl_cafile".to_owned(), value: None, why });
+            return Err(ConfigProblem::invalid("ssl_cafile", None, why));
         }
     }
     Ok((roots, given))

@@ -1,0 +1,133 @@
+//! librdkafka's names of a producer's settings.
+
+use std::time::Duration;
+
+use super::key::Key;
+use super::later::{Later, What, later};
+use super::values::{
+    ACKS, COMPRESSION, FLAG, Kind, LEVEL, LIST, MILLIS, NUMBER, OPTIONAL_MILLIS, RETRIES, SOCKET_BUFFER,
+};
+
+macro_rules! keys {
+    ($( $name:ident of $of:literal: $kind:ident($($field:ident).+) );* $(;)?) => {
+        &[$(
+            Key {
+                name: stringify!($name),
+                of: $of,
+                set: |config, value| ($kind.read)(value).map(|value| config.$($field).+ = value.into()),
+                show: |config| ($kind.show)(&config.$($field).+.clone().into()),
+            },
+        )*]
+    };
+}
+
+/// Names that no other client has. They mean the same whichever client a configuration was written for.
+pub(super) const KEYS: &[Key] = keys! {
+    metadata_broker_list of "bootstrap_servers": LIST(bootstrap_servers);
+    request_required_acks of "acks": ACKS(acks);
+    compression_codec of "compression_type": COMPRESSION(compression);
+    message_send_max_retries of "retries": RETRIES(retries);
+    queue_buffering_max_ms of "linger_ms": FRACTION(linger);
+    queue_buffering_max_kbytes of "buffer_memory": KILOBYTES(buffer_memory);
+    message_max_bytes of "max_request_size": SIZE(max_request_size);
+    max_in_flight of "max_in_flight_requests_per_connection": SIZE(max_in_flight_requests_per_connection);
+    message_timeout_ms of "delivery_timeout_ms": TIMEOUT(delivery_timeout);
+    socket_timeout_ms of "request_timeout_ms": MILLIS(request_timeout);
+    topic_metadata_refresh_interval_ms of "metadata_max_age_ms": MILLIS(metadata_max_age);
+    socket_send_buffer_bytes of "send_buffer_bytes": BUFFER(send_buffer_bytes);
+    socket_receive_buffer_bytes of "receive_buffer_bytes": BUFFER(receive_buffer_bytes);
+    // Parts of `socket_options`, of which the one does not repeat the other.
+    socket_keepalive_enable of "socket_options SO_KEEPALIVE": FLAG(socket_options.keep_alive);
+    socket_nagle_disable of "socket_options TCP_NODELAY": FLAG(socket_options.no_delay);
+};
+
+/// Names that others have, too, and whose values mean something else in librdkafka.
+pub(super) const OTHERWISE: &[Key] = keys! {
+    linger_ms of "linger_ms": FRACTION(linger);
+    delivery_timeout_ms of "delivery_timeout_ms": TIMEOUT(delivery_timeout);
+    connections_max_idle_ms of "connections_max_idle_ms": IDLE(connections_max_idle);
+    compression_level of "compression_level": LEVEL_OR_DEFAULT(compression_level);
+};
+
+const SIZE: Kind<Option<usize>> =
+    Kind { read: |value| (NUMBER.read)(value).map(Some), show: |size| format!("{size:?}") };
+
+const BUFFER: Kind<Option<usize>> = Kind {
+    read: |value| (SOCKET_BUFFER.read)(if value == "0" { "-1" } else { value }),
+    show: SOCKET_BUFFER.show,
+};
+
+const KILOBYTES: Kind<usize> = Kind {
+    read: |value| (NUMBER.read)(value).map(|kilobytes| kilobytes.saturating_mul(1024)),
+    show: NUMBER.show,
+};
+
+const FRACTION: Kind<Duration> = Kind {
+    read: |value| {
+        let millis = value.parse().ok().filter(|millis: &f64| *millis >= 0.0);
+        let time = millis.and_then(|millis| Duration::try_from_secs_f64(millis / 1000.0).ok());
+        time.ok_or_else(|| "write a number of milliseconds, 0 or more; it may have a fraction".into())
+    },
+    show: |time| format!("{time:?}"),
+};
+
+const TIMEOUT: Kind<Option<Option<Duration>>> = Kind {
+    read: |value| (OPTIONAL_MILLIS.read)(if value == "0" { "none" } else { value }).map(Some),
+    show: |time| format!("{time:?}"),
+};
+
+const IDLE: Kind<Option<Duration>> = Kind {
+    read: |value| (OPTIONAL_MILLIS.read)(if value == "0" { "none" } else { value }),
+    show: OPTIONAL_MILLIS.show,
+};
+
+const LEVEL_OR_DEFAULT: Kind<Option<i32>> =
+    Kind { read: |value| (LEVEL.read)(if value == "-1" { "none" } else { value }), show: LEVEL.show };
+
+/// What others call so as well, and means something that is not here.
+pub(super) const NOT_HERE: &[Later] = later! {
+    Other("in librdkafka it is how long a broker may wait for its replicas; this crate tells brokers its request_timeout"):
+        request_timeout_ms;
+    Other("in librdkafka it is the age at which metadata are forgotten; topic.metadata.refresh.interval.ms acts"):
+        metadata_max_age_ms;
+    Feature("another partitioner"): partitioner["murmur2_random"];
+};
+
+/// What only librdkafka has.
+pub(super) const LATER: &[Later] = later! {
+    Feature("connecting to brokers whose certificate is not verified"):
+        enable_ssl_certificate_verification["true"];
+    Feature("choosing how TLS signs and agrees on keys"): ssl_curves_list, ssl_sigalgs_list;
+    Feature("another way to load keys and certificates"):
+        ssl_ca_certificate_stores["Root"], ssl_engine_location, ssl_engine_id["dynamic"], ssl_providers;
+    Code("call ProducerConfig::ssl_context, which the feature `tls` has"):
+        ssl_key, ssl_certificate, ssl_ca, ssl_certificate_verify_cb, ssl_engine_callback_data;
+    Feature("Kerberos"): sasl_kerberos_principal["kafkaclient"], sasl_kerberos_keytab;
+    Feature("fetching tokens from a server"):
+        sasl_oauthbearer_method["default"], sasl_oauthbearer_client_id, sasl_oauthbearer_client_secret,
+        sasl_oauthbearer_extensions, sasl_oauthbearer_grant_type["client_credentials"],
+        sasl_oauthbearer_assertion_private_key_pem, sasl_oauthbearer_assertion_jwt_template_file,
+        sasl_oauthbearer_metadata_authentication_type["none"], https_ca_location, https_ca_pem;
+    Feature("tokens that are not signed"): sasl_oauthbearer_config, enable_sasl_oauthbearer_unsecure_jwt["false"];
+    Code("call ProducerConfig::sasl_oauth_token_provider"): oauthbearer_token_refresh_cb;
+    Feature("failing everything behind a record that failed"): enable_gapless_guarantee["false"];
+    Feature("sending the newest records first"): queuing_strategy["fifo"];
+    Feature("using addresses of one family only"): broker_address_family["any"];
+
+    Extra("a limit on the number of records"): batch_num_messages, queue_buffering_max_messages;
+    Extra("a time for which records without a key stay in one partition"): sticky_partitioning_linger_ms;
+    Extra("metrics that are told at intervals"): statistics_interval_ms["0"];
+    Code("call ProducerConfig::partitioner"): partitioner_cb;
+    Code("futures have the results: see FutureRecordMetadata::add_both"):
+        dr_cb, dr_msg_cb, delivery_report_only_error["false"], produce_offset_report, opaque;
+    Other("it is about the inner workings of librdkafka"):
+        api_version_fallback_ms, api_version_request["true"], api_version_request_timeout_ms, background_event_cb,
+        broker_address_ttl, broker_version_fallback, builtin_features, closesocket_cb, connect_cb, default_topic_conf,
+        enable_random_seed, enabled_events, error_cb, interceptors, internal_termination_signal, message_copy_max_bytes,
+        msg_order_cmp, open_cb, plugin_library_paths, queue_buffering_backpressure_threshold,
+        reconnect_backoff_jitter_ms, resolve_cb, socket_blocking_max_ms, socket_cb, socket_max_fails, stats_cb,
+        throttle_cb, topic_blacklist, topic_metadata_propagation_max_ms, topic_metadata_refresh_fast_cnt,
+        topic_metadata_refresh_fast_interval_ms, topic_metadata_refresh_sparse["true"];
+    Other("this crate writes to the crate log; choose the level there"):
+        debug, log_cb, log_connection_close, log_level, log_queue, log_thread_name;
+};

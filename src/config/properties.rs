@@ -1,0 +1,113 @@
+//! Texts in the form of Java's properties files.
+
+use super::producer_config::ProducerConfig;
+use crate::error::{ConfigProblem, Error, ErrorKind};
+
+impl ProducerConfig {
+    /// Reads a text in the form of a properties file, as `java.util.Properties` reads it: comments (`#`, `!`), keys that end
+    /// at `=`, `:` or a blank, lines that go on after a `\`, and escapes (`\n`, `\t`, `\:`, `\u00e9`). Of a key that comes
+    /// twice the last value counts.
+    ///
+    /// The settings go to [`from_pairs`](Self::from_pairs), or to [`from_shared`](Self::from_shared) if other clients
+    /// use the file too.
+    ///
+    /// ```
+    /// use kafka_producer::ProducerConfig;
+    ///
+    /// let text = "# brokers of the test cluster\nbootstrap.servers = a:9092, \\\n    b:9092\nlinger.ms: 5\n";
+    /// let config = ProducerConfig::from_pairs(ProducerConfig::parse_properties(text)?)?;
+    /// # let _ = config;
+    /// # Ok::<(), kafka_producer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] with each line in which a `\u` is not followed by four hexadecimal digits.
+    pub fn parse_properties(text: &str) -> Result<Vec<(String, String)>, Error> {
+        let (mut pairs, mut problems): (Vec<(String, String)>, _) = (Vec::new(), Vec::new());
+        for (number, line) in logical_lines(text) {
+            match pair(&line) {
+                Ok((key, value)) => match pairs.iter_mut().find(|(known, _)| *known == key) {
+                    Some((_, earlier)) => *earlier = value,
+                    None => pairs.push((key, value)),
+                },
+                Err(why) => problems.push(ConfigProblem::invalid(format!("line {number}"), None, why)),
+            }
+        }
+        if problems.is_empty() { Ok(pairs) } else { Err(Error::new(ErrorKind::Config { problems })) }
+    }
+}
+
+/// Lines without comments and blank ones, joined where they go on; each with the number of its first line, from 1.
+fn logical_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines = Vec::new();
+    let mut whole: Option<(usize, String)> = None;
+    for (index, line) in natural_lines(text).enumerate() {
+        let line = line.trim_start_matches(BLANK);
+        if whole.is_none() && (line.is_empty() || line.starts_with(['#', '!'])) {
+            continue;
+        }
+        let (number, mut text) = whole.take().unwrap_or((index + 1, String::new()));
+        text.push_str(line);
+        let slashes = line.len() - line.trim_end_matches('\\').len();
+        if slashes % 2 == 1 {
+            text.pop();
+            whole = Some((number, text));
+        } else {
+            lines.push((number, text));
+        }
+    }
+    lines.extend(whole);
+    lines
+}
+
+/// Ended by `\n`, `\r` or both.
+fn natural_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+}
+
+/// Key and value of one line, without their escapes.
+fn pair(line: &str) -> Result<(String, String), &'static str> {
+    let mut is_escaped = false;
+    let end = line.find(|letter: char| {
+        let ends = !is_escaped && (BLANK.contains(&letter) || letter == '=' || letter == ':');
+        is_escaped = letter == '\\' && !is_escaped;
+        ends
+    });
+    let (key, rest) = line.split_at(end.unwrap_or(line.len()));
+    let rest = rest.trim_start_matches(BLANK);
+    let value = rest.strip_prefix(['=', ':']).unwrap_or(rest).trim_start_matches(BLANK);
+    Ok((unescape(key)?, unescape(value)?))
+}
+
+fn unescape(text: &str) -> Result<String, &'static str> {
+    // Java's characters are of 16 bits: one beyond them is written as two.
+    let mut units = Vec::with_capacity(text.len());
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        let plain = match letter {
+            '\\' => match letters.next() {
+                Some('u') => {
+                    let digits = letters
+                        .as_str()
+                        .get(..4)
+                        .filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
+                    let digits = digits.ok_or(r"four hexadecimal digits must follow \u")?;
+                    units.push(u16::from_str_radix(digits, 16).unwrap_or_default());
+                    letters.nth(3);
+                    continue;
+                }
+                Some('t') => '\t',
+                Some('n') => '\n',
+                Some('r') => '\r',
+                Some('f') => '\u{c}',
+                Some(other) => other,
+                None => continue,
+            },
+            other => other,
+        };
+        units.extend_from_slice(plain.encode_utf16(&mut [0; 2]));
+    }
+    Ok(String::from_utf16_lossy(&units))
+}
+
+const BLANK: [char; 3] = [' ', '\t', '\u{c}'];
