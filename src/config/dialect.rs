@@ -9,13 +9,19 @@ use std::fmt;
 pub enum Dialect {
     /// The Java client, and what is built on it: Kafka Connect, Spring, Kafka Streams.
     Java,
-    /// kafka-python.
+    /// kafka-python. Today it differs in nothing from [`Java`](Self::Java), and is what
+    /// [`from_pairs`](crate::ProducerConfig::from_pairs) reads.
     KafkaPython,
     /// librdkafka, and the clients built on it: confluent-kafka for Python, Go and .NET, rdkafka, node-rdkafka.
     ///
     /// `linger.ms` may have a fraction. 0 is "for ever" in `delivery.timeout.ms` and `connections.max.idle.ms`, and -1 is
-    /// the default in `compression.level`. `request.timeout.ms` and `metadata.max.age.ms` are not used: `socket.timeout.ms`
-    /// and `topic.metadata.refresh.interval.ms` are what this crate calls so.
+    /// the default in `compression.level`. `request.timeout.ms` and `metadata.max.age.ms` mean something else there, and are
+    /// listed as not used; `socket.timeout.ms` and `topic.metadata.refresh.interval.ms` set this crate's `request_timeout`
+    /// and `metadata_max_age`.
+    ///
+    /// What is not named has this crate's default, not librdkafka's. **Keys are hashed by murmur2**, as by the Java client;
+    /// librdkafka hashes them by CRC32 unless its `partitioner` is `murmur2_random`, so the same key goes to another
+    /// partition. `linger` is 0 (there 5 ms), `delivery_timeout` 120 s (300 s), and idempotence is on (off).
     Librdkafka,
 }
 

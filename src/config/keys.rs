@@ -36,15 +36,17 @@ pub(crate) fn set(
         },
         Found::Later(later) => match later.refuse(value) {
             None => return Ok(()),
-            Some(refusal) => (refusal, later.may_be_left_out()),
+            Some(refusal) => (refusal, later.may_be_left_out() && !is_of_tls(&name)),
         },
         Found::Owner(owner) => {
+            secret |= value.contains('@');
             let why = format!("{owner}; leave it out");
             (Refusal { kind: ConfigProblemKind::Inapplicable, why }, true)
         }
         Found::Nothing => {
             let closest = closest(&name);
-            secret |= closest.is_some_and(is_secret);
+            // A URL has a password before the `@`.
+            secret |= closest.is_some_and(is_secret) || value.contains('@');
             let why = match closest {
                 // As the others are written, most likely.
                 Some(known) if key.contains('.') => {
@@ -53,7 +55,7 @@ pub(crate) fn set(
                 Some(known) => format!("there is no such setting; did you mean {known}?"),
                 None => "no producer has this setting; leave it out".to_owned(),
             };
-            (Refusal { kind: ConfigProblemKind::Unknown, why }, true)
+            (Refusal { kind: ConfigProblemKind::Unknown, why }, !closest.is_some_and(is_of_safety))
         }
     };
     let Refusal { kind, why } = refusal;
@@ -90,6 +92,17 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
     #[cfg(not(any(feature = "tls", feature = "rustls")))]
     let more = std::iter::empty();
     KEYS.iter().chain(librdkafka::KEYS).chain(super::sasl::KEYS).chain(super::proxy::KEYS).chain(more)
+}
+
+/// A slip in such a name must not leave records less safe than was meant.
+fn is_of_safety(name: &str) -> bool {
+    is_of_tls(name)
+        || name.starts_with("sasl_")
+        || ["acks", "enable_idempotence", "transactional_id"].contains(&name)
+}
+
+fn is_of_tls(name: &str) -> bool {
+    name.starts_with("ssl_") || name.starts_with("security_")
 }
 
 /// Whether the value may be a secret, by the name, which need not be one of ours: a slip in a name should not bring a

@@ -8,13 +8,22 @@ impl ProducerConfig {
     /// at `=`, `:` or a blank, lines that go on after a `\`, and escapes (`\n`, `\t`, `\:`, `\u00e9`). Of a key that comes
     /// twice the last value counts.
     ///
+    /// Read the file as UTF-8; Java's own loader takes ISO-8859-1 unless it is told otherwise. Files for librdkafka and kcat
+    /// can be read too, if no value has a `\` in it, which is an escape here.
+    ///
     /// The settings go to [`from_pairs`](Self::from_pairs), or to [`from_shared`](Self::from_shared) if other clients
     /// use the file too.
     ///
     /// ```
     /// use kafka_producer::ProducerConfig;
     ///
-    /// let text = "# brokers of the test cluster\nbootstrap.servers = a:9092, \\\n    b:9092\nlinger.ms: 5\n";
+    /// let text = r#"
+    ///     # the test cluster
+    ///     bootstrap.servers = a:9092, b:9092
+    ///     linger.ms: 5
+    ///     client.id = \
+    ///         orders
+    /// "#;
     /// let config = ProducerConfig::from_pairs(ProducerConfig::parse_properties(text)?)?;
     /// # let _ = config;
     /// # Ok::<(), kafka_producer::Error>(())

@@ -7,16 +7,18 @@ use super::checks;
 use super::dialect::Dialect;
 use super::keys::{self, Unset};
 use super::producer_config::ProducerConfig;
+#[cfg(doc)]
+use crate::error::ConfigProblemKind;
 use crate::error::{ConfigProblem, Error, ErrorKind};
 
 impl ProducerConfig {
     /// Reads settings from texts: kafka-python's names (`linger_ms`) or the Java client's (`linger.ms`), durations in
-    /// milliseconds, sizes in bytes. Spaces around a key or a value do not count; `none`, `null` and an empty value say
-    /// nothing where there may be nothing.
+    /// milliseconds, sizes in bytes. Spaces around a key or a value do not count. `none`, `null` and an empty value mean
+    /// "not set", where a setting may be unset.
     ///
-    /// Both clients' settings are all known. One whose feature is not there yet is taken at the value that says what is
-    /// done anyway (`security.protocol=PLAINTEXT`) and refused at any other. What is not named keeps its default; setters
-    /// called afterwards win.
+    /// All settings of both clients are known, and those of librdkafka's producer. A setting that is not supported yet is
+    /// accepted only at a value that changes nothing (`enable.metrics.push=false`). What is not named keeps its default;
+    /// setters called afterwards win.
     ///
     /// Serializers and partitioners are code, which a text can't be: see [`build_with`](Self::build_with) and
     /// [`partitioner`](Self::partitioner). Java's serializers of bytes and strings may be named all the same.
@@ -62,13 +64,20 @@ impl ProducerConfig {
         self.unless_refused(unset.into_iter().map(|unset| unset.problem).collect())
     }
 
-    /// Reads settings that other clients use too, as those of a file that the consumers of the same program have. `dialect`
-    /// is the client that they were written for: it decides where two clients mean different things by one name.
+    /// Reads settings that other clients use too, such as a file that the consumers of the same program read. `dialect` is
+    /// the client that they were written for: it decides where two clients mean different things by one name. It changes
+    /// no default; see [`Dialect::Librdkafka`].
     ///
-    /// What this crate has no use for is left out and listed in the second part of the result: settings of consumers and of
-    /// serializers, names that no producer has, code (`value.serializer=...AvroSerializer`), and what this crate does not
-    /// have yet, as far as records are delivered without it as well. Log the list, or fail on what the program can't do
-    /// without.
+    /// What this crate does not use is left out, and listed in the second part of the result:
+    ///
+    /// - settings of consumers, serializers and other programs ([`ConfigProblemKind::Inapplicable`]);
+    /// - names that nobody knows ([`Unknown`](ConfigProblemKind::Unknown)), misspelt ones among them;
+    /// - code, such as `value.serializer=...AvroSerializer` ([`NeedsCode`](ConfigProblemKind::NeedsCode));
+    /// - what is not supported yet, if records are delivered the same without it
+    ///   ([`NotSupportedYet`](ConfigProblemKind::NotSupportedYet)).
+    ///
+    /// Log the list, or fail on what the program can't do without. A setting of TLS is never in it: it acts or it is an
+    /// error, even if its name is misspelt. So are misspelt names of SASL, `acks` and `enable.idempotence`.
     ///
     /// ```
     /// use kafka_producer::{Dialect, ProducerConfig};
@@ -89,8 +98,8 @@ impl ProducerConfig {
     /// ```
     ///
     /// # Errors
-    /// As [`from_pairs`](Self::from_pairs), for a setting of a producer that asks for something that is not supported yet
-    /// and that matters for safety (`transactional.id`), has a value that can't be read, or was given twice.
+    /// [`ErrorKind::Config`], but not for what is listed: a value that can't be read, a setting that was given twice with
+    /// different values, or one that is not supported and matters for safety (`transactional.id`).
     pub fn from_shared<K, V>(
         dialect: Dialect,
         pairs: impl IntoIterator<Item = (K, V)>,
@@ -106,12 +115,14 @@ impl ProducerConfig {
         Ok((config.unless_refused(problems(refused))?, problems(unused)))
     }
 
-    /// Reads settings from the environment: of each variable whose name begins with `prefix` the rest of the name, in small
-    /// letters. With the prefix `ORDERS_KAFKA_` the variable `ORDERS_KAFKA_LINGER_MS=5` sets `linger_ms`. Choose a prefix
-    /// that no other program uses: scripts of Kafka's brokers read variables that begin with `KAFKA_`.
+    /// Reads settings from the environment. The name of a variable is the prefix and the name of a setting, in capital
+    /// letters: with the prefix `ORDERS_KAFKA_` the variable `ORDERS_KAFKA_LINGER_MS=5` sets `linger_ms`.
+    ///
+    /// Each variable with the prefix has to be a setting. Choose a prefix that nobody else uses: scripts of Kafka's brokers
+    /// read variables that begin with `KAFKA_`. If no variable has the prefix, all settings keep their defaults.
     ///
     /// # Errors
-    /// As [`from_pairs`](Self::from_pairs); also a variable whose value is not Unicode.
+    /// As [`from_pairs`](Self::from_pairs), with the names of the variables; also a value that is not Unicode.
     pub fn from_env(prefix: &str) -> Result<Self, Error> {
         Self::default().with_variables(prefix, std::env::vars_os())
     }
@@ -133,7 +144,12 @@ impl ProducerConfig {
                 )),
             }
         }
-        problems.extend(self.set_all(Dialect::KafkaPython, pairs).into_iter().map(|unset| unset.problem));
+        problems.extend(self.set_all(Dialect::KafkaPython, pairs).into_iter().map(
+            |Unset { problem, .. }| {
+                let key = format!("{prefix}{}", problem.key.to_ascii_uppercase());
+                ConfigProblem { key, ..problem }
+            },
+        ));
         self.unless_refused(problems)
     }
 

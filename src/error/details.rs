@@ -6,9 +6,10 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigProblem {
-    /// What is wrong, for a program to decide by.
+    /// The kind of problem, for programs to match on.
     pub kind: ConfigProblemKind,
-    /// The setting's name, as the text wrote it that set it, else in kafka-python's spelling.
+    /// The setting's name as it was written, or kafka-python's name if a setter has set it. `line 7` from
+    /// [`parse_properties`](crate::ProducerConfig::parse_properties).
     pub key: String,
     /// The value as given; `None` if it must not be shown or there is none.
     pub value: Option<String>,
@@ -30,7 +31,8 @@ pub enum ConfigProblemKind {
     Unknown,
     /// It belongs to another kind of client, or to a part of another client that this crate does not have.
     Inapplicable,
-    /// It needs a cargo feature that this build does not have.
+    /// It needs a cargo feature that this build does not have. That is always an error, never in the list of
+    /// [`from_shared`](crate::ProducerConfig::from_shared).
     NotInThisBuild,
     /// It asks for something that this crate can't do yet.
     NotSupportedYet,

@@ -73,6 +73,28 @@ fn what_matters_for_safety_is_refused_in_a_shared_configuration_too() {
     }
 }
 
+/// To leave it out would be less safe than was meant.
+#[test]
+fn a_slip_in_a_name_of_safety_is_refused() {
+    for key in ["security.protocl", "ssl.ca.locaton", "sasl.mechanims", "ack", "enable.idempotenc"] {
+        let error = refused(Dialect::Java, &[(key, "x")]);
+        assert!(error.contains("did you mean"), "{error}");
+    }
+    for key in ["ssl_ca", "ssl.engine.factory.class", "security.providers"] {
+        assert!(refused(Dialect::Librdkafka, &[(key, "x")]).contains("it is code"), "{key}");
+    }
+}
+
+#[test]
+fn a_password_in_a_url_is_not_shown() {
+    for key in ["schema.registry.url", "colour", "spring.json.url"] {
+        let pairs = [(key, "https://user:hunter2@host:8081")];
+        let (_, unused) = ProducerConfig::from_shared(Dialect::Java, pairs).unwrap();
+        assert_eq!(unused.len(), 1);
+        assert!(!format!("{unused:?} {}", unused[0]).contains("hunter2"), "{unused:?}");
+    }
+}
+
 #[test]
 fn librdkafkas_names_act() {
     for (theirs, value, ours, shows) in [
@@ -153,7 +175,10 @@ fn variables_with_the_prefix_are_settings() {
         of(&[("ORDERS_KAFKA_LINGER_MS", "7"), ("KAFKA_HEAP_OPTS", "-Xmx1G"), ("PATH", "/bin")]).unwrap();
     assert_eq!(shown(&config, "linger_ms"), "7");
     let error = of(&[("ORDERS_KAFKA_LINGERMS", "7")]).unwrap_err().to_string();
-    assert!(error.ends_with("did you mean linger_ms?"), "{error}");
+    assert!(
+        error.contains("ORDERS_KAFKA_LINGERMS = '7'") && error.ends_with("did you mean linger_ms?"),
+        "{error}"
+    );
 }
 
 #[cfg(unix)]
