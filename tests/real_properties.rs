@@ -73,6 +73,11 @@ const TEXTS: &[&str] = &[
     "a=\\ b",
     "a\\\\=b",
     "a=b\n   \nc=d",
+    "\\\n#c=d",
+    "\\\n\n",
+    "\\\n\nc=d",
+    "\\\n  ",
+    "\\\n#c=d\ne=f",
     "a=b\n \\\nc=d",
 ];
 

@@ -7,10 +7,10 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
-    /// The Java client, and what is built on it: Kafka Connect, Spring, Kafka Streams.
+    /// The Java client. Names with a prefix (`producer.acks` of Kafka Connect, `spring.kafka.producer.acks`) are not read: take
+    /// the prefix away. `allow.auto.create.topics` is not used, as Java's producer has no such setting.
     Java,
-    /// kafka-python. Today it differs in nothing from [`Java`](Self::Java), and is what
-    /// [`from_pairs`](crate::ProducerConfig::from_pairs) reads.
+    /// kafka-python, as [`from_pairs`](crate::ProducerConfig::from_pairs) reads it.
     KafkaPython,
     /// librdkafka, and the clients built on it: confluent-kafka for Python, Go and .NET, rdkafka, node-rdkafka.
     ///

@@ -28,7 +28,8 @@ pub(crate) fn set(
 ) -> Result<(), Unset> {
     let (key, value) = (key.trim(), value.trim());
     let name = key.replace('.', "_");
-    let mut secret = is_secret(&name);
+    // A password stands before the `@` of an address.
+    let mut secret = is_secret(&name) || value.contains('@');
     let (refusal, may_be_left_out) = match find(dialect, &name) {
         Found::Key(known) => match known.set(config, key, value) {
             Ok(()) => return Ok(()),
@@ -38,15 +39,15 @@ pub(crate) fn set(
             None => return Ok(()),
             Some(refusal) => (refusal, later.may_be_left_out() && !is_of_tls(&name)),
         },
+        // What others keep there may be a secret, whatever its name.
         Found::Owner(owner) => {
-            secret |= value.contains('@');
+            secret = true;
             let why = format!("{owner}; leave it out");
             (Refusal { kind: ConfigProblemKind::Inapplicable, why }, true)
         }
         Found::Nothing => {
             let closest = closest(&name);
-            // A URL has a password before the `@`.
-            secret |= closest.is_some_and(is_secret) || value.contains('@');
+            secret = secret || closest.is_none_or(is_secret);
             let why = match closest {
                 // As the others are written, most likely.
                 Some(known) if key.contains('.') => {
@@ -72,6 +73,9 @@ enum Found {
 }
 
 fn find(dialect: Dialect, name: &str) -> Found {
+    if dialect == Dialect::Java && name == "allow_auto_create_topics" {
+        return Found::Owner("with Java it is a setting of consumers");
+    }
     if dialect == Dialect::Librdkafka {
         if let Some(key) = librdkafka::OTHERWISE.iter().find(|known| known.name == name) {
             return Found::Key(key);

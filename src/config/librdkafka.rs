@@ -5,8 +5,10 @@ use std::time::Duration;
 use super::key::Key;
 use super::later::{Later, What, later};
 use super::values::{
-    ACKS, COMPRESSION, FLAG, Kind, LEVEL, LIST, MILLIS, NUMBER, OPTIONAL_MILLIS, RETRIES, SOCKET_BUFFER,
+    ACKS, COMPRESSION, FLAG, Kind, LEVEL, LIST, MILLIS, NUMBER, OPTIONAL_MILLIS, OPTIONAL_NUMBER, RETRIES,
+    SOCKET_BUFFER,
 };
+use crate::error::{ConfigProblem, ConfigProblemKind};
 
 macro_rules! keys {
     ($( $name:ident of $of:literal: $kind:ident($($field:ident).+) );* $(;)?) => {
@@ -50,7 +52,7 @@ pub(super) const OTHERWISE: &[Key] = keys! {
 };
 
 const SIZE: Kind<Option<usize>> =
-    Kind { read: |value| (NUMBER.read)(value).map(Some), show: |size| format!("{size:?}") };
+    Kind { read: |value| (NUMBER.read)(value).map(Some), show: OPTIONAL_NUMBER.show };
 
 const BUFFER: Kind<Option<usize>> = Kind {
     read: |value| (SOCKET_BUFFER.read)(if value == "0" { "-1" } else { value }),
@@ -68,12 +70,12 @@ const FRACTION: Kind<Duration> = Kind {
         let time = millis.and_then(|millis| Duration::try_from_secs_f64(millis / 1000.0).ok());
         time.ok_or_else(|| "write a number of milliseconds, 0 or more; it may have a fraction".into())
     },
-    show: |time| format!("{time:?}"),
+    show: |time| (time.as_secs_f64() * 1000.0).to_string(),
 };
 
 const TIMEOUT: Kind<Option<Option<Duration>>> = Kind {
     read: |value| (OPTIONAL_MILLIS.read)(if value == "0" { "none" } else { value }).map(Some),
-    show: |time| format!("{time:?}"),
+    show: |time| (OPTIONAL_MILLIS.show)(&time.flatten()),
 };
 
 const IDLE: Kind<Option<Duration>> = Kind {
@@ -131,3 +133,15 @@ pub(super) const LATER: &[Later] = later! {
     Other("this crate writes to the crate log; choose the level there"):
         debug, log_cb, log_connection_close, log_level, log_queue, log_thread_name;
 };
+
+/// What librdkafka does if nothing is said of it, and we do not.
+pub(super) fn partitioner() -> ConfigProblem {
+    ConfigProblem {
+        kind: ConfigProblemKind::NotSupportedYet,
+        key: "partitioner".to_owned(),
+        value: None,
+        why: "it was not named; librdkafka's default (consistent_random) is not supported yet, so a key goes to another partition \
+              than there: name murmur2_random if that is right"
+            .to_owned(),
+    }
+}

@@ -50,9 +50,14 @@ impl ProducerConfig {
 fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let mut lines = Vec::new();
     let mut whole: Option<(usize, String)> = None;
-    for (index, line) in natural_lines(text).enumerate() {
-        let line = line.trim_start_matches(BLANK);
-        if whole.is_none() && (line.is_empty() || line.starts_with(['#', '!'])) {
+    let mut natural = natural_lines(text).enumerate().peekable();
+    while let Some((index, raw)) = natural.next() {
+        let line = raw.trim_start_matches(BLANK);
+        let is_new = whole.as_ref().is_none_or(|(_, text)| text.is_empty());
+        // After a line of nothing but a `\` the text may end, which is an empty pair.
+        let is_end = whole.is_some() && raw.is_empty() && natural.peek().is_none();
+        if is_new && !is_end && (line.is_empty() || line.starts_with(['#', '!'])) {
+            whole = None;
             continue;
         }
         let (number, mut text) = whole.take().unwrap_or((index + 1, String::new()));

@@ -6,6 +6,7 @@ use std::fmt;
 use super::checks;
 use super::dialect::Dialect;
 use super::keys::{self, Unset};
+use super::librdkafka;
 use super::producer_config::ProducerConfig;
 #[cfg(doc)]
 use crate::error::ConfigProblemKind;
@@ -109,10 +110,20 @@ impl ProducerConfig {
         V: AsRef<str>,
     {
         let mut config = Self::default();
+        let pairs: Vec<(K, V)> = pairs.into_iter().collect();
+        let has_partitioner = pairs.iter().any(|(key, _)| key.as_ref().trim() == "partitioner");
         let unset = config.set_all(dialect, pairs);
         let (unused, refused): (Vec<_>, Vec<_>) = unset.into_iter().partition(|unset| unset.may_be_left_out);
-        let problems = |unset: Vec<Unset>| unset.into_iter().map(|unset| unset.problem).collect();
-        Ok((config.unless_refused(problems(refused))?, problems(unused)))
+        let config = config.unless_refused(refused.into_iter().map(|unset| unset.problem).collect())?;
+        let mut unused: Vec<_> = unused.into_iter().map(|unset| unset.problem).collect();
+        // Others need it.
+        for ConfigProblem { why, .. } in &mut unused {
+            why.truncate(why.strip_suffix("; leave it out").unwrap_or(why).len());
+        }
+        if dialect == Dialect::Librdkafka && !has_partitioner {
+            unused.push(librdkafka::partitioner());
+        }
+        Ok((config, unused))
     }
 
     /// Reads settings from the environment. The name of a variable is the prefix and the name of a setting, in capital
@@ -136,6 +147,14 @@ impl ProducerConfig {
         for (name, value) in variables {
             let Some(key) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else { continue };
             match value.into_string() {
+                // A variable that is empty by mistake must not turn the check off.
+                Ok(value)
+                    if value.is_empty()
+                        && key.eq_ignore_ascii_case("ssl_endpoint_identification_algorithm") =>
+                {
+                    let why = "it is empty; write https, or none for no check";
+                    problems.push(ConfigProblem::invalid(format!("{prefix}{key}"), None, why));
+                }
                 Ok(value) => pairs.push((key.to_ascii_lowercase(), value)),
                 Err(_) => problems.push(ConfigProblem::invalid(
                     format!("{prefix}{key}"),

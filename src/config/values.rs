@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::servers::without_account;
 use super::types::{Acks, SecurityProtocol, SocketOptions};
 use crate::error::ConfigProblemKind;
 use crate::record::{Compression, ParseCompressionError};
@@ -50,7 +51,7 @@ pub(super) const LIST: Kind<Vec<String>> = Kind {
         let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
         Ok(items.map(str::to_owned).collect())
     },
-    show: |items| items.join(","),
+    show: |items| items.iter().map(|item| without_account(item)).collect::<Vec<_>>().join(","),
 };
 
 /// A list in which `none` is no item.

@@ -22,7 +22,7 @@ use crate::producer::result::ResultSlot;
 use crate::producer::sealing::Sealing;
 use crate::producer::shared::{AccumulatorSettings, Shared};
 use crate::producer::topics::TopicTable;
-use crate::producer::turns::Turns;
+use crate::producer::turns::{Turn, Turns};
 use crate::producer::unfinished::{Cut, Pending};
 use crate::record::{Compression, RecordParts, RecordSize};
 use crate::time::{Deadline, Instant};
@@ -149,7 +149,7 @@ impl RecordAccumulator {
         drop(unused);
         let (future, tell) = result?;
         match full {
-            Some(full) => Sealing::new(queue, shared, full, tell).finish(),
+            Some((full, turn)) => Sealing::new(queue, shared, full, tell).finish(turn),
             None if tell => shared.inbox.partition(Arc::clone(queue)),
             None => {}
         }
@@ -245,9 +245,14 @@ impl Shared {
         }
     }
 
-    /// The batch at the back, out of its queue, if it is to be compressed by this thread: it is full, and this is not
-    /// the sender's thread in a callback, which others wait for.
-    fn take_full(&self, state: &mut QueueState, next: usize, growth: &Growth) -> Option<OpenBatch> {
+    /// The batch at the back, out of its queue, if it is to be compressed by this thread: it is full, others leave it
+    /// a turn, and this is not the sender's thread in a callback, which others wait for.
+    fn take_full(
+        &self,
+        state: &mut QueueState,
+        next: usize,
+        growth: &Growth,
+    ) -> Option<(OpenBatch, Turn<'_>)> {
         if self.settings.encoding.compression == Compression::None || callback::is_inside() {
             return None;
         }
@@ -256,10 +261,11 @@ impl Shared {
             Batch::Open(batch) if batch.len() + next > growth.limit => batch.ticket(),
             _ => return None,
         };
+        let turn = self.turns.try_take()?;
         match std::mem::replace(place, Batch::Sealing(ticket)) {
             Batch::Open(batch) => {
                 batch.note_records();
-                Some(batch)
+                Some((batch, turn))
             }
             Batch::Sealing(_) | Batch::Sealed(_) => None,
         }

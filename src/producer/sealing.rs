@@ -10,6 +10,7 @@ use crate::producer::batch::{OpenBatch, SealedBatch};
 use crate::producer::queue::{Batch, PartitionQueue};
 use crate::producer::result::BatchResult;
 use crate::producer::shared::Shared;
+use crate::producer::turns::Turn;
 
 /// A batch that is away from its queue.
 pub(super) struct Sealing<'a> {
@@ -33,19 +34,23 @@ impl<'a> Sealing<'a> {
         Self { queue, shared, ticket: batch.ticket(), batch: Some(batch), tell }
     }
 
-    /// Compresses when it is this thread's turn, puts the batch back, and tells the sender if it must be told.
-    pub(super) fn finish(mut self) {
+    /// Compresses, puts the batch back, and tells the sender if it must be told. The turn is over before that: what is run
+    /// for a batch that comes too late must not keep others from compressing.
+    pub(super) fn finish(mut self, turn: Turn<'_>) {
         crate::sync::is_rare("sealed by a user thread");
-        let Shared { settings, observer, turns, .. } = self.shared;
-        turns.take(observer.clock(), || {
-            let compressed = self.batch.as_ref().and_then(|batch| batch.compress(&settings.encoding));
-            self.put_back(compressed);
+        let shared = self.shared;
+        let encoding = &shared.settings.encoding;
+        let sealed = turn.act(|| {
+            let compressed = self.batch.as_ref()?.compress(encoding);
+            Some(self.batch.take()?.seal(encoding, compressed))
         });
+        if let Some(sealed) = sealed {
+            self.put_back(sealed);
+        }
     }
 
-    fn put_back(&mut self, compressed: Option<Vec<u8>>) {
-        let Some(batch) = self.batch.take() else { return };
-        if self.replace_ticket(batch.seal(&self.shared.settings.encoding, compressed)) || self.tell {
+    fn put_back(&self, sealed: SealedBatch) {
+        if self.replace_ticket(sealed) || self.tell {
             self.shared.inbox.partition(Arc::clone(self.queue));
         }
     }
@@ -73,6 +78,8 @@ impl<'a> Sealing<'a> {
 impl Drop for Sealing<'_> {
     fn drop(&mut self) {
         // On the way out of a panic: nobody else would tell the sender.
-        self.put_back(None);
+        if let Some(batch) = self.batch.take() {
+            self.put_back(batch.seal(&self.shared.settings.encoding, None));
+        }
     }
 }

@@ -8,7 +8,31 @@ use crate::error::ConfigProblemKind as Kind;
 fn shared(dialect: Dialect, pairs: &[(&str, &str)]) -> (ProducerConfig, Vec<(String, Kind)>) {
     let (config, unused) = ProducerConfig::from_shared(dialect, pairs.iter().copied()).unwrap();
     assert!(config.settings().is_ok(), "{:?}", config.settings().err());
-    (config, unused.into_iter().map(|problem| (problem.key, problem.kind)).collect())
+    // Told of whatever the configuration is; `the_partitioner_of_librdkafka_is_told_of` has it.
+    let unused = unused.into_iter().filter(|problem| problem.key != "partitioner");
+    (config, unused.map(|problem| (problem.key, problem.kind)).collect())
+}
+
+#[test]
+fn the_partitioner_of_librdkafka_is_told_of() {
+    let of = |pairs: &[(&str, &str)]| {
+        let (_, unused) = ProducerConfig::from_shared(Dialect::Librdkafka, pairs.iter().copied()).unwrap();
+        unused.into_iter().map(|problem| problem.key).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&[]), ["partitioner"]);
+    assert!(of(&[("partitioner", "murmur2_random")]).is_empty());
+}
+
+#[test]
+fn a_setting_that_others_need_is_not_said_to_be_left_out() {
+    let (_, unused) = ProducerConfig::from_shared(Dialect::Java, [("group.id", "orders")]).unwrap();
+    assert_eq!(unused[0].to_string(), "group.id: it is a setting of consumers");
+}
+
+#[test]
+fn an_empty_variable_does_not_turn_the_check_of_names_off() {
+    let variable = [(OsString::from("K_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM"), OsString::new())];
+    assert!(ProducerConfig::new().with_variables("K_", variable).is_err());
 }
 
 fn refused(dialect: Dialect, pairs: &[(&str, &str)]) -> String {

@@ -183,8 +183,8 @@ fn a_name_that_is_not_known_gets_the_closest_in_its_spelling() {
     ] {
         assert_eq!(refusal(&[(key, "v")]), format!("{key} = 'v': there is no such setting;{closest}"));
     }
-    assert_eq!(refusal(&[("colour", "v")]), "colour = 'v': no producer has this setting; leave it out");
-    assert_eq!(refusal(&[("", "v")]), "= 'v': no producer has this setting; leave it out");
+    assert_eq!(refusal(&[("colour", "v")]), "colour: no producer has this setting; leave it out");
+    assert_eq!(refusal(&[("", "v")]), ": no producer has this setting; leave it out");
 }
 
 /// A slip in a name does not bring a password into a log.
