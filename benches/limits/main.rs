@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! cargo bench --features full --bench limits
-//! cargo bench --features full --bench limits -- down memory
+//! cargo bench --features full --bench limits -- down memory-answer
 //! ```
 //!
 //! Without names it runs all, for about a quarter of an hour; `tests/endurance.rs` runs short versions of most.

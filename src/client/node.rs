@@ -277,8 +277,8 @@ impl<E> Node<E> {
     }
 }
 
-/// A quota on requests asks for seconds, by default eleven at the most. One on bytes has no upper limit, but a broker that means more
-/// says so again: it holds back whoever comes too early by itself. A garbled answer can mean 24 days.
+/// A quota on requests asks for seconds, by default eleven at the most. One on bytes has no upper limit, but a broker that means
+/// more does not read before: the request times out, and is sent again. A garbled answer can mean 24 days.
 const LONGEST_QUIET: Duration = Duration::from_secs(300);
 const QUIET_OF_WARNINGS: Duration = Duration::from_secs(3600);
 

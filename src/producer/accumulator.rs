@@ -400,6 +400,36 @@ mod tests {
     }
 
     #[test]
+    fn a_report_counts_batches_and_records() {
+        let (accumulator, _drain, topics, [queue, _]) = halves();
+        let _first = send(&accumulator, &queue);
+        accumulator.flush(over(), Some(Duration::ZERO), &topics).unwrap_err();
+        let _others = [(); 2].map(|()| send(&accumulator, &queue));
+        let report = report(accumulator.flush(over(), Some(Duration::ZERO), &topics));
+        let [pending] = &report.pending[..] else { panic!("{report:?}") };
+        assert_eq!((pending.partition, pending.batches, pending.records), (0, 2, 3));
+    }
+
+    /// A sender that panics closes nothing but this.
+    #[test]
+    fn who_waits_for_memory_is_told_when_the_sender_ends() {
+        let (accumulator, drain, _topics, _queues) = halves();
+        let pool = accumulator.pool();
+        let all = pool.try_reserve(0, pool.total()).unwrap();
+        std::thread::scope(|scope| {
+            let waiter =
+                scope.spawn(|| pool.reserve(0, 1, &Clock::System, Deadline::NEVER, || ()).unwrap_err());
+            while !pool.is_wanted() {
+                std::thread::yield_now();
+            }
+            accumulator.shared.lifecycle.close(Closing::after(Clock::System.now(), Limit::Close, None));
+            drain.close_pool();
+            assert_eq!(waiter.join().unwrap(), ReserveError::Closed);
+        });
+        drop(all);
+    }
+
+    #[test]
     fn who_waits_for_a_batch_that_has_left_hurries_no_other() {
         let (accumulator, drain, _topics, [queue, _]) = halves();
         let ticket = || match queue.state.lock().batches.back() {

@@ -593,6 +593,8 @@ mod tests {
         let buffers = vec![pool.try_reserve(0, 40).unwrap(), pool.try_reserve(0, 40).unwrap()];
         let parts = replace(buffers, vec![vec![0; 10], vec![0; 25], vec![0; 41]]);
         assert_eq!(pool.used(), 80);
+        // The last has what is left.
+        assert!(parts.iter().map(|part| part.charged).eq([10, 25, 45]));
         let beside = beside(&parts, vec![vec![7; 99], vec![8; 9]]);
         let held = beside.iter().map(|buffer| (buffer.bytes.as_slice(), buffer.charged));
         assert!(held.eq([(&[7; 99][..], 0), (&[8; 9][..], 0)]));

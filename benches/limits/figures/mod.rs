@@ -95,6 +95,11 @@ fn all(scale: Scale, names: &[String]) -> ExitCode {
     let wanted = |(name, _, is_quick): &&Scenario| {
         (scale == Scale::Full || *is_quick) && (names.is_empty() || names.iter().any(|wanted| wanted == name))
     };
+    let is_known = |name: &String| SCENARIOS.iter().any(|(known, ..)| known == name);
+    if let Some(unknown) = names.iter().find(|name| !is_known(name)) {
+        println!("there is no scenario {unknown}");
+        return ExitCode::FAILURE;
+    }
     table::head();
     let mut is_well = true;
     for (name, ..) in SCENARIOS.iter().filter(wanted) {

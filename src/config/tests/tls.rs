@@ -6,7 +6,7 @@ use crate::config::SecurityProtocol;
 fn text(pairs: &[(&str, &str)]) -> String {
     match ProducerConfig::from_pairs(pairs.iter().copied()).and_then(|config| config.settings()) {
         Ok(_) => "taken".to_owned(),
-        Err(error) => error.to_string().strip_prefix("the configuration can't be used: ").unwrap().to_owned(),
+        Err(error) => problems_of(&error.to_string()),
     }
 }
 
@@ -212,9 +212,9 @@ mod built_in {
             ("ssl_ciphers", "x"),
             ("ssl.endpoint.identification.algorithm", ""),
         ] {
-            let told = with_connector(&[setting]).unwrap_err().to_string();
+            let told = problems_of(&with_connector(&[setting]).unwrap_err().to_string());
             let expected = format!(
-                "the configuration can't be used: {}: ssl_context is set, which takes its place, so this does nothing; set \
+                "{}: ssl_context is set, which takes its place, so this does nothing; set \
                  that up in the connector, or leave one of the two out",
                 setting.0
             );

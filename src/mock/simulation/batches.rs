@@ -1,6 +1,7 @@
 //! What becomes of batches: they grow, take turns, are compressed, are cut up, and give their memory back.
 
 use super::*;
+use crate::mock::MockRule;
 
 /// What comes while a batch is under way waits for its answer, and goes together.
 #[test]
@@ -145,4 +146,25 @@ fn a_trial_that_can_not_even_be_sent_keeps_nobody_waiting() {
     world.core.cluster.brokers[0].running = true;
     let futures = [send(&mut world, 0), send(&mut world, 1)].concat();
     world.run_until(secs(5), |_| futures.iter().all(FutureRecordMetadata::failed));
+}
+
+/// The broker may know it as it was, and would take its parts for something new.
+#[test]
+fn what_may_have_been_written_is_not_cut_up_for_a_limit_that_was_learnt_meanwhile() {
+    let settings = config().linger(millis(5)).retry_backoff(secs(1), secs(1));
+    let mut world = World::with_topic(1, 2, settings);
+    let stored = |world: &mut World| world.core.cluster.partition_mut("t", 0).unwrap().log.next_offset();
+    let before = stored(&mut world);
+    world.core.faults.add(MockRule::cut_after_append().on(ApiKey::PRODUCE).times(1), Default::default);
+    let mut futures: Vec<_> = (0..10).map(|_| world.send(0, &[0; 100])).collect();
+    world.run_for(millis(100));
+    assert_eq!(stored(&mut world), before + 10, "it is stored");
+    world.core.faults.fail_produce("t", 1, ErrorCode::MESSAGE_TOO_LARGE, 1);
+    futures.extend((0..10).map(|_| world.send(1, &[0; 100])));
+    world.run_for(millis(500));
+    assert_eq!(world.core.counts.refused, 1, "the limit is learnt before the first is sent again");
+    world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
+    assert!(futures.iter().all(FutureRecordMetadata::succeeded));
+    assert_eq!(stored(&mut world), before + 10, "once");
+    assert_eq!(world.core.counts.duplicates, 1);
 }

@@ -182,7 +182,7 @@ fn a_throttled_broker_is_left_in_peace() {
     assert_about(world.run_until(MINUTE, |_| second.is_done()), millis(700));
 }
 
-/// 24 days, from a garbled answer. Whoever means it says so again.
+/// 24 days, from a garbled answer.
 #[test]
 fn no_broker_is_left_in_peace_for_longer_than_five_minutes() {
     let mut world = World::with_topic(1, 1, config().delivery_timeout(secs(3600)));
