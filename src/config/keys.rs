@@ -85,7 +85,8 @@ fn find(dialect: Dialect, name: &str) -> Found {
         }
     }
     let key = all().find(|known| known.name == name).map(Found::Key);
-    let key = key.or_else(|| later::find(name).map(Found::Later));
+    let theirs = || librdkafka::LATER.iter().find(|later| later.name == name);
+    let key = key.or_else(|| later::find(name).or_else(theirs).map(Found::Later));
     key.or_else(|| dialect::owner(name).map(Found::Owner)).unwrap_or(Found::Nothing)
 }
 
@@ -123,7 +124,10 @@ fn closest(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase().replace('-', "_");
     // A third of the letters wrong is another word.
     let most = |known: &str| (known.len() / 3).max(2);
-    let all = all().map(|key| key.name).chain(later::names());
+    let all = all()
+        .map(|key| key.name)
+        .chain(later::names())
+        .chain(librdkafka::LATER.iter().map(|later| later.name));
     // Whole lines end up as keys: a comparison takes as much time and memory as both are long.
     let similar = all.filter(|known| known.len().abs_diff(name.len()) <= most(known));
     let (distance, closest) = similar.map(|known| (distance(known, &name), known)).min()?;

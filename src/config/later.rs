@@ -4,7 +4,6 @@
 //! taken at the values that say what is done anyway, and refused at any other, even if that is the other client's default.
 //! Otherwise a user would believe that it acts.
 
-use super::librdkafka;
 use super::values::{Refusal, is_none};
 use crate::error::ConfigProblemKind;
 
@@ -74,7 +73,7 @@ fn all() -> impl Iterator<Item = &'static Later> {
     let more = TLS.iter();
     #[cfg(any(feature = "tls", feature = "rustls"))]
     let more = std::iter::empty();
-    LATER.iter().chain(librdkafka::LATER).chain(more)
+    LATER.iter().chain(more)
 }
 
 /// In brackets what is taken, if it is not `none`.

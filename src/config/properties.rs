@@ -18,7 +18,7 @@ impl ProducerConfig {
     /// use kafka_producer::ProducerConfig;
     ///
     /// let text = r#"
-    ///     # the test cluster
+    ///     ! the test cluster
     ///     bootstrap.servers = a:9092, b:9092
     ///     linger.ms: 5
     ///     client.id = \
