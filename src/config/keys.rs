@@ -56,7 +56,10 @@ pub(crate) fn set(
                 Some(known) => format!("there is no such setting; did you mean {known}?"),
                 None => "no producer has this setting; leave it out".to_owned(),
             };
-            (Refusal { kind: ConfigProblemKind::Unknown, why }, !closest.is_some_and(is_of_safety))
+            (
+                Refusal { kind: ConfigProblemKind::Unknown, why },
+                !(is_of_safety(&name) || closest.is_some_and(is_of_safety)),
+            )
         }
     };
     let Refusal { kind, why } = refusal;

@@ -104,6 +104,10 @@ fn a_slip_in_a_name_of_safety_is_refused() {
         let error = refused(Dialect::Java, &[(key, "x")]);
         assert!(error.contains("did you mean"), "{error}");
     }
+    // Nor is one of TLS or SASL that is like no other.
+    for key in ["ssl.pin.of.the.broker", "sasl.something.else.entirely", "security.level.of.paranoia"] {
+        assert!(refused(Dialect::Java, &[(key, "x")]).contains(key), "{key}");
+    }
     for key in ["ssl_ca", "ssl.engine.factory.class", "security.providers"] {
         assert!(refused(Dialect::Librdkafka, &[(key, "x")]).contains("it is code"), "{key}");
     }
