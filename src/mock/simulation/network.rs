@@ -204,7 +204,6 @@ impl Site {
                     Some(Some(answer)) => {
                         tales::request(link.number, link.broker, frame, None);
                         link.coming.push_back((now + delay, answer));
-                        break;
                     }
                 }
             }
