@@ -23,7 +23,7 @@ fn main() -> Result<(), kafka_producer::Error> {
         let (key, value) = (format!("user-{}", number % 4), format!("hello {number}"));
         let record = ProducerRecord::to("greetings").key(&key).value(&value).header("from", "first_record");
         let metadata = producer.send(record)?.get(Duration::from_secs(10))?;
-        println!("  {value:8} -> {}-{} @ {}", metadata.topic(), metadata.partition(), metadata.offset());
+        println!("  {value:8} -> {metadata}");
     }
     producer.close(Duration::from_secs(10))?;
 

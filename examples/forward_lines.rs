@@ -72,7 +72,7 @@ mod tests {
     /// Limits that a test has the time to wait for.
     fn config(cluster: &MockCluster) -> ProducerConfig {
         KafkaProducer::builder()
-            .bootstrap_servers(cluster.bootstrap_servers().split(','))
+            .bootstrap_servers(cluster.bootstrap_servers())
             .request_timeout(Duration::from_millis(300))
             .delivery_timeout(Duration::from_millis(600))
     }

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use kafka_producer::{Error, KafkaProducer, ProducerConfig, ProducerRecord, StringSerializer};
+use kafka_producer::{Error, KafkaProducer, ProducerConfig, ProducerRecord, RecordMetadata, StringSerializer};
 
 struct Order {
     customer: String,
@@ -25,9 +25,9 @@ impl Orders {
     }
 
     /// Returns once the order is stored.
-    fn place(&self, order: &Order) -> Result<i64, Error> {
+    fn place(&self, order: &Order) -> Result<RecordMetadata, Error> {
         let record = ProducerRecord::to("orders").key(order.customer.as_str()).value(order);
-        Ok(self.0.send(record)?.get(PATIENCE)?.offset())
+        self.0.send(record)?.get(PATIENCE)
     }
 }
 
@@ -44,8 +44,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn main() -> Result<(), Error> {
     let servers = std::env::args().nth(1).unwrap_or_else(|| "localhost:9092".to_owned());
     let orders = Orders::new(KafkaProducer::builder().bootstrap_servers([servers]))?;
-    let offset = orders.place(&Order { customer: "ada".to_owned(), cents: 1999 })?;
-    println!("stored at {offset}");
+    let stored = orders.place(&Order { customer: "ada".to_owned(), cents: 1999 })?;
+    println!("stored at {stored}");
     Ok(())
 }
 
@@ -60,7 +60,7 @@ mod tests {
 
     fn orders(cluster: &MockCluster) -> Orders {
         cluster.create_topic("orders", 1);
-        Orders::new(KafkaProducer::builder().bootstrap_servers([cluster.bootstrap_servers()])).unwrap()
+        Orders::new(KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers())).unwrap()
     }
 
     #[test]
@@ -87,7 +87,7 @@ mod tests {
         let cluster = MockCluster::start(1);
         let orders = orders(&cluster);
         let lost = cluster.add_rule(MockRule::cut_after_append().on(ApiKey::PRODUCE).times(3));
-        let offset = orders.place(&Order { customer: "ada".to_owned(), cents: 1 }).unwrap();
-        assert_eq!((offset, cluster.record_count("orders"), cluster.times_acted(lost)), (0, 1, 3));
+        let stored = orders.place(&Order { customer: "ada".to_owned(), cents: 1 }).unwrap();
+        assert_eq!((stored.offset(), cluster.record_count("orders"), cluster.times_acted(lost)), (Some(0), 1, 3));
     }
 }

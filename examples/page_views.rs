@@ -67,7 +67,7 @@ mod tests {
 
     fn views(cluster: &MockCluster, change: impl Fn(ProducerConfig) -> ProducerConfig) -> PageViews {
         cluster.create_topic("views", 1);
-        let config = KafkaProducer::builder().bootstrap_servers([cluster.bootstrap_servers()]);
+        let config = KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers());
         let views = PageViews::new(change(config)).unwrap();
         views.producer.partitions_for("views").unwrap();
         views

@@ -12,6 +12,7 @@
 mod checks;
 mod dialect;
 mod effective;
+mod into_servers;
 mod key;
 mod keys;
 mod later;
@@ -30,9 +31,10 @@ mod types;
 mod values;
 
 pub use dialect::Dialect;
+pub use into_servers::IntoServers;
 pub use producer_config::ProducerConfig;
 pub(crate) use settings::Settings;
-pub use types::{Acks, SecurityProtocol};
+pub use types::{Acks, ParseAcksError, ParseSecurityProtocolError, SecurityProtocol};
 
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]

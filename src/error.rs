@@ -6,7 +6,7 @@ mod trouble;
 mod types;
 
 pub(crate) use self::details::Count;
-pub use self::details::{ConfigProblem, ConfigProblemKind, Limit, SizeLimit};
+pub use self::details::{ConfigProblem, ConfigProblemKind, Limit, SizeLimit, Subject};
 pub(crate) use self::trouble::NO_ANSWER_YET;
 pub use self::trouble::{BrokerTrouble, Origin, Stage};
 pub use self::types::{Certainty, DeliveryReport, Error, ErrorKind, PendingPartition};
@@ -20,6 +20,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::ErrorCode;
+    use crate::topic_partition::TopicPartition;
 
     #[test]
     fn an_error_is_one_pointer_wide() {
@@ -45,7 +46,7 @@ mod tests {
     fn memory_that_is_there_and_may_not_be_had_is_told_of() {
         let text = |used| {
             Error::new(ErrorKind::BufferExhausted {
-                about: "t-0".to_owned(),
+                topic_partition: TopicPartition::new("t", 0),
                 requested: 100,
                 used,
                 total: 1000,
@@ -104,8 +105,8 @@ mod tests {
 
     #[test]
     fn the_predicates_tell_what_a_report_says() {
-        let pending =
-            PendingPartition { topic: "t".into(), partition: 0, batches: 1, records: 2, last_error: None };
+        let topic_partition = TopicPartition::new("t", 0);
+        let pending = PendingPartition { topic_partition, batches: 1, records: 2, last_error: None };
         let told = |failed: Option<&Error>, pending: &[PendingPartition]| {
             let error = Error::new(ErrorKind::Undelivered {
                 report: DeliveryReport {
@@ -118,8 +119,8 @@ mod tests {
             });
             (error.is_timeout(), error.is_retriable(), error.certainty())
         };
-        let (code, about) = (ErrorCode::RECORD_LIST_TOO_LARGE, "t-0".to_owned());
-        let refused = Error::new(ErrorKind::RefusedAsTooLarge { code, size: 9, about });
+        let (code, topic_partition) = (ErrorCode::RECORD_LIST_TOO_LARGE, TopicPartition::new("t", 0));
+        let refused = Error::new(ErrorKind::RefusedAsTooLarge { code, size: 9, topic_partition });
         assert_eq!(refused.broker_code(), Some(code));
         assert_eq!(
             refused.to_string(),

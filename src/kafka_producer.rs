@@ -5,18 +5,21 @@ mod assemble;
 mod at_exit;
 mod bytes_producer;
 mod closer;
+mod in_flight;
 mod topics;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::PartitionInfo;
 use crate::config::ProducerConfig;
 use crate::error::{Error, ErrorKind};
 use crate::producer::{
-    BytesSerializer, FutureRecordMetadata, SerializationContext, Serializer, Wait, is_inside, with_scratch,
+    BytesSerializer, FutureRecordMetadata, RecordMetadata, SerializationContext, Serializer, Wait, is_inside, with_scratch,
 };
-use crate::producer_record::{Field, ProducerRecord, SendError};
+use crate::producer_record::ProducerRecord;
 #[cfg(all(test, feature = "mock"))]
 use crate::{
     client::SharedMetadata,
@@ -27,6 +30,7 @@ use crate::{
 pub(crate) use assemble::Environment;
 use assemble::assemble;
 use bytes_producer::{BytesProducer, BytesRecord};
+pub use in_flight::InFlight;
 
 /// Sends records to a Kafka cluster, as kafka-python's class of the same name does: [`send`](Self::send) appends to a
 /// batch and returns, one background thread does the rest.
@@ -185,36 +189,49 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         self.dispatch(&record, patience())
     }
 
-    /// As [`send`](Self::send), but never blocks, and gives the record back if it can't be sent.
+    /// As [`send`](Self::send), but it never blocks.
+    ///
+    /// To keep a record that could not be sent, give a clone, which is cheap: `try_send(record.clone())`. To keep it for
+    /// longer than what it borrows from, use [`into_owned`](ProducerRecord::into_owned).
     ///
     /// # Errors
-    /// As [`send`](Self::send); where that would wait, [`ErrorKind::WouldBlock`]. The topic's metadata is asked for all
-    /// the same, so a later try may succeed. The error borrows what the record does; see [`SendError`] for `?`.
-    pub fn try_send<'a>(
-        &self,
-        record: ProducerRecord<'a, K, V>,
-    ) -> Result<FutureRecordMetadata, SendError<'a, K, V>> {
-        self.dispatch(&record, Wait::Never).map_err(|error| SendError::new(error, record))
+    /// As [`send`](Self::send); where that would wait, [`ErrorKind::WouldBlock`]. The producer then asks for the topic's
+    /// metadata or sends batches to free memory, so that a later try may succeed.
+    pub fn try_send(&self, record: ProducerRecord<'_, K, V>) -> Result<FutureRecordMetadata, Error> {
+        self.dispatch(&record, Wait::Never)
     }
 
-    /// As [`send`](Self::send), and gives the record back if it can't be sent.
+    /// As [`send`](Self::send) and then [`add_both`](FutureRecordMetadata::add_both): calls `callback` once, with the record's
+    /// metadata or with the error. That is Java's `send(record, callback)`.
     ///
     /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_or_return<'a>(
+    /// As [`send`](Self::send). Then `callback` is not called.
+    pub fn send_with(
         &self,
-        record: ProducerRecord<'a, K, V>,
-    ) -> Result<FutureRecordMetadata, SendError<'a, K, V>> {
-        self.dispatch(&record, patience()).map_err(|error| SendError::new(error, record))
+        record: ProducerRecord<'_, K, V>,
+        callback: impl FnOnce(Result<&RecordMetadata, &Error>) + Send + 'static,
+    ) -> Result<FutureRecordMetadata, Error> {
+        let future = self.send(record)?;
+        future.add_both(callback);
+        Ok(future)
     }
 
-    /// The number of the topic's partitions, waiting for metadata for at most `max_block_ms`. Called at the start, it
-    /// spares the first `send` that wait.
+    /// The partitions of a topic by their numbers, as the cluster's latest metadata tell them. Its keys are the set of numbers
+    /// that kafka-python's `partitions_for` gives.
+    ///
+    /// It waits for metadata for at most `max_block_ms`. A program that calls it at the start spares the first `send` that
+    /// wait.
     ///
     /// # Errors
     /// As [`send`](Self::send), where that has to do with the topic.
-    pub fn partitions_for(&self, topic: &str) -> Result<usize, Error> {
+    pub fn partitions_for(&self, topic: &str) -> Result<BTreeMap<i32, PartitionInfo>, Error> {
         self.producer.partitions_for(topic, patience())
+    }
+
+    /// How many records and batches have no result yet, and how much of `buffer_memory` they use. Other threads may change it
+    /// at any time. It looks at each batch: call it now and then, not for each record.
+    pub fn in_flight(&self) -> InFlight {
+        self.producer.in_flight()
     }
 
     /// Waits until every record given to `send` before this call has a result, at most `timeout`; `None` is for ever.
@@ -265,13 +282,12 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
 
     #[inline]
     fn dispatch(&self, record: &ProducerRecord<'_, K, V>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
-        let (key, value) = match (record.key, record.value) {
-            (key @ (None | Some(Field::Bytes(_))), value @ (None | Some(Field::Bytes(_)))) => {
-                (key.and_then(as_bytes), value.and_then(as_bytes))
-            }
-            _ => return self.serialize(record, wait),
-        };
-        self.producer.send(&BytesRecord::of(record, key, value), wait)
+        let key = record.key.map(|key| self.key_serializer.as_bytes(key));
+        let value = record.value.map(|value| self.value_serializer.as_bytes(value));
+        if key == Some(None) || value == Some(None) {
+            return self.serialize(record, wait);
+        }
+        self.producer.send(&BytesRecord::of(record, key.flatten(), value.flatten()), wait)
     }
 
     fn serialize(
@@ -290,29 +306,22 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     }
 }
 
-fn as_bytes<T: ?Sized>(field: Field<'_, T>) -> Option<&[u8]> {
-    match field {
-        Field::Bytes(bytes) => Some(bytes),
-        Field::Value(_) => None,
-    }
-}
-
 fn serialized<'a, T: ?Sized>(
     serializer: &dyn Serializer<T>,
     context: SerializationContext<'_>,
-    field: Option<Field<'a, T>>,
+    value: Option<&'a T>,
     out: &'a mut Vec<u8>,
 ) -> Result<Option<&'a [u8]>, Error> {
-    match field {
-        None => Ok(None),
-        Some(Field::Bytes(bytes)) => Ok(Some(bytes)),
-        Some(Field::Value(value)) => match serializer.serialize(&context, value, out) {
-            Ok(()) => Ok(Some(out)),
-            Err(cause) => {
-                let (what, reason) = (context.to_string(), cause.to_string());
-                Err(Error::with_source(ErrorKind::Serialization { what, reason }, cause))
-            }
-        },
+    let Some(value) = value else { return Ok(None) };
+    if let Some(bytes) = serializer.as_bytes(value) {
+        return Ok(Some(bytes));
+    }
+    match serializer.serialize(&context, value, out) {
+        Ok(()) => Ok(Some(out)),
+        Err(cause) => {
+            let (topic, is_key, reason) = (context.topic().into(), context.is_key(), cause.to_string());
+            Err(Error::with_source(ErrorKind::Serialization { topic, is_key, reason }, cause))
+        }
     }
 }
 

@@ -17,24 +17,29 @@ mod security;
 mod sync;
 mod thread;
 mod time;
+mod topic_partition;
 
 #[cfg(feature = "mock")]
 pub mod mock;
 
 // The public interface, all of it.
-pub use config::{Acks, Dialect, ProducerConfig, SecurityProtocol};
+pub use config::{
+    Acks, Dialect, IntoServers, ParseAcksError, ParseSecurityProtocolError, ProducerConfig, SecurityProtocol,
+};
 pub use error::{
     BrokerTrouble, Certainty, ConfigProblem, ConfigProblemKind, DeliveryReport, Error, ErrorKind, Limit,
-    Origin, PendingPartition, SizeLimit, Stage,
+    Origin, PendingPartition, SizeLimit, Stage, Subject,
 };
-pub use kafka_producer::KafkaProducer;
+pub use client::PartitionInfo;
+pub use kafka_producer::{InFlight, KafkaProducer};
 pub use producer::{
-    BytesSerializer, DefaultPartitioner, FutureRecordMetadata, Partitioner, RecordMetadata,
+    BytesSerializer, DefaultPartitioner, FutureRecordMetadata, PartitionContext, Partitioner, RecordMetadata,
     SerializationContext, Serialized, Serializer, StringSerializer,
 };
-pub use producer_record::{IntoField, ProducerRecord, SendError};
+pub use producer_record::{OwnedRecord, ProducerRecord};
 pub use protocol::ErrorCode;
-pub use record::{Compression, Header, ParseCompressionError};
+pub use record::{Compression, Header, IntoField, ParseCompressionError};
 #[cfg(any(feature = "tls", feature = "rustls"))]
-pub use security::tls::TlsBackend;
+pub use security::tls::{ParseTlsBackendError, TlsBackend};
+pub use topic_partition::TopicPartition;
 pub use security::{OauthToken, OauthTokenProvider, SaslError, SaslExchange, SaslMechanism};

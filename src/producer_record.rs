@@ -1,21 +1,24 @@
 //! `ProducerRecord`: what to send, borrowed from its owner.
 
-mod field;
+mod owned;
 
+use std::any::type_name;
 use std::fmt;
+use std::time::SystemTime;
 
-use crate::error::Error;
-use crate::record::Header;
+pub use self::owned::OwnedRecord;
+use crate::record::{Header, IntoField};
+use crate::time::millis_since_epoch;
 
-pub(crate) use field::Field;
-pub use field::IntoField;
-
-/// A record to be sent: topic, and what else there is. Everything is borrowed, so a record costs no allocation (but
-/// for [`header`](Self::header), which collects; [`headers`](Self::headers) borrows).
+/// A record to send: a topic, a key or a value or both, and optionally a partition, a timestamp and headers.
 ///
-/// Keys and values are bytes, unless the producer has serializers: `K` and `V` are what it was
-/// [built with](crate::ProducerConfig::build_with). Where nothing says which, as in a `let` before the `send`, write the
-/// type: `ProducerRecord` for bytes, `ProducerRecord<'_, str, Order>` and so on.
+/// Everything is borrowed, so that a record costs no allocation, except for [`header`](Self::header), which collects a list;
+/// [`headers`](Self::headers) borrows one. A clone is as cheap. [`into_owned`](Self::into_owned) copies a record that has to
+/// be kept.
+///
+/// Keys and values are bytes, unless the producer has serializers: `K` and `V` are the types that it was
+/// [built with](crate::ProducerConfig::build_with). Write the type where the compiler can't find it, as in a `let` before
+/// the `send`: `ProducerRecord` for bytes, `ProducerRecord<'_, str, Order>` and so on.
 ///
 /// ```
 /// use kafka_producer::ProducerRecord;
@@ -25,11 +28,18 @@ pub use field::IntoField;
 /// ```
 pub struct ProducerRecord<'a, K: ?Sized = [u8], V: ?Sized = [u8]> {
     pub(crate) topic: &'a str,
-    pub(crate) partition: Option<i32>,
-    pub(crate) timestamp: Option<i64>,
-    pub(crate) key: Option<Field<'a, K>>,
-    pub(crate) value: Option<Field<'a, V>>,
+    pub(crate) details: Details,
+    pub(crate) key: Option<&'a K>,
+    pub(crate) value: Option<&'a V>,
     headers: Headers<'a>,
+}
+
+/// What a record may say about its partition and its time.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Details {
+    pub(crate) partition: Option<i32>,
+    /// In milliseconds since 1970.
+    pub(crate) timestamp: Option<i64>,
 }
 
 #[derive(Clone)]
@@ -39,69 +49,76 @@ enum Headers<'a> {
 }
 
 impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
-    /// A record for `topic`, with nothing in it yet: it needs a key or a value.
+    /// A record for `topic`, with nothing in it yet. It needs a key or a value.
     #[inline]
     pub fn to(topic: &'a str) -> Self {
-        Self {
-            topic,
-            partition: None,
-            timestamp: None,
-            key: None,
-            value: None,
-            headers: Headers::Borrowed(&[]),
-        }
+        Self { topic, details: Details::default(), key: None, value: None, headers: Headers::Borrowed(&[]) }
     }
 
-    /// The key: records with equal keys go to the same partition. Without one, or with `None`, it is null.
+    /// The key. Records with equal keys go to the same partition. Default, and with `None`: null.
     #[inline]
     pub fn key(mut self, key: impl IntoField<'a, K>) -> Self {
         self.key = key.into_field();
         self
     }
 
-    /// The value. Without one, or with `None`, it is null, which on a compacted topic deletes the key; empty is not
-    /// null.
+    /// The value. Default, and with `None`: null, which deletes the key in a compacted topic. An empty value is not null.
     #[inline]
     pub fn value(mut self, value: impl IntoField<'a, V>) -> Self {
         self.value = value.into_field();
         self
     }
 
-    /// The partition; without it the producer's [`Partitioner`](crate::Partitioner) chooses.
+    /// The partition. Default: the producer's [`Partitioner`](crate::Partitioner) chooses.
     #[inline]
     pub fn partition(mut self, partition: i32) -> Self {
-        self.partition = Some(partition);
+        self.details.partition = Some(partition);
         self
     }
 
-    /// The timestamp in milliseconds since 1970; without it, now.
-    #[doc(alias = "timestamp_ms")]
+    /// The timestamp, of which Kafka keeps whole milliseconds. Default: the time of the `send`. A time before 1970 is refused
+    /// by `send`.
     #[inline]
-    pub fn timestamp(mut self, millis: i64) -> Self {
-        self.timestamp = Some(millis);
+    pub fn timestamp(self, time: SystemTime) -> Self {
+        self.timestamp_ms(millis_since_epoch(time))
+    }
+
+    /// The timestamp in milliseconds since 1970, as other clients take it.
+    #[inline]
+    pub fn timestamp_ms(mut self, millis: i64) -> Self {
+        self.details.timestamp = Some(millis);
         self
     }
 
-    /// One more header. Order and repeated names are kept.
-    pub fn header<B: AsRef<[u8]> + ?Sized>(self, key: &'a str, value: &'a B) -> Self {
-        self.push(Header::new(key, value.as_ref()))
+    /// Adds a header, with bytes or text for a value, or an `Option` of these. Order and repeated names are kept.
+    pub fn header(self, key: &'a str, value: impl IntoField<'a, [u8]>) -> Self {
+        self.push(Header::new(key, value))
     }
 
-    /// One more header, with null for a value.
+    /// Adds a header whose value is null.
     pub fn null_header(self, key: &'a str) -> Self {
-        self.push(Header::new(key, None))
+        self.push(Header::null(key))
     }
 
-    /// All headers at once, in the place of those before.
+    /// Sets all headers at once, and replaces those that were added before.
     #[inline]
     pub fn headers(mut self, headers: &'a [Header<'a>]) -> Self {
         self.headers = Headers::Borrowed(headers);
         self
     }
 
-    /// The topic that it is for.
+    /// The topic that the record is for.
     pub fn topic(&self) -> &'a str {
         self.topic
+    }
+
+    /// The same record with copies of its topic, key, value and headers.
+    pub fn into_owned(self) -> OwnedRecord<K, V>
+    where
+        K: ToOwned,
+        V: ToOwned,
+    {
+        OwnedRecord::of(&self)
     }
 
     pub(crate) fn all_headers(&self) -> &[Header<'a>] {
@@ -109,6 +126,11 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
             Headers::Borrowed(headers) => headers,
             Headers::Collected(headers) => headers,
         }
+    }
+
+    fn with_headers(mut self, headers: Vec<Header<'a>>) -> Self {
+        self.headers = Headers::Collected(headers);
+        self
     }
 
     fn push(mut self, header: Header<'a>) -> Self {
@@ -119,6 +141,17 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         all.push(header);
         self.headers = Headers::Collected(all);
         self
+    }
+
+    fn fmt_as(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(name)
+            .field("topic", &self.topic)
+            .field("partition", &self.details.partition)
+            .field("timestamp", &self.details.timestamp)
+            .field("key", &self.key.map(Unseen))
+            .field("value", &self.value.map(Unseen))
+            .field("headers", &self.all_headers().len())
+            .finish()
     }
 }
 
@@ -131,79 +164,15 @@ impl<K: ?Sized, V: ?Sized> Clone for ProducerRecord<'_, K, V> {
 /// Without payload: sizes, not bytes.
 impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProducerRecord")
-            .field("topic", &self.topic)
-            .field("partition", &self.partition)
-            .field("timestamp", &self.timestamp)
-            .field("key", &self.key)
-            .field("value", &self.value)
-            .field("headers", &self.all_headers().len())
-            .finish()
+        self.fmt_as("ProducerRecord", f)
     }
 }
 
-/// Why a record could not be sent, with the record.
-///
-/// It borrows what the record borrows. Where that ends sooner than the error is to go, as with `?` in a function that
-/// returns `Box<dyn std::error::Error>`, take the [`Error`] alone: `try_send(record).map_err(Error::from)?`; `?` in a
-/// function that returns [`Error`] does so by itself.
-///
-/// ```
-/// use kafka_producer::{Error, FutureRecordMetadata, KafkaProducer, ProducerRecord};
-///
-/// /// Sends, or takes the way around: a file, a table, another cluster.
-/// fn send_or_keep(producer: &KafkaProducer, record: ProducerRecord<'_>) -> Result<FutureRecordMetadata, Error> {
-///     producer.try_send(record).or_else(|error| {
-///         let (error, record) = error.into_parts();
-///         if error.is_retriable() { producer.send(record) } else { Err(error) }
-///     })
-/// }
-/// # let _ = send_or_keep;
-/// ```
-pub struct SendError<'a, K: ?Sized = [u8], V: ?Sized = [u8]>(Box<(Error, ProducerRecord<'a, K, V>)>);
+/// Payload, of which only type and size are shown.
+struct Unseen<'a, T: ?Sized>(&'a T);
 
-impl<'a, K: ?Sized, V: ?Sized> SendError<'a, K, V> {
-    pub(crate) fn new(error: Error, record: ProducerRecord<'a, K, V>) -> Self {
-        Self(Box::new((error, record)))
-    }
-
-    /// Why.
-    pub fn error(&self) -> &Error {
-        &self.0.0
-    }
-
-    /// The record, as it was given.
-    pub fn into_record(self) -> ProducerRecord<'a, K, V> {
-        self.0.1
-    }
-
-    /// Both.
-    pub fn into_parts(self) -> (Error, ProducerRecord<'a, K, V>) {
-        *self.0
-    }
-}
-
-impl<K: ?Sized, V: ?Sized> From<SendError<'_, K, V>> for Error {
-    fn from(error: SendError<'_, K, V>) -> Self {
-        error.0.0
-    }
-}
-
-impl<K: ?Sized, V: ?Sized> fmt::Display for SendError<'_, K, V> {
+impl<T: ?Sized> fmt::Debug for Unseen<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error().fmt(f)
-    }
-}
-
-impl<K: ?Sized, V: ?Sized> fmt::Debug for SendError<'_, K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendError").field("error", &self.0.0).field("record", &self.0.1).finish()
-    }
-}
-
-impl<K: ?Sized, V: ?Sized> std::error::Error for SendError<'_, K, V> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // The error itself is this one's text.
-        self.error().source()
+        write!(f, "{} of {} bytes", type_name::<T>(), size_of_val(self.0))
     }
 }

@@ -11,7 +11,8 @@ use crate::client::SharedMetadata;
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::Lifecycle;
 use crate::net::{Io, Network};
-use crate::producer::{Sender, TopicPartition, TopicTable, enter, has_run, words_of};
+use crate::producer::{Sender, TopicTable, enter, has_run, words_of};
+use crate::topic_partition::TopicPartition;
 use crate::time::{Clock, Deadline};
 
 /// What a thread runs.

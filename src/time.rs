@@ -6,7 +6,7 @@
 #[cfg(test)]
 use std::sync::Arc;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 #[cfg(test)]
 use crate::sync::{Alarm, AtomicU64, Mutex, Ordering, schedule};
@@ -75,6 +75,23 @@ impl Deadline {
     pub(crate) fn instant(self) -> Option<Instant> {
         (self != Self::NEVER).then_some(self.0)
     }
+}
+
+/// Milliseconds since 1970, negative before; what does not fit becomes the nearest that does.
+pub(crate) fn millis_since_epoch(time: SystemTime) -> i64 {
+    let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => millis(after),
+        // A part of a millisecond before 1970 is before 1970.
+        Err(before) => -millis(before.duration()).max(1),
+    }
+}
+
+/// The time that is so many milliseconds after 1970; 1970 if this machine has no such time.
+pub(crate) fn since_epoch(millis: i64) -> SystemTime {
+    let distance = Duration::from_millis(millis.unsigned_abs());
+    let time = if millis < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
+    time.unwrap_or(UNIX_EPOCH)
 }
 
 /// Reads time and waits for it.
@@ -260,6 +277,17 @@ mod tests {
             time.advance(Duration::from_secs(5));
             assert_eq!(late.join().unwrap(), 8);
         });
+    }
+
+    #[test]
+    fn times_become_milliseconds_and_come_back() {
+        for millis in [0, 1, 1_700_000_000_000, -1, -5000] {
+            assert_eq!(millis_since_epoch(since_epoch(millis)), millis);
+        }
+        assert_eq!(millis_since_epoch(UNIX_EPOCH - Duration::from_nanos(1)), -1);
+        assert_eq!(millis_since_epoch(UNIX_EPOCH + Duration::from_nanos(1_999_999)), 1);
+        // What a broker may answer must not end a program.
+        let _ = (since_epoch(i64::MIN), since_epoch(i64::MAX));
     }
 
     #[test]

@@ -23,7 +23,7 @@ fn allocations(mut send: impl FnMut()) -> u64 {
 fn a_record_of_bytes_with_key_and_headers_costs_none() {
     let cluster = MockCluster::start(1);
     cluster.create_topic("t", 6);
-    let producer = KafkaProducer::builder().bootstrap_servers([cluster.bootstrap_servers()]).build().unwrap();
+    let producer = KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers()).build().unwrap();
     let (value, headers) = ([7; 100], [Header::new("trace", &b"abc"[..])]);
     let mut key = 0_u32;
     let count = allocations(|| {
@@ -55,7 +55,7 @@ fn neither_does_one_that_a_serializer_writes() {
 
     let cluster = MockCluster::start(1);
     cluster.create_topic("t", 6);
-    let config = KafkaProducer::builder().bootstrap_servers([cluster.bootstrap_servers()]);
+    let config = KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers());
     let producer: KafkaProducer<str, u64> = config.build_with(StringSerializer, BigEndian).unwrap();
     let count = allocations(|| drop(producer.send(ProducerRecord::to("t").key("k").value(&7)).unwrap()));
     assert!(count < RECORDS / 20, "{count} allocations for {RECORDS} records");

@@ -10,7 +10,7 @@ use kafka_producer::{Acks, Certainty, ErrorKind, KafkaProducer, ProducerConfig, 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn config(cluster: &MockCluster) -> ProducerConfig {
-    KafkaProducer::builder().bootstrap_servers([cluster.bootstrap_servers()])
+    KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers())
 }
 
 fn cluster(partitions: usize) -> MockCluster {

@@ -39,7 +39,7 @@ fn on_a_thread(first: impl FnOnce() + Send + 'static, last: impl FnOnce() + Send
 }
 
 fn config(cluster: &MockCluster) -> ProducerConfig {
-    KafkaProducer::builder().bootstrap_servers([cluster.bootstrap_servers()])
+    KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers())
 }
 
 fn cluster() -> MockCluster {

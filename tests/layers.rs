@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, by layer. Those of one layer are siblings that do not know each other.
 const LAYERS: &[&[&str]] = &[
-    &["sync", "process", "protocol"],
+    &["sync", "process", "protocol", "topic_partition"],
     &["time"],
     &["error"],
     &["lifecycle", "observation"],

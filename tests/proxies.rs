@@ -20,8 +20,8 @@ fn config(servers: &str, proxy: &str) -> ProducerConfig {
     KafkaProducer::builder()
         .bootstrap_servers([servers])
         .proxy_url(proxy)
-        .retry_backoff(Duration::from_millis(5), Duration::from_millis(20))
-        .reconnect_backoff(Duration::from_millis(5), Duration::from_millis(20))
+        .retry_backoff(Duration::from_millis(5)).retry_backoff_max(Duration::from_millis(20))
+        .reconnect_backoff(Duration::from_millis(5)).reconnect_backoff_max(Duration::from_millis(20))
 }
 
 /// One broker, which is known as `broker.inside`, and that to proxies alone.
@@ -57,7 +57,7 @@ fn with_password() -> Manners {
 const ACCOUNT: &str = "m%40e:se:cr%25t@";
 const BOTH: [Speaks; 2] = [Speaks::Socks5, Speaks::Http];
 
-fn send(producer: &KafkaProducer) -> Result<i64, Error> {
+fn send(producer: &KafkaProducer) -> Result<Option<i64>, Error> {
     producer.send(ProducerRecord::to("t").value("v"))?.get(PATIENCE).map(|metadata| metadata.offset())
 }
 
@@ -125,7 +125,7 @@ fn a_proxy_that_hangs_up_at_any_byte_is_tried_again() {
         for cut in 0..length {
             let proxy = ProxyServer::start(speaks, Manners { cuts: vec![cut, cut + 1], ..with_password() });
             let producer = config(&world.servers, &proxy.url(ACCOUNT)).build().unwrap();
-            assert_eq!(send(&producer).unwrap(), cut as i64);
+            assert_eq!(send(&producer).unwrap(), Some(cut as i64));
         }
         assert_eq!(world.cluster.record_count("t"), length as u64);
     }
@@ -258,7 +258,7 @@ fn a_stalled_proxy_and_a_stalled_handshake_are_told_where_they_stall() {
     let stalls = |config: &ProducerConfig, servers: &str, stage: &str| {
         sees(|pace| {
             let setup = pace * Duration::from_millis(100);
-            let config = config.clone().socket_connection_setup_timeout(setup, setup);
+            let config = config.clone().socket_connection_setup_timeout(setup).socket_connection_setup_timeout_max(setup);
             let expected = format!(
                 "{servers} (from bootstrap_servers) at {stage}: no answer within socket_connection_setup_timeout_ms of {setup:?}"
             );
@@ -282,7 +282,7 @@ fn a_stalled_proxy_and_a_stalled_handshake_are_told_where_they_stall() {
         let direct = KafkaProducer::builder()
             .bootstrap_servers([&servers])
             .security_protocol(SecurityProtocol::Ssl)
-            .reconnect_backoff(Duration::from_millis(5), Duration::from_millis(20));
+            .reconnect_backoff(Duration::from_millis(5)).reconnect_backoff_max(Duration::from_millis(20));
         stalls(&direct, &servers, "TLS");
     }
 }

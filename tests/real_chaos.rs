@@ -224,7 +224,7 @@ fn client(arguments: &[String]) {
     let level = asked("CHAOS_LOG").map_or(log::LevelFilter::Warn, |level| level.parse().unwrap());
     log::set_logger(&ToStderr).unwrap();
     log::set_max_level(level);
-    let config = KafkaProducer::builder().bootstrap_servers(servers.split(','));
+    let config = KafkaProducer::builder().bootstrap_servers(servers);
     let config = match mode.as_str() {
         "all" => config,
         "1" => config.acks(Acks::Leader).enable_idempotence(false),
@@ -314,7 +314,7 @@ fn write_down(file: &Path, futures: &mpsc::Receiver<Sent>) {
 fn result((key, number, future): Sent) -> Option<[u8; 18]> {
     let (partition, offset) = match future.map(|future| future.get(Duration::from_secs(END_SECS))) {
         None => (-1, -1),
-        Some(Ok(stored)) => (stored.partition(), stored.offset()),
+        Some(Ok(stored)) => (stored.partition(), stored.offset().unwrap_or(-1)),
         Some(Err(error)) => {
             eprintln!("record {number} of {key}: {error}");
             if matches!(error.kind(), ErrorKind::Timeout { limit: Limit::Call, .. }) {

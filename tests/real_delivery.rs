@@ -52,7 +52,7 @@ fn sends_and_reads_back(nodes: usize) {
         // The records are of 2023: brokers would soon delete them.
         cluster.create_topic(topic, PARTITIONS, nodes as i16, &[("retention.ms", "-1")]);
         let producer = KafkaProducer::builder()
-            .bootstrap_servers(cluster.bootstrap_servers().split(','))
+            .bootstrap_servers(cluster.bootstrap_servers())
             .acks(acks)
             .build()
             .unwrap();
@@ -61,7 +61,7 @@ fn sends_and_reads_back(nodes: usize) {
                 let Expected { key, value, headers, timestamp } = expected(number);
                 let headers: Vec<_> =
                     headers.iter().map(|(name, value)| Header::new(name, value.as_deref())).collect();
-                let record = ProducerRecord::to(topic).key(&key).timestamp(timestamp).headers(&headers);
+                let record = ProducerRecord::to(topic).key(&key).timestamp_ms(timestamp).headers(&headers);
                 let record = match &value {
                     Some(value) => record.value(value),
                     None => record,
@@ -79,13 +79,13 @@ fn sends_and_reads_back(nodes: usize) {
         for (number, future) in futures.iter().enumerate() {
             let metadata = future.get(Duration::ZERO).unwrap();
             let record =
-                read.remove(&(metadata.partition(), metadata.offset())).expect("no record at its offset");
+                read.remove(&(metadata.partition(), metadata.offset().unwrap())).expect("no record at its offset");
             let Expected { key, value, headers, timestamp } = expected(number);
             assert_eq!(record.key.as_deref(), Some(&*key), "key of {number}");
             assert_eq!(record.value, value, "value of {number}");
             assert_eq!(record.headers, headers, "headers of {number}");
             assert_eq!(
-                (record.timestamp, metadata.timestamp()),
+                (record.timestamp, metadata.timestamp_ms()),
                 (timestamp, timestamp),
                 "timestamp of {number}"
             );

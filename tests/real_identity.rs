@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One record in each batch, so that many batches are under way.
 fn config(cluster: &Cluster) -> ProducerConfig {
-    ProducerConfig::new().bootstrap_servers([cluster.bootstrap_servers()]).batch_size(0)
+    ProducerConfig::new().bootstrap_servers(cluster.bootstrap_servers()).batch_size(0)
 }
 
 fn send(producer: &KafkaProducer, numbers: std::ops::Range<u64>) -> Vec<(u64, FutureRecordMetadata)> {
@@ -46,10 +46,10 @@ fn assert_stored_once_where_they_say(
     let mut last = -1;
     for (number, future) in sent {
         let metadata = future.get(PATIENCE).unwrap_or_else(|error| panic!("record {number}: {error}"));
-        let expected = vec![(metadata.partition(), metadata.offset())];
+        let expected = vec![(metadata.partition(), metadata.offset().unwrap())];
         assert_eq!(stored.get(number), Some(&expected), "record {number}");
-        assert!(last < metadata.offset(), "record {number} is not behind the one before");
-        last = metadata.offset();
+        assert!(last < metadata.offset().unwrap(), "record {number} is not behind the one before");
+        last = metadata.offset().unwrap();
     }
 }
 
@@ -135,7 +135,7 @@ fn a_topic_that_is_made_anew_under_load_gets_what_is_sent() {
         match future.get(Duration::ZERO) {
             // Stored before, it went with the old topic.
             Ok(metadata) if *number >= made => {
-                assert_eq!(copies, [(metadata.partition(), metadata.offset())], "record {number}");
+                assert_eq!(copies, [(metadata.partition(), metadata.offset().unwrap())], "record {number}");
             }
             Ok(_) => {}
             Err(error) => {

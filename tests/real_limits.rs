@@ -40,12 +40,12 @@ fn batches_are_cut_up_until_the_topic_takes_them() {
     for (topic, limit) in [("small", "1000"), ("middle", "100000")] {
         cluster.create_topic(topic, 2, 1, &[("max.message.bytes", limit), ("retention.ms", "-1")]);
         let producer =
-            KafkaProducer::builder().bootstrap_servers([cluster.bootstrap_servers()]).build().unwrap();
+            KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers()).build().unwrap();
         let futures: Vec<_> = (0..50_000)
             .map(|number: u32| {
                 let value = format!("value-{number:06}-{}", "x".repeat(number as usize % 60));
                 let record =
-                    ProducerRecord::to(topic).partition(number as i32 % 2).header("n", "1").timestamp(5);
+                    ProducerRecord::to(topic).partition(number as i32 % 2).header("n", "1").timestamp_ms(5);
                 (value.clone(), producer.send(record.value(&value)).unwrap())
             })
             .collect();
@@ -57,7 +57,7 @@ fn batches_are_cut_up_until_the_topic_takes_them() {
         let mut places: Vec<_> = futures
             .iter()
             .map(|(value, future)| (future.get(Duration::ZERO).unwrap(), value))
-            .map(|(metadata, value)| ((metadata.partition(), metadata.offset()), value))
+            .map(|(metadata, value)| ((metadata.partition(), metadata.offset().unwrap()), value))
             .collect();
         // Within a partition offsets grow as records were sent: order has held.
         for partition in 0..2 {
@@ -83,12 +83,12 @@ fn batches_are_cut_up_until_the_topic_takes_them() {
 fn the_brokers_time_is_told_where_the_topic_wants_it() {
     let cluster = Cluster::start(1);
     cluster.create_topic("t", 1, 1, &[("message.timestamp.type", "LogAppendTime")]);
-    let producer = KafkaProducer::builder().bootstrap_servers([cluster.bootstrap_servers()]).build().unwrap();
+    let producer = KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers()).build().unwrap();
     let metadata =
-        producer.send(ProducerRecord::to("t").timestamp(5).value("v")).unwrap().get(PATIENCE).unwrap();
+        producer.send(ProducerRecord::to("t").timestamp_ms(5).value("v")).unwrap().get(PATIENCE).unwrap();
     let read = cluster.read_back("t");
-    assert_eq!(metadata.timestamp(), read[0].timestamp);
-    assert!(metadata.timestamp() > 5);
+    assert_eq!(metadata.timestamp_ms(), read[0].timestamp);
+    assert!(metadata.timestamp_ms() > 5);
 }
 
 /// D3: a broker closes the connection on which it is announced a larger request than it takes, and says nothing.
@@ -98,7 +98,7 @@ fn a_broker_with_a_small_request_limit_gets_what_it_takes() {
     let cluster = Cluster::builder(1).property("socket.request.max.bytes", "2097152").start();
     cluster.create_topic("t", PARTITIONS, 1, &[]);
     let producer = KafkaProducer::builder()
-        .bootstrap_servers([cluster.bootstrap_servers()])
+        .bootstrap_servers(cluster.bootstrap_servers())
         .linger(Duration::from_millis(50))
         .build()
         .unwrap();

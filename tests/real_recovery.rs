@@ -18,7 +18,7 @@ use support::kafka::Cluster;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn ours(cluster: &Cluster) -> KafkaProducer {
-    KafkaProducer::builder().bootstrap_servers([cluster.bootstrap_servers()]).build().unwrap()
+    KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers()).build().unwrap()
 }
 
 fn send(producer: &KafkaProducer, topic: &str) -> Result<(), String> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::partition_info::{PartitionInfo, Replicas};
 use crate::error::Error;
 use crate::lifecycle::Lifecycle;
 use crate::protocol::{ErrorCode, LeaderIdAndEpoch, ProducePartitionResponse, Uuid};
@@ -47,6 +48,8 @@ pub(crate) struct TopicMetadata {
     /// What the last answer said, if not "fine". The partitions are then those of the answer before.
     pub(crate) error: Option<ErrorCode>,
     pub(crate) partitions: Vec<PartitionMetadata>,
+    /// Who holds each partition. It is only told to programs, so a change of it alone is no new `version`.
+    pub(crate) replicas: Vec<Arc<Replicas>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +104,15 @@ impl ClusterMetadata {
     pub(crate) fn topic(&self, topic: &str) -> Option<(&Arc<str>, &[PartitionMetadata])> {
         let (name, metadata) = self.topics.get_key_value(topic)?;
         (!metadata.partitions.is_empty()).then_some((name, &metadata.partitions))
+    }
+
+    /// What a program may know of a partition.
+    pub(crate) fn partition_info(&self, topic: &str, partition: i32) -> PartitionInfo {
+        let topic = self.topics.get(topic);
+        let known = topic.zip(usize::try_from(partition).ok());
+        let metadata = known.and_then(|(topic, index)| topic.partitions.get(index));
+        let replicas = known.and_then(|(topic, index)| topic.replicas.get(index));
+        PartitionInfo::new(partition, metadata, replicas)
     }
 
     /// The version of the last answer that named the topic; 0 if none did.

@@ -10,7 +10,7 @@
 //! ```
 
 use crate::client::cluster::NodeId;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Subject};
 use crate::protocol::{ErrorCode, FindCoordinatorRequest, FindCoordinatorResponse, FoundCoordinator};
 use crate::time::{Backoff, Deadline, Instant};
 
@@ -147,8 +147,8 @@ fn read(response: FindCoordinatorResponse, key: &Key) -> Found {
         Some(FoundCoordinator { error_code: code, .. }) if code.is_retriable() => Found::NotYet,
         Some(FoundCoordinator { error_code: code, error_message: message, .. }) => {
             let about = match key.kind {
-                Kind::Group => format!("group '{}'", key.name),
-                Kind::Transaction => format!("transactional id '{}'", key.name),
+                Kind::Group => Subject::Group(key.name.as_str().into()),
+                Kind::Transaction => Subject::TransactionalId(key.name.as_str().into()),
             };
             Found::Never(Error::new(ErrorKind::Broker { code, message, about }))
         }

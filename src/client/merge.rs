@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::client::cluster::{Broker, ClusterMetadata, LeaderHint, PartitionMetadata, TopicMetadata};
-use crate::protocol::{ErrorCode, MetadataBroker, MetadataResponse, MetadataTopic, NodeEndpoint, Uuid};
+use super::partition_info::Replicas;
+use crate::protocol::{ErrorCode, MetadataBroker, MetadataPartition, MetadataResponse, MetadataTopic, NodeEndpoint, Uuid};
 
 /// What is known after an answer in `version`, and the brokers that it names with a port that none can have. An answer
 /// that leaves a topic out says nothing about it: such topics stay as they are, those that are in use.
@@ -88,6 +89,9 @@ fn take_topic(
     if known != Some(&metadata) {
         metadata.version = version;
     }
+    if error.is_none() {
+        metadata.replicas = replicas(topic.partitions, metadata.partitions.len(), known);
+    }
     metadata.told = version;
     topics.insert(name, metadata);
 }
@@ -124,6 +128,23 @@ fn partitions(
         }
     }
     partitions
+}
+
+/// Who holds each of `count` partitions; what has not changed is shared with what is `known`.
+fn replicas(
+    partitions: Vec<MetadataPartition>,
+    count: usize,
+    known: Option<&TopicMetadata>,
+) -> Vec<Arc<Replicas>> {
+    let mut all = vec![Arc::default(); count];
+    for partition in partitions {
+        let Ok(index) = usize::try_from(partition.index) else { continue };
+        let Some(replicas) = all.get_mut(index) else { continue };
+        let told = Replicas { all: partition.replica_nodes.into(), in_sync: partition.isr_nodes.into() };
+        let before = known.and_then(|known| known.replicas.get(index)).filter(|before| ***before == told);
+        *replicas = before.map_or_else(|| Arc::new(told), Arc::clone);
+    }
+    all
 }
 
 /// Before, a broker that has just been restarted may tell of an epoch that is not the newest (KAFKA-9212).

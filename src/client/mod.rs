@@ -15,6 +15,7 @@ mod node;
 mod outbox;
 mod question;
 mod request;
+mod partition_info;
 mod session;
 mod setup;
 mod tags;
@@ -34,3 +35,4 @@ pub(crate) use metadata::MetadataSettings;
 #[allow(unused_imports, reason = "as above")]
 pub(crate) use request::{Loss, Outcome, Tag, Target};
 pub(crate) use warnings::Warnings;
+pub use partition_info::PartitionInfo;

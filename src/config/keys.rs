@@ -6,7 +6,7 @@ use super::later::{self, Later};
 use super::librdkafka;
 use super::producer_config::ProducerConfig;
 use super::values::{
-    ACKS, COMPRESSION, FLAG, GZIP_LEVEL, IDLE_MILLIS, LEVEL, LIST, LZ4_LEVEL, MILLIS, NUMBER,
+    ACKS, COMPRESSION, FLAG, GZIP_LEVEL, IDLE_MILLIS, LEVEL, LIMIT_MILLIS, LIST, LZ4_LEVEL, MILLIS, NUMBER,
     OPTIONAL_MILLIS, OPTIONAL_NUMBER, RETRIES, Refusal, SECURITY_PROTOCOL, SOCKET_BUFFER, SOCKET_OPTIONS,
     TEXT, ZSTD_LEVEL,
 };
@@ -171,12 +171,12 @@ keys! {
     produce_request_max_bytes: OPTIONAL_NUMBER(produce_request_max_bytes, produce_request_max_bytes),
     linger_ms: MILLIS(linger),
     buffer_memory: NUMBER(buffer_memory),
-    max_block_ms: MILLIS(max_block),
+    max_block_ms: LIMIT_MILLIS(max_block),
     max_request_size: NUMBER(max_request_size, max_request_size),
     max_in_flight_requests_per_connection: NUMBER(max_in_flight_requests_per_connection, max_in_flight),
     request_timeout_ms: MILLIS(request_timeout),
     delivery_timeout_ms: OPTIONAL_MILLIS(delivery_timeout, delivery_timeout),
-    exit_timeout_ms: MILLIS(exit_timeout),
+    exit_timeout_ms: LIMIT_MILLIS(exit_timeout),
     retry_backoff_ms: MILLIS(retry_backoff),
     retry_backoff_max_ms: MILLIS(retry_backoff_max, retry_backoff_max),
     reconnect_backoff_ms: MILLIS(reconnect_backoff),

@@ -3,26 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::into_servers::IntoServers;
 use super::producer_config::ProducerConfig;
 use super::types::{Acks, SecurityProtocol};
 use super::values::LIST;
-use crate::producer::Partitioner;
+use crate::producer::{PartitionBy, PartitionContext, Partitioner};
 use crate::record::Compression;
 
 impl ProducerConfig {
-    /// `host:port` of the brokers to begin with; the rest of the cluster is learnt from the first that answers.
-    /// Default `localhost:9092`. The port may be left out (9092), `[::1]:9092` and `PLAINTEXT://host:9092` are read
-    /// (what stands before `://` has to be the [`security_protocol`](Self::security_protocol)).
-    /// An item may hold several addresses with commas between: if `servers` is `"a:9092,b:9092"`, give `[servers]`.
-    pub fn bootstrap_servers<S: Into<String>>(mut self, servers: impl IntoIterator<Item = S>) -> Self {
+    /// The first brokers to connect to, as `host:port`. The other brokers of the cluster are learnt from the first one that
+    /// answers. Default `localhost:9092`.
+    ///
+    /// It takes one text, `"a:9092,b:9092"`, or a list of them, `["a:9092", "b:9092"]`. The default port is 9092. An IPv6
+    /// address is written in brackets, `[::1]:9092`. `PLAINTEXT://host:9092` is accepted if it names the
+    /// [`security_protocol`](Self::security_protocol).
+    pub fn bootstrap_servers(mut self, servers: impl IntoServers) -> Self {
         self.bootstrap_servers.clear();
-        for servers in servers {
-            let servers = servers.into();
-            match servers.contains(',') {
-                true => self.bootstrap_servers.extend((LIST.read)(&servers).unwrap_or_default()),
-                false => self.bootstrap_servers.push(servers),
-            }
-        }
+        servers.each(&mut |servers| match servers.contains(',') {
+            true => self.bootstrap_servers.extend((LIST.read)(servers).unwrap_or_default()),
+            false => self.bootstrap_servers.push(servers.to_owned()),
+        });
         self
     }
 
@@ -38,8 +38,8 @@ impl ProducerConfig {
     /// setting of TLS says whom to trust or who we are (`ssl_cafile`, `ssl_certfile`, …).
     ///
     /// kafka-python's name; in texts one of `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`.
-    pub fn security_protocol(mut self, protocol: SecurityProtocol) -> Self {
-        self.security_protocol = Some(protocol);
+    pub fn security_protocol(mut self, protocol: impl Into<Option<SecurityProtocol>>) -> Self {
+        self.security_protocol = protocol.into();
         self
     }
 
@@ -61,8 +61,8 @@ impl ProducerConfig {
     /// line on the log tells (INFO). Java 4 has the same rules, and the same name in texts (`enable.idempotence`).
     ///
     /// Default: true with the default `acks` and `retries`; false in [`kafka_python_2`](Self::kafka_python_2).
-    pub fn enable_idempotence(mut self, enable: bool) -> Self {
-        self.enable_idempotence = Some(enable);
+    pub fn enable_idempotence(mut self, enable: impl Into<Option<bool>>) -> Self {
+        self.enable_idempotence = enable.into();
         self
     }
 
@@ -82,8 +82,8 @@ impl ProducerConfig {
     /// another it does nothing.
     #[doc(alias = "compression_gzip_level")]
     #[doc(alias = "compression_zstd_level")]
-    pub fn compression_level(mut self, level: i32) -> Self {
-        self.compression_level = Some(level);
+    pub fn compression_level(mut self, level: impl Into<Option<i32>>) -> Self {
+        self.compression_level = level.into();
         self
     }
 
@@ -97,8 +97,8 @@ impl ProducerConfig {
     /// A batch with so many bytes is sent without waiting for `linger`. It is not the maximum: a batch that can't be
     /// sent yet grows on, up to `batch_max_bytes`. 0: each record has a batch of its own. Default 16,384, or less if
     /// `batch_max_bytes`, `max_request_size` or `produce_request_max_bytes` was set and is less.
-    pub fn batch_size(mut self, bytes: usize) -> Self {
-        self.batch_size = Some(bytes);
+    pub fn batch_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.batch_size = bytes.into();
         self
     }
 
@@ -106,8 +106,8 @@ impl ProducerConfig {
     /// a `batch_size` that was set is refused. With a codec a batch ends at 128 KiB (`batch_size` if that is more), for it
     /// is compressed in one go. Default: `max_request_size` less a request's overhead, and no more than a
     /// `produce_request_max_bytes` that was set.
-    pub fn batch_max_bytes(mut self, bytes: usize) -> Self {
-        self.batch_max_bytes = Some(bytes);
+    pub fn batch_max_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.batch_max_bytes = bytes.into();
         self
     }
 
@@ -115,8 +115,8 @@ impl ProducerConfig {
     /// Default: `max_request_size`, if that was set. Else what `buffer_memory` leaves for each request that may be under
     /// way (`max_in_flight_requests_per_connection`), at most 50 MiB and at least 1 MiB. Brokers take no request of more
     /// than 100 MiB (their `socket.request.max.bytes`), or close the connection.
-    pub fn produce_request_max_bytes(mut self, bytes: usize) -> Self {
-        self.produce_request_max_bytes = Some(bytes);
+    pub fn produce_request_max_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.produce_request_max_bytes = bytes.into();
         self
     }
 
@@ -144,20 +144,20 @@ impl ProducerConfig {
         self
     }
 
-    /// How long `send` may block, for metadata and memory together. Default 60 s.
+    /// How long `send` may block, for metadata and memory together; `None` is for ever. Default 60 s.
     ///
     /// In texts: `max_block_ms`.
     #[doc(alias = "max_block_ms")]
-    pub fn max_block(mut self, timeout: Duration) -> Self {
-        self.max_block = timeout;
+    pub fn max_block(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.max_block = timeout.into().unwrap_or(Duration::MAX);
         self
     }
 
     /// The largest record and the largest batch, in bytes; brokers have a limit of their own (`message.max.bytes`).
     /// Default 1,048,576 (1 MiB). If it is set, it is also the most that a request carries, unless
     /// `produce_request_max_bytes` is set too.
-    pub fn max_request_size(mut self, bytes: usize) -> Self {
-        self.max_request_size = Some(bytes);
+    pub fn max_request_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.max_request_size = bytes.into();
         self
     }
 
@@ -171,8 +171,8 @@ impl ProducerConfig {
     /// more than 1. Then as many may be, and **a batch that has to be sent again is stored after those that were sent
     /// behind it**: the order within a partition is lost when something fails. Set it to 1 (or leave it out) if you need
     /// the order, or to 1 with `retries` 0 if records may rather be lost.
-    pub fn max_in_flight_requests_per_connection(mut self, requests: usize) -> Self {
-        self.max_in_flight_requests_per_connection = Some(requests);
+    pub fn max_in_flight_requests_per_connection(mut self, requests: impl Into<Option<usize>>) -> Self {
+        self.max_in_flight_requests_per_connection = requests.into();
         self
     }
 
@@ -202,7 +202,8 @@ impl ProducerConfig {
     }
 
     /// For a producer that is neither closed nor dropped when the process ends, as one in a `static`: how long it may
-    /// take to send what is buffered. Default 5 s; 0 turns it off, and what is buffered is lost without a warning.
+    /// take to send what is buffered; `None` is for ever. Default 5 s. With 0 the producer is not closed at exit, and what is
+    /// buffered is lost without a warning.
     ///
     /// It acts when `main` returns and (except on Windows) when `std::process::exit` is called. It does not act when
     /// the process aborts or is killed by a signal (SIGTERM and Ctrl-C too, unless you handle them: then call
@@ -213,48 +214,71 @@ impl ProducerConfig {
     /// In texts: `exit_timeout_ms`, which no other client has.
     #[doc(alias = "exit_timeout_ms")]
     #[doc(alias = "atexit")]
-    pub fn exit_timeout(mut self, timeout: Duration) -> Self {
-        self.exit_timeout = timeout;
+    pub fn exit_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.exit_timeout = timeout.into().unwrap_or(Duration::MAX);
         self
     }
 
-    /// The wait between two attempts at the same batch: `first` after the first failure, doubled after each further
-    /// one, up to `most`; spread at random by 20 % either way, never below 1 ms. Default 100 ms and 1 s.
+    /// The wait before a batch is sent again after its first failure. Each further failure of the batch doubles the wait, up to
+    /// [`retry_backoff_max`](Self::retry_backoff_max). The wait is spread at random by 20 % either way and is never below 1 ms.
+    /// Default 100 ms.
     ///
-    /// In texts: `retry_backoff_ms` and `retry_backoff_max_ms`.
+    /// In texts: `retry_backoff_ms`.
     #[doc(alias = "retry_backoff_ms")]
+    pub fn retry_backoff(mut self, time: Duration) -> Self {
+        self.retry_backoff = time;
+        self
+    }
+
+    /// The longest wait before a batch is sent again. Default 1 s, or `retry_backoff` if that is longer.
+    ///
+    /// In texts: `retry_backoff_max_ms`.
     #[doc(alias = "retry_backoff_max_ms")]
-    pub fn retry_backoff(mut self, first: Duration, most: Duration) -> Self {
-        self.retry_backoff = first;
-        self.retry_backoff_max = Some(most);
+    pub fn retry_backoff_max(mut self, time: Duration) -> Self {
+        self.retry_backoff_max = Some(time);
         self
     }
 
-    /// The wait between two attempts to reach a broker: `first` after the first failure, doubled after each further
-    /// one, up to `most`; spread at random by 20 % either way, never below 1 ms. Default 50 ms and 30 s, but at most
-    /// about 1 s for a broker that is needed: the leader of a partition with records, or any broker while none can be
-    /// reached. If this is set, `most` holds for all brokers.
+    /// The wait before a broker is connected to again after the first failure. Each further failure doubles the wait, up to
+    /// [`reconnect_backoff_max`](Self::reconnect_backoff_max). The wait is spread at random by 20 % either way and is never
+    /// below 1 ms. Default 50 ms.
     ///
-    /// In texts: `reconnect_backoff_ms` and `reconnect_backoff_max_ms`.
+    /// In texts: `reconnect_backoff_ms`.
     #[doc(alias = "reconnect_backoff_ms")]
-    #[doc(alias = "reconnect_backoff_max_ms")]
-    pub fn reconnect_backoff(mut self, first: Duration, most: Duration) -> Self {
-        self.reconnect_backoff = first;
-        self.reconnect_backoff_max = Some(most);
+    pub fn reconnect_backoff(mut self, time: Duration) -> Self {
+        self.reconnect_backoff = time;
         self
     }
 
-    /// How long it may take to connect to one address of a broker, up to its first answer; looking its name up may
-    /// take as long again. `first` (at least 10 ms) is for the first attempt; it doubles, up to `most`, while the
-    /// broker can't be reached. Each is spread at random by 20 % either way, so that many clients do not all try
-    /// again at once. Default 10 s and 30 s.
+    /// The longest wait before a broker is connected to again. Default 30 s, but 1 s for a broker that is needed: the leader of
+    /// a partition with records, or any broker while none can be reached. A value that is set holds for all brokers.
     ///
-    /// In texts: `socket_connection_setup_timeout_ms` and `socket_connection_setup_timeout_max_ms`.
+    /// In texts: `reconnect_backoff_max_ms`.
+    #[doc(alias = "reconnect_backoff_max_ms")]
+    pub fn reconnect_backoff_max(mut self, time: Duration) -> Self {
+        self.reconnect_backoff_max = Some(time);
+        self
+    }
+
+    /// How long the first attempt to connect to one address of a broker may take, up to the broker's first answer; at least
+    /// 10 ms. Looking up the name may take as long again. The time doubles while the broker can't be reached, up to
+    /// [`socket_connection_setup_timeout_max`](Self::socket_connection_setup_timeout_max). It is spread at random by 20 %
+    /// either way, so that many clients do not try again at the same moment. Default 10 s.
+    ///
+    /// In texts: `socket_connection_setup_timeout_ms`.
     #[doc(alias = "socket_connection_setup_timeout_ms")]
+    pub fn socket_connection_setup_timeout(mut self, time: Duration) -> Self {
+        self.socket_connection_setup_timeout = time;
+        self
+    }
+
+    /// The longest time that an attempt to connect may take. Default 30 s, or `socket_connection_setup_timeout` if that is
+    /// longer.
+    ///
+    /// In texts: `socket_connection_setup_timeout_max_ms`.
     #[doc(alias = "socket_connection_setup_timeout_max_ms")]
-    pub fn socket_connection_setup_timeout(mut self, first: Duration, most: Duration) -> Self {
-        self.socket_connection_setup_timeout = first;
-        self.socket_connection_setup_timeout_max = Some(most);
+    pub fn socket_connection_setup_timeout_max(mut self, time: Duration) -> Self {
+        self.socket_connection_setup_timeout_max = Some(time);
         self
     }
 
@@ -299,14 +323,14 @@ impl ProducerConfig {
     }
 
     /// The socket's send buffer (`SO_SNDBUF`), in bytes. Default: the system's.
-    pub fn send_buffer_bytes(mut self, bytes: usize) -> Self {
-        self.send_buffer_bytes = Some(bytes);
+    pub fn send_buffer_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.send_buffer_bytes = bytes.into();
         self
     }
 
     /// The socket's receive buffer (`SO_RCVBUF`), in bytes. Default: the system's.
-    pub fn receive_buffer_bytes(mut self, bytes: usize) -> Self {
-        self.receive_buffer_bytes = Some(bytes);
+    pub fn receive_buffer_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.receive_buffer_bytes = bytes.into();
         self
     }
 
@@ -340,10 +364,30 @@ impl ProducerConfig {
         self
     }
 
-    /// Chooses the partition of records that name none. Default [`DefaultPartitioner`](crate::DefaultPartitioner).
+    /// The partitioner, which chooses the partition of each record that does not name one. Default
+    /// [`DefaultPartitioner`](crate::DefaultPartitioner).
     pub fn partitioner(mut self, partitioner: impl Partitioner + 'static) -> Self {
         self.partitioner = Some(Arc::new(partitioner));
         self
+    }
+
+    /// As [`partitioner`](Self::partitioner), with a closure.
+    ///
+    /// ```
+    /// use kafka_producer::{DefaultPartitioner, KafkaProducer, Partitioner};
+    ///
+    /// let config = KafkaProducer::builder().partition_by(|record| match record.topic() {
+    ///     "audit" => 0,
+    ///     _ => DefaultPartitioner.partition(record),
+    /// });
+    /// # let _ = config;
+    /// ```
+    #[doc(alias = "partitioner")]
+    pub fn partition_by(
+        self,
+        choose: impl Fn(&PartitionContext<'_>) -> i32 + Send + Sync + 'static,
+    ) -> Self {
+        self.partitioner(PartitionBy(choose))
     }
 
     /// Whether the default partitioner treats records with a key as those without. Default false. A partitioner of

@@ -14,8 +14,8 @@ use crate::net::SocketSettings;
 #[cfg(feature = "zstd")]
 use crate::producer::FIRST_VERSION_OF_ZSTD;
 use crate::producer::{
-    AccumulatorSettings, DefaultPartitioner, Encoding, FIRST_VERSION_OF_RECORD_BATCHES, Partitioner,
-    Patience, SenderSettings,
+    AccumulatorSettings, DefaultPartitioner, Encoding, FIRST_VERSION_OF_RECORD_BATCHES, PartitionBy,
+    PartitionContext, Partitioner, Patience, SenderSettings,
 };
 use crate::record::Compression;
 use crate::sync::{AtomicU64, Ordering};
@@ -169,9 +169,9 @@ fn chosen_partitioner(config: &ProducerConfig) -> Arc<dyn Partitioner> {
     match &config.partitioner {
         Some(partitioner) => Arc::clone(partitioner),
         None if config.partitioner_ignore_keys => {
-            Arc::new(|_: Option<&[u8]>, partitions: usize, available: &[i32]| {
-                DefaultPartitioner.partition(None, partitions, available)
-            })
+            Arc::new(PartitionBy(|record: &PartitionContext<'_>| {
+                DefaultPartitioner.partition(&record.with_key(None))
+            }))
         }
         None => Arc::new(DefaultPartitioner),
     }

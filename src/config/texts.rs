@@ -172,6 +172,28 @@ impl ProducerConfig {
         self.unless_refused(problems)
     }
 
+    /// The value of the setting `name`, as a text would set it: what was set, or the default that acts. It takes the same names
+    /// as [`from_pairs`](Self::from_pairs). A secret is shown as `[hidden]`. `None` if there is no such setting.
+    ///
+    /// ```
+    /// use kafka_producer::{KafkaProducer, ProducerConfig};
+    ///
+    /// let config = ProducerConfig::from_pairs([("linger.ms", "5")])?;
+    /// assert_eq!(config.get("linger_ms").as_deref(), Some("5"));
+    /// assert_eq!(config.get("batch.size").as_deref(), Some("16384"));
+    /// # Ok::<(), kafka_producer::Error>(())
+    /// ```
+    pub fn get(&self, name: &str) -> Option<String> {
+        let name = name.trim().replace('.', "_");
+        keys::all().find(|key| key.name == name).map(|key| (key.show)(self))
+    }
+
+    /// All settings with their values, as [`get`](Self::get) tells them: each one once, by kafka-python's name or by the name
+    /// that this crate gives it.
+    pub fn entries(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
+        keys::all().filter(|key| key.name == key.of).map(|key| (key.name, (key.show)(self)))
+    }
+
     fn set_all<K, V>(&mut self, dialect: Dialect, pairs: impl IntoIterator<Item = (K, V)>) -> Vec<Unset>
     where
         K: AsRef<str>,
@@ -199,8 +221,8 @@ impl ProducerConfig {
 impl fmt::Debug for ProducerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("ProducerConfig");
-        for key in keys::all().filter(|key| key.name == key.of) {
-            debug.field(key.name, &format_args!("{}", (key.show)(self)));
+        for (name, value) in self.entries() {
+            debug.field(name, &format_args!("{value}"));
         }
         debug.finish()
     }
@@ -208,7 +230,5 @@ impl fmt::Debug for ProducerConfig {
 
 /// For the log: the same on one line, as a file would have it.
 pub(super) fn listing(config: &ProducerConfig) -> String {
-    let documented = keys::all().filter(|key| key.name == key.of);
-    let shown: Vec<String> = documented.map(|key| format!("{}={}", key.name, (key.show)(config))).collect();
-    shown.join(" ")
+    config.entries().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
 }

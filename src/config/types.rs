@@ -40,6 +40,33 @@ impl fmt::Display for Acks {
     }
 }
 
+/// Kafka's texts: `0`, `1`, `all` or `-1`.
+impl FromStr for Acks {
+    type Err = ParseAcksError;
+
+    fn from_str(text: &str) -> Result<Self, ParseAcksError> {
+        match text {
+            "0" => Ok(Self::None),
+            "1" => Ok(Self::Leader),
+            "-1" => Ok(Self::All),
+            _ if text.eq_ignore_ascii_case("all") => Ok(Self::All),
+            _ => Err(ParseAcksError(())),
+        }
+    }
+}
+
+/// A text that is none of the values of [`Acks`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseAcksError(());
+
+impl fmt::Display for ParseAcksError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it must be 0, 1 or all")
+    }
+}
+
+impl std::error::Error for ParseAcksError {}
+
 /// Whether connections to brokers use TLS, SASL, both or neither. A broker has a port for each that it offers (its
 /// `listeners`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -95,14 +122,26 @@ impl fmt::Display for SecurityProtocol {
 
 /// Kafka's names, in large or small letters.
 impl FromStr for SecurityProtocol {
-    type Err = String;
+    type Err = ParseSecurityProtocolError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ParseSecurityProtocolError> {
         let all = [Self::Plaintext, Self::Ssl, Self::SaslPlaintext, Self::SaslSsl];
         let named = all.into_iter().find(|protocol| protocol.to_string().eq_ignore_ascii_case(text));
-        named.ok_or_else(|| "it is one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL".to_owned())
+        named.ok_or(ParseSecurityProtocolError(()))
     }
 }
+
+/// A text that is none of the values of [`SecurityProtocol`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseSecurityProtocolError(());
+
+impl fmt::Display for ParseSecurityProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it is one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL")
+    }
+}
+
+impl std::error::Error for ParseSecurityProtocolError {}
 
 /// What is set on every socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::servers::without_account;
-use super::types::{Acks, SecurityProtocol, SocketOptions};
+use super::types::{Acks, ParseAcksError, ParseSecurityProtocolError, SecurityProtocol, SocketOptions};
 use crate::error::ConfigProblemKind;
 use crate::record::{Compression, ParseCompressionError};
 #[cfg(any(feature = "tls", feature = "rustls"))]
@@ -105,6 +105,12 @@ pub(super) const OPTIONAL_MILLIS: Kind<Option<Duration>> = Kind {
     show: |time| show_optional(&time.map(|time| time.as_millis())),
 };
 
+/// A limit that may be set to "for ever", which is the longest time there is.
+pub(super) const LIMIT_MILLIS: Kind<Duration> = Kind {
+    read: |value| Ok((OPTIONAL_MILLIS.read)(value)?.unwrap_or(Duration::MAX)),
+    show: |time| (OPTIONAL_MILLIS.show)(&(*time != Duration::MAX).then_some(*time)),
+};
+
 /// Java writes -1 for "never".
 pub(super) const IDLE_MILLIS: Kind<Option<Duration>> = Kind {
     read: |value| if value == "-1" { Ok(None) } else { (OPTIONAL_MILLIS.read)(value) },
@@ -140,13 +146,7 @@ pub(super) const ZSTD_LEVEL: Kind<Option<i32>> = Kind {
 };
 
 pub(super) const ACKS: Kind<Acks> = Kind {
-    read: |value| match value {
-        "0" => Ok(Acks::None),
-        "1" => Ok(Acks::Leader),
-        "-1" => Ok(Acks::All),
-        _ if value.eq_ignore_ascii_case("all") => Ok(Acks::All),
-        _ => Err("it must be 0, 1 or all".into()),
-    },
+    read: |value| value.parse().map_err(|error: ParseAcksError| error.to_string().into()),
     show: Acks::to_string,
 };
 
@@ -163,7 +163,8 @@ pub(super) const COMPRESSION: Kind<Compression> = Kind {
 
 pub(super) const SECURITY_PROTOCOL: Kind<SecurityProtocol> = Kind {
     read: |value| {
-        let protocol: SecurityProtocol = value.parse()?;
+        let protocol: SecurityProtocol =
+            value.parse().map_err(|error: ParseSecurityProtocolError| error.to_string())?;
         protocol.why_not().map_or(Ok(protocol), |why| Err(Refusal::not_in_this_build(why)))
     },
     show: SecurityProtocol::to_string,
@@ -196,7 +197,7 @@ pub(super) const SECRET: Kind<Option<Secret>> = Kind {
 
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const TLS_BACKEND: Kind<Option<TlsBackend>> = Kind {
-    read: |value| unless_none(value, |value| Ok(value.parse::<TlsBackend>()?)),
+    read: |value| unless_none(value, |value| Ok(value.parse::<TlsBackend>().map_err(|error| error.to_string())?)),
     show: |backend| backend.unwrap_or_default().to_string(),
 };
 

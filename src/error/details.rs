@@ -1,6 +1,9 @@
 //! What an error carries: which setting, whose limit.
 
 use std::fmt;
+use std::sync::Arc;
+
+use crate::topic_partition::TopicPartition;
 
 /// One setting that can't be used, or that was not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,41 @@ impl fmt::Display for ConfigProblem {
         match &self.value {
             Some(value) => write!(f, "{} = '{}': {}", self.key, value.escape_debug(), self.why),
             None => write!(f, "{}: {}", self.key, self.why),
+        }
+    }
+}
+
+/// What a broker refused.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Subject {
+    /// Records for a partition.
+    Partition(TopicPartition),
+    /// A question about a topic.
+    Topic(Arc<str>),
+    /// A question about a group of consumers.
+    Group(Arc<str>),
+    /// A question about a `transactional_id`.
+    TransactionalId(Arc<str>),
+}
+
+impl Subject {
+    pub(super) fn topic(&self) -> Option<&str> {
+        match self {
+            Self::Partition(topic_partition) => Some(topic_partition.topic()),
+            Self::Topic(topic) => Some(topic),
+            Self::Group(_) | Self::TransactionalId(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Partition(topic_partition) => topic_partition.fmt(f),
+            Self::Topic(topic) => write!(f, "topic '{topic}'"),
+            Self::Group(group) => write!(f, "group '{group}'"),
+            Self::TransactionalId(id) => write!(f, "transactional id '{id}'"),
         }
     }
 }

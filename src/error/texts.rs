@@ -24,7 +24,10 @@ impl fmt::Display for ErrorKind {
                 problems.iter().try_for_each(|problem| write!(f, "{separator}{problem}"))
             }
             Self::InvalidRecord { reason } => write!(f, "the record can't be sent: {reason}"),
-            Self::Serialization { what, reason } => write!(f, "the {what} could not be serialized: {reason}"),
+            Self::Serialization { topic, is_key, reason } => {
+                let field = if *is_key { "key" } else { "value" };
+                write!(f, "the {field} of a record for '{topic}' could not be serialized: {reason}")
+            }
             Self::RecordTooLarge { size, limit, limited_by } => {
                 write!(
                     f,
@@ -32,14 +35,14 @@ impl fmt::Display for ErrorKind {
                     limited_by.remedy()
                 )
             }
-            Self::RefusedAsTooLarge { code, size, about } => {
+            Self::RefusedAsTooLarge { code, size, topic_partition } => {
                 let setting = match *code {
                     ErrorCode::RECORD_LIST_TOO_LARGE => "segment.bytes (the broker's log.segment.bytes)",
                     _ => "max.message.bytes (the broker's message.max.bytes)",
                 };
                 write!(
                     f,
-                    "a broker answered {code} to a record for {about}, which takes {size} bytes by itself; raise the \
+                    "a broker answered {code} to a record for {topic_partition}, which takes {size} bytes by itself; raise the \
                      topic's {setting} or send less at once"
                 )
             }
@@ -65,21 +68,21 @@ impl fmt::Display for ErrorKind {
                 write!(f, "{limit} of {value:?} ran out {waited_for}")?;
                 write_last_seen(f, brokers)
             }
-            Self::BufferExhausted { about, requested, used, total, waited, max_block, brokers } => {
+            Self::BufferExhausted { topic_partition, requested, used, total, waited, max_block, brokers } => {
                 // There is room, but not for a partition that has its share.
                 let kept = if used + requested <= *total { ", the rest is kept for other partitions" } else { "" };
                 write!(
                     f,
                     "max_block_ms of {max_block:?} ran out, {} ms of it waiting for {requested} bytes of \
-                     buffer_memory for {about}: {used} of {total} are in use{kept}; the brokers take less than is \
+                     buffer_memory for {topic_partition}: {used} of {total} are in use{kept}; the brokers take less than is \
                      sent: raise buffer_memory or max_block_ms, or send less",
                     waited.as_millis()
                 )?;
                 write_last_seen(f, brokers)
             }
-            Self::RetriesUsedUp { retries, attempts, about, last } => write!(
+            Self::RetriesUsedUp { retries, attempts, topic_partition, last } => write!(
                 f,
-                "{} to send the records for {about} failed and retries = {retries} allows no more; the last: {last}; \
+                "{} to send the records for {topic_partition} failed and retries = {retries} allows no more; the last: {last}; \
                  raise retries to try longer",
                 Count(u64::from(*attempts), "attempt")
             ),
@@ -90,14 +93,14 @@ impl fmt::Display for ErrorKind {
                     message.as_deref().unwrap_or(code.description())
                 )
             }
-            Self::LeftOut { about } => write!(
+            Self::LeftOut { topic_partition } => write!(
                 f,
-                "a broker's answer does not mention {about}, for which it was sent records; that is a fault of the broker or \
+                "a broker's answer does not mention {topic_partition}, for which it was sent records; that is a fault of the broker or \
                  of what stands before it: look at its log"
             ),
-            Self::RefusedWithBatch { code, message, about } => write!(
+            Self::RefusedWithBatch { code, message, topic_partition } => write!(
                 f,
-                "a broker answered {code} for {about}, because of another record in the same batch; this one was not \
+                "a broker answered {code} for {topic_partition}, because of another record in the same batch; this one was not \
                  refused for itself: {}",
                 message.as_deref().unwrap_or(code.description())
             ),
@@ -148,11 +151,9 @@ impl fmt::Display for ErrorKind {
                 }
             }
             Self::Closed => f.write_str("the producer is closed"),
-            Self::WouldBlock { what } => {
-                write!(
-                    f,
-                    "the call would have to wait for {what}; try again later, or call send outside of a callback"
-                )
+            Self::WouldBlock { what, inside_callback } => {
+                let or = if *inside_callback { ", or call send outside of the callback" } else { "" };
+                write!(f, "the call would have to wait for {what}; try again later{or}")
             }
             Self::CalledFromCallback { call } => {
                 write!(
@@ -201,8 +202,8 @@ fn write_pending(report: &DeliveryReport, f: &mut fmt::Formatter<'_>) -> fmt::Re
     let records = report.pending.iter().map(|partition| partition.records).sum();
     let batches = report.pending.iter().map(|partition| partition.batches).sum();
     write!(f, " with {} in {} pending", Count(records, "record"), Count(batches, "batch"))?;
-    for (index, PendingPartition { topic, partition, .. }) in report.pending.iter().take(NAMED).enumerate() {
-        write!(f, "{}{topic}-{partition}", if index == 0 { ", for " } else { ", " })?;
+    for (index, PendingPartition { topic_partition, .. }) in report.pending.iter().take(NAMED).enumerate() {
+        write!(f, "{}{topic_partition}", if index == 0 { ", for " } else { ", " })?;
     }
     if let Some(more @ 1..) = report.pending.len().checked_sub(NAMED) {
         write!(f, " and {} more", Count(more as u64, "partition"))?;

@@ -6,9 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::details::{ConfigProblem, Limit, SizeLimit};
+use super::details::{ConfigProblem, Limit, SizeLimit, Subject};
 use super::trouble::BrokerTrouble;
 use crate::protocol::ErrorCode;
+use crate::topic_partition::TopicPartition;
 
 /// Anything that can go wrong, one pointer wide and cheap to clone: one broker error completes thousands of futures.
 ///
@@ -22,26 +23,37 @@ pub struct Error(Arc<Inner>);
 struct Inner {
     kind: ErrorKind,
     certainty: Certainty,
+    /// The partition of the record that it is about.
+    topic_partition: Option<TopicPartition>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self(Arc::new(Inner { kind, certainty: Certainty::NotWritten, source: None }))
+        Self(Arc::new(Inner { kind, certainty: Certainty::NotWritten, topic_partition: None, source: None }))
     }
 
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self(Arc::new(Inner {
             kind,
             certainty: Certainty::NotWritten,
+            topic_partition: None,
             source: Some(Arc::from(source.into())),
         }))
     }
 
     /// The same error about a record of which bytes had left and no answer came, or whose answer leaves it open.
     pub(crate) fn maybe_written(self) -> Self {
-        let Inner { kind, source, .. } = Arc::unwrap_or_clone(self.0);
-        Self(Arc::new(Inner { kind, certainty: Certainty::MaybeWritten, source }))
+        Self(Arc::new(Inner { certainty: Certainty::MaybeWritten, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// The same error as that of a record for `topic_partition`.
+    pub(crate) fn at(self, topic_partition: &TopicPartition) -> Self {
+        if self.0.topic_partition.as_ref() == Some(topic_partition) {
+            return self;
+        }
+        let topic_partition = Some(topic_partition.clone());
+        Self(Arc::new(Inner { topic_partition, ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// Whether its text says so: where it is the record that may have been written, not only the wait that has ended.
@@ -54,11 +66,38 @@ impl Error {
         &self.0.kind
     }
 
-    /// Whether the record this error is about may stand in the log all the same, or get there yet: that is so too where
-    /// only the waiting has ended ([`get`](crate::FutureRecordMetadata::get), `flush` and `close` whose time ran out). It
-    /// means nothing where there is no record (`build`, `wait_connected`). The error of a `flush` or `close` says
-    /// [`MaybeWritten`](Certainty::MaybeWritten) as soon as more than one record failed or one is pending: ask each future to
-    /// know more.
+    /// The topic of the record that the error is about. `None` if it is not about one topic (`build`, `flush`, `close`), or
+    /// if the record was refused before its topic mattered ([`ErrorKind::RecordTooLarge`], [`ErrorKind::InvalidRecord`]).
+    pub fn topic(&self) -> Option<&str> {
+        match (&self.0.topic_partition, self.kind()) {
+            (Some(topic_partition), _) => Some(topic_partition.topic()),
+            (_, ErrorKind::Broker { about, .. }) => about.topic(),
+            (
+                _,
+                ErrorKind::UnknownTopic { topic, .. }
+                | ErrorKind::InvalidTopic { topic, .. }
+                | ErrorKind::UnknownPartition { topic, .. }
+                | ErrorKind::Serialization { topic, .. },
+            ) => Some(topic),
+            _ => None,
+        }
+    }
+
+    /// The partition of the record that the error is about. `None` if there is no one partition, or if none was chosen yet.
+    pub fn partition(&self) -> Option<i32> {
+        match (&self.0.topic_partition, self.kind()) {
+            (Some(topic_partition), _) => Some(topic_partition.partition()),
+            (_, ErrorKind::UnknownPartition { partition, .. }) => Some(*partition),
+            _ => None,
+        }
+    }
+
+    /// Whether the record may be in the broker's log now, or may still be stored later.
+    ///
+    /// A [`get`](crate::FutureRecordMetadata::get), `flush` or `close` whose time ran out says
+    /// [`MaybeWritten`](Certainty::MaybeWritten), because its records are still being sent. So does the error of a `flush` or
+    /// `close` if more than one record failed; ask each future for its own answer. Where there is no record (`build`,
+    /// `wait_connected`), the answer means nothing.
     pub fn certainty(&self) -> Certainty {
         match self.kind() {
             ErrorKind::Timeout { limit: Limit::Call, .. } | ErrorKind::CalledFromCallback { .. } => {
@@ -69,23 +108,40 @@ impl Error {
         }
     }
 
-    /// Whether the same call may succeed later with nothing changed: for the error of a future, sending the record
-    /// again (see [`certainty`](Self::certainty) first); for that of a `get` or `flush` whose time ran out, calling it
-    /// again, as the records are on their way still.
+    /// Whether the operation is still under way, so that the same call can be made again: `get`, `flush` or
+    /// `wait_connected` ran out of its own time, or `get` was called inside a callback before there was a result. Do not send
+    /// the records again: they are still being sent.
+    ///
+    /// It is false for the error of a `close`, which ends what was under way.
+    pub fn is_pending(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Timeout { limit, .. } => *limit == Limit::Call,
+            ErrorKind::Undelivered { report } => {
+                report.timed_out.is_some_and(|(limit, _)| limit == Limit::Call)
+            }
+            ErrorKind::CalledFromCallback { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a record that failed with this error may succeed if the program sends it again, with nothing changed. See
+    /// [`certainty`](Self::certainty) first: if the record may have been written, sending it again may store it twice.
+    ///
+    /// It is false while the record is still being sent: see [`is_pending`](Self::is_pending). It is false for the error of a
+    /// `flush` or `close`, which may be about many records: ask each future. An unknown topic is retriable if the cluster was
+    /// asked to create it ([`allow_auto_create_topics`](crate::ProducerConfig::allow_auto_create_topics)): that may take
+    /// longer than `max_block_ms`.
     pub fn is_retriable(&self) -> bool {
         match self.kind() {
             ErrorKind::Broker { code, .. } => code.is_retriable(),
             ErrorKind::RetriesUsedUp { last, .. } => last.is_retriable(),
-            ErrorKind::Undelivered { report } => {
-                report.timed_out.is_some_and(|(limit, _)| !limit.is_of_the_end()) && report.failed == 0
-            }
-            ErrorKind::Timeout { limit, .. } => !limit.is_of_the_end(),
+            ErrorKind::Timeout { limit, .. } => matches!(limit, Limit::MaxBlock | Limit::DeliveryTimeout),
+            ErrorKind::UnknownTopic { creation_asked_for, .. } => *creation_asked_for,
             ErrorKind::BufferExhausted { .. }
             | ErrorKind::WouldBlock { .. }
             | ErrorKind::Network { .. }
             | ErrorKind::LeftOut { .. }
-            | ErrorKind::RefusedWithBatch { .. }
-            | ErrorKind::UnknownTopic { .. } => true,
+            | ErrorKind::RefusedWithBatch { .. } => true,
             _ => false,
         }
     }
@@ -128,6 +184,9 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Error");
         debug.field("kind", &self.0.kind).field("certainty", &self.certainty());
+        if let Some(topic_partition) = &self.0.topic_partition {
+            debug.field("topic_partition", &format_args!("{topic_partition}"));
+        }
         if let Some(source) = &self.0.source {
             debug.field("source", source);
         }
@@ -170,9 +229,11 @@ pub enum ErrorKind {
     /// A [`Serializer`](crate::Serializer) could not make bytes of a key or value; nothing was reserved or sent. Its own
     /// error is the [source](std::error::Error::source).
     Serialization {
-        /// Key or value, and of which topic.
-        what: String,
-        /// The serializer's own words.
+        /// The topic of the record.
+        topic: Arc<str>,
+        /// Whether it was the key; else it was the value.
+        is_key: bool,
+        /// The text of the serializer's error.
         reason: String,
     },
     /// The record is larger than a limit; nothing was reserved or sent.
@@ -190,8 +251,8 @@ pub enum ErrorKind {
         code: ErrorCode,
         /// Its size in bytes, in a batch of its own.
         size: usize,
-        /// The topic and partition.
-        about: String,
+        /// The partition of the record.
+        topic_partition: TopicPartition,
     },
     /// The cluster does not know the topic, and nothing changed that within `max_block_ms`.
     UnknownTopic {
@@ -233,8 +294,8 @@ pub enum ErrorKind {
     },
     /// `buffer_memory` was used up for as long as `max_block_ms` allows: the brokers take less than is sent.
     BufferExhausted {
-        /// The topic and partition of the record.
-        about: String,
+        /// The partition of the record.
+        topic_partition: TopicPartition,
         /// The bytes that were needed.
         requested: usize,
         /// The bytes in use when it was given up.
@@ -254,8 +315,8 @@ pub enum ErrorKind {
         retries: u32,
         /// How often it was tried.
         attempts: u32,
-        /// The topic and partition.
-        about: String,
+        /// The partition of the record.
+        topic_partition: TopicPartition,
         /// What the last attempt ended with: the broker's answer, or the lack of one.
         last: Error,
     },
@@ -265,13 +326,13 @@ pub enum ErrorKind {
         code: ErrorCode,
         /// Its own words, if it gave any.
         message: Option<String>,
-        /// The topic and partition, or what else it was about.
-        about: String,
+        /// What the broker refused: records for a partition, or something else.
+        about: Subject,
     },
     /// A broker answered a request and said nothing of the record's batch, which was in it.
     LeftOut {
-        /// The topic and partition.
-        about: String,
+        /// The partition of the record.
+        topic_partition: TopicPartition,
     },
     /// A broker refused the record's batch because of other records in it; by itself this one may be stored.
     RefusedWithBatch {
@@ -279,8 +340,8 @@ pub enum ErrorKind {
         code: ErrorCode,
         /// Its own words about the first of the records that are to blame, if it gave any.
         message: Option<String>,
-        /// The topic and partition.
-        about: String,
+        /// The partition of the record.
+        topic_partition: TopicPartition,
     },
     /// A connection could not be made or was lost: what an attempt ended with, as told by
     /// [`RetriesUsedUp`](Self::RetriesUsedUp), or by the source of a time-out.
@@ -324,10 +385,12 @@ pub enum ErrorKind {
     },
     /// The producer is closed.
     Closed,
-    /// The call would have to wait, and may not: `try_send`, or `send` inside a callback.
+    /// The call would have to wait and must not: it is `try_send`, or it was made inside a callback.
     WouldBlock {
-        /// For what.
+        /// What it would wait for.
         what: String,
+        /// Whether it was made inside a callback.
+        inside_callback: bool,
     },
     /// The call would wait inside a callback for the thread that runs the callback.
     CalledFromCallback {
@@ -377,10 +440,8 @@ pub struct DeliveryReport {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PendingPartition {
-    /// The topic.
-    pub topic: Arc<str>,
-    /// The partition.
-    pub partition: i32,
+    /// The topic and partition.
+    pub topic_partition: TopicPartition,
     /// Its batches.
     pub batches: u64,
     /// The records in them.

@@ -1,14 +1,16 @@
 //! The producer of bytes, below the serializers: one for all types of keys and values.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::closer::Closer;
+use super::in_flight::InFlight;
 use super::topics::Topics;
-use crate::client::Awaited;
+use crate::client::{Awaited, PartitionInfo};
 use crate::error::{Error, ErrorKind, Limit, SizeLimit};
-use crate::producer::{FutureRecordMetadata, Partitioner, RecordAccumulator, TopicHandle, Wait, is_inside};
-use crate::producer_record::ProducerRecord;
+use crate::producer::{FutureRecordMetadata, PartitionContext, Partitioner, RecordAccumulator, TopicHandle, Wait, is_inside};
+use crate::producer_record::{Details, ProducerRecord};
 use crate::record::{BATCH_HEADER_LEN, RecordParts, RecordSize};
 use crate::time::Deadline;
 
@@ -36,7 +38,8 @@ impl<'a> BytesRecord<'a> {
         value: Option<&'a [u8]>,
     ) -> Self {
         let parts = RecordParts { key, value, headers: record.all_headers() };
-        Self { topic: record.topic, partition: record.partition, timestamp: record.timestamp, parts }
+        let Details { partition, timestamp } = record.details;
+        Self { topic: record.topic, partition, timestamp, parts }
     }
 }
 
@@ -70,8 +73,21 @@ impl BytesProducer {
         }
     }
 
-    pub(super) fn partitions_for(&self, topic: &str, wait: Wait) -> Result<usize, Error> {
-        Ok(self.topics.find(topic, wait)?.queues.len())
+    pub(super) fn partitions_for(
+        &self,
+        topic: &str,
+        wait: Wait,
+    ) -> Result<BTreeMap<i32, PartitionInfo>, Error> {
+        let found = self.topics.find(topic, wait)?;
+        let snapshot = self.topics.metadata.snapshot();
+        let info = |(partition, _): (i32, _)| (partition, snapshot.partition_info(topic, partition));
+        Ok((0..).zip(&found.queues).map(info).collect())
+    }
+
+    pub(super) fn in_flight(&self) -> InFlight {
+        let (records, batches) = self.accumulator.in_flight(&self.topics.table);
+        let pool = self.accumulator.pool();
+        InFlight { records, batches, buffer_bytes: pool.used(), buffer_available_bytes: pool.total() - pool.used() }
     }
 
     pub(super) fn flush(&self, timeout: Option<Duration>) -> Result<(), Error> {
@@ -136,7 +152,14 @@ impl BytesProducer {
 
     #[inline]
     fn choose(&self, topic: &TopicHandle, record: &BytesRecord<'_>) -> i32 {
-        self.partitioner.partition(record.parts.key, topic.queues.len(), &topic.available)
+        let RecordParts { key, value, headers } = record.parts;
+        let partitions = i32::try_from(topic.queues.len()).unwrap_or(i32::MAX);
+        let context = PartitionContext::new(record.topic, partitions)
+            .with_key(key)
+            .with_value(value)
+            .with_headers(headers)
+            .with_available_partitions(&topic.available);
+        self.partitioner.partition(&context)
     }
 
     /// For a topic or partition that this thread does not know, or not as of the latest metadata.

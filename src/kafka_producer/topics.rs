@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::{Awaited, SharedMetadata};
-use crate::error::{Error, ErrorKind, Limit};
+use crate::error::{Error, ErrorKind, Limit, Subject};
 use crate::lifecycle::Lifecycle;
 use crate::observation::Observer;
-use crate::producer::{Inbox, PartitionQueue, TopicHandle, TopicTable, Wait};
+use crate::producer::{Inbox, PartitionQueue, TopicHandle, TopicTable, Wait, is_inside};
 use crate::protocol::ErrorCode;
 use crate::time::Deadline;
 
@@ -65,7 +65,7 @@ impl Topics {
         self.inbox.topic(&name, deadline);
         if matches!(wait, Wait::Never) {
             let what = format!("metadata of topic '{topic}'");
-            return Err(Error::new(ErrorKind::WouldBlock { what }));
+            return Err(Error::new(ErrorKind::WouldBlock { what, inside_callback: is_inside() }));
         }
         let mut last_answer = None;
         let awaited = self.metadata.wait(&self.lifecycle, self.observer.clock(), deadline, |snapshot| {
@@ -112,7 +112,7 @@ fn refused(topic: &Arc<str>, code: ErrorCode) -> Error {
             let reason = "the cluster refuses it";
             Error::new(ErrorKind::InvalidTopic { topic: Arc::clone(topic), reason })
         }
-        code => Error::new(ErrorKind::Broker { code, message: None, about: format!("topic '{topic}'") }),
+        code => Error::new(ErrorKind::Broker { code, message: None, about: Subject::Topic(Arc::clone(topic)) }),
     }
 }
 

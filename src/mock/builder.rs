@@ -109,7 +109,7 @@ impl MockClusterBuilder {
     ///
     /// let cluster = MockCluster::builder().sasl_user("alice", "secret").build();
     /// let producer = KafkaProducer::builder()
-    ///     .bootstrap_servers([cluster.bootstrap_servers()])
+    ///     .bootstrap_servers(cluster.bootstrap_servers())
     ///     .security_protocol(SecurityProtocol::SaslPlaintext)
     ///     .sasl_mechanism("PLAIN")
     ///     .sasl_plain_username("alice")
@@ -187,7 +187,7 @@ impl MockClusterBuilder {
     /// let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     /// let cluster = MockCluster::builder().tls(&certificate, &key).build();
     /// let producer = KafkaProducer::builder()
-    ///     .bootstrap_servers([cluster.bootstrap_servers()])
+    ///     .bootstrap_servers(cluster.bootstrap_servers())
     ///     .security_protocol(SecurityProtocol::Ssl)
     ///     .ssl_ca_pem(certificate)
     ///     .build()?;

@@ -175,10 +175,14 @@ const STEADY: Habits = Habits { switch: 0, delay: 0, turn: 1_000_000 };
 
 const FIRST_PORT: u16 = 40_000;
 
+/// Where these brokers listen.
+fn addresses(brokers: std::ops::Range<u16>) -> Vec<String> {
+    brokers.map(|broker| format!("127.0.0.1:{}", FIRST_PORT + broker)).collect()
+}
+
 impl World {
     fn new(brokers: u16, config: ProducerConfig) -> Self {
-        let ports = FIRST_PORT..FIRST_PORT + brokers;
-        let config = config.bootstrap_servers(ports.map(|port| format!("127.0.0.1:{port}")));
+        let config = config.bootstrap_servers(addresses(0..brokers));
         Self::within(Run::begin(1, STEADY), Site::new(brokers, 1), &config)
     }
 

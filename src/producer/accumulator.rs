@@ -26,6 +26,7 @@ use crate::producer::turns::{Turn, Turns};
 use crate::producer::unfinished::{Cut, Pending};
 use crate::record::{Compression, RecordParts, RecordSize};
 use crate::time::{Deadline, Instant};
+use crate::topic_partition::TopicPartition;
 
 /// The user threads' half.
 #[derive(Clone)]
@@ -173,7 +174,7 @@ impl RecordAccumulator {
         }
         let pending = match self.shared.unfinished.wait(&cut, self.shared.observer.clock(), deadline) {
             true => Pending::default(),
-            false => self.pending(&cut, topics),
+            false => self.pending_below(cut.until, topics),
         };
         self.report(&cut, timeout.map(|value| (Limit::Call, value)), pending)
     }
@@ -182,16 +183,23 @@ impl RecordAccumulator {
     /// was over: without waiting.
     pub(crate) fn close(&self, closing: Option<Closing>, topics: &TopicTable) -> Result<(), Error> {
         let cut = self.shared.unfinished.cut();
-        let pending = self.shared.unfinished.given_up().unwrap_or_else(|| self.pending(&cut, topics));
+        let pending = self.shared.unfinished.given_up().unwrap_or_else(|| self.pending_below(cut.until, topics));
         let limit = closing.and_then(|closing| Some((closing.limit, closing.value?)));
         self.report(&cut, limit, pending)
     }
 
-    fn pending(&self, cut: &Cut, topics: &TopicTable) -> Pending {
+    /// How many records have no result, and in how many batches they are.
+    pub(crate) fn in_flight(&self, topics: &TopicTable) -> (u64, u64) {
+        let (partitions, _) = self.pending_below(u64::MAX, topics);
+        let sums = partitions.iter().map(|partition| (partition.records, partition.batches));
+        sums.fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1))
+    }
+
+    fn pending_below(&self, until: u64, topics: &TopicTable) -> Pending {
         // Not of all that are known: a program may ask again and again without any time to wait.
-        let places = self.shared.unfinished.places(cut);
+        let places = self.shared.unfinished.places_below(until);
         topics.queues_of(&places).iter().for_each(|queue| queue.note_records());
-        self.shared.unfinished.pending(cut, &self.shared.observer)
+        self.shared.unfinished.pending_below(until, &self.shared.observer)
     }
 
     fn report(&self, cut: &Cut, limit: Option<(Limit, Duration)>, pending: Pending) -> Result<(), Error> {
@@ -297,7 +305,8 @@ impl Shared {
                     let what =
                         format!("{wanted} bytes of buffer_memory for {place}: {used} of {total} are in use");
                     self.pool.want(|| self.inbox.hurry());
-                    return Err(Error::new(ErrorKind::WouldBlock { what }));
+                    let inside_callback = callback::is_inside();
+                    return Err(Error::new(ErrorKind::WouldBlock { what, inside_callback }).at(place));
                 }
                 Wait::Until(deadline) => deadline,
                 Wait::MaxBlock => Deadline::after(self.observer.clock().now(), max_block),
@@ -308,7 +317,7 @@ impl Shared {
                 Err(ReserveError::Closed) => {}
                 Err(_) => {
                     return Err(Error::new(ErrorKind::BufferExhausted {
-                        about: place.to_string(),
+                        topic_partition: TopicPartition::clone(place),
                         requested: size.wanted,
                         used: self.pool.used(),
                         total: self.pool.total(),
@@ -407,7 +416,7 @@ mod tests {
         let _others = [(); 2].map(|()| send(&accumulator, &queue));
         let report = report(accumulator.flush(over(), Some(Duration::ZERO), &topics));
         let [pending] = &report.pending[..] else { panic!("{report:?}") };
-        assert_eq!((pending.partition, pending.batches, pending.records), (0, 2, 3));
+        assert_eq!((pending.topic_partition.partition(), pending.batches, pending.records), (0, 2, 3));
     }
 
     /// A sender that panics closes nothing but this.

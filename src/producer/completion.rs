@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::observation::Observer;
-    use crate::producer::result::TopicPartition;
+    use crate::topic_partition::TopicPartition;
     use crate::time::Clock;
 
     #[test]

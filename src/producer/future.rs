@@ -2,23 +2,24 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use crate::error::{Certainty, Error, ErrorKind};
+use crate::error::{Certainty, Error, ErrorKind, Subject};
 use crate::producer::callback;
-use crate::producer::result::{BatchResult, ResultSlot, TopicPartition};
+use crate::producer::result::{BatchResult, ResultSlot};
+use crate::topic_partition::TopicPartition;
 use crate::protocol::RecordError;
-use crate::time::Deadline;
+use crate::time::{Deadline, since_epoch};
 
 /// The result of one [`send`](crate::KafkaProducer::send): pending until the record is stored or has failed, then it
 /// never changes. With `acks=0` no broker answers: a record counts as stored when the system has taken its bytes.
 ///
-/// Cheap to clone. Dropping it loses nothing: the record is sent all the same, and a failure that nobody looked at is
-/// reported by the next [`flush`](crate::KafkaProducer::flush). [`get`](Self::get), [`failed`](Self::failed),
-/// [`succeeded`](Self::succeeded), [`value`](Self::value), [`exception`](Self::exception),
-/// [`add_errback`](Self::add_errback) and [`add_both`](Self::add_both) look at a failure; [`is_done`](Self::is_done) and
-/// [`add_callback`](Self::add_callback) do not. A failure whose futures are all gone is counted by
-/// [`overlooked_failures`](crate::KafkaProducer::overlooked_failures).
+/// It is cheap to clone. Dropping it cancels nothing: the record is still sent. A failure that nobody has looked at is
+/// reported by the next [`flush`](crate::KafkaProducer::flush). [`get`](Self::get), [`try_get`](Self::try_get),
+/// [`failed`](Self::failed), [`succeeded`](Self::succeeded), [`value`](Self::value), [`exception`](Self::exception),
+/// [`add_errback`](Self::add_errback) and [`add_both`](Self::add_both) look at a failure. [`is_done`](Self::is_done) and
+/// [`add_callback`](Self::add_callback) do not. If nobody has looked at a failure when the last future of its batch is
+/// dropped, it is counted by [`overlooked_failures`](crate::KafkaProducer::overlooked_failures).
 #[derive(Clone)]
 pub struct FutureRecordMetadata {
     slot: Arc<ResultSlot>,
@@ -62,6 +63,22 @@ impl FutureRecordMetadata {
         }
     }
 
+    /// The result, if there is one; `None` while the record is still being sent. It never blocks.
+    pub fn try_get(&self) -> Option<Result<RecordMetadata, Error>> {
+        let (index, result) = self.slot.wait(self.index, Deadline::at(crate::time::Instant::ZERO))?;
+        Some(self.resolve(index, &result))
+    }
+
+    /// The topic of the record.
+    pub fn topic(&self) -> &str {
+        &self.slot.place.topic
+    }
+
+    /// The partition of the record.
+    pub fn partition(&self) -> i32 {
+        self.slot.place.partition
+    }
+
     /// Whether there is a result, good or bad.
     pub fn is_done(&self) -> bool {
         self.slot.is_done(self.index)
@@ -69,22 +86,22 @@ impl FutureRecordMetadata {
 
     /// Whether the record is stored.
     pub fn succeeded(&self) -> bool {
-        self.peek().is_some_and(|result| result.is_ok())
+        self.try_get().is_some_and(|result| result.is_ok())
     }
 
     /// Whether the record failed.
     pub fn failed(&self) -> bool {
-        self.peek().is_some_and(|result| result.is_err())
+        self.try_get().is_some_and(|result| result.is_err())
     }
 
     /// The record's place, if it is stored.
     pub fn value(&self) -> Option<RecordMetadata> {
-        self.peek()?.ok()
+        self.try_get()?.ok()
     }
 
     /// Why the record failed, if it did.
     pub fn exception(&self) -> Option<Error> {
-        self.peek()?.err()
+        self.try_get()?.err()
     }
 
     /// Calls `callback` with the record's place once it is stored: on the sender's thread, so it should be quick, or
@@ -132,11 +149,6 @@ impl FutureRecordMetadata {
         self
     }
 
-    fn peek(&self) -> Option<Result<RecordMetadata, Error>> {
-        let (index, result) = self.slot.wait(self.index, Deadline::at(crate::time::Instant::ZERO))?;
-        Some(self.resolve(index, &result))
-    }
-
     fn resolve(&self, index: u32, result: &BatchResult) -> Result<RecordMetadata, Error> {
         metadata(Arc::clone(&self.slot.place), index, self.timestamp, self.sizes, result)
     }
@@ -154,7 +166,7 @@ fn metadata(
         BatchResult::Refused { error, blamed } => Err(own_error(error, index, blamed)),
         BatchResult::Stored { base_offset, log_append_time } => Ok(RecordMetadata {
             place,
-            offset: base_offset.map_or(-1, |base| base.wrapping_add(i64::from(index))),
+            offset: base_offset.map(|base| base.wrapping_add(i64::from(index))),
             timestamp: log_append_time.unwrap_or(timestamp),
             sizes,
         }),
@@ -163,17 +175,19 @@ fn metadata(
 
 /// What a refused batch means to one of its records: its own fault, or that of another (KIP-467).
 fn own_error(error: &Error, index: u32, blamed: &[RecordError]) -> Error {
-    let ErrorKind::Broker { code, message, about } = error.kind() else { return error.clone() };
-    let (code, about) = (*code, about.clone());
+    let ErrorKind::Broker { code, message, about: Subject::Partition(topic_partition) } = error.kind() else {
+        return error.clone();
+    };
+    let (code, topic_partition) = (*code, topic_partition.clone());
     let place = |blamed: &RecordError| i64::from(blamed.batch_index);
     let own = blamed.binary_search_by_key(&i64::from(index), place).ok().and_then(|at| blamed.get(at));
     let words = own.or(blamed.first()).and_then(|blamed| blamed.message.clone());
     let message = words.or_else(|| message.clone());
     let kind = match own {
-        Some(_) => ErrorKind::Broker { code, message, about },
-        None => ErrorKind::RefusedWithBatch { code, message, about },
+        Some(_) => ErrorKind::Broker { code, message, about: Subject::Partition(topic_partition.clone()) },
+        None => ErrorKind::RefusedWithBatch { code, message, topic_partition: topic_partition.clone() },
     };
-    let own = Error::new(kind);
+    let own = Error::new(kind).at(&topic_partition);
     if error.certainty() == Certainty::MaybeWritten { own.maybe_written() } else { own }
 }
 
@@ -191,7 +205,7 @@ impl fmt::Debug for FutureRecordMetadata {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordMetadata {
     place: Arc<TopicPartition>,
-    offset: i64,
+    offset: Option<i64>,
     timestamp: i64,
     sizes: Sizes,
 }
@@ -207,13 +221,27 @@ impl RecordMetadata {
         self.place.partition
     }
 
-    /// The offset in the partition; -1 with `acks=0`, where the broker tells none.
-    pub fn offset(&self) -> i64 {
+    /// The topic and the partition.
+    pub fn topic_partition(&self) -> &TopicPartition {
+        &self.place
+    }
+
+    /// The offset of the record in its partition.
+    ///
+    /// `None` if no broker has told it: with `acks=0` the broker does not answer, and a broker that has stored a batch long
+    /// before (`DUPLICATE_SEQUENCE_NUMBER`) does not know where. Other clients say -1 then.
+    pub fn offset(&self) -> Option<i64> {
         self.offset
     }
 
-    /// Milliseconds since 1970: the broker's own where the topic wants it (`LogAppendTime`), else the record's.
-    pub fn timestamp(&self) -> i64 {
+    /// The timestamp of the record: the broker's time if the topic is set to `message.timestamp.type=LogAppendTime`, else the
+    /// time that the record had when it was sent.
+    pub fn timestamp(&self) -> SystemTime {
+        since_epoch(self.timestamp)
+    }
+
+    /// The [`timestamp`](Self::timestamp) in milliseconds since 1970.
+    pub fn timestamp_ms(&self) -> i64 {
         self.timestamp
     }
 
@@ -228,10 +256,13 @@ impl RecordMetadata {
     }
 }
 
-/// As Java writes it: `events-3@42`.
+/// As Java writes it, `events-3@42`; without an offset `events-3@unknown`.
 impl fmt::Display for RecordMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.place, self.offset)
+        match self.offset {
+            Some(offset) => write!(f, "{}@{offset}", self.place),
+            None => write!(f, "{}@unknown", self.place),
+        }
     }
 }
 
@@ -261,24 +292,29 @@ mod tests {
     #[test]
     fn the_offset_counts_from_the_batch() {
         let (future, completer) = pending(Clock::System);
+        assert!(future.try_get().is_none());
         assert!(!future.is_done() && !future.succeeded() && !future.failed());
         completer.complete(STORED, 3, || ());
         let metadata = future.get(None).unwrap();
-        assert_eq!((metadata.topic(), metadata.partition(), metadata.offset()), ("t", 3, 42));
+        assert_eq!((metadata.topic(), metadata.partition(), metadata.offset()), ("t", 3, Some(42)));
+        assert_eq!((future.topic(), future.partition()), ("t", 3));
+        assert_eq!(metadata.topic_partition(), &TopicPartition::new("t", 3));
+        assert_eq!(metadata.timestamp(), std::time::UNIX_EPOCH + Duration::from_millis(77));
         assert_eq!(metadata.to_string(), "t-3@42");
         assert_eq!(
-            (metadata.timestamp(), metadata.serialized_key_size(), metadata.serialized_value_size()),
+            (metadata.timestamp_ms(), metadata.serialized_key_size(), metadata.serialized_value_size()),
             (77, None, Some(5))
         );
         assert_eq!(future.value(), Some(metadata));
     }
 
     #[test]
-    fn without_an_offset_every_record_has_minus_one_and_the_brokers_time_wins() {
+    fn without_an_offset_no_record_has_one_and_the_brokers_time_wins() {
         let (future, completer) = pending(Clock::System);
         completer.complete(BatchResult::Stored { base_offset: None, log_append_time: Some(99) }, 3, || ());
         let metadata = future.get(None).unwrap();
-        assert_eq!((metadata.offset(), metadata.timestamp()), (-1, 99));
+        assert_eq!((metadata.offset(), metadata.timestamp_ms()), (None, 99));
+        assert_eq!(metadata.to_string(), "t-3@unknown");
     }
 
     /// B23: timeouts of every size are timeouts, and the value can still be had later.
@@ -287,7 +323,8 @@ mod tests {
         let (future, completer) = pending(Clock::System);
         for timeout in [Duration::ZERO, Duration::from_nanos(1), Duration::from_millis(1)] {
             let error = future.get(timeout).unwrap_err();
-            assert!(error.is_timeout(), "{error}");
+            assert!(error.is_timeout() && error.is_pending() && !error.is_retriable(), "{error}");
+            assert_eq!((error.topic(), error.partition()), (Some("t"), Some(3)));
         }
         let error = future.get(Duration::ZERO).unwrap_err().to_string();
         assert_eq!(
@@ -300,8 +337,8 @@ mod tests {
             future.slot.timed_out(Duration::ZERO).is_none(),
             "an answer that came in the last moment counts"
         );
-        assert_eq!(future.get(Duration::MAX).unwrap().offset(), 42);
-        assert_eq!(future.get(Duration::ZERO).unwrap().offset(), 42);
+        assert_eq!(future.get(Duration::MAX).unwrap().offset(), Some(42));
+        assert_eq!(future.get(Duration::ZERO).unwrap().offset(), Some(42));
     }
 
     #[test]
@@ -314,7 +351,7 @@ mod tests {
                 std::thread::yield_now();
             }
             completer.complete(STORED, 3, || ());
-            assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap() == 42));
+            assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap() == Some(42)));
         });
     }
 
@@ -331,11 +368,11 @@ mod tests {
         let (tell, told) = mpsc::channel();
         for name in ["first", "second"] {
             let tell = tell.clone();
-            future.add_callback(move |metadata| tell.send((name, metadata.offset())).unwrap());
+            future.add_callback(move |metadata| tell.send((name, metadata.offset().unwrap())).unwrap());
         }
         future.add_errback(|_| panic!("it did not fail"));
         completer.complete(STORED, 3, || ());
-        future.add_callback(move |metadata| tell.send(("third", metadata.offset())).unwrap());
+        future.add_callback(move |metadata| tell.send(("third", metadata.offset().unwrap())).unwrap());
         assert_eq!(told.iter().collect::<Vec<_>>(), [("first", 42), ("second", 42), ("third", 42)]);
     }
 
@@ -346,9 +383,9 @@ mod tests {
             let ((future, completer), tell) = (pending(Clock::System), tell.clone());
             future.add_both(move |result| tell.send(result.cloned().map_err(Error::clone)).unwrap());
             completer.complete(result, 3, || ());
-            assert_eq!(future.slot.overlooked(), if future.peek().unwrap().is_ok() { 0 } else { 2 });
+            assert_eq!(future.slot.overlooked(), if future.try_get().unwrap().is_ok() { 0 } else { 2 });
         }
-        assert_eq!(told.recv().unwrap().unwrap().offset(), 42);
+        assert_eq!(told.recv().unwrap().unwrap().offset(), Some(42));
         assert!(told.recv().unwrap().unwrap_err().is_closed());
     }
 
@@ -370,7 +407,7 @@ mod tests {
         let (tell, told) = mpsc::channel();
         let finished = done.clone();
         done.add_callback(move |_| {
-            tell.send((finished.get(None).map(|m| m.offset()), open.get(None).unwrap_err())).unwrap();
+            tell.send((finished.get(None).map(|metadata| metadata.offset().unwrap()), open.get(None).unwrap_err())).unwrap();
         });
         completer.complete(STORED, 3, || ());
         let (finished, unfinished) = told.recv().unwrap();
@@ -388,12 +425,12 @@ mod tests {
         let (tell, told) = mpsc::channel();
         for index in 0..10 {
             let tell = tell.clone();
-            future(index).add_callback(move |metadata| tell.send((index, metadata.offset())).unwrap());
+            future(index).add_callback(move |metadata| tell.send((index, metadata.offset().unwrap())).unwrap());
         }
         std::thread::scope(|scope| {
             let waiters: Vec<_> = (0..10)
                 .map(future)
-                .map(|future| scope.spawn(move || future.get(None).unwrap().offset()))
+                .map(|future| scope.spawn(move || future.get(None).unwrap().offset().unwrap()))
                 .collect();
             while slot.waiting() < 10 {
                 std::thread::yield_now();
@@ -412,7 +449,7 @@ mod tests {
                 expected
             );
             assert_eq!(
-                (0..10).map(|index| future(index).get(None).unwrap().offset()).collect::<Vec<_>>(),
+                (0..10).map(|index| future(index).get(None).unwrap().offset().unwrap()).collect::<Vec<_>>(),
                 expected
             );
             drop(tell);

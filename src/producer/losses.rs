@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::client::Warnings;
 use crate::error::{Count, Error};
 use crate::observation::Observer;
-use crate::producer::result::TopicPartition;
+use crate::topic_partition::TopicPartition;
 use crate::time::{Deadline, Instant};
 
 #[derive(Default)]

@@ -43,12 +43,12 @@ pub(crate) use callback::{enter, has_run, is_inside, words_of};
 pub use future::{FutureRecordMetadata, RecordMetadata};
 pub(crate) use inbox::Inbox;
 pub(crate) use outcome::Patience;
-pub use partitioner::{DefaultPartitioner, Partitioner};
+pub(crate) use partitioner::PartitionBy;
+pub use partitioner::{DefaultPartitioner, PartitionContext, Partitioner};
 pub(crate) use queue::PartitionQueue;
 pub(crate) use requests::FIRST_VERSION_OF_RECORD_BATCHES;
 #[cfg(feature = "zstd")]
 pub(crate) use requests::FIRST_VERSION_OF_ZSTD;
-pub(crate) use result::TopicPartition;
 pub(crate) use sender::{Sender, SenderSettings};
 pub(crate) use serializer::with_scratch;
 pub use serializer::{BytesSerializer, SerializationContext, Serialized, Serializer, StringSerializer};

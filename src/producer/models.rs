@@ -19,7 +19,8 @@ use crate::producer::buffer::{ReserveError, SimpleBufferPool};
 use crate::producer::future::{FutureRecordMetadata, Sizes};
 use crate::producer::inbox::Inbox;
 use crate::producer::queue::PartitionQueue;
-use crate::producer::result::{BatchResult, ResultSlot, TopicPartition};
+use crate::producer::result::{BatchResult, ResultSlot};
+use crate::topic_partition::TopicPartition;
 use crate::producer::shared::AccumulatorSettings;
 use crate::record::{Compression, RecordParts, RecordSize};
 use crate::sync::{Condvar, Mutex, Wake};
@@ -258,7 +259,7 @@ fn a_get_with_a_deadline_ends_by_the_answer_or_by_the_clock() {
         let waiter = {
             let (future, clock) = (future.clone(), clock.clone());
             thread::spawn(move || match future.get(Duration::from_secs(1)) {
-                Ok(metadata) => assert_eq!(metadata.offset(), 7),
+                Ok(metadata) => assert_eq!(metadata.offset(), Some(7)),
                 Err(error) => {
                     assert!(error.is_timeout());
                     assert!(

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{BrokerTrouble, Count, Error, ErrorKind, Limit};
+use crate::error::{BrokerTrouble, Count, Error, ErrorKind, Limit, Subject};
 use crate::producer::batch::SealedBatch;
 use crate::producer::partition::Partition;
-use crate::producer::result::{BatchResult, TopicPartition};
+use crate::producer::result::BatchResult;
+use crate::topic_partition::TopicPartition;
 use crate::protocol::{ErrorCode, ProducePartitionResponse, RecordError};
 use crate::time::Instant;
 
@@ -77,7 +78,7 @@ fn judge(
     patience: &Patience,
     now: Instant,
 ) -> Action {
-    let name = partition.name();
+    let name: &TopicPartition = partition.name();
     let is_numbered = batch.sequence().is_some();
     let (mut renumber, mut waits_for_others) = (false, false);
     let (error, maybe_written) = match end {
@@ -94,7 +95,7 @@ fn judge(
                 return Action::CutUp;
             }
             let (code, size) = (answer.error_code, batch.len());
-            let kind = ErrorKind::RefusedAsTooLarge { code, size, about: name.to_string() };
+            let kind = ErrorKind::RefusedAsTooLarge { code, size, topic_partition: name.clone() };
             return Action::Complete(BatchResult::Failed(Error::new(kind)));
         }
         // It was stored by an attempt whose answer got lost, too long ago for the broker to know where.
@@ -103,7 +104,7 @@ fn judge(
         }
         End::Answered(answer) => {
             let (code, message) = (answer.error_code, answer.error_message.clone());
-            let error = Error::new(ErrorKind::Broker { code, message, about: name.to_string() });
+            let error = Error::new(ErrorKind::Broker { code, message, about: Subject::Partition(name.clone()) });
             let is_of_numbers = is_numbered
                 && matches!(
                     code,
@@ -120,7 +121,7 @@ fn judge(
             renumber = is_of_numbers && !waits_for_others;
             (error, code.may_have_been_written())
         }
-        End::LeftOut => (Error::new(ErrorKind::LeftOut { about: name.to_string() }), true),
+        End::LeftOut => (Error::new(ErrorKind::LeftOut { topic_partition: name.clone() }), true),
         End::Lost { error, sent } => (error.clone(), sent),
     };
     // What was given up is sent again only for the sake of others, and as long as they need it.
@@ -203,8 +204,8 @@ impl Patience {
                 ErrorKind::Timeout { limit: Limit::DeliveryTimeout, value, waited_for, brokers }
             }
             (_, Some(last)) => {
-                let (retries, about, last) = (self.retries, name.to_string(), last.clone());
-                ErrorKind::RetriesUsedUp { retries, attempts, about, last }
+                let (retries, topic_partition, last) = (self.retries, name.clone(), last.clone());
+                ErrorKind::RetriesUsedUp { retries, attempts, topic_partition, last }
             }
             (_, None) => {
                 let what = format!("a batch for {name} was given up without a reason");

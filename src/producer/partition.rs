@@ -40,7 +40,7 @@ use crate::producer::batch::{Ordinal, SealedBatch};
 use crate::producer::identity::Identity;
 use crate::producer::numbering::Numbering;
 use crate::producer::queue::{Front, PartitionQueue};
-use crate::producer::result::TopicPartition;
+use crate::topic_partition::TopicPartition;
 use crate::time::{Deadline, Instant};
 
 /// Where a partition is.

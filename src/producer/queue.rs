@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::producer::batch::{OpenBatch, Ordinal, SealedBatch};
-use crate::producer::result::TopicPartition;
+use crate::topic_partition::TopicPartition;
 use crate::sync::Mutex;
 use crate::time::Instant;
 

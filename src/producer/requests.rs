@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::client::{ClusterMetadata, NodeId};
 use crate::producer::batch::Ordinal;
-use crate::producer::result::TopicPartition;
+use crate::topic_partition::TopicPartition;
 use crate::protocol::{ProducePartition, ProduceRequest, ProduceTopic, Segments, Uuid};
 
 /// A request in the making: at most one batch of each partition.

@@ -9,7 +9,6 @@
 //! look any more: what is overlooked then is counted by the [`Observer`], for the log.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,19 +20,7 @@ use crate::producer::failures::Failures;
 use crate::protocol::RecordError;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::time::Deadline;
-
-/// Where a batch goes: the part of a result that is known from the start.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct TopicPartition {
-    pub(crate) topic: Arc<str>,
-    pub(crate) partition: i32,
-}
-
-impl fmt::Display for TopicPartition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.topic, self.partition)
-    }
-}
+use crate::topic_partition::TopicPartition;
 
 /// What the broker said of a batch.
 #[derive(Clone, Debug)]
@@ -53,6 +40,15 @@ pub(crate) enum BatchResult {
 }
 
 impl BatchResult {
+    /// The same, with errors that name the partition.
+    fn at(self, topic_partition: &TopicPartition) -> Self {
+        match self {
+            Self::Stored { .. } => self,
+            Self::Failed(error) => Self::Failed(error.at(topic_partition)),
+            Self::Refused { error, blamed } => Self::Refused { error: error.at(topic_partition), blamed },
+        }
+    }
+
     pub(super) fn error(&self) -> Option<&Error> {
         match self {
             Self::Stored { .. } => None,
@@ -193,7 +189,7 @@ impl ResultSlot {
     #[cold]
     fn forked_off(&self) -> BatchResult {
         let process = self.observer.process().id();
-        BatchResult::Failed(Error::new(ErrorKind::UsedAfterFork { process }).maybe_written())
+        BatchResult::Failed(Error::new(ErrorKind::UsedAfterFork { process }).maybe_written().at(&self.place))
     }
 
     /// The result of record `index`, with the index that it has in the batch it went out with.
@@ -301,10 +297,11 @@ impl ResultSlot {
             waited_for: format!("waiting for the answer to a record for {place}{how_far}"),
             brokers: observer.troubles(under_way.as_deref()),
         };
-        Some(match last_error {
+        let error = match last_error {
             Some(error) => Error::with_source(kind, error),
             None => Error::new(kind),
-        })
+        };
+        Some(error.at(place))
     }
 
     /// How many of its records failed without anybody having looked.
@@ -412,6 +409,7 @@ impl Completer {
 
     fn settle(&mut self, result: BatchResult, records: u32, due: impl FnOnce()) {
         let Some(slot) = self.slot.take() else { return };
+        let result = result.at(&slot.place);
         let mut state = slot.state.lock();
         state.outcome = Outcome::Done(result.clone());
         state.progress.records = records;

@@ -23,7 +23,8 @@ use crate::producer::partitions::Partitions;
 use crate::producer::queue::{Front, PartitionQueue};
 use crate::producer::request_sizes::RequestSizes;
 use crate::producer::requests::{Draft, Part, UnderWay};
-use crate::producer::result::{BatchResult, TopicPartition};
+use crate::producer::result::BatchResult;
+use crate::topic_partition::TopicPartition;
 use crate::protocol::{
     ErrorCode, InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse,
 };

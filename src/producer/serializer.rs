@@ -51,6 +51,13 @@ pub trait Serializer<T: ?Sized>: Send + Sync {
         value: &T,
         out: &mut Vec<u8>,
     ) -> Result<(), Box<dyn StdError + Send + Sync>>;
+
+    /// The bytes of `value`, if `value` holds them as they are to be stored. Then [`serialize`](Self::serialize) is not called,
+    /// and the bytes are copied once less. Default: `None`.
+    fn as_bytes<'a>(&self, value: &'a T) -> Option<&'a [u8]> {
+        let _ = value;
+        None
+    }
 }
 
 /// Of which record a key or value is: what a schema registry needs to choose its subject.
@@ -132,6 +139,10 @@ impl<T: ?Sized, S: Serializer<T> + ?Sized> Serializer<T> for Arc<S> {
     ) -> Result<(), Box<dyn StdError + Send + Sync>> {
         (**self).serialize(context, value, out)
     }
+
+    fn as_bytes<'a>(&self, value: &'a T) -> Option<&'a [u8]> {
+        (**self).as_bytes(value)
+    }
 }
 
 /// One that is chosen at run time.
@@ -143,6 +154,10 @@ impl<T: ?Sized> Serializer<T> for Box<dyn Serializer<T>> {
         out: &mut Vec<u8>,
     ) -> Result<(), Box<dyn StdError + Send + Sync>> {
         (**self).serialize(context, value, out)
+    }
+
+    fn as_bytes<'a>(&self, value: &'a T) -> Option<&'a [u8]> {
+        (**self).as_bytes(value)
     }
 }
 
@@ -221,6 +236,11 @@ impl Serializer<[u8]> for BytesSerializer {
         out.extend_from_slice(value);
         Ok(())
     }
+
+    #[inline]
+    fn as_bytes<'a>(&self, value: &'a [u8]) -> Option<&'a [u8]> {
+        Some(value)
+    }
 }
 
 /// Text as UTF-8, as Java's class of the same name.
@@ -237,6 +257,11 @@ impl Serializer<str> for StringSerializer {
     ) -> Result<(), Box<dyn StdError + Send + Sync>> {
         out.extend_from_slice(value.as_bytes());
         Ok(())
+    }
+
+    #[inline]
+    fn as_bytes<'a>(&self, value: &'a str) -> Option<&'a [u8]> {
+        Some(value.as_bytes())
     }
 }
 

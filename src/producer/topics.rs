@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::client::{ClusterMetadata, PartitionMetadata};
 use crate::lifecycle::Lifecycle;
 use crate::producer::queue::PartitionQueue;
-use crate::producer::result::TopicPartition;
+use crate::topic_partition::TopicPartition;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 
 /// A topic as `send` needs it.

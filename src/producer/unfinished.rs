@@ -9,7 +9,8 @@ use std::time::Duration;
 use crate::error::{BrokerTrouble, DeliveryReport, Error, Limit, PendingPartition};
 use crate::observation::Observer;
 use crate::producer::failures::Failures;
-use crate::producer::result::{Progress, ResultSlot, TopicPartition};
+use crate::producer::result::{Progress, ResultSlot};
+use crate::topic_partition::TopicPartition;
 use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
 use crate::time::{Clock, Deadline};
 
@@ -50,7 +51,7 @@ pub(crate) type Pending = (Vec<PendingPartition>, Vec<BrokerTrouble>);
 /// What a flush waits for and reports.
 pub(crate) struct Cut {
     /// Batches below this.
-    until: u64,
+    pub(crate) until: u64,
     /// Failures from this report on.
     failures_from: u64,
 }
@@ -171,22 +172,17 @@ impl Unfinished {
         self.state.lock().given_up.take()
     }
 
-    /// Where the batches before the cut go, each partition once.
-    pub(crate) fn places(&self, cut: &Cut) -> Vec<Arc<TopicPartition>> {
+    /// The partitions of the batches below `until`, each once.
+    pub(crate) fn places_below(&self, until: u64) -> Vec<Arc<TopicPartition>> {
         let state = self.state.lock();
         let mut places: Vec<_> =
-            state.batches.range(..cut.until).map(|(_, (slot, _))| Arc::clone(slot.place())).collect();
+            state.batches.range(..until).map(|(_, (slot, _))| Arc::clone(slot.place())).collect();
         drop(state);
         // Not by address: a simulated run must be the same each time.
         places
             .sort_unstable_by(|one, other| (&one.topic, one.partition).cmp(&(&other.topic, other.partition)));
         places.dedup_by(|one, other| Arc::ptr_eq(one, other));
         places
-    }
-
-    /// What before the cut has no result.
-    pub(crate) fn pending(&self, cut: &Cut, observer: &Observer) -> Pending {
-        self.pending_below(cut.until, observer)
     }
 
     /// What keeps the oldest batches here, for those who wait for their memory.
@@ -199,7 +195,8 @@ impl Unfinished {
         observer.troubles(under_way.iter().map(|broker| &**broker))
     }
 
-    fn pending_below(&self, until: u64, observer: &Observer) -> Pending {
+    /// What below `until` has no result.
+    pub(crate) fn pending_below(&self, until: u64, observer: &Observer) -> Pending {
         // As with the failures: the slots' locks come later.
         let slots: Vec<_> =
             self.state.lock().batches.range(..until).map(|(_, (slot, _))| Arc::clone(slot)).collect();
@@ -210,8 +207,8 @@ impl Unfinished {
             asked.extend(under_way);
             let index = *places.entry((&*place.topic, place.partition)).or_insert(partitions.len());
             if index == partitions.len() {
-                let (topic, partition) = (Arc::clone(&place.topic), place.partition);
-                partitions.push(PendingPartition { topic, partition, batches: 0, records: 0, last_error });
+                let topic_partition = TopicPartition::clone(place);
+                partitions.push(PendingPartition { topic_partition, batches: 0, records: 0, last_error });
             }
             if let Some(partition) = partitions.get_mut(index) {
                 partition.batches += 1;
@@ -361,7 +358,7 @@ mod tests {
         let size = |size| ErrorKind::RefusedAsTooLarge {
             code: crate::protocol::ErrorCode::MESSAGE_TOO_LARGE,
             size,
-            about: "t".to_owned(),
+            topic_partition: TopicPartition::new("t", 0),
         };
         look_at(&failure_of(&unfinished, 0, size(1), 1), 0);
         look_at(&failure_of(&unfinished, 1, size(2), 1), 0);

@@ -3,6 +3,7 @@
 mod batch;
 mod compression;
 mod encode;
+mod field;
 mod reader;
 mod split;
 
@@ -12,6 +13,7 @@ pub(crate) use batch::{BATCH_HEADER_LEN, BatchHead, Sequence, checksum};
 pub(crate) use compression::{Codec, Compressor, decompress, lend_compressor, with_compressor};
 pub use compression::{Compression, ParseCompressionError};
 pub(crate) use encode::{RecordParts, RecordSize, encode_record};
+pub use field::IntoField;
 pub(crate) use reader::*;
 pub(crate) use split::{Part, split};
 
@@ -36,8 +38,20 @@ impl fmt::Debug for Header<'_> {
 }
 
 impl<'a> Header<'a> {
-    /// A header; `value` may be `None` for null.
-    pub fn new(key: &'a str, value: impl Into<Option<&'a [u8]>>) -> Self {
-        Self { key, value: value.into() }
+    /// A header whose value is bytes or text, or an `Option` of these.
+    ///
+    /// ```
+    /// use kafka_producer::Header;
+    ///
+    /// let headers = [Header::new("trace", "abc"), Header::new("raw", b"\x00\x01"), Header::null("deleted")];
+    /// # let _ = headers;
+    /// ```
+    pub fn new(key: &'a str, value: impl IntoField<'a, [u8]>) -> Self {
+        Self { key, value: value.into_field() }
+    }
+
+    /// A header whose value is null.
+    pub fn null(key: &'a str) -> Self {
+        Self { key, value: None }
     }
 }

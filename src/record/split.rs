@@ -86,7 +86,7 @@ mod tests {
             for offset in 0..random.i32(1..200) {
                 let timestamp = base + random.i64(-5000..100_000);
                 let value = vec![random.u8(..); random.usize(..300)];
-                let headers = [Header::new("h", &b"1"[..]), Header::new("h", None)];
+                let headers = [Header::new("h", b"1"), Header::null("h")];
                 let parts = RecordParts {
                     key: random.bool().then_some(b"key"),
                     value: (random.u8(..4) > 0).then_some(&value),

@@ -15,15 +15,15 @@ const TIMES: &[(&str, With<Duration>)] = &[
     ("max_block", |config, time| config.max_block(time)),
     ("request_timeout", |config, time| config.request_timeout(time)),
     ("delivery_timeout", |config, time| config.request_timeout(10 * MILLI).delivery_timeout(time)),
-    ("retry_backoff", |config, time| config.retry_backoff(time, Duration::MAX)),
-    ("retry_backoff_max", |config, time| config.retry_backoff(Duration::ZERO, time)),
-    ("reconnect_backoff", |config, time| config.reconnect_backoff(time, Duration::MAX)),
-    ("reconnect_backoff_max", |config, time| config.reconnect_backoff(Duration::ZERO, time)),
+    ("retry_backoff", |config, time| config.retry_backoff(time).retry_backoff_max(Duration::MAX)),
+    ("retry_backoff_max", |config, time| config.retry_backoff(Duration::ZERO).retry_backoff_max(time)),
+    ("reconnect_backoff", |config, time| config.reconnect_backoff(time).reconnect_backoff_max(Duration::MAX)),
+    ("reconnect_backoff_max", |config, time| config.reconnect_backoff(Duration::ZERO).reconnect_backoff_max(time)),
     ("socket_connection_setup_timeout", |config, time| {
-        config.socket_connection_setup_timeout(time, Duration::MAX)
+        config.socket_connection_setup_timeout(time).socket_connection_setup_timeout_max(Duration::MAX)
     }),
     ("socket_connection_setup_timeout", |config, time| {
-        config.socket_connection_setup_timeout(10 * MILLI, time)
+        config.socket_connection_setup_timeout(10 * MILLI).socket_connection_setup_timeout_max(time)
     }),
     ("connections_max_idle", |config, time| config.connections_max_idle(time)),
     ("metadata_max_age", |config, time| config.metadata_max_age(time)),
@@ -80,7 +80,7 @@ fn extremes(servers: &str) {
     for (key, value, producer) in living {
         let alive = producer.try_send(ProducerRecord::to("t").value("v"));
         let over = |kind: &ErrorKind| matches!(kind, ErrorKind::Closed | ErrorKind::Bug { .. });
-        let over = alive.is_err_and(|error| over(error.error().kind()));
+        let over = alive.is_err_and(|error| over(error.kind()));
         assert!(!over, "{key} = {value}: the sender thread is gone");
         let _ = producer.close(Duration::ZERO);
     }

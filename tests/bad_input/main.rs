@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MILLI: Duration = Duration::from_millis(1);
 
 fn config(servers: &str) -> ProducerConfig {
-    KafkaProducer::builder().bootstrap_servers(servers.split(','))
+    KafkaProducer::builder().bootstrap_servers(servers)
 }
 
 fn nobody_listens_here() -> SocketAddr {

@@ -52,7 +52,7 @@ fn a_partitioner_that_names_what_is_not_there() {
     cluster.create_topic("t", 3);
     for wild in [i32::MAX, i32::MIN, -1, 3] {
         let config = config(&cluster.bootstrap_servers());
-        let producer = config.partitioner(move |_: Option<&[u8]>, _: usize, _: &[i32]| wild).build().unwrap();
+        let producer = config.partition_by(move |_| wild).build().unwrap();
         let error = producer.send(ProducerRecord::to("t").value("v")).unwrap_err().to_string();
         assert_eq!(
             error,
@@ -95,7 +95,7 @@ fn an_empty_record_and_a_partition_that_is_not_there() {
             "the record can't be sent: it has neither a key nor a value; give it at least one of them",
         ),
         (
-            ProducerRecord::to("t").value("v").timestamp(-1),
+            ProducerRecord::to("t").value("v").timestamp_ms(-1),
             "the record can't be sent: its timestamp is negative; give milliseconds since 1970, or none",
         ),
         (
@@ -135,7 +135,7 @@ fn a_broker_that_keeps_refusing() {
         let cluster = MockCluster::start(1);
         cluster.create_topic("t", 1);
         cluster.fail_next_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1000);
-        let config = config(&cluster.bootstrap_servers()).retries(retries).retry_backoff(MILLI, MILLI);
+        let config = config(&cluster.bootstrap_servers()).retries(retries).retry_backoff(MILLI).retry_backoff_max(MILLI);
         let error = config
             .build()
             .unwrap()
@@ -157,7 +157,7 @@ fn a_broker_that_keeps_refusing() {
     let cluster = MockCluster::start(1);
     cluster.create_topic("t", 1);
     cluster.fail_next_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1000);
-    let config = config(&cluster.bootstrap_servers()).retry_backoff(100 * MILLI, 100 * MILLI);
+    let config = config(&cluster.bootstrap_servers()).retry_backoff(100 * MILLI).retry_backoff_max(100 * MILLI);
     let producer = config.request_timeout(100 * MILLI).delivery_timeout(500 * MILLI).build().unwrap();
     let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
     // If an attempt happens to be under way, its broker is told of as well.
@@ -185,9 +185,7 @@ fn a_partitioner_that_panics_takes_nothing_with_it() {
     cluster.create_topic("t", 1);
     let producer = config(&cluster.bootstrap_servers())
         .buffer_memory(4096)
-        .partitioner(
-            |key: Option<&[u8]>, _: usize, _: &[i32]| if key.is_some() { panic!("on purpose") } else { 0 },
-        )
+        .partition_by(|record| if record.key().is_some() { panic!("on purpose") } else { 0 })
         .build()
         .unwrap();
     let send = || producer.send(ProducerRecord::to("t").key("k").value(&[0; 1000]));
@@ -196,7 +194,7 @@ fn a_partitioner_that_panics_takes_nothing_with_it() {
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(send)).unwrap_err();
         assert_eq!(panic.downcast_ref(), Some(&"on purpose"), "the panic is the caller's");
     }
-    assert_eq!(producer.send(ProducerRecord::to("t").value("v")).unwrap().get(PATIENCE).unwrap().offset(), 0);
+    assert_eq!(producer.send(ProducerRecord::to("t").value("v")).unwrap().get(PATIENCE).unwrap().offset(), Some(0));
     producer.close(PATIENCE).unwrap();
 }
 /// A batch is refused as a whole: each of its records learns whether it was to blame (the texts are a real broker's, see
@@ -223,7 +221,7 @@ fn records_without_a_key_where_keys_are_needed() {
              [RecordError(batchIndex=1, message='{words}')]"
         )
     );
-    assert_eq!(elsewhere.get(Duration::ZERO).unwrap().offset(), 0);
+    assert_eq!(elsewhere.get(Duration::ZERO).unwrap().offset(), Some(0));
     let bad = bad.get(Duration::ZERO).unwrap_err();
     assert_eq!(bad.to_string(), format!("a broker answered INVALID_RECORD (87) for t-0: {words}"));
     assert!(!bad.is_retriable());

@@ -86,7 +86,7 @@ impl Site {
             sink.ask(&format!("advertise {}", silence.port))?;
         }
         let producer = KafkaProducer::builder()
-            .bootstrap_servers(servers.split(','))
+            .bootstrap_servers(servers)
             .client_id(name(gone))
             .max_block(Duration::from_secs(2))
             .build()?;

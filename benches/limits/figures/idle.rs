@@ -14,7 +14,7 @@ pub fn idle(_: Scale) -> Outcome {
     cluster.create_topic("t", 6);
     let servers = cluster.bootstrap_servers();
     let producer =
-        KafkaProducer::builder().bootstrap_servers(servers.split(',')).client_id("idle").build()?;
+        KafkaProducer::builder().bootstrap_servers(servers).client_id("idle").build()?;
     for partition in 0..6 {
         producer.send(ProducerRecord::to("t").partition(partition).value("v"))?.get(None)?;
     }
@@ -32,7 +32,7 @@ pub fn known_partitions(_: Scale) -> Outcome {
     for known in [6, 10_000, 6, 10_000, 6, 10_000] {
         let cluster = MockCluster::builder().counting().build();
         cluster.create_topic("t", known);
-        let producer = KafkaProducer::builder().bootstrap_servers([cluster.bootstrap_servers()]).build()?;
+        let producer = KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers()).build()?;
         producer.partitions_for("t")?;
         let value = [b'v'; 100];
         let before = cpu();

@@ -163,7 +163,7 @@ impl Fault {
     }
 
     fn config(self, cluster: &MockCluster) -> ProducerConfig {
-        let config = KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers().split(','));
+        let config = KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers());
         match self {
             Self::LoginRefused => config
                 .security_protocol(SecurityProtocol::SaslPlaintext)
@@ -254,7 +254,7 @@ pub fn frozen_client(scale: Scale) -> Outcome {
 pub fn calls_of_a_frozen_client(arguments: &[String]) -> Outcome {
     let [servers, limit] = arguments else { return Err("two words: servers and milliseconds".into()) };
     let limit = Duration::from_millis(limit.parse()?);
-    let producer = KafkaProducer::builder().bootstrap_servers(servers.split(',')).max_block(limit).build()?;
+    let producer = KafkaProducer::builder().bootstrap_servers(servers).max_block(limit).build()?;
     producer.send(ProducerRecord::to("t").value("v"))?.get(None)?;
     println!("ready");
     std::io::stdin().lines().for_each(drop);

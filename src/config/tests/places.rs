@@ -1,6 +1,7 @@
 //! Each setting is seen where it acts.
 
 use super::*;
+use crate::producer::PartitionContext;
 use crate::producer::{DefaultPartitioner, Partitioner};
 
 /// Every setting that acts, and where it arrives.
@@ -88,8 +89,8 @@ fn every_setting_reaches_the_place_where_it_acts() {
         ("partitioner_ignore_keys", "true", |s| {
             (0..99)
                 .any(|_| {
-                    s.partitioner.partition(Some(b"k"), 9, &[])
-                        != DefaultPartitioner.partition(Some(b"k"), 9, &[])
+                    let record = PartitionContext::new("t", 9).with_key(Some(b"k"));
+                    s.partitioner.partition(&record) != DefaultPartitioner.partition(&record)
                 })
                 .to_string()
         }),

@@ -128,7 +128,7 @@ fn a_broker_that_is_needed_is_dialled_again_within_a_second() {
     assert_eq!(text(&[("reconnect.backoff.max.ms", "30000")]), [30_000; 2]);
     assert_eq!(text(&[("reconnect.backoff.max.ms", "100")]), [100; 2]);
     assert_eq!(text(&[("reconnect_backoff_ms", "5000")]), [5000, 30_000]);
-    let set = ProducerConfig::new().reconnect_backoff(Duration::ZERO, Duration::from_secs(7));
+    let set = ProducerConfig::new().reconnect_backoff(Duration::ZERO).reconnect_backoff_max(Duration::from_secs(7));
     assert_eq!(most(set), [7000; 2]);
 }
 

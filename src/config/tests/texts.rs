@@ -168,7 +168,7 @@ fn a_first_wait_alone_may_be_longer_than_the_most_by_default() {
     let minute = Duration::from_secs(60);
     let settings = ProducerConfig::from_pairs([("retry_backoff_ms", "60000")]).unwrap().settings().unwrap();
     assert_eq!([1, 2, 9].map(|failures| settings.sender.retry.nominal(failures)), [minute; 3]);
-    let typed = ProducerConfig::new().retry_backoff(minute, Duration::from_secs(1));
+    let typed = ProducerConfig::new().retry_backoff(minute).retry_backoff_max(Duration::from_secs(1));
     assert!(typed.settings().is_err());
 }
 

@@ -54,7 +54,7 @@ fn a_batch_that_is_refused_as_too_large_is_cut_up() {
             assert!(stored == sent, "order or content changed");
         }
         for (number, future) in &futures {
-            assert_eq!(future.value().unwrap().offset(), i64::from(number / 3) + 1);
+            assert_eq!(future.value().unwrap().offset(), Some(i64::from(number / 3) + 1));
         }
         assert_eq!(world.accumulator.pool().used(), 0);
         let refused = world.core.counts.refused;
@@ -151,7 +151,7 @@ fn a_trial_that_can_not_even_be_sent_keeps_nobody_waiting() {
 /// The broker may know it as it was, and would take its parts for something new.
 #[test]
 fn what_may_have_been_written_is_not_cut_up_for_a_limit_that_was_learnt_meanwhile() {
-    let settings = config().linger(millis(5)).retry_backoff(secs(1), secs(1));
+    let settings = config().linger(millis(5)).retry_backoff(secs(1)).retry_backoff_max(secs(1));
     let mut world = World::with_topic(1, 2, settings);
     let stored = |world: &mut World| world.core.cluster.partition_mut("t", 0).unwrap().log.next_offset();
     let before = stored(&mut world);

@@ -112,7 +112,7 @@ fn a_batch_that_is_sent_again_has_the_same_bytes() {
                 world.core.faults.add(rule, Default::default);
                 let send = |number: u8| {
                     let value = [number; 100];
-                    let record = ProducerRecord::to("t").partition(0).timestamp(1).value(&value);
+                    let record = ProducerRecord::to("t").partition(0).timestamp_ms(1).value(&value);
                     world.producer().try_send(record).unwrap()
                 };
                 let futures: Vec<_> = (0..100).map(send).collect();

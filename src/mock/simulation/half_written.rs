@@ -74,7 +74,7 @@ fn without_acks_what_was_not_written_whole_is_sent_again() {
         world.core.cluster.brokers[0].running = true;
         world.mischief.room = None;
         world.run_until(secs(2), |_| future.is_done());
-        assert_eq!(future.value().unwrap().offset(), -1);
+        assert_eq!(future.value().unwrap().offset(), None);
         assert_eq!(values(&mut world, 0), [[7; 5000]], "{taken}");
     }
 }

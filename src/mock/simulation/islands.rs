@@ -28,7 +28,7 @@ fn what_a_deposed_leader_alone_has_acknowledged_is_lost() {
     world.core.cut_off(0);
     let future = world.send(0, b"v");
     world.run_until(secs(1), |_| future.is_done());
-    assert_eq!(future.value().unwrap().offset(), 1);
+    assert_eq!(future.value().unwrap().offset(), Some(1));
     assert_eq!(stored(&mut world, 0), [b"first".to_vec()]);
     let island = world.core.rejoin(0).unwrap();
     assert_eq!(island.topics["t"].partitions[0].log.next_offset(), 2);

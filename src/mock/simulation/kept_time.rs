@@ -114,7 +114,7 @@ impl Settings {
 
     fn config(self) -> ProducerConfig {
         let config = config()
-            .bootstrap_servers((0..BROKERS).map(|broker| format!("127.0.0.1:{}", FIRST_PORT + broker as u16)))
+            .bootstrap_servers(addresses(0..BROKERS as u16))
             .max_block(LIMIT)
             .buffer_memory(MEMORY)
             .security_protocol(SecurityProtocol::SaslPlaintext)

@@ -45,7 +45,7 @@ fn partitions_that_vanish_and_come_back_keep_their_batches() {
     ask_again(&mut world);
     let second = world.send(3, b"after");
     world.run_until(MINUTE, |_| first.is_done() && second.is_done());
-    assert_eq!((first.value().unwrap().offset(), second.value().unwrap().offset()), (1, 2));
+    assert_eq!((first.value().unwrap().offset(), second.value().unwrap().offset()), (Some(1), Some(2)));
 }
 
 /// That a broker is dialled at its new address is no trouble.
@@ -76,7 +76,7 @@ fn moved() -> (World, FutureRecordMetadata) {
 /// with some of them on the way at any time, there would never be a quiet moment for it.
 #[test]
 fn when_all_brokers_have_moved_the_configured_ones_are_tried_one_after_the_other() {
-    let config = config().delivery_timeout(None).reconnect_backoff(millis(50), secs(1));
+    let config = config().delivery_timeout(None).reconnect_backoff(millis(50)).reconnect_backoff_max(secs(1));
     let mut world = World::with_topic(8, 8, config);
     let move_all = |world: &mut World| {
         world.core.cluster.brokers.iter_mut().for_each(|broker| broker.port += 8);
@@ -159,7 +159,7 @@ fn the_end_of_a_connection_to_where_a_broker_was_is_not_held_against_it() {
 
 #[test]
 fn a_broker_that_moved_is_dialled_where_it_is_without_the_back_off_of_where_it_was() {
-    let config = config().delivery_timeout(None).socket_connection_setup_timeout(secs(1), secs(1));
+    let config = config().delivery_timeout(None).socket_connection_setup_timeout(secs(1)).socket_connection_setup_timeout_max(secs(1));
     let mut world = World::with_topic(2, 2, config);
     world.black_holes.push(1);
     world.stop(1);

@@ -132,10 +132,10 @@ const TIMES: [i64; 3] = [1_700_000_000_000, 1_700_000_000_000 + (1 << 31) + 7, 1
 const BASE_OFFSET: usize = 33;
 
 /// Sends three records in one batch, of which the request or the answer meets `fault`; returns what their futures say.
-fn told(world: &mut World, fault: MockRule) -> Vec<(i64, i64)> {
+fn told(world: &mut World, fault: MockRule) -> Vec<(Option<i64>, i64)> {
     world.core.faults.add(fault.on(ApiKey::PRODUCE), Default::default);
     let send = |time| {
-        let record = ProducerRecord::to("t").partition(0).timestamp(time).value("three");
+        let record = ProducerRecord::to("t").partition(0).timestamp_ms(time).value("three");
         world.producer().try_send(record).unwrap()
     };
     let futures = TIMES.map(send);
@@ -147,7 +147,7 @@ fn told(world: &mut World, fault: MockRule) -> Vec<(i64, i64)> {
     futures
         .iter()
         .map(|future| future.value().unwrap())
-        .map(|told| (told.offset(), told.timestamp()))
+        .map(|told| (told.offset(), told.timestamp_ms()))
         .collect()
 }
 
@@ -164,11 +164,11 @@ fn says(numbers: &'static [i64]) -> MockRule {
 fn offsets_and_times_are_the_brokers_where_it_tells_them() {
     const BROKERS: i64 = 1_800_000_000_000;
     let [first, second, third] = TIMES;
-    let ours = vec![(1, first), (2, second), (3, third)];
-    let nowhere = vec![(-1, first), (-1, second), (-1, third)];
+    let ours = vec![(Some(1), first), (Some(2), second), (Some(3), third)];
+    let nowhere = vec![(None, first), (None, second), (None, third)];
     let table = [
         ("nothing is wrong", MockRule::delay(millis(1)), ours.clone()),
-        ("LogAppendTime", says(&[1, BROKERS]), vec![(1, BROKERS), (2, BROKERS), (3, BROKERS)]),
+        ("LogAppendTime", says(&[1, BROKERS]), vec![(Some(1), BROKERS), (Some(2), BROKERS), (Some(3), BROKERS)]),
         ("no offset", says(&[-1]), nowhere.clone()),
         // It is stored, and the broker has forgotten where.
         ("known", MockRule::fail_after_append(ErrorCode::DUPLICATE_SEQUENCE_NUMBER), nowhere),

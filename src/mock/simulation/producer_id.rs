@@ -94,8 +94,7 @@ fn a_controller_among_the_bootstrap_servers_denies_no_producer_id() {
     let mut asked_first = 0;
     for seed in 0..8 {
         for controller in 0..2 {
-            let ports = FIRST_PORT..FIRST_PORT + 2;
-            let config = single().bootstrap_servers(ports.map(|port| format!("127.0.0.1:{port}")));
+            let config = single().bootstrap_servers(addresses(0..2));
             let mut world = World::within(Run::begin(seed, STEADY), Site::new(2, seed), &config);
             world.core.cluster.make_controller(controller);
             assert!(world.core.cluster.create_topic("t", 1));

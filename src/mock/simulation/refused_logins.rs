@@ -74,7 +74,7 @@ fn what_waits_for_a_broker_that_refuses_us_goes_when_it_does_not_or_another_lead
         }
         world.run_until(secs(15), |_| waiting.iter().all(FutureRecordMetadata::is_done));
         for (future, offset) in waiting.iter().zip(0..) {
-            assert_eq!(future.value().map(|metadata| metadata.offset()), Some(offset), "{moves}");
+            assert_eq!(future.value().map(|metadata| metadata.offset()), Some(Some(offset)), "{moves}");
         }
         others_are_served(&mut world);
         assert_eq!(world.accumulator.pool().used(), 0);

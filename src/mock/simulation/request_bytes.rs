@@ -68,7 +68,7 @@ fn a_request_has_no_more_bytes_than_it_may() {
 /// before the next one stands, so it would go in one request again.
 #[test]
 fn a_broker_that_ends_connections_at_large_requests_gets_smaller_ones() {
-    let mut world = World::with_topic(1, 40, config().retry_backoff(millis(1), millis(1)));
+    let mut world = World::with_topic(1, 40, config().retry_backoff(millis(1)).retry_backoff_max(millis(1)));
     let before = world.dials.len();
     world.mischief.rudeness = Some(Rudeness::TakesAtMost(25_000));
     let futures: Vec<_> = (0..120).map(|number| world.send(number % 40, &[0; 3000])).collect();

@@ -46,7 +46,7 @@ fn what_can_not_be_sent_is_refused_at_once_though_memory_is_full() {
     let by_memory =
         matches!(error.kind(), ErrorKind::RecordTooLarge { limited_by: SizeLimit::BufferMemory, .. });
     assert!(by_memory, "{error}");
-    assert!(!refused(ProducerRecord::to("t").value("v").timestamp(-1)).is_timeout());
+    assert!(!refused(ProducerRecord::to("t").value("v").timestamp_ms(-1)).is_timeout());
     assert!(!refused(ProducerRecord::to("t")).is_timeout());
     assert_eq!(world.clock.now(), start);
     world.core.faults.held[0] = false;
@@ -87,7 +87,7 @@ fn the_largest_record_that_is_let_in_is_stored_and_the_next_is_refused() {
     let stored = world.core.cluster.partition_mut("t", 0).unwrap().log.records().unwrap();
     let last = stored.last().unwrap();
     assert_eq!(
-        (last.offset, last.value.as_ref().map(Vec::len)),
+        (Some(last.offset), last.value.as_ref().map(Vec::len)),
         (future.value().unwrap().offset(), Some(len))
     );
     assert_eq!(last.headers, [("name".to_owned(), Some(b"value".to_vec()))]);

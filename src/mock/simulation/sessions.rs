@@ -16,7 +16,7 @@ fn world() -> World {
         .bootstrap_servers([format!("127.0.0.1:{FIRST_PORT}")])
         .delivery_timeout(None)
         .request_timeout(secs(2))
-        .socket_connection_setup_timeout(secs(1), secs(2))
+        .socket_connection_setup_timeout(secs(1)).socket_connection_setup_timeout_max(secs(2))
         .security_protocol(SecurityProtocol::SaslPlaintext)
         .sasl_mechanism("PLAIN")
         .sasl_plain_username("alice")
@@ -40,7 +40,7 @@ fn send_for(world: &mut World, seconds: usize) -> Vec<FutureRecordMetadata> {
 fn assert_stored(world: &mut World, futures: &[FutureRecordMetadata], before: i64, what: &str) {
     world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
     for (number, future) in futures.iter().enumerate() {
-        let offset = future.value().map(|metadata| metadata.offset());
+        let offset = future.value().and_then(|metadata| metadata.offset());
         assert_eq!(offset, Some(before + number as i64), "{what}: {:?}", future.exception());
     }
     let stored = world.core.cluster.partition_mut("t", 0).unwrap().log.next_offset();

@@ -1,9 +1,10 @@
 //! What a batch remembers of its attempts.
 
 use super::*;
-use crate::error::{BrokerTrouble, Certainty, Error, ErrorKind, Origin, Stage};
+use crate::error::{BrokerTrouble, Certainty, Error, ErrorKind, Origin, Stage, Subject};
 use crate::producer::result::BatchResult;
 use crate::protocol::ErrorCode;
+use crate::topic_partition::TopicPartition;
 
 pub(super) fn trouble() -> BrokerTrouble {
     let (address, cause) = ("b:9092".to_owned(), "none".to_owned());
@@ -64,7 +65,7 @@ fn a_refusal_of_what_may_have_been_written_before_says_so() {
     for maybe_written in [true, false] {
         let (mut batch, futures) = source.batch(1);
         batch.note_maybe_written(maybe_written);
-        let (code, about) = (ErrorCode::INVALID_RECORD, "t-0".to_owned());
+        let (code, about) = (ErrorCode::INVALID_RECORD, Subject::Partition(TopicPartition::new("t", 0)));
         let error = Error::new(ErrorKind::Broker { code, message: None, about });
         batch.complete(BatchResult::Refused { error, blamed: Arc::new([]) });
         let expected = if maybe_written { Certainty::MaybeWritten } else { Certainty::NotWritten };

@@ -114,7 +114,7 @@ fn a_partition_stands_once_in_the_list_of_its_leader() {
     let queues = (0..3).map(|index| {
         let place = source.queue.place();
         let (topic, partition) = (Arc::clone(&place.topic), index as i32);
-        Arc::new(PartitionQueue::new(index, crate::producer::TopicPartition { topic, partition }))
+        Arc::new(PartitionQueue::new(index, crate::topic_partition::TopicPartition { topic, partition }))
     });
     for queue in queues {
         partitions.meet(&queue);

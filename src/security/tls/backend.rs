@@ -44,13 +44,25 @@ impl fmt::Display for TlsBackend {
 }
 
 impl FromStr for TlsBackend {
-    type Err = String;
+    type Err = ParseTlsBackendError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ParseTlsBackendError> {
         match text.to_ascii_lowercase().as_str() {
             "native-tls" | "native_tls" => Ok(Self::NativeTls),
             "rustls" => Ok(Self::Rustls),
-            _ => Err("it is native-tls or rustls".to_owned()),
+            _ => Err(ParseTlsBackendError(())),
         }
     }
 }
+
+/// A text that is none of the values of [`TlsBackend`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseTlsBackendError(());
+
+impl fmt::Display for ParseTlsBackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it is native-tls or rustls")
+    }
+}
+
+impl std::error::Error for ParseTlsBackendError {}

@@ -43,7 +43,7 @@ mod rust_tls;
 mod session;
 mod settings;
 
-pub use self::backend::TlsBackend;
+pub use self::backend::{ParseTlsBackendError, TlsBackend};
 pub(crate) use self::connector::Connector;
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]

@@ -79,8 +79,8 @@ impl Told {
             How::Kept(future) => match (future.value(), future.exception()) {
                 (Some(metadata), _) => Answer::Stored {
                     partition: usize::try_from(metadata.partition()).unwrap_or(usize::MAX),
-                    offset: metadata.offset(),
-                    timestamp: metadata.timestamp(),
+                    offset: metadata.offset().unwrap_or(-1),
+                    timestamp: metadata.timestamp_ms(),
                 },
                 (None, Some(error)) => Answer::Failed(error),
                 (None, None) => Answer::None,

@@ -1,6 +1,7 @@
 //! What a seed draws before anything happens: settings, brokers, weather, how much is sent, how much goes wrong.
 
 use super::*;
+use crate::producer::PartitionContext;
 use crate::config::SecurityProtocol;
 use crate::record::Compression;
 
@@ -159,8 +160,8 @@ impl Plan {
             .delivery_timeout(self.delivery_timeout)
             .metadata_max_age(self.metadata_max_age)
             .connections_max_idle(self.connections_max_idle)
-            .socket_connection_setup_timeout(secs(1), secs(2))
-            .reconnect_backoff(millis(50), secs(1))
+            .socket_connection_setup_timeout(secs(1)).socket_connection_setup_timeout_max(secs(2))
+            .reconnect_backoff(millis(50)).reconnect_backoff_max(secs(1))
             .partitioner_ignore_keys(self.chooser == Chooser::IgnoresKeys);
         if let Some(enable) = self.idempotence {
             config = config.enable_idempotence(enable);
@@ -174,19 +175,19 @@ impl Plan {
         if let Some(requests) = self.in_flight {
             config = config.max_in_flight_requests_per_connection(requests);
         }
-        let by_length = |key: Option<&[u8]>, partitions: usize| key.map_or(0, <[u8]>::len) % partitions;
+        let by_length = |record: &PartitionContext<'_>| {
+            record.key().map_or(0, <[u8]>::len) as i32 % record.partition_count()
+        };
         config = match self.chooser {
             Chooser::Default | Chooser::IgnoresKeys => config,
-            Chooser::Own => config.partitioner(move |key: Option<&[u8]>, partitions: usize, _: &[i32]| {
-                by_length(key, partitions) as i32
-            }),
-            Chooser::Wild => config.partitioner(move |key: Option<&[u8]>, partitions: usize, _: &[i32]| {
-                match key.map(|key| key[0] % 16) {
+            Chooser::Own => config.partition_by(by_length),
+            Chooser::Wild => config.partition_by(move |record| {
+                match record.key().map(|key| key[0] % 16) {
                     Some(0) => -1,
                     Some(1) => i32::MAX,
                     // A panic that no hook tells of.
                     Some(2) => std::panic::resume_unwind(Box::new("a partitioner's own panic")),
-                    _ => by_length(key, partitions) as i32,
+                    _ => by_length(record),
                 }
             }),
         };

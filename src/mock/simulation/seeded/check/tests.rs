@@ -4,6 +4,8 @@ use super::super::evidence::{Idle, Left};
 use super::super::users::{Call, Unawaited};
 use super::*;
 use crate::protocol::ErrorCode;
+use crate::error::Subject;
+use crate::topic_partition::TopicPartition;
 
 /// Eight records of two senders to two partitions, all stored.
 fn honest() -> Evidence {
@@ -95,7 +97,7 @@ fn timed_out(limit: Limit) -> Error {
 }
 
 fn refused(code: ErrorCode) -> Error {
-    Error::new(ErrorKind::Broker { code, message: None, about: "t-0".to_owned() })
+    Error::new(ErrorKind::Broker { code, message: None, about: Subject::Partition(TopicPartition::new("t", 0)) })
 }
 
 #[test]
@@ -234,8 +236,8 @@ fn a_failure_without_a_reason_is_found() {
     finds(check, fails(Error::new(ErrorKind::Closed)));
     finds(check, fails(Error::new(ErrorKind::Bug { what: "no".to_owned() })));
     let last = refused(ErrorCode::NOT_LEADER_OR_FOLLOWER);
-    let about = "t-0".to_owned();
-    let used_up = Error::new(ErrorKind::RetriesUsedUp { retries: 3, attempts: 4, about, last });
+    let topic_partition = TopicPartition::new("t", 0);
+    let used_up = Error::new(ErrorKind::RetriesUsedUp { retries: 3, attempts: 4, topic_partition, last });
     finds(check, fails(used_up.clone()));
     allows(check, |it| {
         it.plan.retries = 3;

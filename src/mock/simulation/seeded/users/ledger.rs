@@ -25,7 +25,7 @@ pub(in super::super) struct Sent {
 pub(in super::super) enum Way {
     Send,
     TrySend,
-    SendOrReturn,
+    SendOwned,
     /// By `send` inside a callback, which does not wait.
     Callback,
 }

@@ -1,0 +1,58 @@
+//! What `bootstrap_servers` takes.
+
+/// What can name brokers for [`bootstrap_servers`](crate::ProducerConfig::bootstrap_servers): a text, or an array, a slice or
+/// a `Vec` of texts. Each text may hold several addresses with commas between them.
+///
+/// ```
+/// use kafka_producer::KafkaProducer;
+///
+/// let one = KafkaProducer::builder().bootstrap_servers("a:9092");
+/// let two = KafkaProducer::builder().bootstrap_servers("a:9092,b:9092");
+/// let list = KafkaProducer::builder().bootstrap_servers(["a:9092", "b:9092"]);
+/// let owned = KafkaProducer::builder().bootstrap_servers(vec![String::from("a:9092")]);
+/// # let _ = (one, two, list, owned);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name brokers",
+    note = "give a text (`\"a:9092,b:9092\"`), or an array, a slice or a `Vec` of texts; collect an iterator into a `Vec` first"
+)]
+pub trait IntoServers {
+    /// Calls `with` for each text.
+    fn each(&self, with: &mut dyn FnMut(&str));
+}
+
+impl IntoServers for str {
+    fn each(&self, with: &mut dyn FnMut(&str)) {
+        with(self)
+    }
+}
+
+impl IntoServers for String {
+    fn each(&self, with: &mut dyn FnMut(&str)) {
+        with(self)
+    }
+}
+
+impl<S: AsRef<str>> IntoServers for [S] {
+    fn each(&self, with: &mut dyn FnMut(&str)) {
+        self.iter().for_each(|servers| with(servers.as_ref()))
+    }
+}
+
+impl<S: AsRef<str>, const N: usize> IntoServers for [S; N] {
+    fn each(&self, with: &mut dyn FnMut(&str)) {
+        self[..].each(with)
+    }
+}
+
+impl<S: AsRef<str>> IntoServers for Vec<S> {
+    fn each(&self, with: &mut dyn FnMut(&str)) {
+        self[..].each(with)
+    }
+}
+
+impl<T: IntoServers + ?Sized> IntoServers for &T {
+    fn each(&self, with: &mut dyn FnMut(&str)) {
+        (**self).each(with)
+    }
+}
