@@ -1,4 +1,4 @@
-#![doc = include_str!("../README.md")]
+#![doc = include_str!("../docs/guide.md")]
 #![forbid(unsafe_code)]
 
 mod client;
@@ -22,6 +22,17 @@ mod topic_partition;
 #[cfg(feature = "mock")]
 pub mod mock;
 
+/// Pages about one subject each.
+#[cfg(doc)]
+pub mod guide {
+    #[doc = include_str!("../docs/tls.md")]
+    pub mod tls {}
+    #[doc = include_str!("../docs/sasl.md")]
+    pub mod sasl {}
+    #[doc = include_str!("../docs/proxies.md")]
+    pub mod proxies {}
+}
+
 // The public interface, all of it.
 pub use config::{
     Acks, Dialect, IntoServers, ParseAcksError, ParseSecurityProtocolError, ProducerConfig, SecurityProtocol,
@@ -43,3 +54,8 @@ pub use record::{Compression, Header, IntoField, ParseCompressionError};
 pub use security::tls::{ParseTlsBackendError, TlsBackend};
 pub use topic_partition::TopicPartition;
 pub use security::{OauthToken, OauthTokenProvider, SaslError, SaslExchange, SaslMechanism};
+
+/// Its examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -110,9 +110,9 @@ impl ClusterMetadata {
     pub(crate) fn partition_info(&self, topic: &str, partition: i32) -> PartitionInfo {
         let topic = self.topics.get(topic);
         let known = topic.zip(usize::try_from(partition).ok());
-        let metadata = known.and_then(|(topic, index)| topic.partitions.get(index));
+        let leader = known.and_then(|(topic, index)| topic.partitions.get(index)?.leader);
         let replicas = known.and_then(|(topic, index)| topic.replicas.get(index));
-        PartitionInfo::new(partition, metadata, replicas)
+        PartitionInfo::new(partition, leader, replicas)
     }
 
     /// The version of the last answer that named the topic; 0 if none did.

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use super::cluster::PartitionMetadata;
-
 /// A partition of a topic, by the cluster's latest metadata. [`partitions_for`](crate::KafkaProducer::partitions_for) gives it.
 ///
 /// Brokers are named by their numbers in the cluster (`node.id`).
@@ -22,12 +20,7 @@ pub(crate) struct Replicas {
 }
 
 impl PartitionInfo {
-    pub(crate) fn new(
-        partition: i32,
-        metadata: Option<&PartitionMetadata>,
-        replicas: Option<&Arc<Replicas>>,
-    ) -> Self {
-        let leader = metadata.and_then(|metadata| metadata.leader);
+    pub(super) fn new(partition: i32, leader: Option<i32>, replicas: Option<&Arc<Replicas>>) -> Self {
         Self { partition, leader, replicas: replicas.cloned().unwrap_or_default() }
     }
 

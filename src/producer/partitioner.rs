@@ -157,7 +157,7 @@ impl Partitioner for DefaultPartitioner {
         match record.key {
             // The sign bit goes rather than the sign: abs(i32::MIN) is negative (KAFKA-1988).
             Some(key) => (murmur2(key) & 0x7fff_ffff) as i32 % partitions,
-            None if available.is_empty() => fastrand::i32(..partitions),
+            None if available.is_empty() => fastrand::i32(0..partitions),
             None => available[fastrand::usize(..available.len())],
         }
     }

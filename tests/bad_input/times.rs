@@ -123,7 +123,7 @@ fn what_would_wait_inside_a_callback_says_so() {
         [
             format!("flush {wait}"),
             format!("get on an unfinished future {wait}"),
-            "the call would have to wait for metadata of topic 'new'; try again later, or call send outside of a callback"
+            "the call would have to wait for metadata of topic 'new'; try again later, or call send outside of the callback"
                 .to_owned(),
         ]
     );
