@@ -9,7 +9,9 @@
 
 use std::time::Duration;
 
-use kafka_producer::{Error, KafkaProducer, ProducerConfig, ProducerRecord, RecordMetadata, StringSerializer};
+use kafka_producer::{
+    Error, KafkaProducer, ProducerConfig, ProducerRecord, RecordMetadata, StringSerializer,
+};
 
 struct Order {
     customer: String,
@@ -88,6 +90,9 @@ mod tests {
         let orders = orders(&cluster);
         let lost = cluster.add_rule(MockRule::cut_after_append().on(ApiKey::PRODUCE).times(3));
         let stored = orders.place(&Order { customer: "ada".to_owned(), cents: 1 }).unwrap();
-        assert_eq!((stored.offset(), cluster.record_count("orders"), cluster.times_acted(lost)), (Some(0), 1, 3));
+        assert_eq!(
+            (stored.offset(), cluster.record_count("orders"), cluster.times_acted(lost)),
+            (Some(0), 1, 3)
+        );
     }
 }

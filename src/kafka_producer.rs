@@ -17,7 +17,8 @@ use crate::client::PartitionInfo;
 use crate::config::ProducerConfig;
 use crate::error::{Error, ErrorKind};
 use crate::producer::{
-    BytesSerializer, FutureRecordMetadata, RecordMetadata, SerializationContext, Serializer, Wait, is_inside, with_scratch,
+    BytesSerializer, FutureRecordMetadata, RecordMetadata, SerializationContext, Serializer, Wait, is_inside,
+    with_scratch,
 };
 use crate::producer_record::ProducerRecord;
 #[cfg(all(test, feature = "mock"))]
@@ -186,7 +187,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// tell what was last seen of the brokers. What a broker says comes through the future.
     #[inline]
     pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Result<FutureRecordMetadata, Error> {
-        self.dispatch(&record, patience())
+        self.dispatch(&record, wait_mode())
     }
 
     /// As [`send`](Self::send), but it never blocks.
@@ -225,7 +226,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// # Errors
     /// As [`send`](Self::send), where that has to do with the topic.
     pub fn partitions_for(&self, topic: &str) -> Result<BTreeMap<i32, PartitionInfo>, Error> {
-        self.producer.partitions_for(topic, patience())
+        self.producer.partitions_for(topic, wait_mode())
     }
 
     /// How many records and batches have no result yet, and how much of `buffer_memory` they use. Other threads may change it
@@ -327,7 +328,7 @@ fn serialized<'a, T: ?Sized>(
 
 /// Inside a callback nobody may wait for the thread that runs it.
 #[inline]
-fn patience() -> Wait {
+fn wait_mode() -> Wait {
     if is_inside() { Wait::Never } else { Wait::MaxBlock }
 }
 

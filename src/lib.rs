@@ -34,6 +34,7 @@ pub mod guide {
 }
 
 // The public interface, all of it.
+pub use client::PartitionInfo;
 pub use config::{
     Acks, Dialect, IntoServers, ParseAcksError, ParseSecurityProtocolError, ProducerConfig, SecurityProtocol,
 };
@@ -41,7 +42,6 @@ pub use error::{
     BrokerTrouble, Certainty, ConfigProblem, ConfigProblemKind, DeliveryReport, Error, ErrorKind, Limit,
     Origin, PendingPartition, SizeLimit, Stage, Subject,
 };
-pub use client::PartitionInfo;
 pub use kafka_producer::{InFlight, KafkaProducer};
 pub use producer::{
     BytesSerializer, DefaultPartitioner, FutureRecordMetadata, PartitionContext, Partitioner, RecordMetadata,
@@ -52,8 +52,8 @@ pub use protocol::ErrorCode;
 pub use record::{Compression, Header, IntoField, ParseCompressionError};
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub use security::tls::{ParseTlsBackendError, TlsBackend};
-pub use topic_partition::TopicPartition;
 pub use security::{OauthToken, OauthTokenProvider, SaslError, SaslExchange, SaslMechanism};
+pub use topic_partition::TopicPartition;
 
 /// Its examples are compiled.
 #[cfg(doctest)]

@@ -43,10 +43,10 @@ pub(crate) struct Lifecycle {
     /// A mirror of "the stage is `Open`", for who can't take the lock.
     open: AtomicBool,
     /// A leaf: nothing is locked while it is held.
-    stage: Mutex<Stage>,
+    phase: Mutex<Phase>,
     changed: Condvar,
     /// What `close` tells, once that is known. Apart: to find it out takes all other locks.
-    told: Mutex<Option<Result<(), Error>>>,
+    close_result: Mutex<Option<Result<(), Error>>>,
 }
 
 thread_local! {
@@ -56,7 +56,7 @@ thread_local! {
 }
 
 #[derive(Debug)]
-enum Stage {
+enum Phase {
     Open,
     Closing(Reason),
     Ended(Reason),
@@ -71,7 +71,7 @@ struct Reason {
     defect: Option<Error>,
 }
 
-impl Stage {
+impl Phase {
     fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Open => None,
@@ -100,9 +100,9 @@ impl Default for Lifecycle {
         Self {
             process: Process::current(),
             open: AtomicBool::new(true),
-            stage: Mutex::new(Stage::Open),
+            phase: Mutex::new(Phase::Open),
             changed: Condvar::new(),
-            told: Mutex::new(None),
+            close_result: Mutex::new(None),
         }
     }
 }
@@ -141,29 +141,29 @@ impl Lifecycle {
 
     /// From here on records are refused. Who waits for something else than the end must be woken by the caller.
     pub(crate) fn close(&self, closing: Closing) {
-        let mut stage = self.stage.lock();
-        let reason = match &mut *stage {
-            Stage::Open => &mut Reason::default(),
-            Stage::Closing(reason) => reason,
-            Stage::Ended(_) => return,
+        let mut phase = self.phase.lock();
+        let reason = match &mut *phase {
+            Phase::Open => &mut Reason::default(),
+            Phase::Closing(reason) => reason,
+            Phase::Ended(_) => return,
         };
         if reason.closing.is_some_and(|before| before.deadline <= closing.deadline) {
             return;
         }
         reason.closing = Some(closing);
-        *stage = Stage::Closing(reason.clone());
+        *phase = Phase::Closing(reason.clone());
         self.open.store(false, Ordering::Release);
-        drop(stage);
+        drop(phase);
         // Who waits for the end waits no longer than the earliest deadline.
         self.changed.notify_all();
     }
 
     /// The sender thread can't go on.
     pub(crate) fn broke(&self, error: Error) {
-        let mut stage = self.stage.lock();
-        let mut reason = stage.reason().cloned().unwrap_or_default();
+        let mut phase = self.phase.lock();
+        let mut reason = phase.reason().cloned().unwrap_or_default();
         reason.defect.get_or_insert(error);
-        *stage = Stage::Closing(reason);
+        *phase = Phase::Closing(reason);
         self.open.store(false, Ordering::Release);
     }
 
@@ -179,10 +179,10 @@ impl Lifecycle {
 
     /// The sender thread has ended: everything has a result.
     pub(crate) fn ended(&self) {
-        let mut stage = self.stage.lock();
-        *stage = Stage::Ended(stage.reason().cloned().unwrap_or_default());
+        let mut phase = self.phase.lock();
+        *phase = Phase::Ended(phase.reason().cloned().unwrap_or_default());
         self.open.store(false, Ordering::Release);
-        drop(stage);
+        drop(phase);
         self.changed.notify_all();
     }
 
@@ -191,12 +191,12 @@ impl Lifecycle {
         if self.is_open() {
             return None;
         }
-        self.stage.lock().reason()?.closing
+        self.phase.lock().reason()?.closing
     }
 
     /// The defect that ended the sender thread, if one did.
     pub(crate) fn defect(&self) -> Option<Error> {
-        self.stage.lock().reason()?.defect.clone()
+        self.phase.lock().reason()?.defect.clone()
     }
 
     /// What a call learns that comes when the producer is not open any more, or that waits meanwhile.
@@ -219,34 +219,34 @@ impl Lifecycle {
     /// Waits for the sender thread's end, until the earliest deadline of all who close and `grace` beyond. False if that
     /// came first.
     pub(crate) fn wait(&self, clock: &Clock, grace: Duration) -> bool {
-        let mut stage = self.stage.lock();
+        let mut phase = self.phase.lock();
         loop {
-            if let Stage::Ended(_) = *stage {
+            if let Phase::Ended(_) = *phase {
                 return true;
             }
-            let earliest = stage.reason().and_then(|reason| reason.closing?.deadline.instant());
+            let earliest = phase.reason().and_then(|reason| reason.closing?.deadline.instant());
             let deadline = earliest.map_or(Deadline::NEVER, |at| Deadline::at(at + grace));
             if deadline.has_passed(clock.now()) {
                 return false;
             }
-            stage = clock.wait(&self.changed, stage, deadline);
+            phase = clock.wait(&self.changed, phase, deadline);
         }
     }
 
     /// What `close` tells: the same to everybody, found out by the first who asks.
-    pub(crate) fn tell(&self, find_out: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    pub(crate) fn close_result(&self, find_out: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
         // Under the lock: the others wait for it.
-        self.told.lock().get_or_insert_with(find_out).clone()
+        self.close_result.lock().get_or_insert_with(find_out).clone()
     }
 
     /// Whether the sender thread has ended.
     pub(crate) fn is_ended(&self) -> bool {
-        matches!(*self.stage.lock(), Stage::Ended(_))
+        matches!(*self.phase.lock(), Phase::Ended(_))
     }
 
     /// Whether somebody has been told already.
-    pub(crate) fn is_told(&self) -> bool {
-        self.told.lock().is_some()
+    pub(crate) fn has_close_result(&self) -> bool {
+        self.close_result.lock().is_some()
     }
 }
 
@@ -310,8 +310,8 @@ mod tests {
     #[test]
     fn all_are_told_what_the_first_found_out() {
         let lifecycle = Lifecycle::default();
-        assert!(!lifecycle.is_told());
-        assert!(lifecycle.tell(|| Err(Error::new(ErrorKind::Spawn))).is_err());
-        assert!(lifecycle.tell(|| Ok(())).is_err() && lifecycle.is_told());
+        assert!(!lifecycle.has_close_result());
+        assert!(lifecycle.close_result(|| Err(Error::new(ErrorKind::Spawn))).is_err());
+        assert!(lifecycle.close_result(|| Ok(())).is_err() && lifecycle.has_close_result());
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Observer {
     /// Records that failed, and whose future is gone without anybody having looked.
     overlooked: AtomicU64,
     /// Those of them that nobody has been told of, and the error of the last.
-    untold: Mutex<Option<(u64, Error)>>,
+    unreported: Mutex<Option<(u64, Error)>>,
 }
 
 impl Observer {
@@ -28,7 +28,7 @@ impl Observer {
             process: Process::current(),
             troubles: Mutex::default(),
             overlooked: AtomicU64::new(0),
-            untold: Mutex::default(),
+            unreported: Mutex::default(),
         })
     }
 
@@ -68,9 +68,9 @@ impl Observer {
     pub(crate) fn overlook(&self, records: u64, error: &Error) {
         self.overlooked.fetch_add(records, Ordering::Relaxed);
         // A forked child has no sender that would tell of it.
-        let Some(mut untold) = self.untold.lock_unless(|| self.process.is_another()) else { return };
-        let before = untold.take().map_or(0, |(records, _)| records);
-        *untold = Some((before + records, error.clone()));
+        let Some(mut unreported) = self.unreported.lock_unless(|| self.process.is_another()) else { return };
+        let before = unreported.take().map_or(0, |(records, _)| records);
+        *unreported = Some((before + records, error.clone()));
     }
 
     /// All that was ever overlooked.
@@ -78,13 +78,13 @@ impl Observer {
         self.overlooked.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn has_untold(&self) -> bool {
-        self.untold.lock().is_some()
+    pub(crate) fn has_unreported(&self) -> bool {
+        self.unreported.lock().is_some()
     }
 
     /// What was overlooked since the last call, and the error of the last of it: for whoever tells of it.
-    pub(crate) fn take_untold(&self) -> Option<(u64, Error)> {
-        self.untold.lock().take()
+    pub(crate) fn take_unreported(&self) -> Option<(u64, Error)> {
+        self.unreported.lock().take()
     }
 }
 

@@ -64,16 +64,16 @@ impl Process {
 /// What there is one of in each process, for a `static`: a child begins anew and does not touch its parent's, which may
 /// be locked for ever.
 pub(crate) struct PerProcess<T> {
-    first: Place<T>,
+    first: InstanceCell<T>,
 }
 
-type Place<T> = OnceLock<Box<Room<T>>>;
+type InstanceCell<T> = OnceLock<Box<Instance<T>>>;
 
-struct Room<T> {
+struct Instance<T> {
     process: Process,
     value: T,
     /// For the child of a process, if it is one.
-    next: Place<T>,
+    next: InstanceCell<T>,
 }
 
 impl<T> PerProcess<T> {
@@ -91,26 +91,27 @@ impl<T> PerProcess<T> {
         loop {
             match self.find() {
                 Ok(value) => return value,
-                Err(place) => {
-                    let room = Room { process: Process::current(), value: make(), next: OnceLock::new() };
+                Err(cell) => {
+                    let instance =
+                        Instance { process: Process::current(), value: make(), next: OnceLock::new() };
                     // Another thread may have been quicker. Not `get_or_init`: a fork while `make` runs would leave
                     // the place locked in the child.
-                    drop(place.set(Box::new(room)));
+                    drop(cell.set(Box::new(instance)));
                 }
             }
         }
     }
 
     /// It, or the place where it belongs.
-    fn find(&self) -> Result<&T, &Place<T>> {
-        let (current, mut place) = (Process::current(), &self.first);
-        while let Some(room) = place.get() {
-            if room.process == current {
-                return Ok(&room.value);
+    fn find(&self) -> Result<&T, &InstanceCell<T>> {
+        let (current, mut cell) = (Process::current(), &self.first);
+        while let Some(instance) = cell.get() {
+            if instance.process == current {
+                return Ok(&instance.value);
             }
-            place = &room.next;
+            cell = &instance.next;
         }
-        Err(place)
+        Err(cell)
     }
 }
 
@@ -139,7 +140,7 @@ mod tests {
     fn a_child_does_not_use_what_is_its_parents() {
         let per_process = PerProcess::new();
         assert!(per_process.get().is_none());
-        let parents = Room { process: CHILD, value: 1, next: OnceLock::new() };
+        let parents = Instance { process: CHILD, value: 1, next: OnceLock::new() };
         assert!(per_process.first.set(Box::new(parents)).is_ok());
         assert!(per_process.get().is_none());
         assert_eq!(*per_process.get_or_make(|| 2), 2);

@@ -11,9 +11,9 @@ use crate::client::SharedMetadata;
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::Lifecycle;
 use crate::net::{Io, Network};
-use crate::producer::{Sender, TopicTable, enter, has_run, words_of};
-use crate::topic_partition::TopicPartition;
+use crate::producer::{Sender, TopicTable, enter, has_run, panic_message};
 use crate::time::{Clock, Deadline};
+use crate::topic_partition::TopicPartition;
 
 /// What a thread runs.
 pub(crate) type Body = Box<dyn FnOnce() + Send>;
@@ -56,7 +56,7 @@ impl<N: Network> SenderThread<N> {
             Ok(Ok(Left::Forked)) => return std::mem::forget(self),
             Ok(Err(error)) => Some(broken(format!("the sender's poll failed: {error}"))),
             Err(panic) => {
-                let error = broken(format!("the sender panicked: {}", words_of(&*panic)));
+                let error = broken(format!("the sender panicked: {}", panic_message(&*panic)));
                 std::mem::forget(panic);
                 Some(error)
             }
@@ -73,11 +73,12 @@ impl<N: Network> SenderThread<N> {
         if error.is_none() {
             quietly(|| brokers = sender.give_up_rest(&topics.queues()));
         }
-        let failure = |place: &TopicPartition, maybe_written: bool| {
+        let failure = |topic_partition: &TopicPartition, maybe_written: bool| {
             let failure = |waited_for| lifecycle.failure(waited_for, brokers.clone());
             match maybe_written {
-                true => failure(format!("waiting for the answer to the records for {place}")).maybe_written(),
-                false => failure(format!("before the records for {place} could be sent")),
+                true => failure(format!("waiting for the answer to the records for {topic_partition}"))
+                    .maybe_written(),
+                false => failure(format!("before the records for {topic_partition} could be sent")),
             }
         };
         let fail_queued = |sender: &mut Sender| {
@@ -87,7 +88,7 @@ impl<N: Network> SenderThread<N> {
             queues.iter().for_each(|queue| quietly(|| sender.fail_queued(&failure, queue)));
         };
         fail_queued(&mut sender);
-        quietly(|| sender.fail_under_way(&failure, clock.now()));
+        quietly(|| sender.fail_in_flight(&failure, clock.now()));
         // An answer heard at the very end may have put a batch back, and a panic kept it there.
         fail_queued(&mut sender);
         if lifecycle.check_process().is_err() {

@@ -398,12 +398,12 @@ fn a_record_that_is_not_sent_can_be_kept() {
     assert_eq!((error.is_retriable(), error.is_pending()), (true, false));
     let record = record.into_owned();
     assert!(time < SLACK, "{time:?}");
-    assert_eq!(
-        error.to_string(),
-        "the call would have to wait for metadata of topic 't'; try again later"
-    );
+    assert_eq!(error.to_string(), "the call would have to wait for metadata of topic 't'; try again later");
     producer.partitions_for("t").unwrap();
-    assert_eq!(producer.try_send(record.as_record()).unwrap().get(PATIENCE).unwrap().serialized_key_size(), Some(1));
+    assert_eq!(
+        producer.try_send(record.as_record()).unwrap().get(PATIENCE).unwrap().serialized_key_size(),
+        Some(1)
+    );
 
     cluster.hold_replies();
     let value = [0; 1000];
@@ -415,10 +415,7 @@ fn a_record_that_is_not_sent_can_be_kept() {
         text.starts_with("the call would have to wait for ")
             && text.contains(" bytes of buffer_memory for t-0: ")
     );
-    assert!(
-        text.ends_with(" of 8192 are in use; try again later"),
-        "{text}"
-    );
+    assert!(text.ends_with(" of 8192 are in use; try again later"), "{text}");
     let (result, time) = takes(|| producer.send(record()));
     assert!(result.unwrap_err().is_timeout() && time >= Duration::from_millis(100));
     producer.close(Duration::ZERO).unwrap_err();

@@ -17,8 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn config(cluster: &MockCluster) -> ProducerConfig {
     KafkaProducer::builder()
         .bootstrap_servers(cluster.bootstrap_servers())
-        .retry_backoff(Duration::from_millis(5)).retry_backoff_max(Duration::from_millis(20))
-        .reconnect_backoff(Duration::from_millis(5)).reconnect_backoff_max(Duration::from_millis(20))
+        .retry_backoff(Duration::from_millis(5))
+        .retry_backoff_max(Duration::from_millis(20))
+        .reconnect_backoff(Duration::from_millis(5))
+        .reconnect_backoff_max(Duration::from_millis(20))
 }
 
 fn send(producer: &KafkaProducer, number: usize) -> FutureRecordMetadata {
@@ -72,7 +74,8 @@ fn an_error_that_passes_is_tried_again_and_order_holds() {
     let futures: Vec<_> = (0..500).map(|number| send(&producer, number)).collect();
     producer.flush(PATIENCE).unwrap();
     assert_eq!(stored(&cluster, 0), (0..500).collect::<Vec<_>>());
-    let offsets: Vec<_> = futures.iter().map(|future| future.get(PATIENCE).unwrap().offset().unwrap()).collect();
+    let offsets: Vec<_> =
+        futures.iter().map(|future| future.get(PATIENCE).unwrap().offset().unwrap()).collect();
     assert_eq!(offsets, (0..500).collect::<Vec<_>>());
 }
 

@@ -58,7 +58,8 @@ fn a_logger_that_sends_keeps_nobody() {
     let cluster = MockCluster::start(2);
     cluster.create_topic("t", 4);
     let config = KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers());
-    let config = config.reconnect_backoff(Duration::from_millis(1)).reconnect_backoff_max(Duration::from_millis(10));
+    let config =
+        config.reconnect_backoff(Duration::from_millis(1)).reconnect_backoff_max(Duration::from_millis(10));
     let config = config.retry_backoff(Duration::from_millis(1)).retry_backoff_max(Duration::from_millis(10));
     // Memory that is soon used up, by users and by the logger.
     let config = config.compression(Compression::Lz4).buffer_memory(256 << 10).max_block(PATIENCE);

@@ -50,7 +50,11 @@ fn wait_for(what: &str, times: usize, from: usize) {
 
 fn config(servers: &str) -> ProducerConfig {
     let config = KafkaProducer::builder().bootstrap_servers(servers);
-    config.reconnect_backoff(MILLI).reconnect_backoff_max(10 * MILLI).retry_backoff(MILLI).retry_backoff_max(10 * MILLI)
+    config
+        .reconnect_backoff(MILLI)
+        .reconnect_backoff_max(10 * MILLI)
+        .retry_backoff(MILLI)
+        .retry_backoff_max(10 * MILLI)
 }
 
 const PAYLOAD: &str = "4111-1111-1111-1111";
@@ -199,7 +203,10 @@ fn nothing_shows_a_payload() {
     let value = PAYLOAD.repeat(100);
     let back = record().value(&value).into_owned();
     let refused = producer.send(back.as_record()).unwrap_err();
-    let shown = format!("{:?} {producer:?} {future:?} {stored:?} {header:?} {back:?} {refused:?} {refused}", record());
+    let shown = format!(
+        "{:?} {producer:?} {future:?} {stored:?} {header:?} {back:?} {refused:?} {refused}",
+        record()
+    );
     assert!(!shown.contains(PAYLOAD), "{shown}");
     assert!(!shown.contains(&format!("{:?}", PAYLOAD.as_bytes())[1..20]), "{shown}");
     future.add_callback(|_| panic!("on purpose"));

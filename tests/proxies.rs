@@ -20,8 +20,10 @@ fn config(servers: &str, proxy: &str) -> ProducerConfig {
     KafkaProducer::builder()
         .bootstrap_servers([servers])
         .proxy_url(proxy)
-        .retry_backoff(Duration::from_millis(5)).retry_backoff_max(Duration::from_millis(20))
-        .reconnect_backoff(Duration::from_millis(5)).reconnect_backoff_max(Duration::from_millis(20))
+        .retry_backoff(Duration::from_millis(5))
+        .retry_backoff_max(Duration::from_millis(20))
+        .reconnect_backoff(Duration::from_millis(5))
+        .reconnect_backoff_max(Duration::from_millis(20))
 }
 
 /// One broker, which is known as `broker.inside`, and that to proxies alone.
@@ -258,7 +260,10 @@ fn a_stalled_proxy_and_a_stalled_handshake_are_told_where_they_stall() {
     let stalls = |config: &ProducerConfig, servers: &str, stage: &str| {
         sees(|pace| {
             let setup = pace * Duration::from_millis(100);
-            let config = config.clone().socket_connection_setup_timeout(setup).socket_connection_setup_timeout_max(setup);
+            let config = config
+                .clone()
+                .socket_connection_setup_timeout(setup)
+                .socket_connection_setup_timeout_max(setup);
             let expected = format!(
                 "{servers} (from bootstrap_servers) at {stage}: no answer within socket_connection_setup_timeout_ms of {setup:?}"
             );
@@ -282,7 +287,8 @@ fn a_stalled_proxy_and_a_stalled_handshake_are_told_where_they_stall() {
         let direct = KafkaProducer::builder()
             .bootstrap_servers([&servers])
             .security_protocol(SecurityProtocol::Ssl)
-            .reconnect_backoff(Duration::from_millis(5)).reconnect_backoff_max(Duration::from_millis(20));
+            .reconnect_backoff(Duration::from_millis(5))
+            .reconnect_backoff_max(Duration::from_millis(20));
         stalls(&direct, &servers, "TLS");
     }
 }

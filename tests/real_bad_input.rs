@@ -347,7 +347,8 @@ fn a_quota() {
     // Its window is short, so a broker may let through up to twice as much.
     let least = SECOND * (COUNT as usize * filler.len() / (2 * QUOTA)) as u32;
     assert!(watch.elapsed() > least, "{:?}", watch.elapsed());
-    let offsets: Vec<_> = futures.iter().map(|future| future.get(Duration::ZERO).unwrap().offset().unwrap()).collect();
+    let offsets: Vec<_> =
+        futures.iter().map(|future| future.get(Duration::ZERO).unwrap().offset().unwrap()).collect();
     assert!(offsets.iter().copied().eq(offsets[0]..offsets[0] + COUNT), "{offsets:?}");
     let mut read = values(&cluster, "slow", 0);
     read.retain(|value| *value != probe);

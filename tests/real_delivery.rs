@@ -78,8 +78,9 @@ fn sends_and_reads_back(nodes: usize) {
         assert_eq!(read.len(), RECORDS);
         for (number, future) in futures.iter().enumerate() {
             let metadata = future.get(Duration::ZERO).unwrap();
-            let record =
-                read.remove(&(metadata.partition(), metadata.offset().unwrap())).expect("no record at its offset");
+            let record = read
+                .remove(&(metadata.partition(), metadata.offset().unwrap()))
+                .expect("no record at its offset");
             let Expected { key, value, headers, timestamp } = expected(number);
             assert_eq!(record.key.as_deref(), Some(&*key), "key of {number}");
             assert_eq!(record.value, value, "value of {number}");

@@ -18,8 +18,10 @@ const SMALL: usize = 16 << 10;
 fn config(servers: &str) -> ProducerConfig {
     KafkaProducer::builder()
         .bootstrap_servers(servers)
-        .retry_backoff(Duration::from_millis(5)).retry_backoff_max(Duration::from_millis(20))
-        .reconnect_backoff(Duration::from_millis(5)).reconnect_backoff_max(Duration::from_millis(20))
+        .retry_backoff(Duration::from_millis(5))
+        .retry_backoff_max(Duration::from_millis(20))
+        .reconnect_backoff(Duration::from_millis(5))
+        .reconnect_backoff_max(Duration::from_millis(20))
 }
 
 /// Hands on to `target`, a piece each `pace`; answers go back at once. Returns its port.

@@ -127,7 +127,7 @@ impl Authentication {
                     None => (frame.to_vec(), None),
                     Some(version) => accepted(mechanism, version, frame)?,
                 };
-                match exchange.respond(&challenge).map_err(|error| own_fault(mechanism, &error))? {
+                match exchange.respond(&challenge).map_err(|error| mechanism_failure(mechanism, &error))? {
                     Some(token) => {
                         self.step = Step::Token(exchange);
                         Ok(Progress::Say(self.token(token.into())))
@@ -149,7 +149,7 @@ impl Authentication {
 
 impl Opening {
     fn of(login: &Login) -> Result<Self, Failure> {
-        let fault = |error| own_fault(&*login.mechanism, &error);
+        let fault = |error| mechanism_failure(&*login.mechanism, &error);
         let mut exchange = login.mechanism.begin(&login.host).map_err(fault)?;
         let token = exchange.first().map_err(fault)?.into();
         Ok(Self { exchange, token })
@@ -250,7 +250,7 @@ fn refused(mechanism: &dyn SaslMechanism, cause: String) -> Failure {
 }
 
 /// The mechanism itself does not go on.
-fn own_fault(mechanism: &dyn SaslMechanism, error: &SaslError) -> Failure {
+fn mechanism_failure(mechanism: &dyn SaslMechanism, error: &SaslError) -> Failure {
     match error.is_passing() {
         true => Failure::passing(format!("{}: {error}", mechanism.name())),
         false => refused(mechanism, error.to_string()),

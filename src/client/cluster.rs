@@ -42,7 +42,7 @@ pub(crate) struct TopicMetadata {
     /// The [`ClusterMetadata::version`] that changed anything below.
     pub(crate) version: u64,
     /// That of the last answer that named the topic, whatever it said.
-    pub(crate) told: u64,
+    pub(crate) answered_version: u64,
     /// Zero if the cluster tells none.
     pub(crate) id: Uuid,
     /// What the last answer said, if not "fine". The partitions are then those of the answer before.
@@ -116,8 +116,8 @@ impl ClusterMetadata {
     }
 
     /// The version of the last answer that named the topic; 0 if none did.
-    pub(crate) fn told(&self, topic: &str) -> u64 {
-        self.topics.get(topic).map_or(0, |topic| topic.told)
+    pub(crate) fn answered_version(&self, topic: &str) -> u64 {
+        self.topics.get(topic).map_or(0, |topic| topic.answered_version)
     }
 
     /// Where a partition is led from, if it is.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::failure::Failure;
-use crate::client::request::{Answer, End, Pending, Tag, Tagged};
+use crate::client::request::{Answer, ConnectionEnd, Pending, Tag, Tagged};
 use crate::client::session::Session;
 use crate::client::transport::ConnectionId;
 use crate::client::versions::{Versions, common_version, offered, ours};
@@ -42,7 +42,7 @@ pub(super) struct Connection<E> {
     /// See [`is_useful`](Self::is_useful).
     useful_from: Deadline,
     /// No time-out before: the broker asked for quiet, and does not read meanwhile (KIP-219).
-    patience: Deadline,
+    not_late_before: Deadline,
 }
 
 struct InFlight<E> {
@@ -84,7 +84,7 @@ impl<E> Connection<E> {
             last_written: now,
             last_answer: now,
             useful_from: Deadline::NEVER,
-            patience: Deadline::at(Instant::ZERO),
+            not_late_before: Deadline::at(Instant::ZERO),
         }
     }
 
@@ -275,8 +275,8 @@ impl<E> Connection<E> {
     }
 
     /// The broker answers nothing for a while, and that is no fault: time-outs before `until` are put off.
-    pub(super) fn be_patient(&mut self, until: Deadline) {
-        self.patience = self.patience.max(until);
+    pub(super) fn put_off_deadline(&mut self, until: Deadline) {
+        self.not_late_before = self.not_late_before.max(until);
     }
 
     /// When it is late: no answer to the oldest request, or no byte of it moved, for the request timeout.
@@ -286,12 +286,12 @@ impl<E> Connection<E> {
                 Progress::Leaving(_, queued) => queued.max(self.last_written),
                 Progress::Written(at) => at.max(self.last_answer),
             };
-            Deadline::after(since, self.request_timeout).max(self.patience)
+            Deadline::after(since, self.request_timeout).max(self.not_late_before)
         })
     }
 
     /// The end: what comes of all requests that were under way, oldest first.
-    pub(super) fn lost(self, end: &End) -> Vec<E> {
+    pub(super) fn lost(self, end: &ConnectionEnd) -> Vec<E> {
         let mut offset = self.offset;
         let lost = |InFlight { request, size, progress, .. }: InFlight<E>| {
             let sent = match progress {

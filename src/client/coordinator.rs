@@ -74,7 +74,7 @@ impl Coordinator {
     }
 
     /// When to ask, if not after an answer.
-    pub(super) fn next_question(&self) -> Deadline {
+    pub(super) fn next_request_at(&self) -> Deadline {
         match self.state {
             State::Unknown(from) => Deadline::at(from),
             State::Asked | State::Known(_) => Deadline::NEVER,
@@ -190,7 +190,7 @@ mod tests {
             let request = coordinator.ask();
             assert_eq!((request.key.as_str(), request.key_type), ("id", 1));
             assert_eq!(request.coordinator_keys, ["id"]);
-            assert_eq!(coordinator.next_question(), Deadline::NEVER);
+            assert_eq!(coordinator.next_request_at(), Deadline::NEVER);
             let found = coordinator.answered(response, RETRY, Instant::ZERO, &mut random);
             assert!(matches!(found, Found::At { number: 7, port: 9092, .. }), "{found:?}");
             assert_eq!(coordinator.state(), State::Known(NodeId::Broker(7)));
@@ -211,7 +211,7 @@ mod tests {
         coordinator.lost(NodeId::Broker(3));
         assert_eq!(coordinator.state(), State::Known(NodeId::Broker(7)), "another was lost");
         coordinator.lost(NodeId::Broker(7));
-        assert!(coordinator.next_question().has_passed(Instant::ZERO));
+        assert!(coordinator.next_request_at().has_passed(Instant::ZERO));
         assert!(is_gone(ErrorCode::NOT_COORDINATOR) && !is_gone(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
     }
 
@@ -222,7 +222,7 @@ mod tests {
             let response = old(ErrorCode::COORDINATOR_NOT_AVAILABLE);
             let found = coordinator.answered(response, RETRY, Instant::ZERO, &mut random);
             assert!(matches!(found, Found::NotYet));
-            let wait = coordinator.next_question().remaining(Instant::ZERO).unwrap();
+            let wait = coordinator.next_request_at().remaining(Instant::ZERO).unwrap();
             assert!(wait >= Duration::from_millis(least), "{wait:?}");
         }
         let response = old(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);

@@ -65,8 +65,8 @@ impl Dialling {
                 Command::Connect { connection, address, host, port }
             }
             None => {
-                node.state = State::Resolving { ticket: number, deadline };
-                Command::Resolve { ticket: number, host, port }
+                node.state = State::Resolving { lookup_id: number, deadline };
+                Command::Resolve { lookup_id: number, host, port }
             }
         }
     }

@@ -15,12 +15,12 @@ use crate::client::failure::{Failure, Fault, fatal_error};
 use crate::client::mechanisms::Mechanisms;
 use crate::client::metadata::{Metadata, MetadataSettings};
 use crate::client::node::{Node, State};
-use crate::client::question::{Ask, Question};
-use crate::client::request::{Answer, End, Loss, Outcome, Tag, Target};
+use crate::client::request::{Answer, ConnectionEnd, Loss, Outcome, Tag, Target};
 use crate::client::session::Session;
 use crate::client::setup::{Ready, Setup};
-use crate::client::tags::{CoordinatorTag, Happened, MetadataTag, OfCoordinator, Sasl, Users};
+use crate::client::tags::{CoordinatorTag, MetadataTag, OfCoordinator, RequestEvent, Sasl, Users};
 use crate::client::transport::{Command, ConnectionId, Endpoint};
+use crate::client::waiting_request::{Ask, WaitingRequest};
 use crate::error::{BrokerTrouble, Error, ErrorKind, Limit, Origin, Stage};
 use crate::observation::MOST_TROUBLES;
 use crate::protocol::{FindCoordinatorRequest, MetadataRequest, NodeEndpoint, Request};
@@ -55,7 +55,7 @@ pub(crate) enum ClientEvent<E> {
 pub(crate) struct KafkaClient<E> {
     settings: ClientSettings,
     client_id: Arc<str>,
-    nodes: BTreeMap<NodeId, Node<Happened<E>>>,
+    nodes: BTreeMap<NodeId, Node<RequestEvent<E>>>,
     dialling: Dialling,
     mechanisms: Mechanisms,
     metadata: Metadata,
@@ -68,22 +68,22 @@ pub(crate) struct KafkaClient<E> {
     /// Who was refused by [`poll_ready`](Self::poll_ready) because a request was not wholly written; and whether one of them
     /// has its turn now, or an attempt has failed, without anything else to wake the sender for.
     refused: BTreeSet<NodeId>,
-    has_turn: bool,
+    step_again: bool,
     /// The troubles as they were told last, and whether others may have come since.
-    told: Vec<BrokerTrouble>,
-    is_news: bool,
+    published: Vec<BrokerTrouble>,
+    troubles_changed: bool,
     /// Who waits was told that no wait can come to anything.
-    told_fatal: bool,
+    published_fatal: bool,
     random: fastrand::Rng,
 }
 
 struct Waiting<E> {
     target: Target,
-    question: Box<dyn Question<Happened<E>>>,
+    request: Box<dyn WaitingRequest<RequestEvent<E>>>,
 }
 
 /// Where a request that waits can go.
-enum Way {
+enum Route {
     Now(NodeId),
     NotYet,
     Never(Error),
@@ -109,10 +109,10 @@ impl<E: 'static> KafkaClient<E> {
             writable: VecDeque::new(),
             events: VecDeque::new(),
             refused: BTreeSet::new(),
-            has_turn: false,
-            told: Vec::new(),
-            is_news: false,
-            told_fatal: false,
+            step_again: false,
+            published: Vec::new(),
+            troubles_changed: false,
+            published_fatal: false,
             random,
         }
     }
@@ -150,8 +150,8 @@ impl<E: 'static> KafkaClient<E> {
         let matters = |node: &&Node<_>| {
             (node.standing_trouble().is_some() || node.is_coming()) && (is_known(node) || !connected)
         };
-        let told = self.nodes.values().filter(matters).filter_map(Node::trouble_now);
-        let troubles: Vec<_> = told.take(MOST_TROUBLES).collect();
+        let current = self.nodes.values().filter(matters).filter_map(Node::trouble_now);
+        let troubles: Vec<_> = current.take(MOST_TROUBLES).collect();
         if !troubles.is_empty() {
             return troubles;
         }
@@ -161,11 +161,11 @@ impl<E: 'static> KafkaClient<E> {
 
     /// What [`troubles`](Self::troubles) says, if it has changed since it was last asked.
     pub(crate) fn changed_troubles(&mut self) -> Option<Vec<BrokerTrouble>> {
-        if !std::mem::take(&mut self.is_news) {
+        if !std::mem::take(&mut self.troubles_changed) {
             return None;
         }
         let troubles = self.troubles();
-        (troubles != self.told).then(|| self.told.clone_from(&troubles))?;
+        (troubles != self.published).then(|| self.published.clone_from(&troubles))?;
         Some(troubles)
     }
 
@@ -224,13 +224,13 @@ impl<E: 'static> KafkaClient<E> {
 
     /// Waits until it can go, in the highest version that both sides speak.
     pub(crate) fn ask<T: Tag<E>>(&mut self, target: Target, request: T::Request, tag: T, now: Instant) {
-        let question: Box<dyn Question<Happened<E>>> = match &target {
+        let request: Box<dyn WaitingRequest<RequestEvent<E>>> = match &target {
             Target::Node(_) | Target::Any => Box::new(Ask { tag: Users(tag), request }),
             Target::Coordinator(key) => {
                 Box::new(Ask { tag: OfCoordinator { key: key.clone(), tag }, request })
             }
         };
-        self.waiting.push_back(Waiting { target, question });
+        self.waiting.push_back(Waiting { target, request });
         self.ask_waiting(now);
     }
 
@@ -246,12 +246,12 @@ impl<E: 'static> KafkaClient<E> {
     /// What is due. What is late is late by `heard`, up to when all that brokers have said is known; what else has its
     /// time has it by `now`.
     pub(crate) fn step(&mut self, now: Instant, heard: Instant) {
-        self.has_turn = false;
+        self.step_again = false;
         for id in self.nodes_that(|node, _| node.late_from().has_passed(heard)) {
             self.time_out(id, heard, now);
         }
         for id in self.nodes_that(|node, max_idle| node.due_from(max_idle).has_passed(now)) {
-            self.turn_comes(id, now);
+            self.run_due(id, now);
         }
         // Even if metadata is due: a broker that has moved can't be dialled, and asked, before.
         self.retire(now);
@@ -267,18 +267,18 @@ impl<E: 'static> KafkaClient<E> {
     }
 
     pub(crate) fn next_deadline(&self, now: Instant) -> Deadline {
-        if self.has_turn {
+        if self.step_again {
             return Deadline::at(now);
         }
         let max_idle = self.settings.max_idle;
         let nodes = self.nodes.values().map(|node| node.late_from().min(node.due_from(max_idle)));
-        let coordinators = self.coordinators.values().map(Coordinator::next_question);
+        let coordinators = self.coordinators.values().map(Coordinator::next_request_at);
         let coordinators = coordinators.min().filter(|_| !self.waiting.is_empty());
         let asks_any = self.waiting.iter().any(|waiting| waiting.target == Target::Any);
-        let question = self.metadata.next_question().min(coordinators.unwrap_or(Deadline::NEVER));
+        let request_at = self.metadata.next_request_at().min(coordinators.unwrap_or(Deadline::NEVER));
         let mut next = nodes.min().unwrap_or(Deadline::NEVER);
-        if !asks_any && !question.has_passed(now) {
-            next = next.min(question);
+        if !asks_any && !request_at.has_passed(now) {
+            next = next.min(request_at);
         } else if self.free().next().is_some() {
             // Wanted since the last step, by what happened after it.
             next = next.min(Deadline::at(now));
@@ -295,14 +295,18 @@ impl<E: 'static> KafkaClient<E> {
     pub(crate) fn close(&mut self, now: Instant) {
         let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
         for id in ids {
-            self.disconnect(id, &End::Closed, now);
+            self.disconnect(id, &ConnectionEnd::Closed, now);
         }
         for waiting in std::mem::take(&mut self.waiting) {
-            self.happened(waiting.question.fail(Loss::unsent(Error::new(ErrorKind::Closed))), None, now);
+            self.on_request_event(
+                waiting.request.fail(Loss::unsent(Error::new(ErrorKind::Closed))),
+                None,
+                now,
+            );
         }
     }
 
-    fn nodes_that(&self, is_meant: impl Fn(&Node<Happened<E>>, Duration) -> bool) -> Vec<NodeId> {
+    fn nodes_that(&self, is_meant: impl Fn(&Node<RequestEvent<E>>, Duration) -> bool) -> Vec<NodeId> {
         let max_idle = self.settings.max_idle;
         self.nodes.iter().filter(|(_, node)| is_meant(node, max_idle)).map(|(id, _)| *id).collect()
     }
@@ -328,7 +332,7 @@ impl<E: 'static> KafkaClient<E> {
     }
 
     /// Something other than lateness has its time.
-    fn turn_comes(&mut self, id: NodeId, now: Instant) {
+    fn run_due(&mut self, id: NodeId, now: Instant) {
         let max_idle = self.settings.max_idle;
         let Some(node) = self.nodes.get_mut(&id) else { return };
         if node.throttled.is_some_and(|until| until <= now) {
@@ -346,7 +350,7 @@ impl<E: 'static> KafkaClient<E> {
         }
         if node.connection().is_some() {
             log::debug!("closing the connection to {}: not used for {max_idle:?}", node.address());
-            self.disconnect(id, &End::Closed, now);
+            self.disconnect(id, &ConnectionEnd::Closed, now);
         } else {
             self.dial(id, now);
         }
@@ -363,7 +367,7 @@ impl<E: 'static> KafkaClient<E> {
         let cause = connection.session().why_over();
         let trouble = node.trouble_at(Stage::Sasl, cause);
         log::debug!("{trouble}");
-        self.disconnect(id, &End::Failed { trouble, closed_by_peer: false }, now);
+        self.disconnect(id, &ConnectionEnd::Failed { trouble, closed_by_peer: false }, now);
     }
 
     /// Says again who we are, while what is under way goes on: begins to, or goes on after an answer.
@@ -381,7 +385,7 @@ impl<E: 'static> KafkaClient<E> {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let command = self.dialling.begin(node, now, &mut self.random);
         self.commands.push_back(command);
-        self.is_news = true;
+        self.troubles_changed = true;
     }
 
     fn whom_to_dial(&self, now: Instant) -> Next {
@@ -398,7 +402,7 @@ impl<E: 'static> KafkaClient<E> {
     }
 
     /// Who can be asked now.
-    fn free(&self) -> impl Iterator<Item = (NodeId, &Connection<Happened<E>>)> {
+    fn free(&self) -> impl Iterator<Item = (NodeId, &Connection<RequestEvent<E>>)> {
         let free = self.nodes.iter().filter(|(id, node)| node.is_free() && self.is_member(**id));
         free.filter_map(|(id, node)| Some((*id, node.connection()?)))
     }
@@ -432,10 +436,10 @@ impl<E: 'static> KafkaClient<E> {
         };
         let request = self.metadata.request(now);
         self.send_tagged(id, &request, version, MetadataTag { version }, true, now);
-        self.is_news = true;
+        self.troubles_changed = true;
     }
 
-    fn send_tagged<T: Tag<Happened<E>>>(
+    fn send_tagged<T: Tag<RequestEvent<E>>>(
         &mut self,
         id: NodeId,
         request: &T::Request,
@@ -453,7 +457,7 @@ impl<E: 'static> KafkaClient<E> {
             None => {
                 let what = "a request was sent to a broker that is not connected".to_owned();
                 let loss = Loss::unsent(Error::new(ErrorKind::Bug { what }));
-                self.happened(tag.over(Outcome::Lost(loss)), None, now);
+                self.on_request_event(tag.over(Outcome::Lost(loss)), None, now);
             }
         }
     }
@@ -461,34 +465,36 @@ impl<E: 'static> KafkaClient<E> {
     /// Sends what waits and can go now.
     fn ask_waiting(&mut self, now: Instant) {
         for waiting in std::mem::take(&mut self.waiting) {
-            match self.way(&waiting.target, now) {
-                Way::NotYet => self.waiting.push_back(waiting),
-                Way::Never(error) => self.happened(waiting.question.fail(Loss::unsent(error)), None, now),
-                Way::Now(id) => {
+            match self.route(&waiting.target, now) {
+                Route::NotYet => self.waiting.push_back(waiting),
+                Route::Never(error) => {
+                    self.on_request_event(waiting.request.fail(Loss::unsent(error)), None, now)
+                }
+                Route::Now(id) => {
                     let Some(node) = self.nodes.get_mut(&id) else { continue };
                     let address = node.address();
                     let Some(connection) = node.connection_mut() else { continue };
-                    let over = waiting.question.send(connection, &address, now);
+                    let over = waiting.request.send(connection, &address, now);
                     let connection = connection.id();
                     self.writable.push_back(connection);
-                    over.into_iter().for_each(|over| self.happened(over, None, now));
+                    over.into_iter().for_each(|over| self.on_request_event(over, None, now));
                 }
             }
         }
     }
 
-    fn way(&mut self, target: &Target, now: Instant) -> Way {
+    fn route(&mut self, target: &Target, now: Instant) -> Route {
         let ready = |client: &mut Self, id| match client.poll_ready(id, now) {
-            true => Way::Now(id),
-            false => Way::NotYet,
+            true => Route::Now(id),
+            false => Route::NotYet,
         };
         match target {
-            Target::Any => self.anybody(now).map_or(Way::NotYet, Way::Now),
+            Target::Any => self.anybody(now).map_or(Route::NotYet, Route::Now),
             Target::Node(id) => match self.nodes.contains_key(id) {
                 true => ready(self, *id),
                 false => {
                     let what = "a request is for a broker that the cluster does not have".to_owned();
-                    Way::Never(Error::new(ErrorKind::Bug { what }))
+                    Route::Never(Error::new(ErrorKind::Bug { what }))
                 }
             },
             Target::Coordinator(key) => {
@@ -497,10 +503,10 @@ impl<E: 'static> KafkaClient<E> {
                 match coordinator.state() {
                     coordinator::State::Known(id) => ready(self, id),
                     _ => {
-                        if coordinator.next_question().has_passed(now) {
+                        if coordinator.next_request_at().has_passed(now) {
                             self.look_for(key, now);
                         }
-                        Way::NotYet
+                        Route::NotYet
                     }
                 }
             }
@@ -528,40 +534,40 @@ impl<E: 'static> KafkaClient<E> {
         let is_for = |target: &Target| matches!(target, Target::Coordinator(wanted) if wanted == key);
         for waiting in std::mem::take(&mut self.waiting) {
             match is_for(&waiting.target) {
-                true => self.happened(waiting.question.fail(Loss::unsent(error.clone())), None, now),
+                true => self.on_request_event(waiting.request.fail(Loss::unsent(error.clone())), None, now),
                 false => self.waiting.push_back(waiting),
             }
         }
     }
 
     /// What became of a request; `from` is the node that has answered it, if one has.
-    fn happened(&mut self, event: Happened<E>, from: Option<NodeId>, now: Instant) {
+    fn on_request_event(&mut self, event: RequestEvent<E>, from: Option<NodeId>, now: Instant) {
         match event {
-            Happened::Over(event) => self.events.push_back(ClientEvent::Over(event)),
-            Happened::OfCoordinator(key, code, event) => {
+            RequestEvent::Over(event) => self.events.push_back(ClientEvent::Over(event)),
+            RequestEvent::OfCoordinator(key, code, event) => {
                 if let Some(from) = from.filter(|_| coordinator::is_gone(code)) {
                     self.coordinators.get_mut(&key).into_iter().for_each(|known| known.lost(from));
                 }
                 self.events.push_back(ClientEvent::Over(event));
             }
-            Happened::Metadata(version, Outcome::Answered(response)) => {
+            RequestEvent::Metadata(version, Outcome::Answered(response)) => {
                 self.metadata.answered(version, response, now, &mut self.random);
                 self.meet_brokers();
                 self.events.push_back(ClientEvent::MetadataChanged);
             }
-            Happened::Metadata(_, Outcome::Written | Outcome::Lost(_)) => {
+            RequestEvent::Metadata(_, Outcome::Written | Outcome::Lost(_)) => {
                 self.metadata.failed(now, &mut self.random);
             }
-            Happened::Coordinator(key, outcome) => self.coordinator_told(&key, outcome, now),
-            Happened::Sasl(Outcome::Answered(frame)) => {
+            RequestEvent::Coordinator(key, outcome) => self.coordinator_answered(&key, outcome, now),
+            RequestEvent::Sasl(Outcome::Answered(frame)) => {
                 from.into_iter().for_each(|id| self.renew(id, Some(&frame), now));
             }
             // It is lost with its connection.
-            Happened::Sasl(Outcome::Written | Outcome::Lost(_)) => {}
+            RequestEvent::Sasl(Outcome::Written | Outcome::Lost(_)) => {}
         }
     }
 
-    fn coordinator_told(
+    fn coordinator_answered(
         &mut self,
         key: &Key,
         outcome: Outcome<crate::protocol::FindCoordinatorResponse>,
@@ -591,7 +597,7 @@ impl<E: 'static> KafkaClient<E> {
         let gone =
             |id: &NodeId| matches!(id, NodeId::Broker(number) if !snapshot.brokers.contains_key(number));
         self.nodes.retain(|id, node| !(gone(id) && node.connection_id().is_none()));
-        self.is_news = true;
+        self.troubles_changed = true;
     }
 
     fn meet(&mut self, number: i32, host: &Arc<str>, port: u16) {
@@ -610,7 +616,7 @@ impl<E: 'static> KafkaClient<E> {
         let moved = node.moved;
         let cause = if moved { format!("{cause}, at its address of before") } else { cause };
         let trouble = node.trouble_at(stage, cause);
-        self.disconnect(id, &End::Failed { trouble: trouble.clone(), closed_by_peer }, now);
+        self.disconnect(id, &ConnectionEnd::Failed { trouble: trouble.clone(), closed_by_peer }, now);
         self.coordinators.values_mut().for_each(|coordinator| coordinator.lost(id));
         let Some(node) = self.nodes.get_mut(&id) else { return };
         // One warning for each change of state: what goes on as it was is not news.
@@ -618,7 +624,7 @@ impl<E: 'static> KafkaClient<E> {
             node.warnings.begin(now);
         }
         let text = trouble.to_string();
-        match node.warnings.is_news(&text, Duration::MAX, now) {
+        match node.warnings.should_log(&text, Duration::MAX, now) {
             None => log::debug!("{text}"),
             Some(_) => log::warn!("{text}"),
         }
@@ -636,7 +642,7 @@ impl<E: 'static> KafkaClient<E> {
             return self.dial(id, now);
         }
         // Who needs it says so again, and that decides when it is dialled next.
-        self.has_turn = true;
+        self.step_again = true;
         // What it led may be led by another by now.
         self.metadata.want();
         node.failures = node.failures.saturating_add(1);
@@ -644,7 +650,7 @@ impl<E: 'static> KafkaClient<E> {
         let resting = self.nodes.values().filter(|node| matches!(node.state, State::BackingOff(_))).count();
         let pause = self.dialling.pause(failures, is_fatal, resting, now, &mut self.random);
         self.nodes.get_mut(&id).into_iter().for_each(|node| node.state = State::BackingOff(pause));
-        self.tell_fatal(id);
+        self.publish_fatal(id);
         self.ask_if_due(now);
     }
 
@@ -652,22 +658,22 @@ impl<E: 'static> KafkaClient<E> {
     /// be used, or that may turn out to be, nobody waits for the one that has failed. Records that are accepted are not
     /// failed by it: their topic is known from a broker that has accepted us, so what it refuses now (a password that is
     /// being changed) it may accept again before they expire.
-    fn tell_fatal(&mut self, latest: NodeId) {
+    fn publish_fatal(&mut self, latest: NodeId) {
         let may_come = |node: &Node<_>| node.is_ready() || node.is_coming() || node.is_untried();
         if self.nodes.iter().any(|(id, node)| self.is_member(*id) && may_come(node)) {
             return;
         }
         let of_latest = self.nodes.get(&latest).and_then(|node| node.fatal.clone());
         let fatal = of_latest.or_else(|| self.nodes.values().find_map(|node| node.fatal.clone()));
-        if self.told_fatal || fatal.is_some() {
-            self.told_fatal = fatal.is_some();
+        if self.published_fatal || fatal.is_some() {
+            self.published_fatal = fatal.is_some();
             self.metadata.shared().set_fatal(fatal);
         }
     }
 
     /// Ends whatever there is of a connection, without a judgement; the node is idle then.
-    fn disconnect(&mut self, id: NodeId, end: &End, now: Instant) {
-        self.judge(id, now);
+    fn disconnect(&mut self, id: NodeId, end: &ConnectionEnd, now: Instant) {
+        self.forget_failures(id, now);
         let Some(node) = self.nodes.get_mut(&id) else { return };
         node.moved = false;
         self.refused.remove(&id);
@@ -675,9 +681,9 @@ impl<E: 'static> KafkaClient<E> {
             self.commands.push_back(Command::Close { connection });
         }
         if let State::Ready(connection) = std::mem::replace(&mut node.state, State::Idle) {
-            connection.lost(end).into_iter().for_each(|event| self.happened(event, None, now));
+            connection.lost(end).into_iter().for_each(|event| self.on_request_event(event, None, now));
         }
-        self.is_news = true;
+        self.troubles_changed = true;
     }
 
     /// Closes what is not needed any more once nothing is under way on it: bootstrap connections when the brokers are
@@ -696,7 +702,7 @@ impl<E: 'static> KafkaClient<E> {
         let retired: Vec<NodeId> =
             self.nodes.iter().filter(|(id, node)| retired(id, node)).map(|(id, _)| *id).collect();
         for id in retired {
-            self.disconnect(id, &End::Closed, now);
+            self.disconnect(id, &ConnectionEnd::Closed, now);
         }
     }
 
@@ -712,8 +718,8 @@ impl<E: 'static> KafkaClient<E> {
         node.state = State::Ready(connection);
         node.needed = false;
         node.has_changed_mechanism = false;
-        self.is_news = true;
-        if std::mem::take(&mut self.told_fatal) {
+        self.troubles_changed = true;
+        if std::mem::take(&mut self.published_fatal) {
             self.metadata.shared().set_fatal(None);
         }
         self.throttle(id, throttle_ms, now);
@@ -728,15 +734,15 @@ impl<E: 'static> KafkaClient<E> {
         {
             node.mechanism = other;
             log::debug!("{} does not offer {mechanism} for SASL: it is asked for another", node.address());
-            self.disconnect(id, &End::Closed, now);
+            self.disconnect(id, &ConnectionEnd::Closed, now);
             return self.dial(id, now);
         }
         self.fail(id, Fault::of(stage, failure), now);
     }
 
     /// Forgets what failed before if the connection of now has been of use.
-    fn judge(&mut self, id: NodeId, now: Instant) {
-        self.is_news |= self.nodes.get_mut(&id).is_some_and(|node| node.recover(now));
+    fn forget_failures(&mut self, id: NodeId, now: Instant) {
+        self.troubles_changed |= self.nodes.get_mut(&id).is_some_and(|node| node.recover(now));
     }
 
     fn throttle(&mut self, id: NodeId, millis: i32, now: Instant) {
@@ -744,8 +750,10 @@ impl<E: 'static> KafkaClient<E> {
             && let Ok(millis @ 1..) = u64::try_from(millis)
         {
             let until = node.throttle(Duration::from_millis(millis), now);
-            let patience = Deadline::after(until, self.settings.request_timeout);
-            node.connection_mut().into_iter().for_each(|connection| connection.be_patient(patience));
+            let not_late_before = Deadline::after(until, self.settings.request_timeout);
+            node.connection_mut()
+                .into_iter()
+                .for_each(|connection| connection.put_off_deadline(not_late_before));
         }
     }
 
@@ -780,10 +788,10 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
             Some(State::Ready(connection)) => connection.written(count, now),
             _ => return,
         };
-        over.into_iter().for_each(|event| self.happened(event, Some(id), now));
-        self.judge(id, now);
+        over.into_iter().for_each(|event| self.on_request_event(event, Some(id), now));
+        self.forget_failures(id, now);
         let is_writing = self.nodes.get(&id).and_then(Node::connection).is_some_and(Connection::is_writing);
-        self.has_turn |= !is_writing && self.refused.remove(&id);
+        self.step_again |= !is_writing && self.refused.remove(&id);
     }
 
     fn received(&mut self, connection: ConnectionId, mut bytes: &[u8], now: Instant) {
@@ -805,9 +813,9 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
             if let Some(ready) = self.nodes.get_mut(&id).and_then(Node::connection_mut) {
                 ready.be_useful_from(Deadline::at(now));
             }
-            self.judge(id, now);
+            self.forget_failures(id, now);
             self.throttle(id, throttle_ms, now);
-            self.happened(event, Some(id), now);
+            self.on_request_event(event, Some(id), now);
         }
         // It may have ended by what it said.
         if let Some(cause) = broken
@@ -818,9 +826,9 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
         }
     }
 
-    fn resolved(&mut self, ticket: u64, found: io::Result<Vec<SocketAddr>>, now: Instant) {
+    fn resolved(&mut self, lookup_id: u64, found: io::Result<Vec<SocketAddr>>, now: Instant) {
         let mut nodes = self.nodes.iter_mut();
-        let Some((id, node)) = nodes.find(|(_, node)| node.awaits(ticket)) else { return };
+        let Some((id, node)) = nodes.find(|(_, node)| node.awaits(lookup_id)) else { return };
         let id = *id;
         match dial::addresses(found) {
             Ok(addresses) => {
@@ -831,11 +839,11 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
         }
     }
 
-    fn under_way(&mut self, connection: ConnectionId, reached: Stage, _: Instant) {
+    fn dial_reached(&mut self, connection: ConnectionId, reached: Stage, _: Instant) {
         let Some(id) = self.node_of(connection) else { return };
         if let Some(State::Connecting { stage, .. }) = self.nodes.get_mut(&id).map(|node| &mut node.state) {
             *stage = reached;
-            self.is_news = true;
+            self.troubles_changed = true;
         }
     }
 
@@ -848,7 +856,7 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
         let setup = Setup::new(connection, Arc::clone(&self.client_id), max_frame, login);
         node.state = State::SettingUp { setup, deadline };
         self.writable.push_back(connection);
-        self.is_news = true;
+        self.troubles_changed = true;
     }
 
     fn disconnected(&mut self, connection: ConnectionId, cause: io::Error, now: Instant) {
@@ -857,7 +865,7 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
         let stage = match &node.state {
             State::Ready(connection) if connection.load() == 0 && connection.is_useful(now) => {
                 log::debug!("{} closed a connection that was at rest", node.address());
-                return self.disconnect(id, &End::Closed, now);
+                return self.disconnect(id, &ConnectionEnd::Closed, now);
             }
             State::Ready(connection) => {
                 let stage = connection.stage();

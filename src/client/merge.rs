@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::client::cluster::{Broker, ClusterMetadata, LeaderHint, PartitionMetadata, TopicMetadata};
 use super::partition_info::Replicas;
-use crate::protocol::{ErrorCode, MetadataBroker, MetadataPartition, MetadataResponse, MetadataTopic, NodeEndpoint, Uuid};
+use crate::client::cluster::{Broker, ClusterMetadata, LeaderHint, PartitionMetadata, TopicMetadata};
+use crate::protocol::{
+    ErrorCode, MetadataBroker, MetadataPartition, MetadataResponse, MetadataTopic, NodeEndpoint, Uuid,
+};
 
 /// What is known after an answer in `version`, and the brokers that it names with a port that none can have. An answer
 /// that leaves a topic out says nothing about it: such topics stay as they are, those that are in use.
@@ -92,7 +94,7 @@ fn take_topic(
     if error.is_none() {
         metadata.replicas = replicas(topic.partitions, metadata.partitions.len(), known);
     }
-    metadata.told = version;
+    metadata.answered_version = version;
     topics.insert(name, metadata);
 }
 
@@ -198,7 +200,10 @@ mod tests {
         let next = learn(&known, &hint(9, 8, 0), &[endpoint]).unwrap();
         assert_eq!(next.leader("t", 0), Some(NodeId::Broker(9)));
         assert!(next.version > known.version && next.topics["t"].version == next.version);
-        assert_eq!(next.topics["t"].told, known.topics["t"].told, "a hint is no answer about the topic");
+        assert_eq!(
+            next.topics["t"].answered_version, known.topics["t"].answered_version,
+            "a hint is no answer about the topic"
+        );
     }
 
     /// Topics without ids (before Kafka 2.8) are the same as far as anybody knows, until the next answer about them.

@@ -3,11 +3,11 @@
 //! A topic in use:
 //!
 //! ```text
-//!            a question names it          the answer settles it
-//!   Unasked ─────────────────────▶ Asked ───────────────────────▶ Settled
+//!            a request names it           the answer leaves nothing open
+//!   Unasked ─────────────────────▶ Asked ───────────────────────▶ Complete
 //!                                   ▲ │ the answer leaves something open  │ somebody needs a newer answer
 //!                            again  │ ▼                                   │
-//!                                  Open ◀─────────────────────────────────┘
+//!                              Incomplete ◀───────────────────────────────┘
 //! ```
 //!
 //! Unasked is asked about at once, Open after a back-off of its own. Those questions name only the topics they are about.
@@ -50,7 +50,7 @@ pub(crate) struct Metadata {
     /// of the sender asks, and must not look at each topic for it.
     some_due: Cell<Option<Deadline>>,
     /// The question under way.
-    asked: Option<Question>,
+    asked: Option<RequestScope>,
     /// About all topics: something happened that the last answer could not know.
     wanted: bool,
     /// None for that reason before.
@@ -67,12 +67,12 @@ pub(crate) struct Metadata {
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Question {
+struct RequestScope {
     topics: Vec<Arc<str>>,
     is_about_all: bool,
     creates: bool,
     /// It was asked because something happened. One that was not must not delay one that is.
-    for_news: bool,
+    after_change: bool,
 }
 
 /// What is to be known of a topic, and why.
@@ -84,7 +84,7 @@ struct TopicUse {
     awaited_until: Deadline,
     /// and somebody wants it until then: who may not wait comes again.
     wanted_until: Deadline,
-    stand: Stand,
+    state: TopicState,
     /// Answers in a row that left something open.
     repeats: u32,
     /// A question about what is open is not asked before.
@@ -95,13 +95,13 @@ struct TopicUse {
 
 /// See the table above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stand {
+enum TopicState {
     Unasked,
     Asked,
     /// What was open before the question was asked, and is asked about again.
     AskedAgain,
-    Open,
-    Settled,
+    Incomplete,
+    Complete,
 }
 
 impl Metadata {
@@ -140,8 +140,8 @@ impl Metadata {
     /// comes later each time.
     pub(crate) fn want_again(&mut self, topic: &Arc<str>, now: Instant) {
         let topic = self.topic_in_use(topic, now);
-        if topic.stand == Stand::Settled {
-            topic.stand = Stand::Open;
+        if topic.state == TopicState::Complete {
+            topic.state = TopicState::Incomplete;
             self.some_due.set(None);
         }
     }
@@ -164,8 +164,8 @@ impl Metadata {
         }
         topic.awaited_until = topic.awaited_until.max(until);
         topic.wanted_until = topic.wanted_until.max(until).max(Deadline::after(now, COMES_AGAIN));
-        if topic.stand == Stand::Settled {
-            topic.stand = Stand::Open;
+        if topic.state == TopicState::Complete {
+            topic.state = TopicState::Incomplete;
         }
     }
 
@@ -186,7 +186,7 @@ impl Metadata {
             held: 0,
             awaited_until: Deadline::at(Instant::ZERO),
             wanted_until: Deadline::at(Instant::ZERO),
-            stand: Stand::Unasked,
+            state: TopicState::Unasked,
             repeats: 0,
             not_before: Instant::ZERO,
             asked_at: Instant::ZERO,
@@ -201,11 +201,11 @@ impl Metadata {
 
     /// Whether to ask now.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
-        self.next_question().has_passed(now)
+        self.next_request_at().has_passed(now)
     }
 
     /// When to ask next, if that needs no answer to an earlier question.
-    pub(crate) fn next_question(&self) -> Deadline {
+    pub(crate) fn next_request_at(&self) -> Deadline {
         if self.asked.is_some() {
             return Deadline::NEVER;
         }
@@ -229,53 +229,54 @@ impl Metadata {
 
     /// When to ask about a topic by itself.
     fn due_from(&self, used: &TopicUse) -> Deadline {
-        match used.stand {
-            Stand::Unasked => Deadline::at(used.not_before),
-            Stand::Open => Deadline::at(used.not_before.max(self.failed_until)),
-            Stand::Asked | Stand::AskedAgain | Stand::Settled => Deadline::NEVER,
+        match used.state {
+            TopicState::Unasked => Deadline::at(used.not_before),
+            TopicState::Incomplete => Deadline::at(used.not_before.max(self.failed_until)),
+            TopicState::Asked | TopicState::AskedAgain | TopicState::Complete => Deadline::NEVER,
         }
     }
 
     pub(crate) fn request(&mut self, now: Instant) -> MetadataRequest {
         self.some_due.set(None);
         self.forget_unused(now);
-        let question = self.question(now);
-        let named = question
+        let scope = self.request_scope(now);
+        let named = scope
             .topics
             .iter()
             .map(|name| MetadataRequestTopic { name: Some(name.to_string()), ..Default::default() });
         let request = MetadataRequest {
             // Never null, which would be all topics there are.
             topics: Some(named.collect()),
-            allow_auto_topic_creation: question.creates,
+            allow_auto_topic_creation: scope.creates,
             ..Default::default()
         };
-        for name in &question.topics {
+        for name in &scope.topics {
             let Some(used) = self.topics.get_mut(name) else { continue };
-            if used.stand == Stand::Open && now.since(used.not_before) > self.settings.retry.max {
+            if used.state == TopicState::Incomplete && now.since(used.not_before) > self.settings.retry.max {
                 // What was open then has nothing to do with this.
                 used.repeats = 0;
             }
             used.asked_at = now;
-            used.stand = if used.stand == Stand::Open { Stand::AskedAgain } else { Stand::Asked };
+            used.state =
+                if used.state == TopicState::Incomplete { TopicState::AskedAgain } else { TopicState::Asked };
         }
-        if question.is_about_all {
+        if scope.is_about_all {
             self.wanted = false;
         }
-        self.some_were_last = !question.is_about_all;
-        self.asked = Some(question);
+        self.some_were_last = !scope.is_about_all;
+        self.asked = Some(scope);
         request
     }
 
     fn forget_unused(&mut self, now: Instant) {
         let idle = self.settings.max_idle;
         self.topics.retain(|_, used| {
-            used.is_needed(now) || used.stand == Stand::Unasked || now.since(used.last) < idle
+            used.is_needed(now) || used.state == TopicState::Unasked || now.since(used.last) < idle
         });
     }
 
     /// What to ask now: what may create topics, what must not, or, by age and for news, about all.
-    fn question(&self, now: Instant) -> Question {
+    fn request_scope(&self, now: Instant) -> RequestScope {
         let all_are_due = self.all_due_from().has_passed(now);
         let (create, all) = (self.settings.allow_auto_create_topics, self.topics.len());
         let named = |creates: bool| {
@@ -287,32 +288,32 @@ impl Metadata {
             let topics: Vec<_> = due.map(|(name, _)| Arc::clone(name)).collect();
             // Where it names all there are it is as good as one about all.
             let is_about_all = topics.len() == all;
-            Question { topics, is_about_all, creates, for_news: self.wanted }
+            RequestScope { topics, is_about_all, creates, after_change: self.wanted }
         };
         if !(all_are_due && self.some_were_last) {
-            let some = [true, false].map(named).into_iter().find(|question| !question.topics.is_empty());
-            if let Some(question) = some {
-                return question;
+            let some = [true, false].map(named).into_iter().find(|scope| !scope.topics.is_empty());
+            if let Some(scope) = some {
+                return scope;
             }
         }
         // What no question has named yet is not created here, and so is left to one that may create it.
-        let known = self.topics.iter().filter(|(_, used)| used.stand != Stand::Unasked);
-        Question {
+        let known = self.topics.iter().filter(|(_, used)| used.state != TopicState::Unasked);
+        RequestScope {
             topics: known.map(|(name, _)| Arc::clone(name)).collect(),
             is_about_all: true,
             creates: false,
-            for_news: self.wanted,
+            after_change: self.wanted,
         }
     }
 
     /// The question was not answered.
     pub(crate) fn failed(&mut self, now: Instant, random: &mut fastrand::Rng) {
-        let Some(question) = self.asked.take() else { return };
+        let Some(scope) = self.asked.take() else { return };
         self.some_due.set(None);
-        self.wanted |= question.is_about_all;
-        for name in question.topics {
+        self.wanted |= scope.is_about_all;
+        for name in scope.topics {
             let Some(used) = self.topics.get_mut(&name) else { continue };
-            used.stand = Stand::Open;
+            used.state = TopicState::Incomplete;
         }
         self.failures = self.failures.saturating_add(1);
         self.failed_until = now + self.settings.retry.delay(self.failures, random);
@@ -331,29 +332,32 @@ impl Metadata {
             log::debug!("a metadata answer without brokers is passed over");
             return self.failed(now, random);
         }
-        let Some(question) = self.asked.take() else { return };
+        let Some(scope) = self.asked.take() else { return };
         self.some_due.set(None);
         (self.failures, self.failed_until) = (0, Instant::ZERO);
         let (next, impossible) =
             merge(&self.snapshot, response, version, |name| self.topics.contains_key(name));
         impossible.iter().for_each(|broker| self.warn_of_port(broker, now));
-        if question.is_about_all {
+        if scope.is_about_all {
             self.last_answer = Some(now);
-            if question.for_news {
+            if scope.after_change {
                 self.not_before = now + self.settings.retry.initial;
             }
         }
         let MetadataSettings { retry, .. } = &self.settings;
         let soon = Backoff { initial: retry.initial / 4, max: retry.max };
-        for name in &question.topics {
+        for name in &scope.topics {
             let Some(used) = self.topics.get_mut(name) else { continue };
             let topic = next.topics.get(name);
             // What nobody needs may stay open: who needs it later says so.
-            let is_open = used.is_needed(now) && (is_open(topic) || lacks_leaders(topic, &next));
-            used.repeats =
-                if is_open || used.stand == Stand::AskedAgain { used.repeats.saturating_add(1) } else { 0 };
+            let is_incomplete = used.is_needed(now) && (is_incomplete(topic) || lacks_leaders(topic, &next));
+            used.repeats = if is_incomplete || used.state == TopicState::AskedAgain {
+                used.repeats.saturating_add(1)
+            } else {
+                0
+            };
             used.not_before = now + soon.delay(used.repeats, random);
-            used.stand = if is_open { Stand::Open } else { Stand::Settled };
+            used.state = if is_incomplete { TopicState::Incomplete } else { TopicState::Complete };
             if topic.is_some_and(|topic| !topic.partitions.is_empty()) {
                 // What is there is not to be created. If it is deleted, that was meant.
                 used.awaited_until = Deadline::at(Instant::ZERO);
@@ -375,7 +379,7 @@ impl Metadata {
     fn warn_of_port(&mut self, broker: &MetadataBroker, now: Instant) {
         let MetadataBroker { node_id, port, .. } = broker;
         let text = format!("broker {node_id} advertises the impossible port {port}");
-        if self.warnings.is_news(&text, self.settings.max_age, now).is_some() {
+        if self.warnings.should_log(&text, self.settings.max_age, now).is_some() {
             log::warn!("{text}; look at its advertised.listeners");
         }
     }
@@ -391,7 +395,7 @@ impl TopicUse {
 const COMES_AGAIN: Duration = Duration::from_secs(1);
 
 /// The next answer may say more of the topic.
-fn is_open(topic: Option<&TopicMetadata>) -> bool {
+fn is_incomplete(topic: Option<&TopicMetadata>) -> bool {
     topic.is_none_or(|topic| match topic.error {
         Some(code) => !code.is_final_for_topic(),
         None => topic.partitions.is_empty(),
@@ -505,7 +509,7 @@ mod tests {
         let mut now = at(0);
         for _ in 0..10 {
             metadata.await_topic(&topic, until(now), now);
-            now = metadata.next_question().instant().unwrap().max(now);
+            now = metadata.next_request_at().instant().unwrap().max(now);
             metadata.request(now);
             told(&mut metadata, &[("a", ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)], now);
         }
@@ -525,15 +529,15 @@ mod tests {
         wait(&mut metadata, "a", at(0));
         let mut now = at(0);
         for _ in 0..10 {
-            now = metadata.next_question().instant().unwrap().max(now);
+            now = metadata.next_request_at().instant().unwrap().max(now);
             metadata.request(now);
             told(&mut metadata, &[("a", ErrorCode::LEADER_NOT_AVAILABLE)], now);
         }
-        assert!(metadata.next_question().remaining(now).unwrap() > Duration::from_millis(700));
+        assert!(metadata.next_request_at().remaining(now).unwrap() > Duration::from_millis(700));
         wait(&mut metadata, "b", now);
         assert_eq!(named(&metadata.request(now)), ["b"]);
         told(&mut metadata, &[("b", ErrorCode::LEADER_NOT_AVAILABLE)], now);
-        let soon = metadata.next_question().remaining(now).unwrap();
+        let soon = metadata.next_request_at().remaining(now).unwrap();
         assert!((Duration::from_millis(20)..=Duration::from_millis(30)).contains(&soon), "{soon:?}");
     }
 
@@ -586,7 +590,7 @@ mod tests {
         let topic = Arc::from("a");
         let ask = |metadata: &mut Metadata, now: Instant| {
             metadata.want_again(&topic, now);
-            let due = metadata.next_question().instant().unwrap().max(now);
+            let due = metadata.next_request_at().instant().unwrap().max(now);
             (due, due.since(now))
         };
         // The last two ask so much later than they might: as long as the longest back-off, and longer.

@@ -13,9 +13,8 @@ mod merge;
 mod metadata;
 mod node;
 mod outbox;
-mod question;
-mod request;
 mod partition_info;
+mod request;
 mod session;
 mod setup;
 mod tags;
@@ -24,6 +23,7 @@ mod tags;
 mod tests;
 pub(crate) mod transport;
 mod versions;
+mod waiting_request;
 mod warnings;
 
 #[allow(unused_imports, reason = "the room's front door: all that other rooms may use, used yet or not")]
@@ -32,7 +32,7 @@ pub(crate) use cluster::{
 };
 pub(crate) use kafka_client::{ClientEvent, ClientSettings, KafkaClient};
 pub(crate) use metadata::MetadataSettings;
+pub use partition_info::PartitionInfo;
 #[allow(unused_imports, reason = "as above")]
 pub(crate) use request::{Loss, Outcome, Tag, Target};
 pub(crate) use warnings::Warnings;
-pub use partition_info::PartitionInfo;

@@ -56,7 +56,7 @@ pub(super) enum State<E> {
     Idle,
     BackingOff(Pause),
     Resolving {
-        ticket: u64,
+        lookup_id: u64,
         deadline: Deadline,
     },
     /// It has come as far as `stage`: TCP, a proxy, TLS.
@@ -127,7 +127,7 @@ impl<E> Node<E> {
     }
 
     pub(super) fn awaits(&self, look_up: u64) -> bool {
-        matches!(self.state, State::Resolving { ticket, .. } if ticket == look_up)
+        matches!(self.state, State::Resolving { lookup_id, .. } if lookup_id == look_up)
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -171,7 +171,7 @@ impl<E> Node<E> {
 
     /// The broker asks for quiet. Returns until when it gets that.
     pub(super) fn throttle(&mut self, asked: Duration, now: Instant) -> Instant {
-        if asked > LONGEST_QUIET && self.throttle_warnings.is_news("", QUIET_OF_WARNINGS, now).is_some() {
+        if asked > LONGEST_QUIET && self.throttle_warnings.should_log("", QUIET_OF_WARNINGS, now).is_some() {
             let address = self.address();
             log::warn!(
                 "{address} asks for no requests for {asked:?} (throttle_time_ms); it is asked again after {LONGEST_QUIET:?}"
@@ -307,7 +307,7 @@ mod tests {
             if node.trouble.is_none() {
                 node.warnings.begin(now);
             }
-            let told = node.warnings.is_news(&trouble.to_string(), Duration::MAX, now);
+            let told = node.warnings.should_log(&trouble.to_string(), Duration::MAX, now);
             node.trouble = Some(trouble);
             told
         };

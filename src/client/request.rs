@@ -61,7 +61,7 @@ pub(crate) enum Target {
 
 /// How a connection ended, for the requests that were under way on it.
 #[derive(Clone, Debug)]
-pub(super) enum End {
+pub(super) enum ConnectionEnd {
     /// By us, without a fault of the broker's.
     Closed,
     Failed {
@@ -70,7 +70,7 @@ pub(super) enum End {
     },
 }
 
-impl End {
+impl ConnectionEnd {
     pub(super) fn loss(&self, stage: Stage, sent: usize, size: usize) -> Loss {
         match self {
             Self::Closed => Loss { error: Error::new(ErrorKind::Closed), sent, closed_by_peer: false },

@@ -8,7 +8,7 @@ use crate::protocol::{
 };
 
 /// What became of some request.
-pub(super) enum Happened<E> {
+pub(super) enum RequestEvent<E> {
     /// For who asked.
     Over(E),
     /// As well; and the code by which a coordinator may say that it is none.
@@ -22,13 +22,13 @@ pub(super) enum Happened<E> {
 
 pub(super) struct Users<T>(pub(super) T);
 
-impl<E, T: Tag<E>> Tag<Happened<E>> for Users<T> {
+impl<E, T: Tag<E>> Tag<RequestEvent<E>> for Users<T> {
     type Request = T::Request;
 
     const STAGE: Stage = T::STAGE;
 
-    fn over(self, outcome: Outcome<ResponseTo<T::Request>>) -> Happened<E> {
-        Happened::Over(self.0.over(outcome))
+    fn over(self, outcome: Outcome<ResponseTo<T::Request>>) -> RequestEvent<E> {
+        RequestEvent::Over(self.0.over(outcome))
     }
 }
 
@@ -37,17 +37,17 @@ pub(super) struct OfCoordinator<T> {
     pub(super) tag: T,
 }
 
-impl<E, T: Tag<E>> Tag<Happened<E>> for OfCoordinator<T> {
+impl<E, T: Tag<E>> Tag<RequestEvent<E>> for OfCoordinator<T> {
     type Request = T::Request;
 
     const STAGE: Stage = T::STAGE;
 
-    fn over(self, outcome: Outcome<ResponseTo<T::Request>>) -> Happened<E> {
+    fn over(self, outcome: Outcome<ResponseTo<T::Request>>) -> RequestEvent<E> {
         let code = match &outcome {
             Outcome::Answered(response) => T::code(response),
             Outcome::Written | Outcome::Lost(_) => ErrorCode::NONE,
         };
-        Happened::OfCoordinator(self.key, code, self.tag.over(outcome))
+        RequestEvent::OfCoordinator(self.key, code, self.tag.over(outcome))
     }
 }
 
@@ -55,32 +55,32 @@ pub(super) struct MetadataTag {
     pub(super) version: i16,
 }
 
-impl<E> Tag<Happened<E>> for MetadataTag {
+impl<E> Tag<RequestEvent<E>> for MetadataTag {
     type Request = MetadataRequest;
 
     const STAGE: Stage = Stage::Metadata;
 
-    fn over(self, outcome: Outcome<MetadataResponse>) -> Happened<E> {
-        Happened::Metadata(self.version, outcome)
+    fn over(self, outcome: Outcome<MetadataResponse>) -> RequestEvent<E> {
+        RequestEvent::Metadata(self.version, outcome)
     }
 }
 
 pub(super) struct CoordinatorTag(pub(super) Key);
 
-impl<E> Tag<Happened<E>> for CoordinatorTag {
+impl<E> Tag<RequestEvent<E>> for CoordinatorTag {
     type Request = FindCoordinatorRequest;
 
     const STAGE: Stage = Stage::FindCoordinator;
 
-    fn over(self, outcome: Outcome<FindCoordinatorResponse>) -> Happened<E> {
-        Happened::Coordinator(self.0, outcome)
+    fn over(self, outcome: Outcome<FindCoordinatorResponse>) -> RequestEvent<E> {
+        RequestEvent::Coordinator(self.0, outcome)
     }
 }
 
 /// What is said of who we are.
 pub(super) struct Sasl;
 
-impl<E> Pending<Happened<E>> for Sasl {
+impl<E> Pending<RequestEvent<E>> for Sasl {
     fn stage(&self) -> Stage {
         Stage::Sasl
     }
@@ -89,15 +89,15 @@ impl<E> Pending<Happened<E>> for Sasl {
         self: Box<Self>,
         _: i16,
         frame: &[u8],
-    ) -> Result<Answer<Happened<E>>, Unreadable<Happened<E>>> {
-        Ok(Answer { event: Happened::Sasl(Outcome::Answered(frame.to_vec())), throttle_ms: 0 })
+    ) -> Result<Answer<RequestEvent<E>>, Unreadable<RequestEvent<E>>> {
+        Ok(Answer { event: RequestEvent::Sasl(Outcome::Answered(frame.to_vec())), throttle_ms: 0 })
     }
 
-    fn written(self: Box<Self>) -> Happened<E> {
-        Happened::Sasl(Outcome::Written)
+    fn written(self: Box<Self>) -> RequestEvent<E> {
+        RequestEvent::Sasl(Outcome::Written)
     }
 
-    fn lost(self: Box<Self>, loss: Loss) -> Happened<E> {
-        Happened::Sasl(Outcome::Lost(loss))
+    fn lost(self: Box<Self>, loss: Loss) -> RequestEvent<E> {
+        RequestEvent::Sasl(Outcome::Lost(loss))
     }
 }

@@ -185,8 +185,10 @@ impl World {
     fn dialling() -> (Self, ConnectionId) {
         let mut world = Self::new();
         world.client.step(world.now, world.now);
-        let Some(Command::Resolve { ticket, .. }) = world.client.next_command() else { panic!("no look-up") };
-        world.client.resolved(ticket, Ok(vec![SocketAddr::from(([127, 0, 0, 1], PORT))]), world.now);
+        let Some(Command::Resolve { lookup_id, .. }) = world.client.next_command() else {
+            panic!("no look-up")
+        };
+        world.client.resolved(lookup_id, Ok(vec![SocketAddr::from(([127, 0, 0, 1], PORT))]), world.now);
         match world.client.next_command() {
             Some(Command::Connect { connection, .. }) => (world, connection),
             other => panic!("no dial: {other:?}"),
@@ -226,9 +228,9 @@ impl World {
         while let Some(command) = self.client.next_command() {
             busy = true;
             match command {
-                Command::Resolve { ticket, port, .. } => {
+                Command::Resolve { lookup_id, port, .. } => {
                     let address = SocketAddr::from(([127, 0, 0, 1], port));
-                    self.client.resolved(ticket, Ok(vec![address]), self.now);
+                    self.client.resolved(lookup_id, Ok(vec![address]), self.now);
                 }
                 Command::Connect { connection, address, host, port } => {
                     assert!(!host.is_empty() && port == address.port(), "for who verifies names");
@@ -464,8 +466,8 @@ fn a_coordinator_that_is_none_any_more_is_looked_for_again() {
 fn what_no_other_attempt_would_mend_reaches_who_waits_until_a_connection_is_ready() {
     let mut world = World::new();
     world.client.step(world.now, world.now);
-    let Some(Command::Resolve { ticket, .. }) = world.client.next_command() else { panic!("a look-up") };
-    world.client.resolved(ticket, Ok(vec![SocketAddr::from(([127, 0, 0, 1], PORT))]), world.now);
+    let Some(Command::Resolve { lookup_id, .. }) = world.client.next_command() else { panic!("a look-up") };
+    world.client.resolved(lookup_id, Ok(vec![SocketAddr::from(([127, 0, 0, 1], PORT))]), world.now);
     let Some(Command::Connect { connection, .. }) = world.client.next_command() else { panic!("a dial") };
     assert!(matches!(world.wait(), Awaited::TimedOut));
     world.client.disconnected(connection, fatal("the certificate is not trusted"), world.now);
@@ -484,8 +486,8 @@ fn what_no_other_attempt_would_mend_reaches_who_waits_until_a_connection_is_read
 fn an_attempt_that_fails_in_passing_is_not_fatal() {
     let mut world = World::new();
     world.client.step(world.now, world.now);
-    let Some(Command::Resolve { ticket, .. }) = world.client.next_command() else { panic!("a look-up") };
-    world.client.resolved(ticket, Err(io::Error::other("no such name")), world.now);
+    let Some(Command::Resolve { lookup_id, .. }) = world.client.next_command() else { panic!("a look-up") };
+    world.client.resolved(lookup_id, Err(io::Error::other("no such name")), world.now);
     assert!(matches!(world.wait(), Awaited::TimedOut));
 }
 
@@ -629,7 +631,7 @@ fn a_dial_that_takes_long_is_told_where_it_waits() {
         let (mut world, connection) = World::dialling();
         let now = world.now;
         world.client.changed_troubles();
-        world.client.under_way(connection, stage, now);
+        world.client.dial_reached(connection, stage, now);
         let told =
             |troubles: Vec<BrokerTrouble>| troubles.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(
@@ -637,7 +639,7 @@ fn a_dial_that_takes_long_is_told_where_it_waits() {
             [format!("boot:9000 (from bootstrap_servers) at {name}: no answer yet")]
         );
         assert_eq!(world.client.changed_troubles().is_some(), stage != Stage::Tcp, "who waits is told");
-        world.client.under_way(connection, stage, now);
+        world.client.dial_reached(connection, stage, now);
         assert_eq!(world.client.changed_troubles(), None, "once");
         let late = now + Duration::from_secs(20);
         world.client.step(late, late);

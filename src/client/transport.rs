@@ -17,7 +17,7 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Look `host` up and answer with [`Endpoint::resolved`].
-    Resolve { ticket: u64, host: Arc<str>, port: u16 },
+    Resolve { lookup_id: u64, host: Arc<str>, port: u16 },
     /// Dial; answered by [`Endpoint::connected`] or [`Endpoint::disconnected`]. Host and port are what the address was
     /// found by: what a certificate has to name, and what a proxy is asked for; with one the address is the proxy's.
     Connect { connection: ConnectionId, address: SocketAddr, host: Arc<str>, port: u16 },
@@ -42,10 +42,10 @@ pub(crate) trait Endpoint {
     /// Bytes came in; cut anywhere.
     fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant);
 
-    fn resolved(&mut self, ticket: u64, addresses: io::Result<Vec<SocketAddr>>, now: Instant);
+    fn resolved(&mut self, lookup_id: u64, addresses: io::Result<Vec<SocketAddr>>, now: Instant);
 
     /// The dial has come so far and waits there: TCP, a proxy, TLS. Not told of each stage that takes no time.
-    fn under_way(&mut self, _connection: ConnectionId, _stage: Stage, _now: Instant) {}
+    fn dial_reached(&mut self, _connection: ConnectionId, _stage: Stage, _now: Instant) {}
 
     fn connected(&mut self, connection: ConnectionId, now: Instant);
 

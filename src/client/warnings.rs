@@ -7,12 +7,12 @@ use crate::time::Instant;
 /// What has been told, by its text.
 #[derive(Default)]
 pub(crate) struct Warnings {
-    told: Vec<Told>,
+    logged: Vec<Logged>,
     /// Something was told since the last end.
-    news: bool,
+    logged_since_end: bool,
 }
 
-struct Told {
+struct Logged {
     what: String,
     at: Instant,
     /// How often it happened since without being told.
@@ -21,37 +21,37 @@ struct Told {
 
 impl Warnings {
     /// Whether to tell `what`, and then how often it was not told before. Not again before `quiet` is over.
-    pub(crate) fn is_news(&mut self, what: &str, quiet: Duration, now: Instant) -> Option<u64> {
-        if let Some(told) = self.told.iter_mut().find(|told| told.what == what) {
-            if now.since(told.at) < quiet {
-                told.repeats += 1;
+    pub(crate) fn should_log(&mut self, what: &str, quiet: Duration, now: Instant) -> Option<u64> {
+        if let Some(logged) = self.logged.iter_mut().find(|logged| logged.what == what) {
+            if now.since(logged.at) < quiet {
+                logged.repeats += 1;
                 return None;
             }
-            told.at = now;
-            self.news = true;
-            return Some(std::mem::take(&mut told.repeats));
+            logged.at = now;
+            self.logged_since_end = true;
+            return Some(std::mem::take(&mut logged.repeats));
         }
         // What always says something else must not be told without end either.
-        if self.told.len() == MOST {
-            self.told.retain(|told| now.since(told.at) < WHILE_IT_FLAPS);
+        if self.logged.len() == MOST {
+            self.logged.retain(|logged| now.since(logged.at) < WHILE_IT_FLAPS);
         }
-        if self.told.len() == MOST {
+        if self.logged.len() == MOST {
             return None;
         }
-        self.told.push(Told { what: what.to_owned(), at: now, repeats: 0 });
-        self.news = true;
+        self.logged.push(Logged { what: what.to_owned(), at: now, repeats: 0 });
+        self.logged_since_end = true;
         Some(0)
     }
 
     /// It begins anew: what was told before is news again, but for what has only just been told.
     pub(crate) fn begin(&mut self, now: Instant) {
-        self.told.retain(|told| now.since(told.at) < WHILE_IT_FLAPS);
+        self.logged.retain(|logged| now.since(logged.at) < WHILE_IT_FLAPS);
     }
 
     /// It is over: whether to tell, and then how much was not told.
     pub(crate) fn end(&mut self) -> Option<u64> {
-        std::mem::take(&mut self.news)
-            .then(|| self.told.iter_mut().map(|told| std::mem::take(&mut told.repeats)).sum())
+        std::mem::take(&mut self.logged_since_end)
+            .then(|| self.logged.iter_mut().map(|logged| std::mem::take(&mut logged.repeats)).sum())
     }
 }
 
@@ -70,12 +70,12 @@ mod tests {
     fn what_repeats_itself_is_counted() {
         let mut warnings = Warnings::default();
         let start = Instant::ZERO + 100 * SECOND;
-        assert_eq!(warnings.is_news("refused", 60 * SECOND, start), Some(0));
+        assert_eq!(warnings.should_log("refused", 60 * SECOND, start), Some(0));
         for second in 1..60 {
-            assert_eq!(warnings.is_news("refused", 60 * SECOND, start + second * SECOND), None);
+            assert_eq!(warnings.should_log("refused", 60 * SECOND, start + second * SECOND), None);
         }
-        assert_eq!(warnings.is_news("refused", 60 * SECOND, start + 60 * SECOND), Some(59));
-        assert_eq!(warnings.is_news("unreachable", 60 * SECOND, start + 60 * SECOND), Some(0));
+        assert_eq!(warnings.should_log("refused", 60 * SECOND, start + 60 * SECOND), Some(59));
+        assert_eq!(warnings.should_log("unreachable", 60 * SECOND, start + 60 * SECOND), Some(0));
     }
 
     /// A broker that is down for an hour is one warning; one that flaps is one each ten seconds.
@@ -83,7 +83,7 @@ mod tests {
     fn what_is_over_is_news_when_it_begins_again_but_not_at_once() {
         let mut warnings = Warnings::default();
         let hear = |warnings: &mut Warnings, second| {
-            warnings.is_news("refused", Duration::MAX, Instant::ZERO + second * SECOND)
+            warnings.should_log("refused", Duration::MAX, Instant::ZERO + second * SECOND)
         };
         assert_eq!(hear(&mut warnings, 0), Some(0));
         assert!((1..3600).all(|second| hear(&mut warnings, second).is_none()));
@@ -99,7 +99,7 @@ mod tests {
     fn old_warnings_make_room_only_where_there_is_none() {
         let mut warnings = Warnings::default();
         let mut hear = |what: &str, second| {
-            warnings.is_news(what, Duration::MAX, Instant::ZERO + second * SECOND).is_some()
+            warnings.should_log(what, Duration::MAX, Instant::ZERO + second * SECOND).is_some()
         };
         assert!(hear("old", 1) && hear("another", 20));
         assert!(!hear("old", 21), "it is not forgotten for another");
@@ -111,9 +111,9 @@ mod tests {
     #[test]
     fn what_always_says_something_else_is_not_told_without_end() {
         let mut warnings = Warnings::default();
-        let told = (0..1000).filter(|number: &u64| {
-            warnings.is_news(&number.to_string(), Duration::MAX, Instant::ZERO + SECOND).is_some()
+        let logged = (0..1000).filter(|number: &u64| {
+            warnings.should_log(&number.to_string(), Duration::MAX, Instant::ZERO + SECOND).is_some()
         });
-        assert_eq!(told.count(), MOST);
+        assert_eq!(logged.count(), MOST);
     }
 }

@@ -56,7 +56,7 @@ impl Effective<'_> {
 
     /// Without idempotence a batch that is sent again is overtaken by those under way behind it: several only for who
     /// has asked for it.
-    pub(super) fn batches_under_way(&self) -> usize {
+    pub(super) fn batches_in_flight(&self) -> usize {
         if self.idempotence() {
             self.max_in_flight()
         } else {

@@ -383,10 +383,7 @@ impl ProducerConfig {
     /// # let _ = config;
     /// ```
     #[doc(alias = "partitioner")]
-    pub fn partition_by(
-        self,
-        choose: impl Fn(&PartitionContext<'_>) -> i32 + Send + Sync + 'static,
-    ) -> Self {
+    pub fn partition_by(self, choose: impl Fn(&PartitionContext<'_>) -> i32 + Send + Sync + 'static) -> Self {
         self.partitioner(PartitionBy(choose))
     }
 

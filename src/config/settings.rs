@@ -15,7 +15,7 @@ use crate::net::SocketSettings;
 use crate::producer::FIRST_VERSION_OF_ZSTD;
 use crate::producer::{
     AccumulatorSettings, DefaultPartitioner, Encoding, FIRST_VERSION_OF_RECORD_BATCHES, PartitionBy,
-    PartitionContext, Partitioner, Patience, SenderSettings,
+    PartitionContext, Partitioner, RetryPolicy, SenderSettings,
 };
 use crate::record::Compression;
 use crate::sync::{AtomicU64, Ordering};
@@ -69,12 +69,12 @@ impl Settings {
                     Acks::All => -1,
                 },
                 linger: config.linger,
-                patience: Patience { retries: config.retries, delivery_timeout },
+                retry_policy: RetryPolicy { retries: config.retries, delivery_timeout },
                 retry,
                 request_timeout: config.request_timeout,
                 first_version,
                 idempotence: effective.idempotence(),
-                batches_under_way: effective.batches_under_way(),
+                batches_in_flight: effective.batches_in_flight(),
                 request_max_bytes: effective
                     .produce_request_max_bytes()
                     .min(LARGEST_REQUEST - ROOM_FOR_NAMES),
@@ -118,7 +118,7 @@ impl Settings {
                 no_delay: config.socket_options.no_delay,
                 keep_alive: config.socket_options.keep_alive,
                 read_size: config.sock_chunk_bytes,
-                reads_a_turn: config.sock_chunk_buffer_count,
+                reads_per_poll: config.sock_chunk_buffer_count,
                 send_buffer_bytes: config.send_buffer_bytes,
                 receive_buffer_bytes: config.receive_buffer_bytes,
                 proxy: config.proxy().and_then(Result::ok).map(Arc::new),
@@ -168,11 +168,9 @@ impl ProducerConfig {
 fn chosen_partitioner(config: &ProducerConfig) -> Arc<dyn Partitioner> {
     match &config.partitioner {
         Some(partitioner) => Arc::clone(partitioner),
-        None if config.partitioner_ignore_keys => {
-            Arc::new(PartitionBy(|record: &PartitionContext<'_>| {
-                DefaultPartitioner.partition(&record.with_key(None))
-            }))
-        }
+        None if config.partitioner_ignore_keys => Arc::new(PartitionBy(|record: &PartitionContext<'_>| {
+            DefaultPartitioner.partition(&record.with_key(None))
+        })),
         None => Arc::new(DefaultPartitioner),
     }
 }

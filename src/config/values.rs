@@ -197,7 +197,9 @@ pub(super) const SECRET: Kind<Option<Secret>> = Kind {
 
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const TLS_BACKEND: Kind<Option<TlsBackend>> = Kind {
-    read: |value| unless_none(value, |value| Ok(value.parse::<TlsBackend>().map_err(|error| error.to_string())?)),
+    read: |value| {
+        unless_none(value, |value| Ok(value.parse::<TlsBackend>().map_err(|error| error.to_string())?))
+    },
     show: |backend| backend.unwrap_or_default().to_string(),
 };
 

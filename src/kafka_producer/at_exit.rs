@@ -55,7 +55,7 @@ fn close_all() {
     let live: Vec<(Duration, Arc<Closer>)> = live
         .into_iter()
         .filter_map(|live| Some((live.exit_timeout, live.closer.upgrade()?)))
-        .filter(|(_, closer)| !closer.lifecycle.is_told())
+        .filter(|(_, closer)| !closer.lifecycle.has_close_result())
         .collect();
     for (exit_timeout, closer) in &live {
         let timeout = if closer.lifecycle.is_sender_here() { Duration::ZERO } else { *exit_timeout };
@@ -64,11 +64,11 @@ fn close_all() {
     for (_, closer) in &live {
         quietly(|| {
             // The thread that ends the process can't wait for itself.
-            let (outcome, whose) = match closer.lifecycle.is_sender_here() {
-                true => (closer.outcome_now(), " inside a callback"),
-                false => (closer.outcome(), ""),
+            let (result, whose) = match closer.lifecycle.is_sender_here() {
+                true => (closer.result_now(), " inside a callback"),
+                false => (closer.result(), ""),
             };
-            if let Err(error) = outcome {
+            if let Err(error) = result {
                 log::warn!("the process ends{whose}, and not everything was delivered: {error}");
             }
         });

@@ -9,9 +9,11 @@ use super::in_flight::InFlight;
 use super::topics::Topics;
 use crate::client::{Awaited, PartitionInfo};
 use crate::error::{Error, ErrorKind, Limit, SizeLimit};
-use crate::producer::{FutureRecordMetadata, PartitionContext, Partitioner, RecordAccumulator, TopicHandle, Wait, is_inside};
+use crate::producer::{
+    FutureRecordMetadata, PartitionContext, Partitioner, RecordAccumulator, TopicHandle, Wait, is_inside,
+};
 use crate::producer_record::{Details, ProducerRecord};
-use crate::record::{BATCH_HEADER_LEN, RecordParts, RecordSize};
+use crate::record::{BATCH_HEADER_LEN, RecordFields, RecordSize};
 use crate::time::Deadline;
 
 pub(super) struct BytesProducer {
@@ -27,7 +29,7 @@ pub(super) struct BytesRecord<'a> {
     topic: &'a str,
     partition: Option<i32>,
     timestamp: Option<i64>,
-    parts: RecordParts<'a>,
+    fields: RecordFields<'a>,
 }
 
 impl<'a> BytesRecord<'a> {
@@ -37,9 +39,9 @@ impl<'a> BytesRecord<'a> {
         key: Option<&'a [u8]>,
         value: Option<&'a [u8]>,
     ) -> Self {
-        let parts = RecordParts { key, value, headers: record.all_headers() };
+        let fields = RecordFields { key, value, headers: record.all_headers() };
         let Details { partition, timestamp } = record.details;
-        Self { topic: record.topic, partition, timestamp, parts }
+        Self { topic: record.topic, partition, timestamp, fields }
     }
 }
 
@@ -53,10 +55,10 @@ struct Prepared<'a> {
 impl BytesProducer {
     #[inline]
     pub(super) fn send(&self, record: &BytesRecord<'_>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
-        if record.parts.key.is_none() && record.parts.value.is_none() {
+        if record.fields.key.is_none() && record.fields.value.is_none() {
             return Err(invalid("it has neither a key nor a value; give it at least one of them"));
         }
-        let size = RecordSize::of(&record.parts);
+        let size = RecordSize::of(&record.fields);
         let most = BATCH_HEADER_LEN + size.at_most();
         if most > self.max_request_size || most > self.accumulator.pool().total() {
             return Err(self.too_large(most));
@@ -87,7 +89,12 @@ impl BytesProducer {
     pub(super) fn in_flight(&self) -> InFlight {
         let (records, batches) = self.accumulator.in_flight(&self.topics.table);
         let pool = self.accumulator.pool();
-        InFlight { records, batches, buffer_bytes: pool.used(), buffer_available_bytes: pool.total() - pool.used() }
+        InFlight {
+            records,
+            batches,
+            buffer_bytes: pool.used(),
+            buffer_available_bytes: pool.total() - pool.used(),
+        }
     }
 
     pub(super) fn flush(&self, timeout: Option<Duration>) -> Result<(), Error> {
@@ -147,12 +154,12 @@ impl BytesProducer {
         let partition = record.partition.unwrap_or_else(|| self.choose(topic, record));
         let queue = topic.queues.get(usize::try_from(partition).ok()?)?;
         let timestamp = record.timestamp.unwrap_or(ready.wall);
-        Some(self.accumulator.append(queue, &record.parts, ready.size, timestamp, ready.wall, wait))
+        Some(self.accumulator.append(queue, &record.fields, ready.size, timestamp, ready.wall, wait))
     }
 
     #[inline]
     fn choose(&self, topic: &TopicHandle, record: &BytesRecord<'_>) -> i32 {
-        let RecordParts { key, value, headers } = record.parts;
+        let RecordFields { key, value, headers } = record.fields;
         let partitions = i32::try_from(topic.queues.len()).unwrap_or(i32::MAX);
         let context = PartitionContext::new(record.topic, partitions)
             .with_key(key)

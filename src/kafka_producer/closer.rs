@@ -33,9 +33,9 @@ impl Closer {
             return Ok(());
         }
         self.begin(Limit::Close, timeout);
-        let outcome = self.outcome();
+        let result = self.result();
         self.join();
-        outcome
+        result
     }
 
     /// The producer is dropped: sends what is left, for at most five seconds; what fails after that is logged. In a forked
@@ -46,7 +46,7 @@ impl Closer {
             std::mem::forget(Arc::clone(self));
             return;
         }
-        if self.lifecycle.is_told() {
+        if self.lifecycle.has_close_result() {
             return;
         }
         self.begin(Limit::Drop, Some(DROP_TIMEOUT));
@@ -54,7 +54,7 @@ impl Closer {
             // Nobody can wait here; the thread goes on by itself.
             return;
         }
-        if let Err(error) = self.outcome() {
+        if let Err(error) = self.result() {
             log::warn!("a producer was dropped, and not everything was delivered: {error}");
         }
         self.join();
@@ -69,19 +69,19 @@ impl Closer {
     }
 
     /// Waits for the end, at most until the earliest deadline of all who close; tells all of them the same.
-    pub(super) fn outcome(&self) -> Result<(), Error> {
+    pub(super) fn result(&self) -> Result<(), Error> {
         // The thread keeps the deadline itself. The grace is for failing the rest; a callback that blocks the thread
         // for longer must not block whoever closes.
         if !self.lifecycle.wait(&self.clock, GRACE) {
             log::warn!("the sender thread has not ended in time: a callback is keeping it");
         }
-        self.outcome_now()
+        self.result_now()
     }
 
     /// As things are.
-    pub(super) fn outcome_now(&self) -> Result<(), Error> {
+    pub(super) fn result_now(&self) -> Result<(), Error> {
         let closing = self.lifecycle.closing();
-        self.lifecycle.tell(|| self.accumulator.close(closing, &self.topics))
+        self.lifecycle.close_result(|| self.accumulator.close(closing, &self.topics))
     }
 
     /// Lets the thread go that has run to its end.

@@ -42,7 +42,7 @@ impl Topics {
     fn find_as_of(&self, version: u64, topic: &str, wait: Wait) -> Result<Arc<TopicHandle>, Error> {
         self.lifecycle.check_process()?;
         let snapshot = self.metadata.snapshot();
-        if snapshot.told(topic) >= version
+        if snapshot.answered_version(topic) >= version
             && let Some(handle) = self.table.handle(topic, &snapshot)
         {
             return Ok(handle);
@@ -69,7 +69,7 @@ impl Topics {
         }
         let mut last_answer = None;
         let awaited = self.metadata.wait(&self.lifecycle, self.observer.clock(), deadline, |snapshot| {
-            if snapshot.told(topic) < version {
+            if snapshot.answered_version(topic) < version {
                 return None;
             }
             if let Some(handle) = self.table.handle(topic, snapshot) {
@@ -112,7 +112,9 @@ fn refused(topic: &Arc<str>, code: ErrorCode) -> Error {
             let reason = "the cluster refuses it";
             Error::new(ErrorKind::InvalidTopic { topic: Arc::clone(topic), reason })
         }
-        code => Error::new(ErrorKind::Broker { code, message: None, about: Subject::Topic(Arc::clone(topic)) }),
+        code => {
+            Error::new(ErrorKind::Broker { code, message: None, about: Subject::Topic(Arc::clone(topic)) })
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::mem;
 
 use crate::mock::MockRecord;
-use crate::mock::producers::{Producers, Verdict};
+use crate::mock::producers::{Decision, Producers};
 use crate::record::{BatchError, BatchHeader, read_batches, split_batches};
 
 #[derive(Clone, Default)]
@@ -22,8 +22,8 @@ struct StoredBatch {
 
 impl PartitionLog {
     /// What the partition's producers have to say to a batch.
-    pub(super) fn judge(&self, header: &BatchHeader) -> Verdict {
-        self.producers.judge(header)
+    pub(super) fn decide(&self, header: &BatchHeader) -> Decision {
+        self.producers.decide(header)
     }
 
     /// Appends a batch that was found to be in order, and returns the offset of its first record.

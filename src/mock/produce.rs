@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::mock::cluster::{Cluster, Partition};
 use crate::mock::faults::{Plan, Target};
 use crate::mock::metadata::node_id;
-use crate::mock::producers::Verdict;
+use crate::mock::producers::Decision;
 use crate::mock::{Counts, MockBatch, log::PartitionLog};
 use crate::protocol::{
     DecodeError, DecodeErrorKind, ErrorCode, LeaderIdAndEpoch, Message, NodeEndpoint,
@@ -368,13 +368,13 @@ fn append(
     if is_strict && !log.may_begin(&batch.header) {
         return refuse(ErrorCode::UNKNOWN_PRODUCER_ID);
     }
-    let told = match log.judge(&batch.header) {
-        Verdict::Refuse(code) => return refuse(code),
-        Verdict::Duplicate { base_offset, max_timestamp } => {
+    let told = match log.decide(&batch.header) {
+        Decision::Refuse(code) => return refuse(code),
+        Decision::Duplicate { base_offset, max_timestamp } => {
             counts.duplicates += 1;
             Told { base_offset, log_append_time_ms: max_timestamp }
         }
-        Verdict::Append => {
+        Decision::Append => {
             counts.batches += 1;
             counts.bytes += u64::try_from(batch.bytes.len()).unwrap_or(u64::MAX);
             counts.records += u64::from(batch.header.record_count.unsigned_abs());

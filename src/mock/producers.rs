@@ -32,7 +32,7 @@ struct Appended {
 
 /// What is to be done with a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Decision {
     Append,
     /// It was appended before, at this offset, and the producer is told that; and, as if it were the time at which it was
     /// appended, the time of its newest record.
@@ -44,18 +44,18 @@ pub(super) enum Verdict {
 }
 
 impl Producers {
-    pub(super) fn judge(&self, header: &BatchHeader) -> Verdict {
+    pub(super) fn decide(&self, header: &BatchHeader) -> Decision {
         // An unknown producer may begin with any sequence: what it wrote before may have expired.
-        let Some(producer) = self.0.get(&header.producer_id) else { return Verdict::Append };
+        let Some(producer) = self.0.get(&header.producer_id) else { return Decision::Append };
         let (first, last) = sequences(header);
         if header.producer_epoch == producer.epoch {
             let same = |batch: &&Appended| (batch.first, batch.last) == (first, last);
             if let Some(&Appended { base_offset, max_timestamp, .. }) = producer.batches.iter().find(same) {
-                return Verdict::Duplicate { base_offset, max_timestamp };
+                return Decision::Duplicate { base_offset, max_timestamp };
             }
         }
         if header.producer_epoch < producer.epoch {
-            return Verdict::Refuse(ErrorCode::INVALID_PRODUCER_EPOCH);
+            return Decision::Refuse(ErrorCode::INVALID_PRODUCER_EPOCH);
         }
         let expected = match producer.batches.back() {
             Some(batch) if header.producer_epoch == producer.epoch => after(batch.last, 1),
@@ -63,9 +63,9 @@ impl Producers {
         };
         // An epoch of -1 says that a producer has none.
         if first == expected || producer.epoch == NO_EPOCH {
-            Verdict::Append
+            Decision::Append
         } else {
-            Verdict::Refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
+            Decision::Refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
         }
     }
 

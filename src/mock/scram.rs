@@ -44,7 +44,7 @@ impl Scram {
         let step = match std::mem::replace(&mut self.state, State::Over) {
             State::Begun => self.challenge(credentials, token),
             State::Challenged { user, keys, nonce, signed } => {
-                self.judge(&user, &keys, &nonce, &signed, token, forges)
+                self.check_proof(&user, &keys, &nonce, &signed, token, forges)
             }
             State::Over => None,
         };
@@ -72,7 +72,7 @@ impl Scram {
         Some(Step::Challenge(challenge.into_bytes()))
     }
 
-    fn judge(
+    fn check_proof(
         &self,
         user: &str,
         keys: &Keys,

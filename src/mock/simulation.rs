@@ -196,7 +196,7 @@ impl World {
                 SimNetwork(Arc::clone(&shared)),
                 Box::new(SimResolver(Arc::clone(&shared))),
                 socket.read_size,
-                socket.reads_a_turn,
+                socket.reads_per_poll,
             ),
             waker: Box::new(SimWaker(Arc::clone(&shared))),
             spawn: Box::new(move |name, body| threads.spawn(&name, body)),
@@ -251,7 +251,7 @@ impl World {
 
     fn try_send(&mut self, partition: usize, value: &[u8]) -> Result<FutureRecordMetadata, Error> {
         let record = ProducerRecord::to("t").partition(partition as i32).value(value);
-        self.producer().try_send(record).map_err(Error::from)
+        self.producer().try_send(record)
     }
 
     /// Lends the brokers and the network to the other threads while `wait` lets them go on.
@@ -344,8 +344,8 @@ impl World {
     /// What was asked while names were slow.
     fn answer_look_ups(&mut self) {
         let now = self.clock.now();
-        for (ticket, port) in std::mem::take(&mut self.mischief.look_ups) {
-            self.answers.push((now, ticket, Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))])));
+        for (lookup_id, port) in std::mem::take(&mut self.mischief.look_ups) {
+            self.answers.push((now, lookup_id, Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))])));
         }
     }
 

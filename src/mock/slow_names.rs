@@ -49,8 +49,10 @@ fn a_name_that_hangs_delays_neither_other_brokers_nor_close() {
     let servers = ["hangs-1:9092".to_owned(), "hangs-2:9092".to_owned(), format!("quick:{}", port(0))];
     // As long as each of them is given before the next one is tried, whatever it is that does not answer.
     let setup = Duration::from_millis(100);
-    let config =
-        KafkaProducer::builder().bootstrap_servers(servers).socket_connection_setup_timeout(setup).socket_connection_setup_timeout_max(setup);
+    let config = KafkaProducer::builder()
+        .bootstrap_servers(servers)
+        .socket_connection_setup_timeout(setup)
+        .socket_connection_setup_timeout_max(setup);
     let producer =
         KafkaProducer::within(&config, |socket| Environment::with_lookup(socket.clone(), lookup)).unwrap();
     let send = |partition| producer.send(ProducerRecord::to("t").partition(partition).value("v"));

@@ -19,7 +19,7 @@ pub(crate) struct Io<N: Network> {
     ready: Vec<Ready>,
     buffer: Vec<u8>,
     /// Reads of one connection before the others have theirs.
-    reads_a_turn: usize,
+    reads_per_poll: usize,
     /// What had arrived by then has been told.
     heard: Instant,
 }
@@ -44,7 +44,7 @@ impl<N: Network> Io<N> {
         network: N,
         resolver: Box<dyn Resolve + Send>,
         read_size: usize,
-        reads_a_turn: usize,
+        reads_per_poll: usize,
     ) -> Self {
         Self {
             network,
@@ -53,7 +53,7 @@ impl<N: Network> Io<N> {
             unread: BTreeSet::new(),
             ready: Vec::new(),
             buffer: vec![0; read_size],
-            reads_a_turn,
+            reads_per_poll,
             heard: Instant::ZERO,
         }
     }
@@ -71,10 +71,14 @@ impl<N: Network> Io<N> {
     ) -> io::Result<Instant> {
         let mut before = clock.now();
         let may_wait = self.unread.is_empty() && !deadline.has_passed(before);
-        self.turn(if may_wait { deadline.remaining(before) } else { Some(Duration::ZERO) }, clock, endpoint)?;
+        self.poll_once(
+            if may_wait { deadline.remaining(before) } else { Some(Duration::ZERO) },
+            clock,
+            endpoint,
+        )?;
         if may_wait && deadline.has_passed(clock.now()) {
             before = clock.now();
-            self.turn(Some(Duration::ZERO), clock, endpoint)?;
+            self.poll_once(Some(Duration::ZERO), clock, endpoint)?;
         }
         if self.unread.is_empty() {
             self.heard = before;
@@ -83,7 +87,7 @@ impl<N: Network> Io<N> {
     }
 
     /// One poll, and what it says.
-    fn turn(
+    fn poll_once(
         &mut self,
         timeout: Option<Duration>,
         clock: &Clock,
@@ -97,8 +101,8 @@ impl<N: Network> Io<N> {
                 other => break other?,
             }
         }
-        while let Some((ticket, addresses)) = self.resolver.next() {
-            endpoint.resolved(ticket, addresses, clock.now());
+        while let Some((lookup_id, addresses)) = self.resolver.next() {
+            endpoint.resolved(lookup_id, addresses, clock.now());
             self.obey(clock, endpoint);
         }
         let mut readable = std::mem::take(&mut self.unread);
@@ -109,7 +113,7 @@ impl<N: Network> Io<N> {
             }
         }
         for connection in readable {
-            self.read_turn(connection, clock, endpoint);
+            self.read_some(connection, clock, endpoint);
         }
         for event in ready.iter().filter(|event| event.writable) {
             self.write(event.connection, clock, endpoint);
@@ -138,15 +142,15 @@ impl<N: Network> Io<N> {
 
     fn carry_out(&mut self, command: Command, clock: &Clock, endpoint: &mut impl Endpoint) {
         match command {
-            Command::Resolve { ticket, host, port } => {
-                if let Some(addresses) = self.resolver.resolve(ticket, &host, port) {
-                    endpoint.resolved(ticket, addresses, clock.now());
+            Command::Resolve { lookup_id, host, port } => {
+                if let Some(addresses) = self.resolver.resolve(lookup_id, &host, port) {
+                    endpoint.resolved(lookup_id, addresses, clock.now());
                 }
             }
             Command::Connect { connection, address, host, port } => {
                 match self.network.connect(connection, address, &host, port) {
                     Ok(stream) => {
-                        endpoint.under_way(connection, stream.stage(), clock.now());
+                        endpoint.dial_reached(connection, stream.stage(), clock.now());
                         let fresh = Connection { stream, connected: false, writable: false, failed: None };
                         self.connections.insert(connection, fresh);
                     }
@@ -180,7 +184,7 @@ impl<N: Network> Io<N> {
             }
             Ok(false) => {
                 (event.readable, event.writable) = (false, false);
-                endpoint.under_way(event.connection, connection.stream.stage(), clock.now());
+                endpoint.dial_reached(event.connection, connection.stream.stage(), clock.now());
             }
             Err(error) => self.end(event.connection, error, clock, endpoint),
         }
@@ -188,8 +192,8 @@ impl<N: Network> Io<N> {
 
     /// Reads until would-block, the end, or the end of the turn. A short read is not the end of an edge: only
     /// would-block is.
-    fn read_turn(&mut self, id: ConnectionId, clock: &Clock, endpoint: &mut impl Endpoint) {
-        for _ in 0..self.reads_a_turn {
+    fn read_some(&mut self, id: ConnectionId, clock: &Clock, endpoint: &mut impl Endpoint) {
+        for _ in 0..self.reads_per_poll {
             let Some(connection) = self.connections.get_mut(&id) else { return };
             let end = match connection.stream.read(&mut self.buffer) {
                 Ok(0) => io::ErrorKind::UnexpectedEof.into(),

@@ -58,7 +58,7 @@ impl Endpoint for Client {
         self.resolved.extend(addresses.unwrap());
     }
 
-    fn under_way(&mut self, _: ConnectionId, stage: Stage, _: Instant) {
+    fn dial_reached(&mut self, _: ConnectionId, stage: Stage, _: Instant) {
         self.stages.push(stage);
     }
 
@@ -160,7 +160,7 @@ fn a_wake_from_another_thread_ends_a_wait_that_has_no_deadline() {
 #[test]
 fn names_and_addresses_are_resolved() {
     let (mut io, _waker) = open();
-    let ask = |ticket, host: &str| Command::Resolve { ticket, host: host.into(), port: 9092 };
+    let ask = |lookup_id, host: &str| Command::Resolve { lookup_id, host: host.into(), port: 9092 };
     let mut client = Client { commands: [ask(1, "::1")].into(), ..Client::default() };
     io.flush(&Clock::System, &mut client).unwrap();
     assert_eq!(client.resolved, ["[::1]:9092".parse().unwrap()]);
@@ -188,7 +188,7 @@ fn a_deadline_less_than_a_millisecond_away_is_one_wait() {
 fn a_wait_has_heard_all_up_to_what_it_returns() {
     let clock = Clock::System;
     let (mut io, _waker) =
-        super::open(SocketSettings { read_size: 1024, reads_a_turn: 1, ..SocketSettings::of_tests() })
+        super::open(SocketSettings { read_size: 1024, reads_per_poll: 1, ..SocketSettings::of_tests() })
             .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut client = dial(listener.local_addr().unwrap(), vec![1]);

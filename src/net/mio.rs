@@ -28,7 +28,7 @@ pub(crate) struct SocketSettings {
     /// Bytes to read at a time (`sock_chunk_bytes`).
     pub(crate) read_size: usize,
     /// Reads of one connection before the others have their turn (`sock_chunk_buffer_count`).
-    pub(crate) reads_a_turn: usize,
+    pub(crate) reads_per_poll: usize,
     /// `SO_SNDBUF`; the system's if `None`.
     pub(crate) send_buffer_bytes: Option<usize>,
     /// `SO_RCVBUF`; the system's if `None`.
@@ -48,7 +48,7 @@ impl SocketSettings {
             no_delay: true,
             keep_alive: true,
             read_size: 1 << 16,
-            reads_a_turn: 16,
+            reads_per_poll: 16,
             send_buffer_bytes: None,
             receive_buffer_bytes: None,
             proxy: None,
@@ -90,7 +90,7 @@ impl MioNetwork {
         socket.set_nonblocking(true)?;
         match socket.connect(&address.into()) {
             Ok(()) => {}
-            Err(error) if is_under_way(&error) => {}
+            Err(error) if is_in_progress(&error) => {}
             Err(error) => return Err(error),
         }
         Ok(socket)
@@ -177,7 +177,7 @@ impl Stream for TcpStream {
             // socket is connected to itself: it would read its own requests, and keep the broker off its port.
             Ok(peer) if self.local_addr()? == peer => Err(io::ErrorKind::ConnectionRefused.into()),
             Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotConnected || is_under_way(&error) => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected || is_in_progress(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -207,14 +207,14 @@ fn write_vectored(stream: &mut TcpStream, slices: &[IoSlice<'_>]) -> io::Result<
 
 /// A non-blocking connect that has only begun says so in the form of an error.
 #[cfg(unix)]
-fn is_under_way(error: &io::Error) -> bool {
+fn is_in_progress(error: &io::Error) -> bool {
     use rustix::io::Errno;
     // After a signal it goes on as well.
     matches!(Errno::from_io_error(error), Some(Errno::INPROGRESS | Errno::INTR))
 }
 
 #[cfg(not(unix))]
-fn is_under_way(error: &io::Error) -> bool {
+fn is_in_progress(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 

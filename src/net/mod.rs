@@ -55,7 +55,7 @@ fn open_with(
     settings: SocketSettings,
     resolver: impl FnOnce(Arc<dyn Wake>) -> SystemResolver,
 ) -> std::io::Result<(Io<MioNetwork>, Waker)> {
-    let (read_size, turn) = (settings.read_size, settings.reads_a_turn);
+    let (read_size, reads_per_poll) = (settings.read_size, settings.reads_per_poll);
     let proxy = settings.proxy.clone();
     let (network, waker) = MioNetwork::new(settings)?;
     let resolver = resolver(Arc::new(waker.clone()));
@@ -63,5 +63,5 @@ fn open_with(
         None => Box::new(resolver),
         Some(proxy) => Box::new(ProxyLookup::new(resolver, proxy)),
     };
-    Ok((Io::new(network, resolver, read_size, turn), waker))
+    Ok((Io::new(network, resolver, read_size, reads_per_poll), waker))
 }

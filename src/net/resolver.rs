@@ -16,7 +16,7 @@ pub(crate) type Addresses = io::Result<Vec<SocketAddr>>;
 /// Looks names up, at once or later.
 pub(crate) trait Resolve {
     /// The answer, if it takes no time; else [`next`](Self::next) has it some time, after a wake-up.
-    fn resolve(&mut self, ticket: u64, host: &str, port: u16) -> Option<Addresses>;
+    fn resolve(&mut self, lookup_id: u64, host: &str, port: u16) -> Option<Addresses>;
 
     /// The next answer that has come.
     fn next(&mut self) -> Option<(u64, Addresses)>;
@@ -24,7 +24,7 @@ pub(crate) trait Resolve {
 
 /// The system's resolver. Its threads belong to the process: an answer for a producer that is gone is dropped.
 pub(crate) struct SystemResolver {
-    office: Arc<Office>,
+    pool: Arc<LookupThreads>,
     waker: Arc<dyn Wake>,
     answers: Receiver<(u64, Addresses)>,
     answer_to: Sender<(u64, Addresses)>,
@@ -33,29 +33,29 @@ pub(crate) struct SystemResolver {
 impl SystemResolver {
     pub(crate) fn new(waker: Arc<dyn Wake>) -> Self {
         // The child of a fork has none of its parent's threads, and a lock that one of them held stays locked.
-        static OFFICE: PerProcess<Arc<Office>> = PerProcess::new();
-        Self::at(Arc::clone(OFFICE.get_or_make(|| Office::new(system_lookup))), waker)
+        static LOOKUP_THREADS: PerProcess<Arc<LookupThreads>> = PerProcess::new();
+        Self::at(Arc::clone(LOOKUP_THREADS.get_or_make(|| LookupThreads::new(system_lookup))), waker)
     }
 
     /// With a look-up of a test's own.
     #[cfg(all(test, feature = "mock"))]
     pub(super) fn by(lookup: Lookup, waker: Arc<dyn Wake>) -> Self {
-        Self::at(Office::new(lookup), waker)
+        Self::at(LookupThreads::new(lookup), waker)
     }
 
-    fn at(office: Arc<Office>, waker: Arc<dyn Wake>) -> Self {
+    fn at(pool: Arc<LookupThreads>, waker: Arc<dyn Wake>) -> Self {
         let (answer_to, answers) = unbounded();
-        Self { office, waker, answers, answer_to }
+        Self { pool, waker, answers, answer_to }
     }
 }
 
 impl Resolve for SystemResolver {
-    fn resolve(&mut self, ticket: u64, host: &str, port: u16) -> Option<Addresses> {
+    fn resolve(&mut self, lookup_id: u64, host: &str, port: u16) -> Option<Addresses> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Some(Ok(vec![SocketAddr::new(address, port)]));
         }
         let (answer_to, waker) = (self.answer_to.clone(), Arc::clone(&self.waker));
-        self.office.ask(host, Question { ticket, port, answer_to, waker }).err().map(Err)
+        self.pool.ask(host, LookupRequest { lookup_id, port, answer_to, waker }).err().map(Err)
     }
 
     fn next(&mut self) -> Option<(u64, Addresses)> {
@@ -63,20 +63,20 @@ impl Resolve for SystemResolver {
     }
 }
 
-struct Question {
-    ticket: u64,
+struct LookupRequest {
+    lookup_id: u64,
     port: u16,
     answer_to: Sender<(u64, Addresses)>,
     waker: Arc<dyn Wake>,
 }
 
-impl Question {
+impl LookupRequest {
     fn answer(self, found: &io::Result<Vec<SocketAddr>>) {
         let addresses = match found {
             Ok(found) => Ok(found.iter().map(|address| with_port(*address, self.port)).collect()),
             Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
         };
-        if self.answer_to.send((self.ticket, addresses)).is_ok() {
+        if self.answer_to.send((self.lookup_id, addresses)).is_ok() {
             self.waker.wake();
         }
     }
@@ -90,52 +90,52 @@ impl Question {
 /// waits in line until one of those is given up, some ten seconds as a rule, or until its asker loses patience. If all
 /// names are of the one name server that is down, nothing is lost by that. It is those of another cluster, or in
 /// `/etc/hosts`, that should not wait, so there are threads for more names than a cluster has to begin with.
-struct Office {
+struct LookupThreads {
     lookup: Lookup,
-    desks: Mutex<Desks>,
+    state: Mutex<LookupState>,
     asked: Condvar,
 }
 
 pub(super) type Lookup = fn(&str) -> io::Result<Vec<SocketAddr>>;
 
 #[derive(Default)]
-struct Desks {
+struct LookupState {
     threads: usize,
     idle: usize,
-    cases: Vec<Case>,
+    lookups: Vec<NameLookup>,
 }
 
 /// A name, and all who want to know.
-struct Case {
+struct NameLookup {
     host: Arc<str>,
-    under_way: bool,
-    questions: Vec<Question>,
+    is_running: bool,
+    requests: Vec<LookupRequest>,
 }
 
-impl Office {
+impl LookupThreads {
     fn new(lookup: Lookup) -> Arc<Self> {
-        Arc::new(Self { lookup, desks: Mutex::default(), asked: Condvar::default() })
+        Arc::new(Self { lookup, state: Mutex::default(), asked: Condvar::default() })
     }
 
-    fn ask(self: &Arc<Self>, host: &str, question: Question) -> io::Result<()> {
-        let mut desks = self.desks.lock();
-        if let Some(case) = desks.cases.iter_mut().find(|case| *case.host == *host) {
-            case.questions.push(question);
+    fn ask(self: &Arc<Self>, host: &str, request: LookupRequest) -> io::Result<()> {
+        let mut state = self.state.lock();
+        if let Some(entry) = state.lookups.iter_mut().find(|entry| *entry.host == *host) {
+            entry.requests.push(request);
             return Ok(());
         }
-        let waiting = desks.cases.iter().filter(|case| !case.under_way).count();
-        if waiting >= desks.idle && desks.threads < MOST_THREADS {
-            let office = Arc::clone(self);
+        let waiting = state.lookups.iter().filter(|entry| !entry.is_running).count();
+        if waiting >= state.idle && state.threads < MOST_THREADS {
+            let pool = Arc::clone(self);
             let thread = std::thread::Builder::new().name("kafka-resolver".to_owned());
-            match thread.spawn(move || office.work()) {
-                Ok(_) => desks.threads += 1,
+            match thread.spawn(move || pool.work()) {
+                Ok(_) => state.threads += 1,
                 // The others will come to it.
-                Err(_) if desks.threads > 0 => {}
+                Err(_) if state.threads > 0 => {}
                 Err(error) => return Err(error),
             }
         }
-        desks.cases.push(Case { host: host.into(), under_way: false, questions: vec![question] });
-        drop(desks);
+        state.lookups.push(NameLookup { host: host.into(), is_running: false, requests: vec![request] });
+        drop(state);
         self.asked.notify_one();
         Ok(())
     }
@@ -143,27 +143,27 @@ impl Office {
     fn work(&self) {
         let clock = Clock::System;
         let mut deadline = Deadline::after(clock.now(), IDLE);
-        let mut desks = self.desks.lock();
+        let mut state = self.state.lock();
         loop {
-            if let Some(case) = desks.cases.iter_mut().find(|case| !case.under_way) {
-                case.under_way = true;
-                let host = Arc::clone(&case.host);
-                drop(desks);
+            if let Some(entry) = state.lookups.iter_mut().find(|entry| !entry.is_running) {
+                entry.is_running = true;
+                let host = Arc::clone(&entry.host);
+                drop(state);
                 let found = (self.lookup)(&host);
-                let mut over = self.desks.lock();
-                let at = over.cases.iter().position(|case| Arc::ptr_eq(&case.host, &host));
-                let case = at.map(|at| over.cases.remove(at));
+                let mut over = self.state.lock();
+                let at = over.lookups.iter().position(|entry| Arc::ptr_eq(&entry.host, &host));
+                let entry = at.map(|at| over.lookups.remove(at));
                 drop(over);
-                case.into_iter().flat_map(|case| case.questions).for_each(|question| question.answer(&found));
+                entry.into_iter().flat_map(|entry| entry.requests).for_each(|request| request.answer(&found));
                 deadline = Deadline::after(clock.now(), IDLE);
-                desks = self.desks.lock();
+                state = self.state.lock();
             } else if deadline.has_passed(clock.now()) {
-                desks.threads -= 1;
+                state.threads -= 1;
                 return;
             } else {
-                desks.idle += 1;
-                desks = clock.wait(&self.asked, desks, deadline);
-                desks.idle -= 1;
+                state.idle += 1;
+                state = clock.wait(&self.asked, state, deadline);
+                state.idle -= 1;
             }
         }
     }
@@ -212,20 +212,22 @@ mod tests {
     fn names_are_answered_later_each_to_its_ticket_and_port() {
         let (tell, told) = unbounded();
         let mut resolver = SystemResolver::new(Arc::new(Tell(tell)));
-        for ticket in 0..20 {
-            let name = if ticket % 2 == 0 { "localhost" } else { "no-such-host.invalid" };
-            assert!(resolver.resolve(ticket, name, 9000 + ticket as u16).is_none());
+        for lookup_id in 0..20 {
+            let name = if lookup_id % 2 == 0 { "localhost" } else { "no-such-host.invalid" };
+            assert!(resolver.resolve(lookup_id, name, 9000 + lookup_id as u16).is_none());
         }
         let mut answered = Vec::new();
         while answered.len() < 20 {
             told.recv_timeout(PATIENCE).unwrap();
-            while let Some((ticket, answer)) = resolver.next() {
-                assert_eq!(answer.is_ok(), ticket % 2 == 0, "{answer:?}");
+            while let Some((lookup_id, answer)) = resolver.next() {
+                assert_eq!(answer.is_ok(), lookup_id % 2 == 0, "{answer:?}");
                 let addresses = answer.unwrap_or_default();
                 assert!(
-                    addresses.iter().all(|it| it.ip().is_loopback() && u64::from(it.port()) == 9000 + ticket)
+                    addresses
+                        .iter()
+                        .all(|it| it.ip().is_loopback() && u64::from(it.port()) == 9000 + lookup_id)
                 );
-                answered.push(ticket);
+                answered.push(lookup_id);
             }
         }
         answered.sort_unstable();
@@ -245,12 +247,12 @@ mod tests {
     #[test]
     fn names_that_hang_keep_no_other_until_all_threads_have_one_and_then_the_next_free_one_comes() {
         let (tell, told) = unbounded();
-        let mut resolver = SystemResolver::at(Office::new(crowded), Arc::new(Tell(tell)));
-        for ticket in 0..MOST_THREADS as u64 {
+        let mut resolver = SystemResolver::at(LookupThreads::new(crowded), Arc::new(Tell(tell)));
+        for lookup_id in 0..MOST_THREADS as u64 {
             assert!(resolver.resolve(1000, "quick", 1).is_none());
             told.recv_timeout(PATIENCE).unwrap();
             assert_eq!(resolver.next().unwrap().0, 1000);
-            assert!(resolver.resolve(ticket, &format!("-{ticket}"), 1).is_none());
+            assert!(resolver.resolve(lookup_id, &format!("-{lookup_id}"), 1).is_none());
         }
         assert!(resolver.resolve(1000, "quick", 1).is_none());
         CROWD.0.send(()).unwrap();
@@ -275,24 +277,24 @@ mod tests {
 
     #[test]
     fn a_name_that_hangs_takes_one_thread_however_often_it_is_asked_for() {
-        let office = Office::new(lookup);
+        let pool = LookupThreads::new(lookup);
         let (tell, told) = unbounded();
-        let mut resolver = SystemResolver::at(Arc::clone(&office), Arc::new(Tell(tell.clone())));
-        let mut gone = SystemResolver::at(Arc::clone(&office), Arc::new(Tell(tell)));
+        let mut resolver = SystemResolver::at(Arc::clone(&pool), Arc::new(Tell(tell.clone())));
+        let mut gone = SystemResolver::at(Arc::clone(&pool), Arc::new(Tell(tell)));
         assert!(gone.resolve(1, "hang", 1).is_none());
         drop(gone);
-        (0..100).for_each(|ticket| assert!(resolver.resolve(ticket, "hang", 1).is_none()));
-        for ticket in 100..200 {
-            assert!(resolver.resolve(ticket, "quick", 1).is_none());
+        (0..100).for_each(|lookup_id| assert!(resolver.resolve(lookup_id, "hang", 1).is_none()));
+        for lookup_id in 100..200 {
+            assert!(resolver.resolve(lookup_id, "quick", 1).is_none());
             told.recv_timeout(PATIENCE).unwrap();
-            assert_eq!(resolver.next().unwrap().0, ticket);
+            assert_eq!(resolver.next().unwrap().0, lookup_id);
         }
         // Had each of the hundred taken a thread, there would be none for the quick ones.
-        assert!(office.desks.lock().threads <= MOST_THREADS);
+        assert!(pool.state.lock().threads <= MOST_THREADS);
         HANG.0.send(()).unwrap();
-        for ticket in 0..100 {
+        for lookup_id in 0..100 {
             told.recv_timeout(PATIENCE).unwrap();
-            assert_eq!(resolver.next().unwrap().0, ticket);
+            assert_eq!(resolver.next().unwrap().0, lookup_id);
         }
         assert!(resolver.next().is_none() && told.is_empty(), "nobody is woken for a producer that is gone");
     }

@@ -349,8 +349,8 @@ impl Endpoint for Sender {
         self.act(id);
     }
 
-    fn resolved(&mut self, ticket: u64, _: Addresses, _: Instant) {
-        self.resolved.push(ticket);
+    fn resolved(&mut self, lookup_id: u64, _: Addresses, _: Instant) {
+        self.resolved.push(lookup_id);
     }
 
     fn connected(&mut self, id: ConnectionId, _: Instant) {
@@ -372,8 +372,8 @@ impl Endpoint for Sender {
 struct SimResolver(Arc<Mutex<Names>>);
 
 impl Resolve for SimResolver {
-    fn resolve(&mut self, ticket: u64, _: &str, _: u16) -> Option<Addresses> {
-        self.0.lock().asked.push(ticket);
+    fn resolve(&mut self, lookup_id: u64, _: &str, _: u16) -> Option<Addresses> {
+        self.0.lock().asked.push(lookup_id);
         None
     }
 
@@ -401,8 +401,8 @@ fn run(seed: u64) {
         resolved: Vec::new(),
         random: random.fork(),
     };
-    for ticket in 0..3 {
-        client.commands.push_back(Command::Resolve { ticket, host: "name".into(), port: 1 });
+    for lookup_id in 0..3 {
+        client.commands.push_back(Command::Resolve { lookup_id, host: "name".into(), port: 1 });
     }
     for number in 0..random.u64(1..6) {
         let id = ConnectionId(number);

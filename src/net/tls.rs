@@ -6,7 +6,7 @@ use super::network::Stream;
 use crate::client::transport::StreamFailure;
 use crate::error::Stage;
 use crate::protocol::wipe;
-use crate::security::tls::{Connector, Failure, Link, Trouble};
+use crate::security::tls::{Connector, Failure, Link, LinkError};
 
 /// A stream that is encrypted before it is given to `S`.
 pub(crate) struct TlsStream<S: Stream> {
@@ -58,8 +58,8 @@ impl<S: Stream> TlsStream<S> {
     fn write(link: &mut Link<Below<S>>, bytes: &[u8]) -> io::Result<usize> {
         match link.write(bytes) {
             Ok(count) => Ok(count),
-            Err(Trouble::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            Err(trouble) => Err(error_of_trouble(trouble)),
+            Err(LinkError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(link_error) => Err(error_of_link(link_error)),
         }
     }
 }
@@ -102,11 +102,11 @@ impl<S: Stream + Send + 'static> Stream for TlsStream<S> {
         let link = self.open()?;
         match link.read(buffer) {
             Ok(count) => Ok(count),
-            Err(Trouble::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(LinkError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.read_blocked = link.stream().and_then(|below| below.blocked);
                 Err(error)
             }
-            Err(trouble) => Err(error_of_trouble(trouble)),
+            Err(link_error) => Err(error_of_link(link_error)),
         }
     }
 
@@ -261,11 +261,11 @@ fn error_of(Failure { cause, is_fatal }: Failure) -> io::Error {
     StreamFailure { stage: Stage::Tls, cause, is_fatal }.into_error()
 }
 
-fn error_of_trouble(trouble: Trouble) -> io::Error {
-    match trouble {
-        Trouble::Io(error) => error,
-        Trouble::End => io::ErrorKind::UnexpectedEof.into(),
-        Trouble::Failed(failure) => error_of(failure),
+fn error_of_link(link_error: LinkError) -> io::Error {
+    match link_error {
+        LinkError::Io(error) => error,
+        LinkError::End => io::ErrorKind::UnexpectedEof.into(),
+        LinkError::Failed(failure) => error_of(failure),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Limit};
 use crate::lifecycle::{Closing, Lifecycle};
 use crate::observation::Observer;
-use crate::producer::batch::{Birth, Growth, OpenBatch};
+use crate::producer::batch::{Growth, NewBatch, OpenBatch};
 use crate::producer::buffer::{PooledBuffer, ReserveError, SimpleBufferPool};
 use crate::producer::callback;
 use crate::producer::completion::Completion;
@@ -17,14 +17,14 @@ use crate::producer::drain::Drain;
 use crate::producer::future::FutureRecordMetadata;
 use crate::producer::inbox::Inbox;
 use crate::producer::kept::Size;
+use crate::producer::permits::{Permit, Permits};
 use crate::producer::queue::{Batch, PartitionQueue, QueueState};
 use crate::producer::result::ResultSlot;
 use crate::producer::sealing::Sealing;
 use crate::producer::shared::{AccumulatorSettings, Shared};
 use crate::producer::topics::TopicTable;
-use crate::producer::turns::{Turn, Turns};
 use crate::producer::unfinished::{Cut, Pending};
-use crate::record::{Compression, RecordParts, RecordSize};
+use crate::record::{Compression, RecordFields, RecordSize};
 use crate::time::{Deadline, Instant};
 use crate::topic_partition::TopicPartition;
 
@@ -42,8 +42,8 @@ pub(crate) fn record_accumulator(
     inbox: Arc<Inbox<Arc<PartitionQueue>>>,
     observer: Arc<Observer>,
 ) -> (RecordAccumulator, Drain) {
-    let (unfinished, turns) = (Arc::default(), Turns::by(observer.clock()));
-    let shared = Arc::new(Shared { lifecycle, settings, pool, unfinished, inbox, observer, turns });
+    let (unfinished, permits) = (Arc::default(), Permits::by(observer.clock()));
+    let shared = Arc::new(Shared { lifecycle, settings, pool, unfinished, inbox, observer, permits });
     (RecordAccumulator { shared: Arc::clone(&shared) }, Drain { shared })
 }
 
@@ -70,7 +70,7 @@ impl RecordAccumulator {
     pub(crate) fn append(
         &self,
         queue: &Arc<PartitionQueue>,
-        parts: &RecordParts<'_>,
+        fields: &RecordFields<'_>,
         size: RecordSize,
         timestamp: i64,
         wall: i64,
@@ -81,10 +81,10 @@ impl RecordAccumulator {
         let Some(mut state) = queue.state.lock_unless(|| lifecycle.check_process().is_err()) else {
             return Err(lifecycle.used_after_fork());
         };
-        let needed = match self.shared.append_fast(&mut state, parts, size, timestamp, wall) {
-            Ok((future, tell)) => {
+        let needed = match self.shared.append_fast(&mut state, fields, size, timestamp, wall) {
+            Ok((future, must_notify)) => {
                 drop(state);
-                if tell {
+                if must_notify {
                     lifecycle.check_process()?;
                     self.shared.inbox.partition(Arc::clone(queue));
                 }
@@ -97,13 +97,13 @@ impl RecordAccumulator {
             Err(Refused::NeedsBuffer(needed)) => needed,
         };
         drop(state);
-        self.append_slow(queue, parts, size, timestamp, needed, wait)
+        self.append_slow(queue, fields, size, timestamp, needed, wait)
     }
 
     fn append_slow(
         &self,
         queue: &Arc<PartitionQueue>,
-        parts: &RecordParts<'_>,
+        fields: &RecordFields<'_>,
         size: RecordSize,
         timestamp: i64,
         needed: usize,
@@ -117,11 +117,11 @@ impl RecordAccumulator {
         let mut full = None;
         let mut state = queue.state.lock();
         // While there was no lock another thread may have made room: then this buffer is for nothing.
-        let (result, unused) = match shared.append_fast(&mut state, parts, size, timestamp, wall) {
+        let (result, unused) = match shared.append_fast(&mut state, fields, size, timestamp, wall) {
             Ok(appended) => (Ok(appended), Some(buffer)),
             Err(Refused::Closed) => (Err(shared.lifecycle.refusal()), Some(buffer)),
             Err(Refused::NeedsBuffer(_)) => {
-                let growth = shared.growth(state.limit, wall);
+                let growth = shared.growth(state.max_bytes, wall);
                 let is_first = state.batches.is_empty();
                 match state.batches.back_mut() {
                     Some(Batch::Open(batch))
@@ -132,26 +132,26 @@ impl RecordAccumulator {
                     _ => {
                         full = shared.take_full(&mut state, size.at_most(), &growth);
                         let mut batch = shared.open_batch(queue, buffer, now, wall);
-                        if state.has_company {
+                        if state.several_in_flight {
                             shared.watch(queue, &mut batch);
                         }
                         state.batches.push_back(Batch::Open(batch));
                     }
                 }
                 let appended = match state.batches.back_mut() {
-                    Some(Batch::Open(batch)) => batch.try_append(size, timestamp, parts),
+                    Some(Batch::Open(batch)) => batch.try_append(size, timestamp, fields),
                     _ => None,
                 };
                 let appended = appended.ok_or_else(|| bug("a fresh buffer had no room for its record"));
-                (appended.map(|future| (future, shared.tell(&mut state, is_first))), None)
+                (appended.map(|future| (future, shared.must_notify(&mut state, is_first))), None)
             }
         };
         drop(state);
         drop(unused);
-        let (future, tell) = result?;
+        let (future, must_notify) = result?;
         match full {
-            Some((full, turn)) => Sealing::new(queue, shared, full, tell).finish(turn),
-            None if tell => shared.inbox.partition(Arc::clone(queue)),
+            Some((full, permit)) => Sealing::new(queue, shared, full, must_notify).finish(permit),
+            None if must_notify => shared.inbox.partition(Arc::clone(queue)),
             None => {}
         }
         Ok(future)
@@ -183,7 +183,8 @@ impl RecordAccumulator {
     /// was over: without waiting.
     pub(crate) fn close(&self, closing: Option<Closing>, topics: &TopicTable) -> Result<(), Error> {
         let cut = self.shared.unfinished.cut();
-        let pending = self.shared.unfinished.given_up().unwrap_or_else(|| self.pending_below(cut.until, topics));
+        let pending =
+            self.shared.unfinished.given_up().unwrap_or_else(|| self.pending_below(cut.until, topics));
         let limit = closing.and_then(|closing| Some((closing.limit, closing.value?)));
         self.report(&cut, limit, pending)
     }
@@ -197,15 +198,15 @@ impl RecordAccumulator {
 
     fn pending_below(&self, until: u64, topics: &TopicTable) -> Pending {
         // Not of all that are known: a program may ask again and again without any time to wait.
-        let places = self.shared.unfinished.places_below(until);
-        topics.queues_of(&places).iter().for_each(|queue| queue.note_records());
+        let topic_partitions = self.shared.unfinished.places_below(until);
+        topics.queues_of(&topic_partitions).iter().for_each(|queue| queue.note_records());
         self.shared.unfinished.pending_below(until, &self.shared.observer)
     }
 
     fn report(&self, cut: &Cut, limit: Option<(Limit, Duration)>, pending: Pending) -> Result<(), Error> {
         let reported = self.shared.unfinished.report(cut, limit, pending);
         // They are in this report, or in the one of another flush.
-        drop(self.shared.observer.take_untold());
+        drop(self.shared.observer.take_unreported());
         reported.map_err(|report| Error::new(ErrorKind::Undelivered { report }))
     }
 }
@@ -216,7 +217,7 @@ impl Shared {
     fn append_fast(
         &self,
         state: &mut QueueState,
-        parts: &RecordParts<'_>,
+        fields: &RecordFields<'_>,
         size: RecordSize,
         timestamp: i64,
         wall: i64,
@@ -225,13 +226,13 @@ impl Shared {
         if !self.lifecycle.is_open() {
             return Err(Refused::Closed);
         }
-        let (most, limit) = (size.at_most(), state.limit);
+        let (most, max_bytes) = (size.at_most(), state.max_bytes);
         match state.batches.back_mut() {
             Some(Batch::Open(batch))
-                if !self.is_one_record_a_batch() && batch.accepts(most, &self.growth(limit, wall)) =>
+                if !self.is_one_record_a_batch() && batch.accepts(most, &self.growth(max_bytes, wall)) =>
             {
-                match batch.try_append(size, timestamp, parts) {
-                    Some(future) => Ok((future, self.tell(state, false))),
+                match batch.try_append(size, timestamp, fields) {
+                    Some(future) => Ok((future, self.must_notify(state, false))),
                     None => Err(Refused::NeedsBuffer(batch.next_buffer(self.pool.buffer_size()).max(most))),
                 }
             }
@@ -240,13 +241,13 @@ impl Shared {
     }
 
     #[inline]
-    fn tell(&self, state: &mut QueueState, is_first: bool) -> bool {
-        state.tell(is_first, self.unfinished.epoch())
+    fn must_notify(&self, state: &mut QueueState, is_first: bool) -> bool {
+        state.must_notify(is_first, self.unfinished.epoch())
     }
 
-    fn growth(&self, limit: usize, wall: i64) -> Growth {
+    fn growth(&self, max_bytes: usize, wall: i64) -> Growth {
         Growth {
-            limit: self.settings.batch_max_bytes.min(limit),
+            max_bytes: self.settings.batch_max_bytes.min(max_bytes),
             max_age_millis: self.settings.max_age_millis,
             wall,
             flush_epoch: self.unfinished.epoch(),
@@ -260,20 +261,20 @@ impl Shared {
         state: &mut QueueState,
         next: usize,
         growth: &Growth,
-    ) -> Option<(OpenBatch, Turn<'_>)> {
+    ) -> Option<(OpenBatch, Permit<'_>)> {
         if self.settings.encoding.compression == Compression::None || callback::is_inside() {
             return None;
         }
-        let place = state.batches.back_mut()?;
-        let ticket = match place {
-            Batch::Open(batch) if batch.len() + next > growth.limit => batch.ticket(),
+        let entry = state.batches.back_mut()?;
+        let batch_id = match entry {
+            Batch::Open(batch) if batch.len() + next > growth.max_bytes => batch.batch_id(),
             _ => return None,
         };
-        let turn = self.turns.try_take()?;
-        match std::mem::replace(place, Batch::Sealing(ticket)) {
+        let permit = self.permits.try_take()?;
+        match std::mem::replace(entry, Batch::Sealing(batch_id)) {
             Batch::Open(batch) => {
                 batch.note_records();
-                Some((batch, turn))
+                Some((batch, permit))
             }
             Batch::Sealing(_) | Batch::Sealed(_) => None,
         }
@@ -284,14 +285,15 @@ impl Shared {
     }
 
     fn open_batch(&self, queue: &PartitionQueue, first: PooledBuffer, now: Instant, wall: i64) -> OpenBatch {
-        let (slot, completer) = ResultSlot::new(Arc::clone(&queue.place), Arc::clone(&self.observer));
+        let (slot, completer) =
+            ResultSlot::new(Arc::clone(&queue.topic_partition), Arc::clone(&self.observer));
         let (completion, flush_epoch) =
             Completion::new(completer, Arc::clone(&slot), Arc::clone(&self.unfinished));
-        OpenBatch::new(Birth { now, wall, flush_epoch, slot, completion }, first)
+        OpenBatch::new(NewBatch { now, wall, flush_epoch, slot, completion }, first)
     }
 
     fn reserve(&self, queue: &PartitionQueue, size: Size, wait: Wait) -> Result<PooledBuffer, Error> {
-        let (holder, place) = (queue.index(), queue.place());
+        let (holder, topic_partition) = (queue.id(), queue.topic_partition());
         let error = match self.pool.try_reserve(holder, size) {
             Ok(buffer) => return Ok(buffer),
             Err(error) => error,
@@ -302,11 +304,14 @@ impl Shared {
                 Wait::Never => {
                     let (used, total) = (self.pool.used(), self.pool.total());
                     let wanted = size.wanted;
-                    let what =
-                        format!("{wanted} bytes of buffer_memory for {place}: {used} of {total} are in use");
+                    let what = format!(
+                        "{wanted} bytes of buffer_memory for {topic_partition}: {used} of {total} are in use"
+                    );
                     self.pool.want(|| self.inbox.hurry());
                     let inside_callback = callback::is_inside();
-                    return Err(Error::new(ErrorKind::WouldBlock { what, inside_callback }).at(place));
+                    return Err(
+                        Error::new(ErrorKind::WouldBlock { what, inside_callback }).at(topic_partition)
+                    );
                 }
                 Wait::Until(deadline) => deadline,
                 Wait::MaxBlock => Deadline::after(self.observer.clock().now(), max_block),
@@ -317,7 +322,7 @@ impl Shared {
                 Err(ReserveError::Closed) => {}
                 Err(_) => {
                     return Err(Error::new(ErrorKind::BufferExhausted {
-                        topic_partition: TopicPartition::clone(place),
+                        topic_partition: TopicPartition::clone(topic_partition),
                         requested: size.wanted,
                         used: self.pool.used(),
                         total: self.pool.total(),
@@ -393,8 +398,8 @@ mod tests {
     }
 
     fn send(accumulator: &RecordAccumulator, queue: &Arc<PartitionQueue>) -> FutureRecordMetadata {
-        let parts = RecordParts { key: None, value: Some(b"v"), headers: &[] };
-        accumulator.append(queue, &parts, RecordSize::of(&parts), 0, 0, Wait::Never).unwrap()
+        let fields = RecordFields { key: None, value: Some(b"v"), headers: &[] };
+        accumulator.append(queue, &fields, RecordSize::of(&fields), 0, 0, Wait::Never).unwrap()
     }
 
     #[test]
@@ -402,8 +407,8 @@ mod tests {
         let (accumulator, _drain, _topics, [queue, _]) = halves();
         for _ in 0..5 {
             // More than the buffer that the batch has: each takes another.
-            let parts = RecordParts { key: None, value: Some(&[7; 100]), headers: &[] };
-            accumulator.append(&queue, &parts, RecordSize::of(&parts), 0, 0, Wait::Never).unwrap();
+            let fields = RecordFields { key: None, value: Some(&[7; 100]), headers: &[] };
+            accumulator.append(&queue, &fields, RecordSize::of(&fields), 0, 0, Wait::Never).unwrap();
         }
         assert_eq!(accumulator.shared.inbox.take().partitions.len(), 1);
     }
@@ -441,17 +446,17 @@ mod tests {
     #[test]
     fn who_waits_for_a_batch_that_has_left_hurries_no_other() {
         let (accumulator, drain, _topics, [queue, _]) = halves();
-        let ticket = || match queue.state.lock().batches.back() {
-            Some(Batch::Open(batch)) => batch.ticket(),
+        let batch_id = || match queue.state.lock().batches.back() {
+            Some(Batch::Open(batch)) => batch.batch_id(),
             _ => unreachable!(),
         };
         let _first = send(&accumulator, &queue);
-        let left = ticket();
+        let left = batch_id();
         let _batch = drain.pop_if(&queue, |_| true).unwrap();
         let _second = send(&accumulator, &queue);
-        queue.state.lock().told = false;
+        queue.state.lock().notified = false;
         assert!(!queue.hasten(left), "it has left");
-        assert!(queue.hasten(ticket()), "it lies there");
+        assert!(queue.hasten(batch_id()), "it lies there");
     }
 
     #[cfg(feature = "gzip")]
@@ -479,10 +484,10 @@ mod tests {
         let (accumulator, drain, _topics, [queue, held]) =
             halves_of(Lifecycle::of(Process::ELSEWHERE), Compression::None);
         let _held = held.state.lock();
-        let parts = RecordParts { key: None, value: Some(b"v"), headers: &[] };
+        let fields = RecordFields { key: None, value: Some(b"v"), headers: &[] };
         for queue in [&queue, &held] {
             let wait = Wait::Until(Deadline::NEVER);
-            let appended = accumulator.append(queue, &parts, RecordSize::of(&parts), 0, 0, wait);
+            let appended = accumulator.append(queue, &fields, RecordSize::of(&fields), 0, 0, wait);
             assert!(matches!(appended.unwrap_err().kind(), ErrorKind::UsedAfterFork { process: u32::MAX }));
         }
         assert_eq!(accumulator.pool().used(), 0);
@@ -540,7 +545,7 @@ mod tests {
         let _future = send(&accumulator, &queue);
         drop(drain.notices());
         let full = match queue.state.lock().batches.front_mut() {
-            Some(place @ Batch::Open(_)) => match std::mem::replace(place, Batch::Sealing(0)) {
+            Some(entry @ Batch::Open(_)) => match std::mem::replace(entry, Batch::Sealing(0)) {
                 Batch::Open(batch) => batch,
                 _ => unreachable!(),
             },

@@ -23,7 +23,7 @@ use crate::producer::numbering::after;
 use crate::producer::result::{BatchResult, ResultSlot};
 use crate::protocol::{Chunks, Segments};
 use crate::record::{
-    self, Attributes, BATCH_HEADER_LEN, BatchHead, Codec, Compression, Part, RecordParts, RecordSize,
+    self, Attributes, BATCH_HEADER_LEN, BatchHead, Codec, Compression, Part, RecordFields, RecordSize,
     Sequence, checksum, decompress, encode_record, with_compressor,
 };
 use crate::time::Instant;
@@ -45,7 +45,7 @@ pub(crate) struct OpenBatch {
 }
 
 /// What a batch is born with.
-pub(crate) struct Birth {
+pub(crate) struct NewBatch {
     pub(crate) now: Instant,
     pub(crate) wall: i64,
     pub(crate) flush_epoch: u64,
@@ -54,8 +54,8 @@ pub(crate) struct Birth {
 }
 
 impl OpenBatch {
-    pub(crate) fn new(birth: Birth, first: PooledBuffer) -> Self {
-        let Birth { now, wall, flush_epoch, slot, completion } = birth;
+    pub(crate) fn new(new_batch: NewBatch, first: PooledBuffer) -> Self {
+        let NewBatch { now, wall, flush_epoch, slot, completion } = new_batch;
         Self {
             buffers: vec![first],
             bytes: 0,
@@ -77,7 +77,7 @@ impl OpenBatch {
         &mut self,
         size: RecordSize,
         timestamp: i64,
-        parts: &RecordParts<'_>,
+        fields: &RecordFields<'_>,
     ) -> Option<FutureRecordMetadata> {
         let index = self.records;
         if index == 0 {
@@ -90,12 +90,12 @@ impl OpenBatch {
         if last.room() < needed {
             return None;
         }
-        encode_record(last.bytes_mut(), size, delta, index as i32, parts);
+        encode_record(last.bytes_mut(), size, delta, index as i32, fields);
         self.bytes += needed;
         self.records += 1;
         self.max_timestamp = self.max_timestamp.max(timestamp);
         let len = |bytes: Option<&[u8]>| bytes.map_or(-1, |bytes| bytes.len() as i32);
-        let sizes = Sizes { key: len(parts.key), value: len(parts.value) };
+        let sizes = Sizes { key: len(fields.key), value: len(fields.value) };
         Some(FutureRecordMetadata::new(Arc::clone(&self.slot), index, timestamp, sizes))
     }
 
@@ -106,7 +106,7 @@ impl OpenBatch {
     /// Whether it may grow by `bytes` at this time: below the limit, young, and not cut off by a `flush`.
     #[inline]
     pub(crate) fn accepts(&self, bytes: usize, growth: &Growth) -> bool {
-        self.len() + bytes <= growth.limit
+        self.len() + bytes <= growth.max_bytes
             && self.flush_epoch == growth.flush_epoch
             && (0..=growth.max_age_millis).contains(&(growth.wall - self.created_wall))
     }
@@ -151,12 +151,12 @@ impl OpenBatch {
     }
 
     /// Its number among all batches of the producer.
-    pub(crate) fn ticket(&self) -> u64 {
-        self.completion.ticket()
+    pub(crate) fn batch_id(&self) -> u64 {
+        self.completion.batch_id()
     }
 
     pub(crate) fn ordinal(&self) -> Ordinal {
-        Ordinal::of(self.ticket())
+        Ordinal::of(self.batch_id())
     }
 
     /// What the codec makes of the records, if that is less than they are. Takes its time: not to be done under a lock.
@@ -186,7 +186,7 @@ impl OpenBatch {
                 base_timestamp: self.base_timestamp,
                 max_timestamp: self.max_timestamp,
             },
-            ordinal: Ordinal::of(self.completion.ticket()),
+            ordinal: Ordinal::of(self.completion.batch_id()),
             created: self.created,
             attempts: 0,
             sequence: None,
@@ -232,7 +232,7 @@ fn compress<'a>(
 /// What decides whether an open batch takes one more record.
 pub(crate) struct Growth {
     /// Bytes of a batch, header included.
-    pub(crate) limit: usize,
+    pub(crate) max_bytes: usize,
     pub(crate) max_age_millis: i64,
     pub(crate) wall: i64,
     pub(crate) flush_epoch: u64,
@@ -242,13 +242,13 @@ pub(crate) struct Growth {
 /// the whole and then by its first record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ordinal {
-    ticket: u64,
+    batch_id: u64,
     first_record: u32,
 }
 
 impl Ordinal {
-    pub(super) const fn of(ticket: u64) -> Self {
-        Self { ticket, first_record: 0 }
+    pub(super) const fn of(batch_id: u64) -> Self {
+        Self { batch_id, first_record: 0 }
     }
 }
 
@@ -346,12 +346,12 @@ impl SealedBatch {
         self.head.records
     }
 
-    /// Cuts it up into batches of at most `limit` bytes, header included, and at least two; a record that is larger by
+    /// Cuts it up into batches of at most `max_bytes` bytes, header included, and at least two; a record that is larger by
     /// itself stays alone. What can't be read, or is a single record, comes back as it is.
     ///
     /// Of compressed records the limit is a guess by how well they were compressed together: parts may be cut again.
-    pub(crate) fn split(self, limit: usize, encoding: &Encoding) -> Vec<Self> {
-        let Some(parts) = self.parts(limit) else { return vec![self] };
+    pub(crate) fn split(self, max_bytes: usize, encoding: &Encoding) -> Vec<Self> {
+        let Some(parts) = self.parts(max_bytes) else { return vec![self] };
         let Self { ordinal, payload, created, sequence, maybe_written, last_error, completion, .. } = self;
         let Some(completion) = completion else { return Vec::new() };
         let sizes: Vec<u32> = parts.iter().map(|part| part.records).collect();
@@ -399,22 +399,22 @@ impl SealedBatch {
         heads.into_iter().zip(buffers).zip(completion.split(&sizes)).map(part).collect()
     }
 
-    fn parts(&self, limit: usize) -> Option<Vec<Part>> {
+    fn parts(&self, max_bytes: usize) -> Option<Vec<Part>> {
         if self.head.records < 2 {
             return None;
         }
-        let limit = limit.saturating_sub(BATCH_HEADER_LEN);
+        let max_bytes = max_bytes.saturating_sub(BATCH_HEADER_LEN);
         let base = self.head.base_timestamp;
         let chunks = (0..self.payload.chunk_count()).map(|index| self.payload.chunk(index));
         let codec = Attributes(self.head.attributes).codec();
         if codec == Codec::NONE {
-            return record::split(chunks, base, limit.min(self.payload.len.div_ceil(2))).ok();
+            return record::split(chunks, base, max_bytes.min(self.payload.len.div_ceil(2))).ok();
         }
         let packed: Vec<u8> = chunks.flatten().copied().collect();
         let records = decompress(codec, &packed, MOST_RECORDS).ok()?;
         let ratio = records.len() as f64 / packed.len() as f64;
-        let limit = ((limit as f64 * ratio) as usize).min(records.len().div_ceil(2));
-        record::split(std::iter::once(&*records), base, limit).ok()
+        let max_bytes = ((max_bytes as f64 * ratio) as usize).min(records.len().div_ceil(2));
+        record::split(std::iter::once(&*records), base, max_bytes).ok()
     }
 
     /// The end: every future of the batch learns it, callbacks run, `flush` counts it.

@@ -44,15 +44,15 @@ struct State {
     waiting: VecDeque<Waiter>,
     /// Reserved for a waiter that has been told but not looked yet.
     granted: Vec<(u64, Lot)>,
-    next_ticket: u64,
+    next_waiter_id: u64,
 }
 
 #[derive(Debug)]
 struct Waiter {
-    ticket: u64,
+    waiter_id: u64,
     holder: Holder,
     size: Size,
-    turn: Arc<Condvar>,
+    condvar: Arc<Condvar>,
 }
 
 /// Why no buffer was handed out.
@@ -75,7 +75,7 @@ impl SimpleBufferPool {
             holders: 0,
             waiting: VecDeque::new(),
             granted: Vec::new(),
-            next_ticket: 0,
+            next_waiter_id: 0,
         };
         Arc::new(Self {
             total,
@@ -146,10 +146,10 @@ impl SimpleBufferPool {
             drop(state);
             return Ok(self.buffer(holder, lot));
         }
-        let turn = Arc::new(Condvar::new());
-        let ticket = state.next_ticket;
-        state.next_ticket += 1;
-        state.waiting.push_back(Waiter { ticket, holder, size, turn: Arc::clone(&turn) });
+        let condvar = Arc::new(Condvar::new());
+        let waiter_id = state.next_waiter_id;
+        state.next_waiter_id += 1;
+        state.waiting.push_back(Waiter { waiter_id, holder, size, condvar: Arc::clone(&condvar) });
         let is_new = self.is_newly_wanted();
         drop(state);
         if is_new {
@@ -157,7 +157,7 @@ impl SimpleBufferPool {
         }
         let mut state = self.state.lock();
         loop {
-            if let Some(lot) = state.collect(ticket) {
+            if let Some(lot) = state.collect(waiter_id) {
                 drop(state);
                 return Ok(self.buffer(holder, lot));
             }
@@ -169,13 +169,13 @@ impl SimpleBufferPool {
                 None
             };
             if let Some(failure) = failure {
-                state.waiting.retain(|waiter| waiter.ticket != ticket);
+                state.waiting.retain(|waiter| waiter.waiter_id != waiter_id);
                 // What is too little for this one may be enough for the next.
                 self.grant(&mut state);
                 return Err(failure);
             }
             crate::sync::is_rare("memory wait");
-            state = clock.wait(&turn, state, deadline);
+            state = clock.wait(&condvar, state, deadline);
         }
     }
 
@@ -193,7 +193,7 @@ impl SimpleBufferPool {
         state.untouched = state.left();
         state.kept = Kept::new(self.buffer_size);
         for waiter in &state.waiting {
-            waiter.turn.notify_one();
+            waiter.condvar.notify_one();
         }
     }
 
@@ -232,8 +232,8 @@ impl SimpleBufferPool {
             }
             let lot = state.take(holder, size);
             if let Some(waiter) = state.waiting.remove(first) {
-                state.granted.push((waiter.ticket, lot));
-                waiter.turn.notify_one();
+                state.granted.push((waiter.waiter_id, lot));
+                waiter.condvar.notify_one();
             }
         }
         self.wanted.store(false, Ordering::SeqCst);
@@ -313,8 +313,8 @@ impl State {
         Lot { charged: wanted, buffer }
     }
 
-    fn collect(&mut self, ticket: u64) -> Option<Lot> {
-        let at = self.granted.iter().position(|(granted, _)| *granted == ticket)?;
+    fn collect(&mut self, waiter_id: u64) -> Option<Lot> {
+        let at = self.granted.iter().position(|(granted, _)| *granted == waiter_id)?;
         Some(self.granted.swap_remove(at).1)
     }
 }

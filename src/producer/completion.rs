@@ -17,7 +17,7 @@ pub(crate) struct Completion {
 /// happened on the way: a panic in user code too.
 struct Entry {
     unfinished: Arc<Unfinished>,
-    ticket: u64,
+    batch_id: u64,
     /// If it was cut up, each part leaves by itself.
     in_parts: bool,
 }
@@ -29,25 +29,25 @@ impl Completion {
         slot: Arc<ResultSlot>,
         unfinished: Arc<Unfinished>,
     ) -> (Self, u64) {
-        let (ticket, epoch) = unfinished.enter(Arc::clone(&slot));
-        let entry = Entry { unfinished, ticket, in_parts: false };
+        let (batch_id, epoch) = unfinished.enter(Arc::clone(&slot));
+        let entry = Entry { unfinished, batch_id, in_parts: false };
         (Self { completer: Some(completer), slot, entry }, epoch)
     }
 
-    pub(super) fn ticket(&self) -> u64 {
-        self.entry.ticket
+    pub(super) fn batch_id(&self) -> u64 {
+        self.entry.batch_id
     }
 
     /// One for each part of a batch that is cut up.
     pub(super) fn split(mut self, sizes: &[u32]) -> Vec<Self> {
         let Some(completer) = self.completer.take() else { return Vec::new() };
-        let Entry { unfinished, ticket, in_parts } = &mut self.entry;
-        unfinished.split(*ticket, sizes.len());
+        let Entry { unfinished, batch_id, in_parts } = &mut self.entry;
+        unfinished.split(*batch_id, sizes.len());
         *in_parts = true;
         let part = |(slot, completer)| Self {
             completer: Some(completer),
             slot,
-            entry: Entry { unfinished: Arc::clone(unfinished), ticket: *ticket, in_parts: false },
+            entry: Entry { unfinished: Arc::clone(unfinished), batch_id: *batch_id, in_parts: false },
         };
         completer.split(sizes).into_iter().map(part).collect()
     }
@@ -75,7 +75,7 @@ impl Drop for Completion {
 impl Drop for Entry {
     fn drop(&mut self) {
         if !self.in_parts {
-            self.unfinished.leave(self.ticket);
+            self.unfinished.leave(self.batch_id);
         }
     }
 }
@@ -87,13 +87,13 @@ mod tests {
 
     use super::*;
     use crate::observation::Observer;
-    use crate::topic_partition::TopicPartition;
     use crate::time::Clock;
+    use crate::topic_partition::TopicPartition;
 
     #[test]
     fn a_batch_that_is_lost_is_noted_before_its_callbacks_run() {
-        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
-        let (slot, completer) = ResultSlot::new(place, Observer::new(Clock::System));
+        let topic_partition = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
+        let (slot, completer) = ResultSlot::new(topic_partition, Observer::new(Clock::System));
         let unfinished = Arc::new(Unfinished::default());
         let (completion, _) = Completion::new(completer, Arc::clone(&slot), Arc::clone(&unfinished));
         let (tell, told) = mpsc::channel();

@@ -21,23 +21,23 @@ impl Drain {
     }
 
     /// The front of `queue`, and whether it is left to wait for company, as it may if it is not full and `may_linger`. To be
-    /// full it has to outweigh `company`, the bytes under way. From here on user threads tell nothing, unless it is left or there is none.
+    /// full it has to outweigh `bytes_to_outweigh`, the bytes under way. From here on user threads tell nothing, unless it is left or there is none.
     pub(crate) fn look(
         &self,
         queue: &Arc<PartitionQueue>,
-        company: usize,
+        bytes_to_outweigh: usize,
         may_linger: impl Fn(&Front) -> bool,
     ) -> Option<(Front, bool)> {
         let batch_size = self.shared.settings.batch_size;
         let mut state = queue.state.lock();
-        state.has_company = company > 0;
+        state.several_in_flight = bytes_to_outweigh > 0;
         // Beside several it is worth a request only if it is as large as all of them. So requests stay few while answers
         // come soon, and soon grow large where they do not.
-        state.enough = if batch_size == 0 { 0 } else { batch_size.max(company) };
+        state.full_size = if batch_size == 0 { 0 } else { batch_size.max(bytes_to_outweigh) };
         let lingers =
             |front: &Option<Front>| front.as_ref().is_some_and(|front| !front.full && may_linger(front));
         let mut front = self.front(&state);
-        if company > 0
+        if bytes_to_outweigh > 0
             && lingers(&front)
             && let Some(Batch::Open(batch)) = state.batches.front_mut()
         {
@@ -45,7 +45,7 @@ impl Drain {
             front = self.front(&state);
         }
         let lingers = lingers(&front);
-        state.told = front.is_some() && !lingers;
+        state.notified = front.is_some() && !lingers;
         front.map(|front| (front, lingers))
     }
 
@@ -81,7 +81,7 @@ impl Drain {
     ) -> Option<SealedBatch> {
         let mut state = queue.state.lock();
         let front = self.front(&state);
-        state.told = front.is_some();
+        state.notified = front.is_some();
         if !wanted(front?) {
             return None;
         }
@@ -119,8 +119,8 @@ impl Drain {
     }
 
     /// Batches of this partition grow no larger from here on.
-    pub(crate) fn limit(&self, queue: &PartitionQueue, limit: usize) {
-        queue.state.lock().limit = limit;
+    pub(crate) fn set_max_bytes(&self, queue: &PartitionQueue, max_bytes: usize) {
+        queue.state.lock().max_bytes = max_bytes;
     }
 
     pub(crate) fn is_memory_wanted(&self) -> bool {

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use crate::error::{Certainty, Error, ErrorKind, Subject};
 use crate::producer::callback;
 use crate::producer::result::{BatchResult, ResultSlot};
-use crate::topic_partition::TopicPartition;
 use crate::protocol::RecordError;
 use crate::time::{Deadline, since_epoch};
+use crate::topic_partition::TopicPartition;
 
 /// The result of one [`send`](crate::KafkaProducer::send): pending until the record is stored or has failed, then it
 /// never changes. With `acks=0` no broker answers: a record counts as stored when the system has taken its bytes.
@@ -71,12 +71,12 @@ impl FutureRecordMetadata {
 
     /// The topic of the record.
     pub fn topic(&self) -> &str {
-        &self.slot.place.topic
+        &self.slot.topic_partition.topic
     }
 
     /// The partition of the record.
     pub fn partition(&self) -> i32 {
-        self.slot.place.partition
+        self.slot.topic_partition.partition
     }
 
     /// Whether there is a result, good or bad.
@@ -137,11 +137,11 @@ impl FutureRecordMetadata {
         callback: impl FnOnce(Result<&RecordMetadata, &Error>) + Send + 'static,
     ) -> &Self {
         let Self { slot, index, timestamp, sizes } = self;
-        let (place, timestamp, sizes) = (Arc::clone(&slot.place), *timestamp, *sizes);
+        let (topic_partition, timestamp, sizes) = (Arc::clone(&slot.topic_partition), *timestamp, *sizes);
         slot.on_completion(
             *index,
             sees_failure,
-            Box::new(move |index, result| match metadata(place, index, timestamp, sizes, result) {
+            Box::new(move |index, result| match metadata(topic_partition, index, timestamp, sizes, result) {
                 Ok(metadata) => callback(Ok(&metadata)),
                 Err(error) => callback(Err(&error)),
             }),
@@ -150,12 +150,12 @@ impl FutureRecordMetadata {
     }
 
     fn resolve(&self, index: u32, result: &BatchResult) -> Result<RecordMetadata, Error> {
-        metadata(Arc::clone(&self.slot.place), index, self.timestamp, self.sizes, result)
+        metadata(Arc::clone(&self.slot.topic_partition), index, self.timestamp, self.sizes, result)
     }
 }
 
 fn metadata(
-    place: Arc<TopicPartition>,
+    topic_partition: Arc<TopicPartition>,
     index: u32,
     timestamp: i64,
     sizes: Sizes,
@@ -163,9 +163,9 @@ fn metadata(
 ) -> Result<RecordMetadata, Error> {
     match result {
         BatchResult::Failed(error) => Err(error.clone()),
-        BatchResult::Refused { error, blamed } => Err(own_error(error, index, blamed)),
+        BatchResult::Refused { error, blamed } => Err(record_error(error, index, blamed)),
         BatchResult::Stored { base_offset, log_append_time } => Ok(RecordMetadata {
-            place,
+            topic_partition,
             offset: base_offset.map(|base| base.wrapping_add(i64::from(index))),
             timestamp: log_append_time.unwrap_or(timestamp),
             sizes,
@@ -174,13 +174,13 @@ fn metadata(
 }
 
 /// What a refused batch means to one of its records: its own fault, or that of another (KIP-467).
-fn own_error(error: &Error, index: u32, blamed: &[RecordError]) -> Error {
+fn record_error(error: &Error, index: u32, blamed: &[RecordError]) -> Error {
     let ErrorKind::Broker { code, message, about: Subject::Partition(topic_partition) } = error.kind() else {
         return error.clone();
     };
     let (code, topic_partition) = (*code, topic_partition.clone());
-    let place = |blamed: &RecordError| i64::from(blamed.batch_index);
-    let own = blamed.binary_search_by_key(&i64::from(index), place).ok().and_then(|at| blamed.get(at));
+    let batch_index = |blamed: &RecordError| i64::from(blamed.batch_index);
+    let own = blamed.binary_search_by_key(&i64::from(index), batch_index).ok().and_then(|at| blamed.get(at));
     let words = own.or(blamed.first()).and_then(|blamed| blamed.message.clone());
     let message = words.or_else(|| message.clone());
     let kind = match own {
@@ -194,8 +194,8 @@ fn own_error(error: &Error, index: u32, blamed: &[RecordError]) -> Error {
 impl fmt::Debug for FutureRecordMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FutureRecordMetadata")
-            .field("topic", &self.slot.place.topic)
-            .field("partition", &self.slot.place.partition)
+            .field("topic", &self.slot.topic_partition.topic)
+            .field("partition", &self.slot.topic_partition.partition)
             .field("is_done", &self.is_done())
             .finish_non_exhaustive()
     }
@@ -204,7 +204,7 @@ impl fmt::Debug for FutureRecordMetadata {
 /// Where a record stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordMetadata {
-    place: Arc<TopicPartition>,
+    topic_partition: Arc<TopicPartition>,
     offset: Option<i64>,
     timestamp: i64,
     sizes: Sizes,
@@ -213,17 +213,17 @@ pub struct RecordMetadata {
 impl RecordMetadata {
     /// The topic.
     pub fn topic(&self) -> &str {
-        &self.place.topic
+        &self.topic_partition.topic
     }
 
     /// The partition.
     pub fn partition(&self) -> i32 {
-        self.place.partition
+        self.topic_partition.partition
     }
 
     /// The topic and the partition.
     pub fn topic_partition(&self) -> &TopicPartition {
-        &self.place
+        &self.topic_partition
     }
 
     /// The offset of the record in its partition.
@@ -260,8 +260,8 @@ impl RecordMetadata {
 impl fmt::Display for RecordMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.offset {
-            Some(offset) => write!(f, "{}@{offset}", self.place),
-            None => write!(f, "{}@unknown", self.place),
+            Some(offset) => write!(f, "{}@{offset}", self.topic_partition),
+            None => write!(f, "{}@unknown", self.topic_partition),
         }
     }
 }
@@ -277,8 +277,8 @@ mod tests {
     use crate::time::Clock;
 
     fn pending(clock: Clock) -> (FutureRecordMetadata, Completer) {
-        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 3 });
-        let (slot, completer) = ResultSlot::new(place, Observer::new(clock));
+        let topic_partition = Arc::new(TopicPartition { topic: "t".into(), partition: 3 });
+        let (slot, completer) = ResultSlot::new(topic_partition, Observer::new(clock));
         (FutureRecordMetadata::new(slot, 2, 77, Sizes { key: -1, value: 5 }), completer)
     }
 
@@ -407,7 +407,11 @@ mod tests {
         let (tell, told) = mpsc::channel();
         let finished = done.clone();
         done.add_callback(move |_| {
-            tell.send((finished.get(None).map(|metadata| metadata.offset().unwrap()), open.get(None).unwrap_err())).unwrap();
+            tell.send((
+                finished.get(None).map(|metadata| metadata.offset().unwrap()),
+                open.get(None).unwrap_err(),
+            ))
+            .unwrap();
         });
         completer.complete(STORED, 3, || ());
         let (finished, unfinished) = told.recv().unwrap();
@@ -418,14 +422,15 @@ mod tests {
     /// Each record finds its part, whoever asks and however: before, after, waiting, by callback; parts are split too.
     #[test]
     fn futures_and_callbacks_follow_a_split_batch() {
-        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
-        let (slot, completer) = ResultSlot::new(place, Observer::new(Clock::System));
+        let topic_partition = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
+        let (slot, completer) = ResultSlot::new(topic_partition, Observer::new(Clock::System));
         let future =
             |index| FutureRecordMetadata::new(Arc::clone(&slot), index, 0, Sizes { key: -1, value: 0 });
         let (tell, told) = mpsc::channel();
         for index in 0..10 {
             let tell = tell.clone();
-            future(index).add_callback(move |metadata| tell.send((index, metadata.offset().unwrap())).unwrap());
+            future(index)
+                .add_callback(move |metadata| tell.send((index, metadata.offset().unwrap())).unwrap());
         }
         std::thread::scope(|scope| {
             let waiters: Vec<_> = (0..10)
@@ -483,10 +488,10 @@ mod tests {
         drop(clone);
         assert_eq!(observer.overlooked(), 2);
         assert_eq!(
-            observer.take_untold().map(|(records, error)| (records, error.is_closed())),
+            observer.take_unreported().map(|(records, error)| (records, error.is_closed())),
             Some((2, false))
         );
-        assert!(observer.take_untold().is_none());
+        assert!(observer.take_unreported().is_none());
     }
 
     #[test]
@@ -496,7 +501,7 @@ mod tests {
             let observer = Arc::clone(&future.slot.observer);
             completer.complete(result, 3, || ());
             drop(future);
-            assert_eq!((observer.overlooked(), observer.has_untold()), (0, false));
+            assert_eq!((observer.overlooked(), observer.has_unreported()), (0, false));
         }
     }
 }

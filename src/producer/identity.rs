@@ -5,10 +5,10 @@
 //! an id are used up is another id asked for.
 //!
 //! ```text
-//!             wanted                    given
-//!   AtRest ───────────▶ asked, Asked ─────────▶ AtRest, with a current id
-//!     ▲   its time is over  │ lost, refused
-//!     └────── Resting ◀─────┘
+//!           wanted                    given
+//!   Idle ───────────▶ asked, Asked ─────────▶ Idle, with a current id
+//!    ▲   its time is over  │ lost, refused
+//!    └───── BackingOff ◀───┘
 //! ```
 
 use crate::client::{ClusterMetadata, Outcome};
@@ -47,10 +47,10 @@ pub(crate) struct ProducerIds {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    AtRest,
+    Idle,
     Asked,
     /// Not to be asked again before.
-    Resting(Instant),
+    BackingOff(Instant),
 }
 
 impl ProducerIds {
@@ -59,7 +59,7 @@ impl ProducerIds {
             retry,
             current: None,
             wanted: false,
-            state: State::AtRest,
+            state: State::Idle,
             failures: 0,
             last_error: None,
             is_denied: false,
@@ -82,12 +82,12 @@ impl ProducerIds {
     }
 
     /// When to ask for one.
-    pub(crate) fn next_question(&self) -> Deadline {
+    pub(crate) fn next_request_at(&self) -> Deadline {
         match self.state {
             _ if !self.wanted => Deadline::NEVER,
-            State::AtRest => Deadline::at(Instant::ZERO),
+            State::Idle => Deadline::at(Instant::ZERO),
             State::Asked => Deadline::NEVER,
-            State::Resting(until) => Deadline::at(until),
+            State::BackingOff(until) => Deadline::at(until),
         }
     }
 
@@ -136,7 +136,7 @@ impl ProducerIds {
         // Who still wants one says so again, if what it has to send was not failed with this.
         self.wanted &= !self.is_denied;
         self.failures = self.failures.saturating_add(1);
-        self.state = State::Resting(now + self.retry.delay(self.failures, random));
+        self.state = State::BackingOff(now + self.retry.delay(self.failures, random));
         log::debug!("no producer id: {error}");
         self.last_error = Some(error);
     }
@@ -144,7 +144,7 @@ impl ProducerIds {
     /// Why nothing can be sent, if a broker has said that this will not change by itself. After a while somebody asks
     /// again, and what there is to send waits for the answer.
     pub(crate) fn denial(&self, now: Instant) -> Option<&Error> {
-        let rests = matches!(self.state, State::Resting(until) if until > now);
+        let rests = matches!(self.state, State::BackingOff(until) if until > now);
         self.last_error.as_ref().filter(|_| self.is_denied && rests)
     }
 

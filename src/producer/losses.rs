@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::client::Warnings;
 use crate::error::{Count, Error};
 use crate::observation::Observer;
-use crate::topic_partition::TopicPartition;
 use crate::time::{Deadline, Instant};
+use crate::topic_partition::TopicPartition;
 
 #[derive(Default)]
 pub(crate) struct Losses {
@@ -17,7 +17,7 @@ pub(crate) struct Losses {
 
 impl Losses {
     /// Warns of failures that nobody has looked at and nobody can any more, all of them in one line.
-    pub(crate) fn tell_overlooked(&mut self, observer: &Observer, now: Instant) {
+    pub(crate) fn log_overlooked(&mut self, observer: &Observer, now: Instant) {
         if let Some((records, error)) = self.overlooked(observer, now) {
             let records = Count(records, "record");
             log::warn!("{records} failed, and nobody looked at the result; the last error: {error}");
@@ -29,14 +29,14 @@ impl Losses {
         if self.quiet_until.is_some_and(|until| now < until) {
             return None;
         }
-        let news = observer.take_untold()?;
+        let news = observer.take_unreported()?;
         self.quiet_until = Some(now + A_MINUTE);
         Some(news)
     }
 
     /// When there is something to be told.
     pub(crate) fn next_warning(&self, observer: &Observer) -> Deadline {
-        if !observer.has_untold() {
+        if !observer.has_unreported() {
             return Deadline::NEVER;
         }
         Deadline::at(self.quiet_until.unwrap_or(Instant::ZERO))
@@ -47,7 +47,7 @@ impl Losses {
     /// move, is not told again.
     pub(crate) fn refused(&mut self, attempt: u32, name: &TopicPartition, error: &Error, now: Instant) {
         let code = error.broker_code().filter(|code| !code.needs_metadata_refresh());
-        let news = code.and_then(|code| self.warnings.is_news(&format!("attempt: {code}"), A_MINUTE, now));
+        let news = code.and_then(|code| self.warnings.should_log(&format!("attempt: {code}"), A_MINUTE, now));
         match news {
             None => log::debug!("attempt {attempt} for {name} failed: {error}"),
             Some(0) => log::warn!("attempt {attempt} for {name} failed: {error}"),
@@ -60,7 +60,7 @@ impl Losses {
 
     /// An answer names a partition that its request did not.
     pub(crate) fn not_asked_about(&mut self, topic: &str, partition: i32, now: Instant) {
-        if self.warnings.is_news("an answer too many", A_MINUTE, now).is_some() {
+        if self.warnings.should_log("an answer too many", A_MINUTE, now).is_some() {
             log::warn!("an answer names {topic}-{partition}, which was not asked about");
         }
     }

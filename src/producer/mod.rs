@@ -2,6 +2,7 @@
 
 mod accumulator;
 mod batch;
+mod batch_sizes;
 mod buffer;
 mod callback;
 mod completion;
@@ -11,13 +12,13 @@ mod future;
 mod identity;
 mod inbox;
 mod kept;
-mod limits;
 mod losses;
 mod numbering;
 mod outcome;
 mod partition;
 mod partitioner;
 mod partitions;
+mod permits;
 mod queue;
 mod request_sizes;
 mod requests;
@@ -27,7 +28,6 @@ mod sender;
 mod serializer;
 mod shared;
 mod topics;
-mod turns;
 mod unfinished;
 
 #[cfg(all(test, any(loom, shuttle)))]
@@ -39,10 +39,10 @@ mod tests;
 pub(crate) use accumulator::{RecordAccumulator, Wait, record_accumulator};
 pub(crate) use batch::Encoding;
 pub(crate) use buffer::SimpleBufferPool;
-pub(crate) use callback::{enter, has_run, is_inside, words_of};
+pub(crate) use callback::{enter, has_run, is_inside, panic_message};
 pub use future::{FutureRecordMetadata, RecordMetadata};
 pub(crate) use inbox::Inbox;
-pub(crate) use outcome::Patience;
+pub(crate) use outcome::RetryPolicy;
 pub(crate) use partitioner::PartitionBy;
 pub use partitioner::{DefaultPartitioner, PartitionContext, Partitioner};
 pub(crate) use queue::PartitionQueue;

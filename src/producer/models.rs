@@ -20,11 +20,11 @@ use crate::producer::future::{FutureRecordMetadata, Sizes};
 use crate::producer::inbox::Inbox;
 use crate::producer::queue::PartitionQueue;
 use crate::producer::result::{BatchResult, ResultSlot};
-use crate::topic_partition::TopicPartition;
 use crate::producer::shared::AccumulatorSettings;
-use crate::record::{Compression, RecordParts, RecordSize};
+use crate::record::{Compression, RecordFields, RecordSize};
 use crate::sync::{Condvar, Mutex, Wake};
 use crate::time::{Clock, Deadline, Instant, ManualClock};
+use crate::topic_partition::TopicPartition;
 
 #[cfg(loom)]
 use loom::thread;
@@ -213,9 +213,9 @@ fn closing_the_pool_ends_every_wait() {
 /// one only if the time was over.
 fn future(dies: bool) {
     check(move || {
-        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
+        let topic_partition = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
         let clock = ManualClock::default();
-        let (slot, completer) = ResultSlot::new(place, Observer::new(Clock::Manual(clock.clone())));
+        let (slot, completer) = ResultSlot::new(topic_partition, Observer::new(Clock::Manual(clock.clone())));
         let future = FutureRecordMetadata::new(Arc::clone(&slot), 0, 0, Sizes { key: -1, value: 0 });
         let waiter = {
             let future = future.clone();
@@ -252,9 +252,9 @@ fn every_future_resolves_when_its_batch_is_lost() {
 #[test]
 fn a_get_with_a_deadline_ends_by_the_answer_or_by_the_clock() {
     check(|| {
-        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
+        let topic_partition = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
         let clock = ManualClock::default();
-        let (slot, completer) = ResultSlot::new(place, Observer::new(Clock::Manual(clock.clone())));
+        let (slot, completer) = ResultSlot::new(topic_partition, Observer::new(Clock::Manual(clock.clone())));
         let future = FutureRecordMetadata::new(Arc::clone(&slot), 0, 0, Sizes { key: -1, value: 0 });
         let waiter = {
             let (future, clock) = (future.clone(), clock.clone());
@@ -293,14 +293,14 @@ fn nothing_is_appended_after_its_queue_was_emptied() {
         let clock = Clock::Manual(ManualClock::default());
         let (accumulator, drain) =
             record_accumulator(Arc::clone(&lifecycle), settings, pool, inbox, Observer::new(clock));
-        let place = TopicPartition { topic: "t".into(), partition: 0 };
-        let queue = Arc::new(PartitionQueue::new(0, place));
+        let topic_partition = TopicPartition { topic: "t".into(), partition: 0 };
+        let queue = Arc::new(PartitionQueue::new(0, topic_partition));
         let users: Vec<_> = (0..2)
             .map(|_| {
                 let (accumulator, queue) = (accumulator.clone(), Arc::clone(&queue));
                 thread::spawn(move || {
-                    let parts = RecordParts { key: None, value: Some(b"v"), headers: &[] };
-                    accumulator.append(&queue, &parts, RecordSize::of(&parts), 0, 0, Wait::Never)
+                    let fields = RecordFields { key: None, value: Some(b"v"), headers: &[] };
+                    accumulator.append(&queue, &fields, RecordSize::of(&fields), 0, 0, Wait::Never)
                 })
             })
             .collect();

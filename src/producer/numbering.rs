@@ -2,11 +2,11 @@
 //! before, and knows one that it has got already.
 //!
 //! ```text
-//!             begin                  a batch is stored
-//!   Nameless ───────▶ numbers, alone ─────────────────▶ numbers
-//!      ▲                  │ a number is missing for good   │
-//!      │ epochs used up   ▼                                │
-//!      └───────────── a new beginning: the next epoch, from 0 (`partition.rs` says when)
+//!                 begin                  a batch is stored
+//!   NoProducerId ───────▶ numbers, alone ─────────────────▶ numbers
+//!      ▲                      │ a number is missing for good   │
+//!      │ epochs used up       ▼                                │
+//!      └───────────────── a new beginning: the next epoch, from 0 (`partition.rs` says when)
 //! ```
 //!
 //! While it numbers alone one batch is under way: to a broker that knows nothing of this producer any number is the first,
@@ -61,12 +61,12 @@ impl Numbering {
     }
 
     /// Nothing is under way, and the next batch goes to where the last one went, or `elsewhere`.
-    pub(crate) fn doubt(&mut self, elsewhere: bool, now: Instant) {
+    pub(crate) fn expire_proof(&mut self, elsewhere: bool, now: Instant) {
         self.proven_at = self.proven_at.filter(|at| !elsewhere && now.since(*at) <= REMEMBERED);
     }
 
     /// From 0, in the next epoch. What has been given a number needs another.
-    pub(crate) fn begin_anew(&mut self) {
+    pub(crate) fn reset(&mut self) {
         let Some(identity) = self.identity else { return };
         match identity.next() {
             Some(next) => self.begin(next),
@@ -112,11 +112,11 @@ mod tests {
         numbering.give(9);
         numbering.stored(Instant::ZERO);
         assert!(numbering.is_proven());
-        numbering.begin_anew();
+        numbering.reset();
         assert!(!numbering.is_proven());
         let sequence = Sequence { producer_id: 7, producer_epoch: i16::MAX, base: 0 };
         assert_eq!(numbering.give(1), Some(sequence));
-        numbering.begin_anew();
+        numbering.reset();
         assert_eq!((numbering.has_identity(), numbering.spent()), (false, Some(7)));
         assert_eq!(numbering.give(1), None);
     }

@@ -7,13 +7,13 @@ use crate::error::{BrokerTrouble, Count, Error, ErrorKind, Limit, Subject};
 use crate::producer::batch::SealedBatch;
 use crate::producer::partition::Partition;
 use crate::producer::result::BatchResult;
-use crate::topic_partition::TopicPartition;
 use crate::protocol::{ErrorCode, ProducePartitionResponse, RecordError};
 use crate::time::Instant;
+use crate::topic_partition::TopicPartition;
 
 /// When a batch is given up.
 #[derive(Clone, Debug)]
-pub(crate) struct Patience {
+pub(crate) struct RetryPolicy {
     /// `retries`: how often a batch is sent again.
     pub(crate) retries: u32,
     /// `delivery_timeout_ms`; `None` is for ever.
@@ -22,7 +22,7 @@ pub(crate) struct Patience {
 
 /// How an attempt ended.
 #[derive(Clone, Copy)]
-pub(crate) enum End<'a> {
+pub(crate) enum AttemptOutcome<'a> {
     Answered(&'a ProducePartitionResponse),
     /// The answer to its request says nothing of it.
     LeftOut,
@@ -45,7 +45,7 @@ pub(crate) enum Action {
     /// No broker takes it with its numbers: send it with others.
     Renumber { error: Error },
     /// It is too large: send it in parts.
-    CutUp,
+    Split,
     /// It was given up before, and its futures know; whether it was written is not known still.
     Keep { maybe_written: bool },
     /// It was given up before, and its futures know: what comes back is for nobody.
@@ -56,11 +56,11 @@ pub(crate) enum Action {
 pub(crate) fn decide(
     batch: &SealedBatch,
     partition: &Partition,
-    end: End<'_>,
-    patience: &Patience,
+    end: AttemptOutcome<'_>,
+    retry_policy: &RetryPolicy,
     now: Instant,
 ) -> Action {
-    let action = judge(batch, partition, end, patience, now);
+    let action = choose_action(batch, partition, end, retry_policy, now);
     match action {
         Action::Complete(BatchResult::Stored { .. }) => action,
         Action::SendAgain { maybe_written, .. } if batch.is_given_up() && batch.sequence().is_some() => {
@@ -71,40 +71,43 @@ pub(crate) fn decide(
     }
 }
 
-fn judge(
+fn choose_action(
     batch: &SealedBatch,
     partition: &Partition,
-    end: End<'_>,
-    patience: &Patience,
+    end: AttemptOutcome<'_>,
+    retry_policy: &RetryPolicy,
     now: Instant,
 ) -> Action {
-    let name: &TopicPartition = partition.name();
+    let name: &TopicPartition = partition.topic_partition();
     let is_numbered = batch.sequence().is_some();
     let (mut renumber, mut waits_for_others) = (false, false);
     let (error, maybe_written) = match end {
-        End::Written => return stored(None, None),
-        End::Answered(answer) if answer.error_code == ErrorCode::NONE => {
+        AttemptOutcome::Written => return stored(None, None),
+        AttemptOutcome::Answered(answer) if answer.error_code == ErrorCode::NONE => {
             let told = |number: i64| (number >= 0).then_some(number);
             // Of a batch that it knows again a broker tells the time of the newest record as if it were its own.
             let is_ours = |time: &i64| batch.attempts() > 1 && *time == batch.max_timestamp();
             let append_time = told(answer.log_append_time_ms).filter(|time| !is_ours(time));
             return stored(told(answer.base_offset), append_time);
         }
-        End::Answered(answer) if answer.error_code.asks_for_split() => {
+        AttemptOutcome::Answered(answer) if answer.error_code.asks_for_split() => {
             if batch.records() > 1 {
-                return Action::CutUp;
+                return Action::Split;
             }
             let (code, size) = (answer.error_code, batch.len());
             let kind = ErrorKind::RefusedAsTooLarge { code, size, topic_partition: name.clone() };
             return Action::Complete(BatchResult::Failed(Error::new(kind)));
         }
         // It was stored by an attempt whose answer got lost, too long ago for the broker to know where.
-        End::Answered(answer) if is_numbered && answer.error_code == ErrorCode::DUPLICATE_SEQUENCE_NUMBER => {
+        AttemptOutcome::Answered(answer)
+            if is_numbered && answer.error_code == ErrorCode::DUPLICATE_SEQUENCE_NUMBER =>
+        {
             return stored(None, None);
         }
-        End::Answered(answer) => {
+        AttemptOutcome::Answered(answer) => {
             let (code, message) = (answer.error_code, answer.error_message.clone());
-            let error = Error::new(ErrorKind::Broker { code, message, about: Subject::Partition(name.clone()) });
+            let error =
+                Error::new(ErrorKind::Broker { code, message, about: Subject::Partition(name.clone()) });
             let is_of_numbers = is_numbered
                 && matches!(
                     code,
@@ -121,19 +124,19 @@ fn judge(
             renumber = is_of_numbers && !waits_for_others;
             (error, code.may_have_been_written())
         }
-        End::LeftOut => (Error::new(ErrorKind::LeftOut { topic_partition: name.clone() }), true),
-        End::Lost { error, sent } => (error.clone(), sent),
+        AttemptOutcome::LeftOut => (Error::new(ErrorKind::LeftOut { topic_partition: name.clone() }), true),
+        AttemptOutcome::Lost { error, sent } => (error.clone(), sent),
     };
     // What was given up is sent again only for the sake of others, and as long as they need it.
-    let counts_not = waits_for_others && !patience.is_over(batch.created(), now);
-    if counts_not || patience.allows(batch, now) || batch.is_given_up() {
+    let counts_not = waits_for_others && !retry_policy.is_over(batch.created(), now);
+    if counts_not || retry_policy.allows(batch, now) || batch.is_given_up() {
         return if renumber {
             Action::Renumber { error }
         } else {
             Action::SendAgain { error, maybe_written }
         };
     }
-    let error = patience.last_word(batch, Some(&error), name, String::new(), Vec::new(), now);
+    let error = retry_policy.final_error(batch, Some(&error), name, String::new(), Vec::new(), now);
     Action::Complete(BatchResult::Failed(if maybe_written { error.maybe_written() } else { error }))
 }
 
@@ -155,18 +158,18 @@ fn refused(error: Error, answer: &ProducePartitionResponse) -> BatchResult {
     BatchResult::Refused { error, blamed }
 }
 
-impl End<'_> {
+impl AttemptOutcome<'_> {
     /// Whether the partition may be led by another broker by now.
     pub(crate) fn wants_metadata(self) -> bool {
         match self {
-            End::Answered(answer) => answer.error_code.needs_metadata_refresh(),
-            End::Lost { .. } => true,
-            End::LeftOut | End::Written => false,
+            AttemptOutcome::Answered(answer) => answer.error_code.needs_metadata_refresh(),
+            AttemptOutcome::Lost { .. } => true,
+            AttemptOutcome::LeftOut | AttemptOutcome::Written => false,
         }
     }
 }
 
-impl Patience {
+impl RetryPolicy {
     /// Whether a batch whose attempt has just failed may be sent again.
     fn allows(&self, batch: &SealedBatch, now: Instant) -> bool {
         batch.attempts() <= self.retries && !self.is_over(batch.created(), now)
@@ -179,7 +182,7 @@ impl Patience {
 
     /// The final error of a batch whose time ran out, or whose retries are used up; `last` is what the last attempt ended
     /// with.
-    pub(crate) fn last_word(
+    pub(crate) fn final_error(
         &self,
         batch: &SealedBatch,
         last: Option<&Error>,

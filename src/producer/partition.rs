@@ -1,18 +1,18 @@
 //! A partition as the sender knows it: where it stands, and the batches that have left its queue and are not over.
 //!
-//! A partition is in exactly one [`Place`]; each event below makes the sender look at it again:
+//! A partition is in exactly one [`PartitionState`]; each event below makes the sender look at it again:
 //!
 //! | from | event | to |
 //! |---|---|---|
-//! | Idle | first record | Nameless, Lingering, Ready, Leaderless |
-//! | Nameless | a producer id | Lingering, Ready, Leaderless |
+//! | Idle | first record | NoProducerId, Lingering, Ready, Leaderless |
+//! | NoProducerId | a producer id | Lingering, Ready, Leaderless |
 //! | Lingering | batch full, linger over, flush, close, memory wanted, a batch under way is over | Ready, Leaderless |
 //! | Ready | its node took a batch | Lingering, Ready, Full |
-//! | Ready | a batch of this size is on trial already | Learning |
+//! | Ready | a batch of this size is on trial already | AwaitingTrial |
 //! | Ready | metadata: another leader, none | Ready, Leaderless, Full |
-//! | Learning | the trial is over | Idle, Ready, Leaderless |
+//! | AwaitingTrial | the trial is over | Idle, Ready, Leaderless |
 //! | Leaderless | metadata: a leader | Ready |
-//! | Full | a batch is over | Idle, Nameless, Lingering, Ready, Leaderless |
+//! | Full | a batch is over | Idle, NoProducerId, Lingering, Ready, Leaderless |
 //! | any | a batch is to be sent again | BackingOff |
 //! | BackingOff | its time is over, metadata: another leader | Ready, Leaderless |
 //! | any | the delivery timeout of a batch | as it was, without that batch |
@@ -40,16 +40,16 @@ use crate::producer::batch::{Ordinal, SealedBatch};
 use crate::producer::identity::Identity;
 use crate::producer::numbering::Numbering;
 use crate::producer::queue::{Front, PartitionQueue};
-use crate::topic_partition::TopicPartition;
 use crate::time::{Deadline, Instant};
+use crate::topic_partition::TopicPartition;
 
 /// Where a partition is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum PartitionState {
     /// Nothing to send.
     Idle,
     /// Something to send, and no producer id.
-    Nameless,
+    NoProducerId,
     /// Waits for company.
     Lingering,
     /// In its leader's list.
@@ -59,14 +59,14 @@ pub(crate) enum Place {
     /// Waits to be sent again.
     BackingOff,
     /// Waits to see whether a batch of its size is taken at all.
-    Learning,
+    AwaitingTrial,
     /// As many batches are under way as may be.
     Full,
 }
 
 /// How batches of a partition follow each other.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sequel {
+pub(crate) struct SendRules {
     /// How many may be under way.
     pub(crate) window: usize,
     /// They are numbered.
@@ -75,10 +75,10 @@ pub(crate) struct Sequel {
 
 pub(crate) struct Partition {
     queue: Arc<PartitionQueue>,
-    place: Place,
+    state: PartitionState,
     /// Not to be sent to this node before.
     backs_off: Option<(NodeId, Instant)>,
-    batches: BTreeMap<Ordinal, Taken>,
+    batches: BTreeMap<Ordinal, DequeuedBatch>,
     /// Where the next batch would go,
     led_from: Option<Leadership>,
     /// and where those that are under way went, or the last.
@@ -95,13 +95,13 @@ pub(crate) struct Partition {
 }
 
 /// A batch that has left the queue.
-struct Taken {
+struct DequeuedBatch {
     batch: SealedBatch,
     /// The broker that has it, if it is under way.
     at: Option<NodeId>,
 }
 
-impl Taken {
+impl DequeuedBatch {
     /// It was sent under the identity of now, and whether it was written is not known.
     fn is_unknown(&self) -> bool {
         self.batch.sequence().is_some() && self.batch.is_maybe_written()
@@ -109,17 +109,17 @@ impl Taken {
 }
 
 impl Partition {
-    pub(crate) fn new(queue: Arc<PartitionQueue>, sequel: Sequel) -> Self {
+    pub(crate) fn new(queue: Arc<PartitionQueue>, send_rules: SendRules) -> Self {
         Self {
             queue,
-            place: Place::Idle,
+            state: PartitionState::Idle,
             backs_off: None,
             batches: BTreeMap::new(),
             led_from: None,
             sent_to: None,
             sent: BTreeSet::new(),
-            window: sequel.window,
-            numbering: sequel.idempotence.then(Numbering::default),
+            window: send_rules.window,
+            numbering: send_rules.idempotence.then(Numbering::default),
             gap: None,
         }
     }
@@ -129,21 +129,21 @@ impl Partition {
     }
 
     /// Its topic and number.
-    pub(crate) fn name(&self) -> &Arc<TopicPartition> {
-        self.queue.place()
+    pub(crate) fn topic_partition(&self) -> &Arc<TopicPartition> {
+        self.queue.topic_partition()
     }
 
-    pub(crate) fn place(&self) -> Place {
-        self.place
+    pub(crate) fn state(&self) -> PartitionState {
+        self.state
     }
 
-    pub(super) fn set_place(&mut self, place: Place) -> Place {
-        std::mem::replace(&mut self.place, place)
+    pub(super) fn set_state(&mut self, state: PartitionState) -> PartitionState {
+        std::mem::replace(&mut self.state, state)
     }
 
     /// Whether it has anything that is not over, as far as the sender knows.
     pub(crate) fn is_busy(&self) -> bool {
-        self.place != Place::Idle || !self.batches.is_empty()
+        self.state != PartitionState::Idle || !self.batches.is_empty()
     }
 
     /// Until when nothing is to be sent to `node`.
@@ -161,24 +161,25 @@ impl Partition {
 
     /// Whether the next batch may be sent, as far as those before it are concerned.
     pub(crate) fn has_room(&self) -> bool {
-        let first = self.batches.iter().find(|(_, taken)| taken.at.is_none()).map(|(ordinal, _)| *ordinal);
+        let first =
+            self.batches.iter().find(|(_, dequeued)| dequeued.at.is_none()).map(|(ordinal, _)| *ordinal);
         if self.gap.is_some_and(|gap| first.is_none_or(|first| first >= gap)) {
             return false;
         }
-        if self.numbering.as_ref().is_some_and(|numbering| !numbering.is_proven()) && self.is_under_way() {
+        if self.numbering.as_ref().is_some_and(|numbering| !numbering.is_proven()) && self.is_in_flight() {
             return false;
         }
         first.is_some_and(|first| self.sent.contains(&first)) || self.sent.len() < self.window
     }
 
-    fn is_under_way(&self) -> bool {
-        self.batches.values().any(|taken| taken.at.is_some())
+    fn is_in_flight(&self) -> bool {
+        self.batches.values().any(|dequeued| dequeued.at.is_some())
     }
 
     /// Whether a batch is under way to where the partition was led from before: what comes after it must not be sent to
     /// where it is led from now, or it could be stored before it.
-    pub(crate) fn is_under_way_elsewhere(&self) -> bool {
-        self.is_under_way() && self.sent_to != self.led_from
+    pub(crate) fn is_in_flight_elsewhere(&self) -> bool {
+        self.is_in_flight() && self.sent_to != self.led_from
     }
 
     pub(crate) fn led_from(&mut self, leadership: Option<Leadership>) {
@@ -186,15 +187,18 @@ impl Partition {
     }
 
     /// The bytes under way that the next batch has to outweigh: those of several. Beside one it goes at once.
-    pub(crate) fn company(&self) -> usize {
-        let under_way =
-            self.batches.values().filter(|taken| taken.at.is_some()).map(|taken| taken.batch.len());
-        if under_way.clone().count() > 1 { under_way.sum() } else { 0 }
+    pub(crate) fn bytes_to_outweigh(&self) -> usize {
+        let in_flight = self
+            .batches
+            .values()
+            .filter(|dequeued| dequeued.at.is_some())
+            .map(|dequeued| dequeued.batch.len());
+        if in_flight.clone().count() > 1 { in_flight.sum() } else { 0 }
     }
 
     /// The oldest batch that waits to be sent again. It goes before what is in the queue.
     pub(crate) fn waiting(&self) -> Option<Front> {
-        let batch = &self.batches.values().find(|taken| taken.at.is_none())?.batch;
+        let batch = &self.batches.values().find(|dequeued| dequeued.at.is_none())?.batch;
         let (ordinal, created, bytes) = (batch.ordinal(), batch.created(), batch.len());
         Some(Front {
             ordinal,
@@ -207,9 +211,9 @@ impl Partition {
     }
 
     pub(crate) fn take_waiting(&mut self) -> Option<SealedBatch> {
-        let (ordinal, _) = self.batches.iter().find(|(_, taken)| taken.at.is_none())?;
+        let (ordinal, _) = self.batches.iter().find(|(_, dequeued)| dequeued.at.is_none())?;
         let ordinal = *ordinal;
-        self.batches.remove(&ordinal).map(|taken| taken.batch)
+        self.batches.remove(&ordinal).map(|dequeued| dequeued.batch)
     }
 
     /// Whether it lacks an identity, and the producer id whose epochs it has used up, if it has.
@@ -225,16 +229,16 @@ impl Partition {
     }
 
     /// `batch` goes out to `node`; from its first time on it has numbers.
-    pub(crate) fn put_under_way(
+    pub(crate) fn put_in_flight(
         &mut self,
         mut batch: SealedBatch,
         node: NodeId,
         now: Instant,
     ) -> &SealedBatch {
-        if !self.is_under_way() {
+        if !self.is_in_flight() {
             let elsewhere = self.sent_to != self.led_from;
             self.sent_to = self.led_from;
-            self.numbering.iter_mut().for_each(|numbering| numbering.doubt(elsewhere, now));
+            self.numbering.iter_mut().for_each(|numbering| numbering.expire_proof(elsewhere, now));
         }
         if let Some(numbering) = &mut self.numbering
             && batch.sequence().is_none()
@@ -252,13 +256,13 @@ impl Partition {
 
     fn put(&mut self, batch: SealedBatch, at: Option<NodeId>) -> &SealedBatch {
         let ordinal = batch.ordinal();
-        self.batches.insert(ordinal, Taken { batch, at });
+        self.batches.insert(ordinal, DequeuedBatch { batch, at });
         &self.batches[&ordinal].batch
     }
 
-    /// Its attempt is over. What is not put back must be told of ([`stored`](Self::stored), [`is_missing`](Self::is_missing)).
+    /// Its attempt is over. What is not put back must be told of ([`stored`](Self::stored), [`note_missing`](Self::note_missing)).
     pub(crate) fn take(&mut self, ordinal: Ordinal) -> Option<SealedBatch> {
-        self.batches.remove(&ordinal).map(|taken| taken.batch)
+        self.batches.remove(&ordinal).map(|dequeued| dequeued.batch)
     }
 
     /// Whether no batch before it is open, so that a broker must take its numbers.
@@ -274,14 +278,14 @@ impl Partition {
     }
 
     /// A batch is not sent any more: if it has been given numbers, those behind it can't follow.
-    pub(crate) fn is_missing(&mut self, batch: &SealedBatch) {
+    pub(crate) fn note_missing(&mut self, batch: &SealedBatch) {
         if batch.sequence().is_some() {
-            self.breaks(batch.ordinal());
+            self.note_gap(batch.ordinal());
         }
     }
 
     /// From `at` on no batch is taken under the identity of now. True if that is news.
-    pub(crate) fn breaks(&mut self, at: Ordinal) -> bool {
+    pub(crate) fn note_gap(&mut self, at: Ordinal) -> bool {
         let before = self.gap;
         self.gap = Some(before.map_or(at, |before| before.min(at)));
         before.is_none()
@@ -289,12 +293,12 @@ impl Partition {
 
     /// After anything has changed: forgets what need not be known any more, and begins anew if it must and can. Returns
     /// what can't be sent any more, as whether it was written will not be known.
-    pub(crate) fn tidy(&mut self) -> Vec<SealedBatch> {
+    pub(crate) fn clean_up(&mut self) -> Vec<SealedBatch> {
         let oldest = self.batches.keys().next();
         while self.sent.first().is_some_and(|sent| oldest.is_none_or(|oldest| sent < oldest)) {
             self.sent.pop_first();
         }
-        if self.numbering.is_none() || self.is_under_way() {
+        if self.numbering.is_none() || self.is_in_flight() {
             return Vec::new();
         }
         self.drop_what_nobody_needs();
@@ -304,53 +308,59 @@ impl Partition {
             return Vec::new();
         }
         self.gap = None;
-        self.numbering.iter_mut().for_each(Numbering::begin_anew);
+        self.numbering.iter_mut().for_each(Numbering::reset);
         self.sent.clear();
         let (unknown, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.batches).into_iter().partition(|(_, taken)| taken.is_unknown());
+            std::mem::take(&mut self.batches).into_iter().partition(|(_, dequeued)| dequeued.is_unknown());
         self.batches = rest.into_iter().collect();
-        self.batches.values_mut().for_each(|taken| taken.batch.number(None));
-        unknown.into_iter().map(|(_, taken)| taken.batch).collect()
+        self.batches.values_mut().for_each(|dequeued| dequeued.batch.number(None));
+        unknown.into_iter().map(|(_, dequeued)| dequeued.batch).collect()
     }
 
     /// Of those that were given up, the ones behind which no other needs them.
     fn drop_what_nobody_needs(&mut self) {
         let gap = self.gap;
-        let is_needed = |(ordinal, taken): &(&Ordinal, &Taken)| {
-            taken.is_unknown() && !taken.batch.is_given_up() && gap.is_none_or(|gap| **ordinal < gap)
+        let is_needed = |(ordinal, dequeued): &(&Ordinal, &DequeuedBatch)| {
+            dequeued.is_unknown() && !dequeued.batch.is_given_up() && gap.is_none_or(|gap| **ordinal < gap)
         };
         let last_needed = self.batches.iter().rev().find(is_needed).map(|(ordinal, _)| *ordinal);
         let mut missing = None;
-        self.batches.retain(|ordinal, taken| {
-            let stays = !taken.batch.is_given_up() || last_needed.is_some_and(|last| *ordinal < last);
+        self.batches.retain(|ordinal, dequeued| {
+            let stays = !dequeued.batch.is_given_up() || last_needed.is_some_and(|last| *ordinal < last);
             if !stays {
                 missing.get_or_insert(*ordinal);
             }
             stays
         });
         if let Some(missing) = missing {
-            self.breaks(missing);
+            self.note_gap(missing);
         }
     }
 
     /// All of them, each with whether it is under way.
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = (SealedBatch, bool)> {
-        std::mem::take(&mut self.batches).into_values().map(|taken| (taken.batch, taken.at.is_some()))
+        std::mem::take(&mut self.batches)
+            .into_values()
+            .map(|dequeued| (dequeued.batch, dequeued.at.is_some()))
     }
 
     /// The birth of the oldest batch that somebody waits for; those in the queue are younger.
     pub(crate) fn oldest(&self) -> Option<Instant> {
-        self.batches.values().find(|taken| !taken.batch.is_given_up()).map(|taken| taken.batch.created())
+        self.batches
+            .values()
+            .find(|dequeued| !dequeued.batch.is_given_up())
+            .map(|dequeued| dequeued.batch.created())
     }
 
     /// The oldest batch that waits to be sent again, if it is `late` and nobody behind it may need it.
     pub(crate) fn take_late(&mut self, late: impl Fn(Instant) -> bool) -> Option<SealedBatch> {
-        let is_late =
-            |taken: &Taken| taken.at.is_none() && !taken.batch.is_given_up() && late(taken.batch.created());
-        let (ordinal, _) = self.batches.iter().find(|(_, taken)| is_late(taken))?;
+        let is_late = |dequeued: &DequeuedBatch| {
+            dequeued.at.is_none() && !dequeued.batch.is_given_up() && late(dequeued.batch.created())
+        };
+        let (ordinal, _) = self.batches.iter().find(|(_, dequeued)| is_late(dequeued))?;
         let ordinal = *ordinal;
         let batch = self.batches.remove(&ordinal)?.batch;
-        self.is_missing(&batch);
+        self.note_missing(&batch);
         Some(batch)
     }
 
@@ -360,8 +370,9 @@ impl Partition {
         &mut self,
         late: impl Fn(Instant) -> bool,
     ) -> impl Iterator<Item = &mut SealedBatch> {
-        let staying = self.batches.values_mut().filter(|taken| taken.at.is_some() || taken.is_unknown());
-        let batches = staying.map(|taken| &mut taken.batch);
+        let staying =
+            self.batches.values_mut().filter(|dequeued| dequeued.at.is_some() || dequeued.is_unknown());
+        let batches = staying.map(|dequeued| &mut dequeued.batch);
         batches.filter(move |batch| !batch.is_given_up() && late(batch.created()))
     }
 }
@@ -378,18 +389,18 @@ pub(crate) struct View {
 
 /// Where a partition belongs that has something to send and room for it, and when to look at it again if nothing happens
 /// before.
-pub(crate) fn place(partition: &Partition, view: View) -> (Place, Deadline) {
+pub(crate) fn next_state(partition: &Partition, view: View) -> (PartitionState, Deadline) {
     let View { now, expiry, lingers_until } = view;
     let leader = partition.led_from.map(|led_from| led_from.leader);
     if let Some(until) = leader.and_then(|leader| partition.backs_off(leader)).filter(|until| *until > now) {
-        return (Place::BackingOff, expiry.min(Deadline::at(until)));
+        return (PartitionState::BackingOff, expiry.min(Deadline::at(until)));
     }
     if let Some(until) = lingers_until {
-        return (Place::Lingering, expiry.min(until));
+        return (PartitionState::Lingering, expiry.min(until));
     }
     match leader {
-        None => (Place::Leaderless, expiry),
-        Some(_) if partition.is_under_way_elsewhere() => (Place::Full, expiry),
-        Some(leader) => (Place::Ready(leader), expiry),
+        None => (PartitionState::Leaderless, expiry),
+        Some(_) if partition.is_in_flight_elsewhere() => (PartitionState::Full, expiry),
+        Some(leader) => (PartitionState::Ready(leader), expiry),
     }
 }

@@ -230,7 +230,8 @@ mod tests {
             .with_headers(&headers)
             .with_available_partitions(&[1]);
         let by_all = PartitionBy(|record: &PartitionContext<'_>| {
-            let sizes = [record.key(), record.value(), record.headers()[0].value].map(|field| field.unwrap().len());
+            let sizes =
+                [record.key(), record.value(), record.headers()[0].value].map(|field| field.unwrap().len());
             sizes.iter().sum::<usize>() as i32 + record.partition_count() + record.available_partitions()[0]
         });
         let shared: Arc<dyn Partitioner> = Arc::new(by_all);

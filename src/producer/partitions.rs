@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::client::NodeId;
-use crate::producer::partition::{Partition, Place, Sequel};
+use crate::producer::partition::{Partition, PartitionState, SendRules};
 use crate::producer::queue::PartitionQueue;
 use crate::time::{Deadline, Instant};
 
@@ -18,11 +18,11 @@ pub(crate) struct Partitions {
     next_turn: u64,
     leaderless: BTreeSet<u32>,
     backing_off: BTreeSet<u32>,
-    nameless: BTreeSet<u32>,
+    without_producer_id: BTreeSet<u32>,
     lingering: BTreeSet<u32>,
     /// Those that have a time to be looked at, once each.
     timers: BTreeSet<(Instant, u32)>,
-    sequel: Sequel,
+    send_rules: SendRules,
 }
 
 struct Entry {
@@ -35,43 +35,43 @@ struct Entry {
 }
 
 impl Partitions {
-    pub(crate) fn new(sequel: Sequel) -> Self {
+    pub(crate) fn new(send_rules: SendRules) -> Self {
         Self {
             all: Vec::new(),
             ready: BTreeMap::new(),
             next_turn: 0,
             leaderless: BTreeSet::new(),
             backing_off: BTreeSet::new(),
-            nameless: BTreeSet::new(),
+            without_producer_id: BTreeSet::new(),
             lingering: BTreeSet::new(),
             timers: BTreeSet::new(),
-            sequel,
+            send_rules,
         }
     }
 
     /// Makes sure that the partition is known.
     pub(crate) fn meet(&mut self, queue: &Arc<PartitionQueue>) -> u32 {
-        let index = queue.index();
-        let at = index as usize;
+        let queue_id = queue.id();
+        let at = queue_id as usize;
         if self.all.len() <= at {
             self.all.resize_with(at + 1, || None);
         }
-        let sequel = self.sequel;
+        let send_rules = self.send_rules;
         self.all[at].get_or_insert_with(|| Entry {
-            partition: Partition::new(Arc::clone(queue), sequel),
+            partition: Partition::new(Arc::clone(queue), send_rules),
             turn: 0,
             look_again: Deadline::NEVER,
             was_busy: false,
         });
-        index
+        queue_id
     }
 
-    pub(crate) fn get(&self, index: u32) -> Option<&Partition> {
-        self.all.get(index as usize)?.as_ref().map(|entry| &entry.partition)
+    pub(crate) fn get(&self, queue_id: u32) -> Option<&Partition> {
+        self.all.get(queue_id as usize)?.as_ref().map(|entry| &entry.partition)
     }
 
-    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Partition> {
-        self.entry(index).map(|entry| &mut entry.partition)
+    pub(crate) fn get_mut(&mut self, queue_id: u32) -> Option<&mut Partition> {
+        self.entry(queue_id).map(|entry| &mut entry.partition)
     }
 
     /// Every partition that was ever met.
@@ -80,30 +80,40 @@ impl Partitions {
     }
 
     /// Whether the partition has something to send, if that is another answer than the last.
-    pub(crate) fn changed(&mut self, index: u32) -> Option<(&Partition, bool)> {
-        let entry = self.entry(index)?;
+    pub(crate) fn changed(&mut self, queue_id: u32) -> Option<(&Partition, bool)> {
+        let entry = self.entry(queue_id)?;
         let busy = entry.partition.is_busy();
         (std::mem::replace(&mut entry.was_busy, busy) != busy).then_some((&entry.partition, busy))
     }
 
     /// Puts a partition where it belongs, to be looked at again at `look_again` if nothing happens before.
-    pub(crate) fn settle(&mut self, index: u32, place: Place, look_again: Deadline) {
-        let Self { all, ready, next_turn, leaderless, backing_off, nameless, lingering, timers, .. } = self;
-        let Some(entry) = all.get_mut(index as usize).and_then(Option::as_mut) else { return };
+    pub(crate) fn set_state(&mut self, queue_id: u32, state: PartitionState, look_again: Deadline) {
+        let Self {
+            all,
+            ready,
+            next_turn,
+            leaderless,
+            backing_off,
+            without_producer_id,
+            lingering,
+            timers,
+            ..
+        } = self;
+        let Some(entry) = all.get_mut(queue_id as usize).and_then(Option::as_mut) else { return };
         if entry.look_again != look_again {
             if let Some(at) = std::mem::replace(&mut entry.look_again, look_again).instant() {
-                timers.remove(&(at, index));
+                timers.remove(&(at, queue_id));
             }
             if let Some(at) = look_again.instant() {
-                timers.insert((at, index));
+                timers.insert((at, queue_id));
             }
         }
-        let before = entry.partition.set_place(place);
-        if before == place {
+        let before = entry.partition.set_state(state);
+        if before == state {
             return;
         }
         match before {
-            Place::Ready(node) => {
+            PartitionState::Ready(node) => {
                 if let Some(list) = ready.get_mut(&node) {
                     list.remove(&entry.turn);
                     if list.is_empty() {
@@ -111,23 +121,23 @@ impl Partitions {
                     }
                 }
             }
-            Place::Leaderless => drop(leaderless.remove(&index)),
-            Place::BackingOff => drop(backing_off.remove(&index)),
-            Place::Nameless => drop(nameless.remove(&index)),
-            Place::Lingering => drop(lingering.remove(&index)),
-            Place::Idle | Place::Learning | Place::Full => {}
+            PartitionState::Leaderless => drop(leaderless.remove(&queue_id)),
+            PartitionState::BackingOff => drop(backing_off.remove(&queue_id)),
+            PartitionState::NoProducerId => drop(without_producer_id.remove(&queue_id)),
+            PartitionState::Lingering => drop(lingering.remove(&queue_id)),
+            PartitionState::Idle | PartitionState::AwaitingTrial | PartitionState::Full => {}
         }
-        match place {
-            Place::Ready(node) => {
+        match state {
+            PartitionState::Ready(node) => {
                 entry.turn = *next_turn;
                 *next_turn += 1;
-                ready.entry(node).or_default().insert(entry.turn, index);
+                ready.entry(node).or_default().insert(entry.turn, queue_id);
             }
-            Place::Leaderless => drop(leaderless.insert(index)),
-            Place::BackingOff => drop(backing_off.insert(index)),
-            Place::Nameless => drop(nameless.insert(index)),
-            Place::Lingering => drop(lingering.insert(index)),
-            Place::Idle | Place::Learning | Place::Full => {}
+            PartitionState::Leaderless => drop(leaderless.insert(queue_id)),
+            PartitionState::BackingOff => drop(backing_off.insert(queue_id)),
+            PartitionState::NoProducerId => drop(without_producer_id.insert(queue_id)),
+            PartitionState::Lingering => drop(lingering.insert(queue_id)),
+            PartitionState::Idle | PartitionState::AwaitingTrial | PartitionState::Full => {}
         }
     }
 
@@ -139,8 +149,8 @@ impl Partitions {
     /// Whose turn it is at `node`, of those before the turn `end`. It keeps its turn until it is settled elsewhere: a
     /// large batch that does not fit is not passed by small ones for ever.
     pub(crate) fn first_ready(&self, node: NodeId, end: u64) -> Option<u32> {
-        let (turn, index) = self.ready.get(&node)?.first_key_value()?;
-        (*turn < end).then_some(*index)
+        let (turn, queue_id) = self.ready.get(&node)?.first_key_value()?;
+        (*turn < end).then_some(*queue_id)
     }
 
     /// The nodes for which something is ready.
@@ -154,8 +164,8 @@ impl Partitions {
         self.leaderless.iter().chain(&self.backing_off).chain(ready).copied().collect()
     }
 
-    pub(crate) fn nameless(&self) -> Vec<u32> {
-        self.nameless.iter().copied().collect()
+    pub(crate) fn without_producer_id(&self) -> Vec<u32> {
+        self.without_producer_id.iter().copied().collect()
     }
 
     pub(crate) fn lingering(&self) -> Vec<u32> {
@@ -165,12 +175,12 @@ impl Partitions {
     /// Those whose time has come. Each is to be settled anew.
     pub(crate) fn take_due(&mut self, now: Instant) -> Vec<u32> {
         let mut due = Vec::new();
-        while let Some((at, index)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
-            self.timers.remove(&(at, index));
-            if let Some(entry) = self.entry(index) {
+        while let Some((at, queue_id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, queue_id));
+            if let Some(entry) = self.entry(queue_id) {
                 entry.look_again = Deadline::NEVER;
             }
-            due.push(index);
+            due.push(queue_id);
         }
         due
     }
@@ -179,7 +189,7 @@ impl Partitions {
         self.timers.first().map_or(Deadline::NEVER, |(at, _)| Deadline::at(*at))
     }
 
-    fn entry(&mut self, index: u32) -> Option<&mut Entry> {
-        self.all.get_mut(index as usize)?.as_mut()
+    fn entry(&mut self, queue_id: u32) -> Option<&mut Entry> {
+        self.all.get_mut(queue_id as usize)?.as_mut()
     }
 }

@@ -5,15 +5,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::producer::batch::{OpenBatch, Ordinal, SealedBatch};
-use crate::topic_partition::TopicPartition;
 use crate::sync::Mutex;
 use crate::time::Instant;
+use crate::topic_partition::TopicPartition;
 
 /// The batches of one partition, oldest first. Records are pushed at the back, batches popped at the front.
 pub(crate) struct PartitionQueue {
     /// Its number among all partitions that this producer has met.
-    index: u32,
-    pub(super) place: Arc<TopicPartition>,
+    id: u32,
+    pub(super) topic_partition: Arc<TopicPartition>,
     pub(super) state: Mutex<QueueState>,
 }
 
@@ -21,16 +21,16 @@ pub(super) struct QueueState {
     pub(super) batches: VecDeque<Batch>,
     /// The sender knows that something is here and looks by itself. If not, it is to be told of the first batch, and
     /// when the one in front need not wait for company any more.
-    pub(super) told: bool,
+    pub(super) notified: bool,
     /// The size at which a batch need not wait for company: `batch_size`, or more while others are under way.
-    pub(super) enough: usize,
+    pub(super) full_size: usize,
     /// Several others are under way. The sender need not be told of a batch before it is full: it looks when one of those is
     /// over.
-    pub(super) has_company: bool,
+    pub(super) several_in_flight: bool,
     /// The size that the next batch's first buffer should have: what the last one needed.
     pub(super) first_buffer: usize,
     /// What its topic has taught of the largest batch.
-    pub(super) limit: usize,
+    pub(super) max_bytes: usize,
 }
 
 pub(super) enum Batch {
@@ -67,7 +67,7 @@ impl QueueState {
             }
             Batch::Open(batch) => {
                 let (ordinal, created, bytes) = (batch.ordinal(), batch.created(), batch.len());
-                let full = several || bytes >= self.enough || batch.is_cut_off(flush_epoch);
+                let full = several || bytes >= self.full_size || batch.is_cut_off(flush_epoch);
                 let is_urgent = batch.is_urgent();
                 Some(Front { ordinal, created, is_awaited: true, bytes, is_urgent, full })
             }
@@ -76,46 +76,46 @@ impl QueueState {
 
     /// Something was added: must the sender be told? It counts as told then.
     #[inline]
-    pub(super) fn tell(&mut self, is_first: bool, flush_epoch: u64) -> bool {
-        if self.told {
+    pub(super) fn must_notify(&mut self, is_first: bool, flush_epoch: u64) -> bool {
+        if self.notified {
             return false;
         }
-        self.told =
-            (is_first && !self.has_company) || self.front(flush_epoch).is_some_and(|front| front.full);
-        self.told
+        self.notified =
+            (is_first && !self.several_in_flight) || self.front(flush_epoch).is_some_and(|front| front.full);
+        self.notified
     }
 }
 
 impl PartitionQueue {
-    pub(crate) fn new(index: u32, place: TopicPartition) -> Self {
+    pub(crate) fn new(id: u32, topic_partition: TopicPartition) -> Self {
         let state = QueueState {
             batches: VecDeque::new(),
-            told: false,
-            enough: 0,
-            has_company: false,
+            notified: false,
+            full_size: 0,
+            several_in_flight: false,
             first_buffer: SMALLEST_BUFFER,
-            limit: usize::MAX,
+            max_bytes: usize::MAX,
         };
-        Self { index, place: Arc::new(place), state: Mutex::new(state) }
+        Self { id, topic_partition: Arc::new(topic_partition), state: Mutex::new(state) }
     }
 
-    pub(crate) fn index(&self) -> u32 {
-        self.index
+    pub(crate) fn id(&self) -> u32 {
+        self.id
     }
 
-    pub(crate) fn place(&self) -> &Arc<TopicPartition> {
-        &self.place
+    pub(crate) fn topic_partition(&self) -> &Arc<TopicPartition> {
+        &self.topic_partition
     }
 
     /// A thread waits for the batch with this ticket. Returns whether the sender must be told: it counts as told then.
-    pub(super) fn hasten(&self, ticket: u64) -> bool {
+    pub(super) fn hasten(&self, batch_id: u64) -> bool {
         let mut state = self.state.lock();
         // One that is not the last is full.
         match state.batches.back_mut() {
-            Some(Batch::Open(batch)) if batch.ticket() == ticket => batch.hasten(),
+            Some(Batch::Open(batch)) if batch.batch_id() == batch_id => batch.hasten(),
             _ => return false,
         }
-        !std::mem::replace(&mut state.told, true)
+        !std::mem::replace(&mut state.notified, true)
     }
 
     /// Tells whoever waits in vain how many records the open batches have.

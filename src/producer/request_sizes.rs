@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::client::NodeId;
-use crate::producer::limits::Learned;
+use crate::producer::batch_sizes::Learned;
 use crate::time::{Backoff, Instant};
 
 #[derive(Default)]
@@ -22,10 +22,10 @@ struct Node {
 
 impl RequestSizes {
     /// What to keep requests to `node` below for now, if there is a reason. A single batch goes whatever its size.
-    pub(crate) fn limit(&self, node: NodeId, now: Instant) -> Option<usize> {
+    pub(crate) fn max_bytes(&self, node: NodeId, now: Instant) -> Option<usize> {
         let node = self.nodes.get(&node)?;
         (now.since(node.learned.refused_at()) < CAREFUL_FOR.nominal(node.refusals))
-            .then(|| node.learned.limit())
+            .then(|| node.learned.max_bytes())
     }
 
     /// The broker ended the connection before it had answered a request of `bytes`. Of the requests that end at the same
@@ -69,13 +69,13 @@ mod tests {
         Instant::ZERO + Duration::from_millis(millis)
     }
 
-    /// A program that sends as much as it may, one request each 10 ms, to a broker that takes `limit` bytes; the number of
+    /// A program that sends as much as it may, one request each 10 ms, to a broker that takes `max_bytes` bytes; the number of
     /// connections that it loses.
-    fn lost(limit: usize, millis: u64) -> usize {
+    fn lost(max_bytes: usize, millis: u64) -> usize {
         let (mut sizes, mut lost) = (RequestSizes::default(), 0);
         for now in (0..millis).step_by(10).map(at) {
-            let bytes = sizes.limit(NODE, now).unwrap_or(MOST).min(MOST);
-            if bytes > limit {
+            let bytes = sizes.max_bytes(NODE, now).unwrap_or(MOST).min(MOST);
+            if bytes > max_bytes {
                 lost += 1;
                 sizes.cut_off(NODE, bytes, now);
             } else {
@@ -87,9 +87,9 @@ mod tests {
 
     #[test]
     fn a_broker_that_takes_less_costs_few_connections() {
-        for limit in [200_000, 1_000_000, 2_097_152, 4_900_000] {
-            let lost = lost(limit, 3_600_000);
-            assert!(lost < 22, "{lost} connections in an hour with a limit of {limit}");
+        for max_bytes in [200_000, 1_000_000, 2_097_152, 4_900_000] {
+            let lost = lost(max_bytes, 3_600_000);
+            assert!(lost < 22, "{lost} connections in an hour with a limit of {max_bytes}");
         }
         assert_eq!(lost(MOST, 60_000), 0);
     }
@@ -100,10 +100,13 @@ mod tests {
         sizes.cut_off(NODE, 20_000, at(0));
         // What was lost with it says nothing more.
         sizes.cut_off(NODE, 100, at(0));
-        assert_eq!((sizes.limit(NODE, at(999)), sizes.limit(NodeId::Broker(2), at(0))), (Some(10_000), None));
-        assert_eq!(sizes.limit(NODE, at(1000)), None);
+        assert_eq!(
+            (sizes.max_bytes(NODE, at(999)), sizes.max_bytes(NodeId::Broker(2), at(0))),
+            (Some(10_000), None)
+        );
+        assert_eq!(sizes.max_bytes(NODE, at(1000)), None);
         sizes.answered(NODE, MOST, at(1010));
         sizes.cut_off(NODE, 20_000, at(2000));
-        assert_eq!(sizes.limit(NODE, at(3000)), None, "a second again, not two");
+        assert_eq!(sizes.max_bytes(NODE, at(3000)), None, "a second again, not two");
     }
 }

@@ -5,61 +5,67 @@ use std::sync::Arc;
 
 use crate::client::{ClusterMetadata, NodeId};
 use crate::producer::batch::Ordinal;
-use crate::topic_partition::TopicPartition;
 use crate::protocol::{ProducePartition, ProduceRequest, ProduceTopic, Segments, Uuid};
+use crate::topic_partition::TopicPartition;
 
 /// A request in the making: at most one batch of each partition.
 pub(crate) struct Draft {
-    parts: BTreeMap<(Arc<str>, i32), (Part, Segments)>,
+    entries: BTreeMap<(Arc<str>, i32), (RequestEntry, Segments)>,
     bytes: usize,
-    limit: usize,
+    max_bytes: usize,
 }
 
 /// The batch of a partition in a request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Part {
+pub(crate) struct RequestEntry {
     /// Of the partition.
-    pub(crate) index: u32,
+    pub(crate) queue_id: u32,
     pub(crate) ordinal: Ordinal,
     /// How many were taken before it for this request.
     pub(crate) turn: usize,
 }
 
 /// A request that is under way, by what its answer will name.
-pub(crate) struct UnderWay {
+pub(crate) struct InFlightRequest {
     node: NodeId,
     /// Of its batches.
     bytes: usize,
-    parts: BTreeMap<(Arc<str>, i32), Part>,
+    entries: BTreeMap<(Arc<str>, i32), RequestEntry>,
     /// Those of the time of the request. From version 13 on an answer names topics by them.
     topic_ids: BTreeMap<Uuid, Arc<str>>,
 }
 
 impl Draft {
-    /// Of batches with at most `limit` bytes, unless a single one is larger.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { parts: BTreeMap::new(), bytes: 0, limit }
+    /// Of batches with at most `max_bytes` bytes, unless a single one is larger.
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        Self { entries: BTreeMap::new(), bytes: 0, max_bytes }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.parts.is_empty()
+        self.entries.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.parts.len()
+        self.entries.len()
     }
 
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
-        self.parts.is_empty() || self.bytes + bytes <= self.limit
+        self.entries.is_empty() || self.bytes + bytes <= self.max_bytes
     }
 
-    pub(crate) fn add(&mut self, name: &TopicPartition, part: Part, records: Segments, bytes: usize) {
+    pub(crate) fn add(
+        &mut self,
+        name: &TopicPartition,
+        entry: RequestEntry,
+        records: Segments,
+        bytes: usize,
+    ) {
         self.bytes += bytes;
-        self.parts.insert((Arc::clone(&name.topic), name.partition), (part, records));
+        self.entries.insert((Arc::clone(&name.topic), name.partition), (entry, records));
     }
 
     pub(crate) fn topics(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.parts.keys().map(|(topic, _)| topic)
+        self.entries.keys().map(|(topic, _)| topic)
     }
 
     /// The request, and what to remember of it.
@@ -69,28 +75,28 @@ impl Draft {
         cluster: &ClusterMetadata,
         acks: i16,
         timeout_ms: i32,
-    ) -> (ProduceRequest, UnderWay) {
-        let mut under_way =
-            UnderWay { node, bytes: self.bytes, parts: BTreeMap::new(), topic_ids: BTreeMap::new() };
+    ) -> (ProduceRequest, InFlightRequest) {
+        let mut in_flight =
+            InFlightRequest { node, bytes: self.bytes, entries: BTreeMap::new(), topic_ids: BTreeMap::new() };
         let mut topics: Vec<ProduceTopic> = Vec::new();
-        for ((topic, index), (part, records)) in self.parts {
+        for ((topic, index), (entry, records)) in self.entries {
             if topics.last().is_none_or(|last| *last.name != *topic) {
                 let topic_id = cluster.topics.get(&topic).map_or(Uuid::ZERO, |topic| topic.id);
-                under_way.topic_ids.insert(topic_id, Arc::clone(&topic));
+                in_flight.topic_ids.insert(topic_id, Arc::clone(&topic));
                 topics.push(ProduceTopic { name: topic.to_string(), topic_id, ..Default::default() });
             }
             if let Some(topic) = topics.last_mut() {
                 let records = Some(records);
                 topic.partitions.push(ProducePartition { index, records, ..Default::default() });
             }
-            under_way.parts.insert((topic, index), part);
+            in_flight.entries.insert((topic, index), entry);
         }
         let request = ProduceRequest { acks, timeout_ms, topics, ..Default::default() };
-        (request, under_way)
+        (request, in_flight)
     }
 }
 
-impl UnderWay {
+impl InFlightRequest {
     pub(crate) fn node(&self) -> NodeId {
         self.node
     }
@@ -121,14 +127,14 @@ impl UnderWay {
         ids.find(|(_, name)| *name == topic).map_or(Uuid::ZERO, |(id, _)| *id)
     }
 
-    pub(crate) fn take(&mut self, topic: &Arc<str>, partition: i32) -> Option<Part> {
-        self.parts.remove(&(Arc::clone(topic), partition))
+    pub(crate) fn take(&mut self, topic: &Arc<str>, partition: i32) -> Option<RequestEntry> {
+        self.entries.remove(&(Arc::clone(topic), partition))
     }
 
     /// What has not been taken, in turn.
-    pub(crate) fn rest(self) -> impl Iterator<Item = Part> {
-        let mut rest: Vec<Part> = self.parts.into_values().collect();
-        rest.sort_unstable_by_key(|part| part.turn);
+    pub(crate) fn rest(self) -> impl Iterator<Item = RequestEntry> {
+        let mut rest: Vec<RequestEntry> = self.entries.into_values().collect();
+        rest.sort_unstable_by_key(|entry| entry.turn);
         rest.into_iter()
     }
 }

@@ -58,7 +58,7 @@ impl BatchResult {
 }
 
 /// How it stands with a batch.
-enum Outcome {
+enum Status {
     Pending,
     Done(BatchResult),
     /// Refused as too large and cut up: each part with the index of its first record.
@@ -67,14 +67,14 @@ enum Outcome {
 
 /// The result of one batch, shared by the futures of its records.
 pub(crate) struct ResultSlot {
-    pub(super) place: Arc<TopicPartition>,
+    pub(super) topic_partition: Arc<TopicPartition>,
     pub(super) observer: Arc<Observer>,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 struct State {
-    outcome: Outcome,
+    status: Status,
     callbacks: Vec<(u32, Callback)>,
     waiting: u32,
     /// What the first who waits has to do.
@@ -92,7 +92,7 @@ pub(crate) struct Progress {
     /// As of the last time that somebody counted: while it grows nobody does.
     pub(crate) records: u32,
     /// The broker that has it and has not answered yet.
-    pub(crate) under_way: Option<Arc<BrokerTrouble>>,
+    pub(crate) in_flight: Option<Arc<BrokerTrouble>>,
     /// What the last attempt ended with.
     pub(crate) last_error: Option<Error>,
 }
@@ -105,9 +105,12 @@ pub(super) type Callback = Box<dyn FnOnce(u32, &BatchResult) + Send>;
 
 impl ResultSlot {
     /// The slot, and the one right to complete it.
-    pub(crate) fn new(place: Arc<TopicPartition>, observer: Arc<Observer>) -> (Arc<Self>, Completer) {
+    pub(crate) fn new(
+        topic_partition: Arc<TopicPartition>,
+        observer: Arc<Observer>,
+    ) -> (Arc<Self>, Completer) {
         let state = State {
-            outcome: Outcome::Pending,
+            status: Status::Pending,
             callbacks: Vec::new(),
             waiting: 0,
             hasten: None,
@@ -115,7 +118,8 @@ impl ResultSlot {
             looked_at: BTreeSet::new(),
             counted: None,
         };
-        let slot = Arc::new(Self { place, observer, state: Mutex::new(state), changed: Condvar::new() });
+        let slot =
+            Arc::new(Self { topic_partition, observer, state: Mutex::new(state), changed: Condvar::new() });
         (Arc::clone(&slot), Completer { slot: Some(slot) })
     }
 
@@ -129,8 +133,8 @@ impl ResultSlot {
         nobody_waits
     }
 
-    pub(crate) fn place(&self) -> &Arc<TopicPartition> {
-        &self.place
+    pub(crate) fn topic_partition(&self) -> &Arc<TopicPartition> {
+        &self.topic_partition
     }
 
     pub(crate) fn note_records(&self, records: u32) {
@@ -138,12 +142,12 @@ impl ResultSlot {
     }
 
     pub(crate) fn note_attempt(&self, broker: Arc<BrokerTrouble>) {
-        self.state.lock().progress.under_way = Some(broker);
+        self.state.lock().progress.in_flight = Some(broker);
     }
 
     pub(crate) fn note_failure(&self, error: &Error) {
         let progress = &mut self.state.lock().progress;
-        progress.under_way = None;
+        progress.in_flight = None;
         progress.last_error = Some(error.clone());
     }
 
@@ -151,16 +155,16 @@ impl ResultSlot {
     pub(crate) fn progress(&self) -> Option<Progress> {
         let parts = {
             let state = self.state.lock();
-            match &state.outcome {
-                Outcome::Done(_) => return None,
-                Outcome::Pending => return Some(state.progress.clone()),
-                Outcome::Split(parts) => Arc::clone(parts),
+            match &state.status {
+                Status::Done(_) => return None,
+                Status::Pending => return Some(state.progress.clone()),
+                Status::Split(parts) => Arc::clone(parts),
             }
         };
         let parts = parts.iter().filter_map(|(_, part)| part.progress());
         parts.reduce(|first, next| Progress {
             records: first.records + next.records,
-            under_way: first.under_way.or(next.under_way),
+            in_flight: first.in_flight.or(next.in_flight),
             last_error: first.last_error.or(next.last_error),
         })
     }
@@ -189,7 +193,9 @@ impl ResultSlot {
     #[cold]
     fn forked_off(&self) -> BatchResult {
         let process = self.observer.process().id();
-        BatchResult::Failed(Error::new(ErrorKind::UsedAfterFork { process }).maybe_written().at(&self.place))
+        BatchResult::Failed(
+            Error::new(ErrorKind::UsedAfterFork { process }).maybe_written().at(&self.topic_partition),
+        )
     }
 
     /// The result of record `index`, with the index that it has in the batch it went out with.
@@ -199,16 +205,16 @@ impl ResultSlot {
             let moved = {
                 let Some(mut state) = slot.lock() else { return Some((index, slot.forked_off())) };
                 loop {
-                    match &state.outcome {
-                        Outcome::Done(result) => {
+                    match &state.status {
+                        Status::Done(result) => {
                             let result = result.clone();
                             if result.error().is_some() {
                                 state.look_at(index);
                             }
                             return Some((index, result));
                         }
-                        Outcome::Split(parts) => break part_of(parts, &mut index),
-                        Outcome::Pending => {}
+                        Status::Split(parts) => break part_of(parts, &mut index),
+                        Status::Pending => {}
                     }
                     if slot.observer.process().is_another() {
                         return Some((index, slot.forked_off()));
@@ -235,10 +241,10 @@ impl ResultSlot {
         let (mut slot, mut held) = (self, None);
         loop {
             let Some(state) = slot.lock() else { return true };
-            let moved = match &state.outcome {
-                Outcome::Pending => return slot.was_forked_off(),
-                Outcome::Done(_) => return true,
-                Outcome::Split(parts) => part_of(parts, &mut index),
+            let moved = match &state.status {
+                Status::Pending => return slot.was_forked_off(),
+                Status::Done(_) => return true,
+                Status::Split(parts) => part_of(parts, &mut index),
             };
             drop(state);
             slot = held.insert(moved);
@@ -252,28 +258,28 @@ impl ResultSlot {
         let (mut slot, mut held) = (self, None);
         loop {
             let Some(mut state) = slot.lock() else {
-                return run(callback, index, &slot.forked_off(), &slot.place);
+                return run(callback, index, &slot.forked_off(), &slot.topic_partition);
             };
-            let moved = match &state.outcome {
-                Outcome::Split(parts) => part_of(parts, &mut index),
-                Outcome::Pending if slot.was_forked_off() => {
+            let moved = match &state.status {
+                Status::Split(parts) => part_of(parts, &mut index),
+                Status::Pending if slot.was_forked_off() => {
                     drop(state);
-                    return run(callback, index, &slot.forked_off(), &slot.place);
+                    return run(callback, index, &slot.forked_off(), &slot.topic_partition);
                 }
-                Outcome::Pending => {
+                Status::Pending => {
                     if sees_failure {
                         state.looked_at.insert(index);
                     }
                     state.callbacks.push((index, callback));
                     return;
                 }
-                Outcome::Done(result) => {
+                Status::Done(result) => {
                     let result = result.clone();
                     if sees_failure {
                         state.look_at(index);
                     }
                     drop(state);
-                    return run(callback, index, &result, &slot.place);
+                    return run(callback, index, &result, &slot.topic_partition);
                 }
             };
             drop(state);
@@ -284,24 +290,24 @@ impl ResultSlot {
     /// Why there is no answer after `value`; `None` if it has come since.
     #[cold]
     pub(super) fn timed_out(&self, value: Duration) -> Option<Error> {
-        let Self { place, observer, .. } = self;
-        let Progress { under_way, last_error, .. } = self.progress()?;
+        let Self { topic_partition, observer, .. } = self;
+        let Progress { in_flight, last_error, .. } = self.progress()?;
         let how_far = match &last_error {
             Some(error) => format!("; the last attempt: {error}"),
-            None if under_way.is_some() => String::new(),
+            None if in_flight.is_some() => String::new(),
             None => ", which has not been sent yet".to_owned(),
         };
         let kind = ErrorKind::Timeout {
             limit: Limit::Call,
             value,
-            waited_for: format!("waiting for the answer to a record for {place}{how_far}"),
-            brokers: observer.troubles(under_way.as_deref()),
+            waited_for: format!("waiting for the answer to a record for {topic_partition}{how_far}"),
+            brokers: observer.troubles(in_flight.as_deref()),
         };
         let error = match last_error {
             Some(error) => Error::with_source(kind, error),
             None => Error::new(kind),
         };
-        Some(error.at(place))
+        Some(error.at(topic_partition))
     }
 
     /// How many of its records failed without anybody having looked.
@@ -328,7 +334,7 @@ impl State {
 
     /// How many of its records failed without anybody having looked, and why.
     fn overlooked(&self) -> Option<(u64, &Error)> {
-        let Outcome::Done(result) = &self.outcome else { return None };
+        let Status::Done(result) = &self.status else { return None };
         let error = result.error()?;
         let overlooked = u64::from(self.progress.records).saturating_sub(self.looked_at.len() as u64);
         (overlooked > 0).then_some((overlooked, error))
@@ -364,14 +370,15 @@ pub(crate) struct Completer {
 impl Completer {
     /// Sets the result, releases who waits, does what is `due`, then runs the callbacks, which may take their time.
     pub(crate) fn complete(mut self, result: BatchResult, records: u32, due: impl FnOnce()) {
-        self.settle(result, records, due);
+        self.set_result(result, records, due);
     }
 
     /// Cuts the batch up into parts of so many records each: futures and callbacks move to the slots of those.
     pub(crate) fn split(mut self, sizes: &[u32]) -> Vec<(Arc<ResultSlot>, Self)> {
         let Some(slot) = self.slot.take() else { return Vec::new() };
         let part = |records: &u32| {
-            let (part, completer) = ResultSlot::new(Arc::clone(&slot.place), Arc::clone(&slot.observer));
+            let (part, completer) =
+                ResultSlot::new(Arc::clone(&slot.topic_partition), Arc::clone(&slot.observer));
             part.note_records(*records);
             (part, completer)
         };
@@ -381,7 +388,7 @@ impl Completer {
         let mut state = slot.state.lock();
         let (callbacks, looked_at) =
             (std::mem::take(&mut state.callbacks), std::mem::take(&mut state.looked_at));
-        state.outcome = Outcome::Split(Arc::clone(&table));
+        state.status = Status::Split(Arc::clone(&table));
         drop(state);
         // The parts can't be completed before they are handed out: no callback comes too late.
         for (mut index, callback) in callbacks {
@@ -397,21 +404,21 @@ impl Completer {
 
     /// As dropping it does, and does what is `due` before the callbacks run.
     pub(crate) fn lose(mut self, due: impl FnOnce()) {
-        self.settle_lost(due);
+        self.set_lost(due);
     }
 
-    fn settle_lost(&mut self, due: impl FnOnce()) {
+    fn set_lost(&mut self, due: impl FnOnce()) {
         let Some(progress) = self.slot.as_ref().and_then(|slot| slot.progress()) else { return };
         let what = "a batch was dropped without a result".to_owned();
         let error = Error::new(ErrorKind::Bug { what }).maybe_written();
-        self.settle(BatchResult::Failed(error), progress.records.max(1), due);
+        self.set_result(BatchResult::Failed(error), progress.records.max(1), due);
     }
 
-    fn settle(&mut self, result: BatchResult, records: u32, due: impl FnOnce()) {
+    fn set_result(&mut self, result: BatchResult, records: u32, due: impl FnOnce()) {
         let Some(slot) = self.slot.take() else { return };
-        let result = result.at(&slot.place);
+        let result = result.at(&slot.topic_partition);
         let mut state = slot.state.lock();
-        state.outcome = Outcome::Done(result.clone());
+        state.status = Status::Done(result.clone());
         state.progress.records = records;
         let (callbacks, hasten) = (std::mem::take(&mut state.callbacks), state.hasten.take());
         let somebody_waits = state.waiting > 0;
@@ -422,26 +429,26 @@ impl Completer {
         }
         due();
         for (index, callback) in callbacks {
-            run(callback, index, &result, &slot.place);
+            run(callback, index, &result, &slot.topic_partition);
         }
     }
 }
 
 impl Drop for Completer {
     fn drop(&mut self) {
-        self.settle_lost(|| ());
+        self.set_lost(|| ());
     }
 }
 
 /// User code: it may panic, and it must not wait for the thread it runs on.
-fn run(callback: Callback, index: u32, result: &BatchResult, place: &TopicPartition) {
+fn run(callback: Callback, index: u32, result: &BatchResult, topic_partition: &TopicPartition) {
     let _inside = callback::enter();
     // What is thrown may itself panic when it is dropped, and so may the logger: a second panic, while the first one
     // unwinds through the batches of a request, would end the process.
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| callback(index, result))) {
-        let words = callback::words_of(&*panic).to_owned();
+        let words = callback::panic_message(&*panic).to_owned();
         std::mem::forget(panic);
-        let told = || log::error!("a callback for {place} panicked: {words}; the producer goes on");
+        let told = || log::error!("a callback for {topic_partition} panicked: {words}; the producer goes on");
         catch_unwind(told).unwrap_or_else(std::mem::forget);
     }
 }

@@ -7,40 +7,40 @@
 use std::sync::Arc;
 
 use crate::producer::batch::{OpenBatch, SealedBatch};
+use crate::producer::permits::Permit;
 use crate::producer::queue::{Batch, PartitionQueue};
 use crate::producer::result::BatchResult;
 use crate::producer::shared::Shared;
-use crate::producer::turns::Turn;
 
 /// A batch that is away from its queue.
 pub(super) struct Sealing<'a> {
     queue: &'a Arc<PartitionQueue>,
     shared: &'a Shared,
-    ticket: u64,
+    batch_id: u64,
     batch: Option<OpenBatch>,
     /// There is more that the sender must be told of.
-    tell: bool,
+    must_notify: bool,
 }
 
 impl<'a> Sealing<'a> {
     /// Takes the place of `batch`, which the caller has just taken out of `queue` and replaced by its ticket.
-    /// `tell`: the sender must be told of the partition in any case.
+    /// `must_notify`: the sender must be told of the partition in any case.
     pub(super) fn new(
         queue: &'a Arc<PartitionQueue>,
         shared: &'a Shared,
         batch: OpenBatch,
-        tell: bool,
+        must_notify: bool,
     ) -> Self {
-        Self { queue, shared, ticket: batch.ticket(), batch: Some(batch), tell }
+        Self { queue, shared, batch_id: batch.batch_id(), batch: Some(batch), must_notify }
     }
 
     /// Compresses, puts the batch back, and tells the sender if it must be told. The turn is over before that: what is run
     /// for a batch that comes too late must not keep others from compressing.
-    pub(super) fn finish(mut self, turn: Turn<'_>) {
+    pub(super) fn finish(mut self, permit: Permit<'_>) {
         crate::sync::is_rare("sealed by a user thread");
         let shared = self.shared;
         let encoding = &shared.settings.encoding;
-        let sealed = turn.act(|| {
+        let sealed = permit.act(|| {
             let compressed = self.batch.as_ref()?.compress(encoding);
             Some(self.batch.take()?.seal(encoding, compressed))
         });
@@ -50,18 +50,19 @@ impl<'a> Sealing<'a> {
     }
 
     fn put_back(&self, sealed: SealedBatch) {
-        if self.replace_ticket(sealed) || self.tell {
+        if self.fill_placeholder(sealed) || self.must_notify {
             self.shared.inbox.partition(Arc::clone(self.queue));
         }
     }
 
-    fn replace_ticket(&self, sealed: SealedBatch) -> bool {
+    fn fill_placeholder(&self, sealed: SealedBatch) -> bool {
         let mut state = self.queue.state.lock();
-        let is_ours = |batch: &&mut Batch| matches!(batch, Batch::Sealing(ticket) if *ticket == self.ticket);
-        let place = state.batches.iter_mut().find(is_ours);
-        if let Some(place) = place {
-            *place = Batch::Sealed(sealed);
-            return !std::mem::replace(&mut state.told, true);
+        let is_ours =
+            |batch: &&mut Batch| matches!(batch, Batch::Sealing(batch_id) if *batch_id == self.batch_id);
+        let entry = state.batches.iter_mut().find(is_ours);
+        if let Some(entry) = entry {
+            *entry = Batch::Sealed(sealed);
+            return !std::mem::replace(&mut state.notified, true);
         }
         drop(state);
         self.too_late(sealed);
@@ -70,7 +71,7 @@ impl<'a> Sealing<'a> {
 
     /// The sender has ended meanwhile and emptied the queue.
     fn too_late(&self, batch: SealedBatch) {
-        let waited_for = format!("before the records for {} could be sent", self.queue.place());
+        let waited_for = format!("before the records for {} could be sent", self.queue.topic_partition());
         batch.complete(BatchResult::Failed(self.shared.lifecycle.failure(waited_for, Vec::new())));
     }
 }

@@ -12,30 +12,30 @@ use crate::client::{ClientEvent, KafkaClient, LeaderHint, Loss, NodeId, Outcome,
 use crate::error::{BrokerTrouble, Certainty, Error, NO_ANSWER_YET, Origin, Stage};
 use crate::observation::Observer;
 use crate::producer::batch::{Ordinal, SealedBatch};
+use crate::producer::batch_sizes::BatchSizes;
 use crate::producer::drain::Drain;
 use crate::producer::identity::ProducerIds;
 use crate::producer::inbox::Notices;
-use crate::producer::limits::SizeLimits;
 use crate::producer::losses::{self, Losses};
-use crate::producer::outcome::{self, Action, End, Patience};
-use crate::producer::partition::{self, Place, Sequel, View};
+use crate::producer::outcome::{self, Action, AttemptOutcome, RetryPolicy};
+use crate::producer::partition::{self, PartitionState, SendRules, View};
 use crate::producer::partitions::Partitions;
 use crate::producer::queue::{Front, PartitionQueue};
 use crate::producer::request_sizes::RequestSizes;
-use crate::producer::requests::{Draft, Part, UnderWay};
+use crate::producer::requests::{Draft, InFlightRequest, RequestEntry};
 use crate::producer::result::BatchResult;
-use crate::topic_partition::TopicPartition;
 use crate::protocol::{
     ErrorCode, InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse,
 };
 use crate::time::{Backoff, Deadline, Instant};
+use crate::topic_partition::TopicPartition;
 
 #[derive(Clone, Debug)]
 pub(crate) struct SenderSettings {
     /// 0, 1 or -1 for all.
     pub(crate) acks: i16,
     pub(crate) linger: Duration,
-    pub(crate) patience: Patience,
+    pub(crate) retry_policy: RetryPolicy,
     pub(crate) retry: Backoff,
     pub(crate) request_timeout: Duration,
     /// Of Produce, the lowest that carries what is sent.
@@ -46,7 +46,7 @@ pub(crate) struct SenderSettings {
     pub(crate) idempotence: bool,
     /// Batches of one partition that may be under way. With more than one and without idempotence, a batch that is sent
     /// again is overtaken.
-    pub(crate) batches_under_way: usize,
+    pub(crate) batches_in_flight: usize,
 }
 
 /// What has become of a request.
@@ -98,9 +98,9 @@ pub(crate) struct Sender {
     partitions: Partitions,
     /// `None` without idempotence.
     producer_ids: Option<ProducerIds>,
-    limits: SizeLimits,
+    batch_sizes: BatchSizes,
     request_sizes: RequestSizes,
-    under_way: BTreeMap<u64, UnderWay>,
+    in_flight: BTreeMap<u64, InFlightRequest>,
     next_request: u64,
     losses: Losses,
     observer: Arc<Observer>,
@@ -115,16 +115,16 @@ impl Sender {
         observer: Arc<Observer>,
         random: fastrand::Rng,
     ) -> Self {
-        let SenderSettings { idempotence, batches_under_way: window, retry, .. } = settings;
+        let SenderSettings { idempotence, batches_in_flight: window, retry, .. } = settings;
         Self {
-            partitions: Partitions::new(Sequel { window, idempotence }),
+            partitions: Partitions::new(SendRules { window, idempotence }),
             producer_ids: idempotence.then(|| ProducerIds::new(retry)),
             settings,
             drain,
             client,
-            limits: SizeLimits::default(),
+            batch_sizes: BatchSizes::default(),
             request_sizes: RequestSizes::default(),
-            under_way: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
             next_request: 0,
             losses: Losses::default(),
             observer,
@@ -145,8 +145,8 @@ impl Sender {
         let at = Moment { now, heard };
         self.client.step(now, heard);
         self.hear_brokers(at);
-        for index in self.partitions.take_due(now) {
-            self.consider(index, at);
+        for queue_id in self.partitions.take_due(now) {
+            self.consider(queue_id, at);
         }
         for node in self.partitions.nodes() {
             self.send_to(node, at);
@@ -159,7 +159,7 @@ impl Sender {
         }
         // Who closes is told by `close`.
         if self.drain.is_open() {
-            self.losses.tell_overlooked(&self.observer, now);
+            self.losses.log_overlooked(&self.observer, now);
         }
         !self.is_over(now)
     }
@@ -181,7 +181,7 @@ impl Sender {
             return Deadline::at(now);
         }
         let closing = self.drain.closing().map_or(Deadline::NEVER, |closing| closing.deadline);
-        let ids = self.producer_ids.as_ref().map_or(Deadline::NEVER, ProducerIds::next_question);
+        let ids = self.producer_ids.as_ref().map_or(Deadline::NEVER, ProducerIds::next_request_at);
         let warnings = if self.drain.is_open() { Some(&self.losses) } else { None };
         let warning = warnings.map_or(Deadline::NEVER, |losses| losses.next_warning(&self.observer));
         self.partitions.next_deadline().min(self.client.next_deadline(now)).min(ids).min(warning).min(closing)
@@ -201,26 +201,26 @@ impl Sender {
     pub(crate) fn fail_queued(&mut self, failure: &Failure<'_>, queue: &PartitionQueue) {
         self.drain.close_pool();
         for batch in self.drain.empty(queue) {
-            batch.complete(BatchResult::Failed(failure(queue.place(), false)));
+            batch.complete(BatchResult::Failed(failure(queue.topic_partition(), false)));
         }
     }
 
     /// The end: hears what has been answered, fails what has not, and ends every connection.
-    pub(crate) fn fail_under_way(&mut self, failure: &Failure<'_>, now: Instant) {
+    pub(crate) fn fail_in_flight(&mut self, failure: &Failure<'_>, now: Instant) {
         self.hear_brokers(Moment { now, heard: now });
         self.client.close(now);
         while let Some(event) = self.client.next_event() {
             let ClientEvent::Over(Over::Produce(request, Outcome::Lost(loss))) = event else { continue };
-            for part in self.under_way.remove(&request).into_iter().flat_map(UnderWay::rest) {
-                let Some(partition) = self.partitions.get_mut(part.index) else { continue };
-                let Some(batch) = partition.take(part.ordinal) else { continue };
-                batch.complete(BatchResult::Failed(failure(partition.name(), loss.sent > 0)));
+            for entry in self.in_flight.remove(&request).into_iter().flat_map(InFlightRequest::rest) {
+                let Some(partition) = self.partitions.get_mut(entry.queue_id) else { continue };
+                let Some(batch) = partition.take(entry.ordinal) else { continue };
+                batch.complete(BatchResult::Failed(failure(partition.topic_partition(), loss.sent > 0)));
             }
         }
         for partition in self.partitions.iter_mut() {
-            let name = Arc::clone(partition.name());
-            for (batch, under_way) in partition.take_all() {
-                batch.complete(BatchResult::Failed(failure(&name, under_way)));
+            let name = Arc::clone(partition.topic_partition());
+            for (batch, in_flight) in partition.take_all() {
+                batch.complete(BatchResult::Failed(failure(&name, in_flight)));
             }
         }
     }
@@ -235,12 +235,12 @@ impl Sender {
             self.client.metadata_mut().await_topic(&topic, until, at.now);
         }
         for queue in partitions {
-            self.client.metadata_mut().use_topic(&queue.place().topic, at.now);
-            let index = self.partitions.meet(&queue);
-            self.consider(index, at);
+            self.client.metadata_mut().use_topic(&queue.topic_partition().topic, at.now);
+            let queue_id = self.partitions.meet(&queue);
+            self.consider(queue_id, at);
         }
         if hurry || close {
-            self.partitions.lingering().into_iter().for_each(|index| self.consider(index, at));
+            self.partitions.lingering().into_iter().for_each(|queue_id| self.consider(queue_id, at));
         }
     }
 
@@ -249,26 +249,29 @@ impl Sender {
             match event {
                 ClientEvent::MetadataChanged => {
                     let moved = self.partitions.with_or_without_leader();
-                    moved.into_iter().for_each(|index| self.consider(index, at));
+                    moved.into_iter().for_each(|queue_id| self.consider(queue_id, at));
                 }
                 ClientEvent::Over(Over::Produce(request, outcome)) => {
-                    let Some(under_way) = self.under_way.remove(&request) else { continue };
+                    let Some(in_flight) = self.in_flight.remove(&request) else { continue };
                     match outcome {
-                        Outcome::Answered(response) => self.answered(under_way, response, at),
-                        Outcome::Written => self.all_over(under_way, End::Written, at),
-                        Outcome::Lost(loss) => self.lost(under_way, &loss, at),
+                        Outcome::Answered(response) => self.answered(in_flight, response, at),
+                        Outcome::Written => self.all_over(in_flight, AttemptOutcome::Written, at),
+                        Outcome::Lost(loss) => self.lost(in_flight, &loss, at),
                     }
                 }
                 ClientEvent::Over(Over::InitProducerId(outcome)) => {
                     let Some(ids) = &mut self.producer_ids else { continue };
                     ids.answered(outcome, self.client.snapshot(), at.now, &mut self.random);
-                    self.partitions.nameless().into_iter().for_each(|index| self.consider(index, at));
+                    self.partitions
+                        .without_producer_id()
+                        .into_iter()
+                        .for_each(|queue_id| self.consider(queue_id, at));
                 }
             }
         }
     }
 
-    fn answered(&mut self, mut request: UnderWay, response: ProduceResponse, at: Moment) {
+    fn answered(&mut self, mut request: InFlightRequest, response: ProduceResponse, at: Moment) {
         self.request_sizes.answered(request.node(), request.bytes(), at.now);
         let node = request.node();
         let mut answers = Vec::new();
@@ -276,52 +279,52 @@ impl Sender {
         for topic in response.topics {
             let name = request.topic(topic.topic_id, topic.name);
             for answer in topic.partitions {
-                let Some(part) = request.take(&name, answer.index) else {
+                let Some(entry) = request.take(&name, answer.index) else {
                     self.losses.not_asked_about(&name, answer.index, at.now);
                     continue;
                 };
                 hints.extend(LeaderHint::of(&name, || request.topic_id(&name), &answer));
-                answers.push((part, answer));
+                answers.push((entry, answer));
             }
         }
         // An answer is in the order of the partitions' numbers: those would have their next turn by them, and the last of them
         // half as many as the first.
-        answers.sort_unstable_by_key(|(part, _)| part.turn);
+        answers.sort_unstable_by_key(|(entry, _)| entry.turn);
         // Before what is to be sent again looks for its leader.
         self.client.learn_leaders(&hints, &response.node_endpoints);
-        for (part, answer) in answers {
-            self.over(part, node, End::Answered(&answer), at);
+        for (entry, answer) in answers {
+            self.over(entry, node, AttemptOutcome::Answered(&answer), at);
         }
-        self.all_over(request, End::LeftOut, at);
+        self.all_over(request, AttemptOutcome::LeftOut, at);
     }
 
-    fn lost(&mut self, request: UnderWay, loss: &Loss, at: Moment) {
+    fn lost(&mut self, request: InFlightRequest, loss: &Loss, at: Moment) {
         if loss.closed_by_peer && loss.sent > 0 {
             self.request_sizes.cut_off(request.node(), request.bytes(), at.now);
         }
-        self.all_over(request, End::Lost { error: &loss.error, sent: loss.sent > 0 }, at);
+        self.all_over(request, AttemptOutcome::Lost { error: &loss.error, sent: loss.sent > 0 }, at);
     }
 
-    fn all_over(&mut self, request: UnderWay, end: End<'_>, at: Moment) {
+    fn all_over(&mut self, request: InFlightRequest, end: AttemptOutcome<'_>, at: Moment) {
         let node = request.node();
-        request.rest().for_each(|part| self.over(part, node, end, at));
+        request.rest().for_each(|entry| self.over(entry, node, end, at));
     }
 
     /// The end of an attempt: the batch is done, or waits to be sent again, in one piece or in several.
-    fn over(&mut self, part: Part, node: NodeId, end: End<'_>, at: Moment) {
-        let Part { index, ordinal, .. } = part;
+    fn over(&mut self, entry: RequestEntry, node: NodeId, end: AttemptOutcome<'_>, at: Moment) {
+        let RequestEntry { queue_id, ordinal, .. } = entry;
         if end.wants_metadata() {
             self.client.metadata_mut().want();
         }
-        let Some(partition) = self.partitions.get_mut(index) else { return };
+        let Some(partition) = self.partitions.get_mut(queue_id) else { return };
         let Some(mut batch) = partition.take(ordinal) else { return };
-        if batch.is_given_up() && matches!(end, End::Answered(_)) {
+        if batch.is_given_up() && matches!(end, AttemptOutcome::Answered(_)) {
             crate::sync::is_rare("late answer of an expired batch");
         }
-        let action = outcome::decide(&batch, partition, end, &self.settings.patience, at.now);
-        let name = Arc::clone(partition.name());
+        let action = outcome::decide(&batch, partition, end, &self.settings.retry_policy, at.now);
+        let name = Arc::clone(partition.topic_partition());
         match action {
-            Action::Forget => partition.is_missing(&batch),
+            Action::Forget => partition.note_missing(&batch),
             Action::Keep { maybe_written } => {
                 batch.note_maybe_written(maybe_written);
                 let delay = self.settings.retry.delay(batch.attempts(), &mut self.random);
@@ -341,7 +344,7 @@ impl Sender {
             }
             Action::Renumber { error } => {
                 // What follows from a batch that has failed is no news, and neither are those behind the first.
-                if partition.breaks(ordinal) {
+                if partition.note_gap(ordinal) {
                     self.losses.refused(batch.attempts(), &name, &error, at.now);
                 }
                 batch.attempt_failed(error, false);
@@ -349,13 +352,13 @@ impl Sender {
                 partition.back_off(node, at.now + delay);
                 partition.put_waiting(batch);
             }
-            Action::CutUp => {
+            Action::Split => {
                 let size = batch.len();
-                let limit = self.limits.refused(&name.topic, size, at.now);
+                let max_bytes = self.batch_sizes.refused(&name.topic, size, at.now);
                 if batch.sequence().is_some() {
                     crate::sync::is_rare("batch split under sequences");
                 }
-                let parts = batch.split(limit, self.drain.encoding());
+                let parts = batch.split(max_bytes, self.drain.encoding());
                 log::debug!(
                     "a batch of {size} bytes for {name} was refused as too large: sent as {}",
                     parts.len()
@@ -365,7 +368,7 @@ impl Sender {
             Action::Complete(result) => match result.error() {
                 None => {
                     partition.stored(&batch, at.now);
-                    self.limits.stored(&name.topic, batch.len(), at.now);
+                    self.batch_sizes.stored(&name.topic, batch.len(), at.now);
                     complete(batch, result);
                 }
                 // Those behind it may need it.
@@ -376,70 +379,72 @@ impl Sender {
                     losses::lost(records, &error);
                 }
                 Some(_) => {
-                    partition.is_missing(&batch);
+                    partition.note_missing(&batch);
                     complete(batch, result);
                 }
             },
         }
-        self.attempt_is_over(index, ordinal, at);
+        self.attempt_is_over(queue_id, ordinal, at);
     }
 
     /// The partition is looked at again, and those that waited to see whether a batch of its size is taken.
-    fn attempt_is_over(&mut self, index: u32, ordinal: Ordinal, at: Moment) {
-        let Some(partition) = self.partitions.get(index) else { return };
-        let name = Arc::clone(partition.name());
-        if let Some(limit) = self.limits.limit(&name.topic) {
-            self.drain.limit(partition.queue(), limit);
-            for waiting in self.limits.end(&name.topic, index, ordinal) {
-                self.partitions.settle(waiting, Place::Idle, Deadline::NEVER);
+    fn attempt_is_over(&mut self, queue_id: u32, ordinal: Ordinal, at: Moment) {
+        let Some(partition) = self.partitions.get(queue_id) else { return };
+        let name = Arc::clone(partition.topic_partition());
+        if let Some(max_bytes) = self.batch_sizes.max_bytes(&name.topic) {
+            self.drain.set_max_bytes(partition.queue(), max_bytes);
+            for waiting in self.batch_sizes.end(&name.topic, queue_id, ordinal) {
+                self.partitions.set_state(waiting, PartitionState::Idle, Deadline::NEVER);
                 self.consider(waiting, at);
             }
         }
-        self.consider(index, at);
+        self.consider(queue_id, at);
     }
 
     /// Puts a partition where it belongs, after what is late has been failed.
-    fn consider(&mut self, index: u32, at: Moment) {
-        self.expire(index, at);
-        self.tidy(index);
-        let is_nameless = self.is_nameless(index);
-        if is_nameless && self.fail_denied(index, at) {
-            return self.settle(index, Place::Nameless, Deadline::at(at.now), at.now);
+    fn consider(&mut self, queue_id: u32, at: Moment) {
+        self.expire(queue_id, at);
+        self.clean_up(queue_id);
+        let lacks_producer_id = self.lacks_producer_id(queue_id);
+        if lacks_producer_id && self.fail_denied(queue_id, at) {
+            return self.set_state(queue_id, PartitionState::NoProducerId, Deadline::at(at.now), at.now);
         }
-        let (front, oldest) = self.front(index, at);
-        let Some(partition) = self.partitions.get_mut(index) else { return };
-        let TopicPartition { topic, partition: number } = &**partition.name();
+        let (front, oldest) = self.front(queue_id, at);
+        let Some(partition) = self.partitions.get_mut(queue_id) else { return };
+        let TopicPartition { topic, partition: number } = &**partition.topic_partition();
         let leadership = self.client.snapshot().leadership(topic, *number);
         partition.led_from(leadership);
-        let delivery_timeout = self.settings.patience.delivery_timeout;
+        let delivery_timeout = self.settings.retry_policy.delivery_timeout;
         let expiry = oldest.map_or(Deadline::NEVER, |oldest| Deadline::after(oldest, delivery_timeout));
-        let (place, look_again) = match front {
-            _ if !partition.has_room() => (Place::Full, expiry),
-            _ if partition.place() == Place::Learning => (Place::Learning, expiry),
+        let (state, look_again) = match front {
+            _ if !partition.has_room() => (PartitionState::Full, expiry),
+            _ if partition.state() == PartitionState::AwaitingTrial => {
+                (PartitionState::AwaitingTrial, expiry)
+            }
             // Nobody tells of what comes next before it is full; a flush must find it.
-            None if partition.company() > 0 => (Place::Lingering, expiry),
-            None => (Place::Idle, expiry),
-            Some(_) if is_nameless => (Place::Nameless, expiry),
+            None if partition.bytes_to_outweigh() > 0 => (PartitionState::Lingering, expiry),
+            None => (PartitionState::Idle, expiry),
+            Some(_) if lacks_producer_id => (PartitionState::NoProducerId, expiry),
             Some((front, lingers)) => {
                 // Beside others it waits for an answer, unless somebody waits for its own.
-                let lingers_until = lingers.then(|| match partition.company() {
+                let lingers_until = lingers.then(|| match partition.bytes_to_outweigh() {
                     1.. if !front.is_urgent => Deadline::NEVER,
                     _ => Deadline::at(front.created + self.settings.linger),
                 });
-                partition::place(partition, View { now: at.now, expiry, lingers_until })
+                partition::next_state(partition, View { now: at.now, expiry, lingers_until })
             }
         };
-        if place == Place::Leaderless {
-            let name = Arc::clone(partition.name());
+        if state == PartitionState::Leaderless {
+            let name = Arc::clone(partition.topic_partition());
             self.client.metadata_mut().want_again(&name.topic, at.now);
         }
-        self.settle(index, place, look_again, at.now);
+        self.set_state(queue_id, state, look_again, at.now);
     }
 
     /// Completes what can't be sent any more.
-    fn tidy(&mut self, index: u32) {
-        let Some(partition) = self.partitions.get_mut(index) else { return };
-        for batch in partition.tidy() {
+    fn clean_up(&mut self, queue_id: u32) {
+        let Some(partition) = self.partitions.get_mut(queue_id) else { return };
+        for batch in partition.clean_up() {
             // It was sent, and nothing but such an end brings it here.
             let Some(error) = batch.last_error().cloned() else { continue };
             complete(batch, BatchResult::Failed(error.maybe_written()));
@@ -447,9 +452,9 @@ impl Sender {
     }
 
     /// Whether nothing can be sent for want of a producer id.
-    fn is_nameless(&mut self, index: u32) -> bool {
+    fn lacks_producer_id(&mut self, queue_id: u32) -> bool {
         let Some(ids) = &mut self.producer_ids else { return false };
-        let Some(partition) = self.partitions.get_mut(index) else { return false };
+        let Some(partition) = self.partitions.get_mut(queue_id) else { return false };
         let Some(spent) = partition.lacks_identity() else { return false };
         match ids.identity(spent) {
             Some(identity) => {
@@ -461,12 +466,12 @@ impl Sender {
     }
 
     /// Fails what can't be sent because brokers give this producer no id. True if there may be more.
-    fn fail_denied(&mut self, index: u32, at: Moment) -> bool {
+    fn fail_denied(&mut self, queue_id: u32, at: Moment) -> bool {
         let denial = self.producer_ids.as_ref().and_then(|ids| ids.denial(at.now)).cloned();
         let Some(error) = denial else { return false };
         // Not until there is nothing: user threads may append as fast.
         for _ in 0..FAILED_AT_ONCE {
-            let Some(partition) = self.partitions.get_mut(index) else { return false };
+            let Some(partition) = self.partitions.get_mut(queue_id) else { return false };
             let queue = Arc::clone(partition.queue());
             let batch = partition.take_waiting().or_else(|| self.drain.give_up_front(&queue, |_| true));
             match batch {
@@ -478,7 +483,7 @@ impl Sender {
     }
 
     fn ask_for_producer_id(&mut self, now: Instant) {
-        let Some(ids) = self.producer_ids.as_mut().filter(|ids| ids.next_question().has_passed(now)) else {
+        let Some(ids) = self.producer_ids.as_mut().filter(|ids| ids.next_request_at().has_passed(now)) else {
             return;
         };
         let request = ids.ask();
@@ -488,9 +493,9 @@ impl Sender {
     /// What goes next: a batch that waits to be sent again, else the front of the queue, and whether that lingers; and the
     /// birth of the oldest that somebody waits for. While no more may be under way, or one that was given up goes first, the
     /// queue is looked at only for what expires there, which nothing before it does sooner.
-    fn front(&mut self, index: u32, at: Moment) -> (Option<(Front, bool)>, Option<Instant>) {
+    fn front(&mut self, queue_id: u32, at: Moment) -> (Option<(Front, bool)>, Option<Instant>) {
         loop {
-            let Some(partition) = self.partitions.get(index) else { return (None, None) };
+            let Some(partition) = self.partitions.get(queue_id) else { return (None, None) };
             let waiting = partition.waiting().map(|front| (front, false));
             if let Some(oldest) = partition.oldest()
                 && (waiting.is_some() || !partition.has_room())
@@ -501,25 +506,25 @@ impl Sender {
             let hurry =
                 !self.drain.is_open() || self.drain.is_memory_wanted() || partition.is_backing_off(at.now);
             let linger = self.settings.linger;
-            let (company, oldest) = (partition.company(), partition.oldest());
+            let (bytes_to_outweigh, oldest) = (partition.bytes_to_outweigh(), partition.oldest());
             // Not `created + linger > now`: a batch made after this step began would "linger" with a linger of nothing.
-            let queued = self.drain.look(&queue, company, |front| {
-                let waits_for_answers = company > 0 && !front.is_urgent;
+            let queued = self.drain.look(&queue, bytes_to_outweigh, |front| {
+                let waits_for_answers = bytes_to_outweigh > 0 && !front.is_urgent;
                 !hurry && (waits_for_answers || at.now.since(front.created) < linger)
             });
             let Some((front, _)) = queued else { return (waiting, oldest) };
-            if !self.settings.patience.is_over(front.created, at.heard) {
+            if !self.settings.retry_policy.is_over(front.created, at.heard) {
                 return (waiting.or(queued), oldest.or(Some(front.created)));
             }
-            self.expire_front(index, &queue, at);
+            self.expire_front(queue_id, &queue, at);
         }
     }
 
     /// Its topic is not forgotten as long as it has got something to send, however long that takes.
-    fn settle(&mut self, index: u32, place: Place, look_again: Deadline, now: Instant) {
-        self.partitions.settle(index, place, look_again);
-        let Some((partition, busy)) = self.partitions.changed(index) else { return };
-        let topic = Arc::clone(&partition.name().topic);
+    fn set_state(&mut self, queue_id: u32, state: PartitionState, look_again: Deadline, now: Instant) {
+        self.partitions.set_state(queue_id, state, look_again);
+        let Some((partition, busy)) = self.partitions.changed(queue_id) else { return };
+        let topic = Arc::clone(&partition.topic_partition().topic);
         if busy {
             self.client.metadata_mut().hold_topic(&topic, now);
         } else {
@@ -528,41 +533,42 @@ impl Sender {
     }
 
     /// Fails what has left the queue and is late: under way, or waiting to be sent again.
-    fn expire(&mut self, index: u32, at: Moment) {
-        let patience = self.settings.patience.clone();
-        let late = |created| patience.is_over(created, at.heard);
-        let Some(partition) = self.partitions.get_mut(index) else { return };
+    fn expire(&mut self, queue_id: u32, at: Moment) {
+        let retry_policy = self.settings.retry_policy.clone();
+        let late = |created| retry_policy.is_over(created, at.heard);
+        let Some(partition) = self.partitions.get_mut(queue_id) else { return };
         if !partition.oldest().is_some_and(late) {
             return;
         }
-        let name = Arc::clone(partition.name());
+        let name = Arc::clone(partition.topic_partition());
         let brokers = self.client.troubles_with(self.client.snapshot().leader(&name.topic, name.partition));
         for batch in partition.late_to_stay(late) {
             crate::sync::is_rare("expired in the middle of a window");
             let waited_for = format!("waiting for the answer to the records for {name}");
             let last = batch.last_error().cloned();
             let error =
-                patience.last_word(batch, last.as_ref(), &name, waited_for, brokers.clone(), at.heard);
+                retry_policy.final_error(batch, last.as_ref(), &name, waited_for, brokers.clone(), at.heard);
             let records = batch.records();
             batch.give_up(error.clone());
             losses::lost(records, &error);
         }
-        while let Some(batch) = self.partitions.get_mut(index).and_then(|partition| partition.take_late(late))
+        while let Some(batch) =
+            self.partitions.get_mut(queue_id).and_then(|partition| partition.take_late(late))
         {
-            self.fail_late(batch, index, at);
+            self.fail_late(batch, queue_id, at);
         }
     }
 
-    fn expire_front(&mut self, index: u32, queue: &PartitionQueue, at: Moment) {
-        let patience = &self.settings.patience;
-        let batch = self.drain.give_up_front(queue, |front| patience.is_over(front.created, at.heard));
-        batch.into_iter().for_each(|batch| self.fail_late(batch, index, at));
+    fn expire_front(&mut self, queue_id: u32, queue: &PartitionQueue, at: Moment) {
+        let retry_policy = &self.settings.retry_policy;
+        let batch = self.drain.give_up_front(queue, |front| retry_policy.is_over(front.created, at.heard));
+        batch.into_iter().for_each(|batch| self.fail_late(batch, queue_id, at));
     }
 
     /// The time of a batch that is not under way is over.
-    fn fail_late(&mut self, batch: SealedBatch, index: u32, at: Moment) {
-        let Some(partition) = self.partitions.get(index) else { return };
-        let name = Arc::clone(partition.name());
+    fn fail_late(&mut self, batch: SealedBatch, queue_id: u32, at: Moment) {
+        let Some(partition) = self.partitions.get(queue_id) else { return };
+        let name = Arc::clone(partition.topic_partition());
         let leader = self.client.snapshot().leader(&name.topic, name.partition);
         let brokers = self.client.troubles_with(leader);
         let ids = self.producer_ids.as_ref().filter(|_| partition.lacks_identity().is_some());
@@ -577,8 +583,14 @@ impl Sender {
         };
         let waited_for = format!("before the records for {name} could be sent{why_not}");
         let last = batch.last_error().cloned();
-        let error =
-            self.settings.patience.last_word(&batch, last.as_ref(), &name, waited_for, brokers, at.heard);
+        let error = self.settings.retry_policy.final_error(
+            &batch,
+            last.as_ref(),
+            &name,
+            waited_for,
+            brokers,
+            at.heard,
+        );
         complete(batch, BatchResult::Failed(error));
     }
 
@@ -594,31 +606,31 @@ impl Sender {
 
     /// Takes a batch of each partition that is ready for `node`, as many as fit into one request.
     fn collect(&mut self, node: NodeId, at: Moment) -> Draft {
-        let limit = self.request_sizes.limit(node, at.now).unwrap_or(usize::MAX);
-        let mut draft = Draft::new(limit.min(self.settings.request_max_bytes));
+        let max_bytes = self.request_sizes.max_bytes(node, at.now).unwrap_or(usize::MAX);
+        let mut draft = Draft::new(max_bytes.min(self.settings.request_max_bytes));
         let broker = self.broker(node);
         let end = self.partitions.next_turn();
-        while let Some(index) = self.partitions.first_ready(node, end) {
-            match self.take(index, &draft, at) {
+        while let Some(queue_id) = self.partitions.first_ready(node, end) {
+            match self.take(queue_id, &draft, at) {
                 Next::Batch(mut batch) => {
                     batch.begin_attempt(&broker);
-                    let Some(partition) = self.partitions.get_mut(index) else { continue };
-                    let name = Arc::clone(partition.name());
-                    let batch = partition.put_under_way(batch, node, at.now);
-                    let part = Part { index, ordinal: batch.ordinal(), turn: draft.len() };
-                    draft.add(&name, part, batch.segments(), batch.len());
-                    self.partitions.settle(index, Place::Idle, Deadline::NEVER);
-                    self.consider(index, at);
+                    let Some(partition) = self.partitions.get_mut(queue_id) else { continue };
+                    let name = Arc::clone(partition.topic_partition());
+                    let batch = partition.put_in_flight(batch, node, at.now);
+                    let entry = RequestEntry { queue_id, ordinal: batch.ordinal(), turn: draft.len() };
+                    draft.add(&name, entry, batch.segments(), batch.len());
+                    self.partitions.set_state(queue_id, PartitionState::Idle, Deadline::NEVER);
+                    self.consider(queue_id, at);
                 }
                 Next::NoRoom => break,
-                Next::Learning => {
-                    self.partitions.settle(index, Place::Learning, Deadline::NEVER);
-                    self.consider(index, at);
+                Next::AwaitingTrial => {
+                    self.partitions.set_state(queue_id, PartitionState::AwaitingTrial, Deadline::NEVER);
+                    self.consider(queue_id, at);
                 }
                 // It has expired, is being compressed, or has gone.
                 Next::Nothing => {
-                    self.partitions.settle(index, Place::Idle, Deadline::NEVER);
-                    self.consider(index, at);
+                    self.partitions.set_state(queue_id, PartitionState::Idle, Deadline::NEVER);
+                    self.consider(queue_id, at);
                 }
             }
         }
@@ -626,21 +638,21 @@ impl Sender {
     }
 
     /// The next batch of a partition, if it may go with `draft`.
-    fn take(&mut self, index: u32, draft: &Draft, at: Moment) -> Next {
-        let Some(partition) = self.partitions.get_mut(index) else { return Next::Nothing };
-        let (queue, name) = (Arc::clone(partition.queue()), Arc::clone(partition.name()));
-        let Self { drain, limits, settings, .. } = self;
-        let limit = limits.limit(&name.topic);
+    fn take(&mut self, queue_id: u32, draft: &Draft, at: Moment) -> Next {
+        let Some(partition) = self.partitions.get_mut(queue_id) else { return Next::Nothing };
+        let (queue, name) = (Arc::clone(partition.queue()), Arc::clone(partition.topic_partition()));
+        let Self { drain, batch_sizes, settings, .. } = self;
+        let max_bytes = batch_sizes.max_bytes(&name.topic);
         let mut refusal = Next::Nothing;
         let mut admit = |front: Front| {
-            refusal = if front.is_awaited && settings.patience.is_over(front.created, at.heard) {
+            refusal = if front.is_awaited && settings.retry_policy.is_over(front.created, at.heard) {
                 Next::Nothing
             } else if !draft.has_room(front.bytes) {
                 Next::NoRoom
-            } else if limit
-                .is_some_and(|limit| !limits.begin(&name.topic, index, front.ordinal, front.bytes.min(limit)))
-            {
-                Next::Learning
+            } else if max_bytes.is_some_and(|max_bytes| {
+                !batch_sizes.begin(&name.topic, queue_id, front.ordinal, front.bytes.min(max_bytes))
+            }) {
+                Next::AwaitingTrial
             } else {
                 return true;
             };
@@ -651,11 +663,11 @@ impl Sender {
             Some(_) => None,
             None => drain.pop_if(&queue, admit),
         };
-        match (batch, limit) {
+        match (batch, max_bytes) {
             (None, _) => refusal,
             // What may have been written is sent as it was: the broker may know it.
-            (Some(batch), Some(limit)) if batch.len() > limit && !batch.is_maybe_written() => {
-                let parts = batch.split(limit, drain.encoding());
+            (Some(batch), Some(max_bytes)) if batch.len() > max_bytes && !batch.is_maybe_written() => {
+                let parts = batch.split(max_bytes, drain.encoding());
                 parts.into_iter().for_each(|part| partition.put_waiting(part));
                 partition.take_waiting().map_or(Next::Nothing, Next::Batch)
             }
@@ -669,28 +681,28 @@ impl Sender {
         }
         let SenderSettings { acks, request_timeout, first_version, .. } = self.settings;
         let timeout_ms = i32::try_from(request_timeout.as_millis()).unwrap_or(i32::MAX);
-        let (request, under_way) = draft.finish(node, self.client.snapshot(), acks, timeout_ms);
+        let (request, in_flight) = draft.finish(node, self.client.snapshot(), acks, timeout_ms);
         let version =
-            self.client.version::<ProduceRequest>(node, first_version, under_way.last_version(acks));
+            self.client.version::<ProduceRequest>(node, first_version, in_flight.last_version(acks));
         match version {
             Ok(version) => {
                 let number = self.next_request;
                 self.next_request += 1;
                 self.client.send(node, &request, version, Produce(number), at.now);
-                self.under_way.insert(number, under_way);
+                self.in_flight.insert(number, in_flight);
             }
             // No later attempt would find another version.
-            Err(error) => under_way.rest().for_each(|part| self.fail(part, &error, at)),
+            Err(error) => in_flight.rest().for_each(|entry| self.fail(entry, &error, at)),
         }
     }
 
-    fn fail(&mut self, Part { index, ordinal, .. }: Part, error: &Error, at: Moment) {
-        let Some(partition) = self.partitions.get_mut(index) else { return };
+    fn fail(&mut self, RequestEntry { queue_id, ordinal, .. }: RequestEntry, error: &Error, at: Moment) {
+        let Some(partition) = self.partitions.get_mut(queue_id) else { return };
         if let Some(batch) = partition.take(ordinal) {
-            partition.is_missing(&batch);
+            partition.note_missing(&batch);
             complete(batch, BatchResult::Failed(error.clone()));
         }
-        self.attempt_is_over(index, ordinal, at);
+        self.attempt_is_over(queue_id, ordinal, at);
     }
 
     /// What is told of a broker that has a batch and has not answered.
@@ -738,5 +750,5 @@ enum Next {
     Nothing,
     NoRoom,
     /// Another batch of its topic tries out its size.
-    Learning,
+    AwaitingTrial,
 }

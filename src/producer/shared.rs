@@ -8,8 +8,8 @@ use crate::observation::Observer;
 use crate::producer::batch::{Encoding, OpenBatch};
 use crate::producer::buffer::SimpleBufferPool;
 use crate::producer::inbox::Inbox;
+use crate::producer::permits::Permits;
 use crate::producer::queue::PartitionQueue;
-use crate::producer::turns::Turns;
 use crate::producer::unfinished::Unfinished;
 
 /// What the accumulator needs of the configuration.
@@ -32,16 +32,16 @@ pub(super) struct Shared {
     pub(super) unfinished: Arc<Unfinished>,
     pub(super) inbox: Arc<Inbox<Arc<PartitionQueue>>>,
     pub(super) observer: Arc<Observer>,
-    pub(super) turns: Turns,
+    pub(super) permits: Permits,
 }
 
 impl Shared {
     /// Several others are under way, and `batch`, which is the last of `queue`, waits for an answer to one of them: not if a
     /// thread waits for it, or as soon as one does.
     pub(super) fn watch(&self, queue: &Arc<PartitionQueue>, batch: &mut OpenBatch) {
-        let (weak, inbox, ticket) = (Arc::downgrade(queue), Arc::clone(&self.inbox), batch.ticket());
+        let (weak, inbox, batch_id) = (Arc::downgrade(queue), Arc::clone(&self.inbox), batch.batch_id());
         let nobody_waits = batch.slot().on_first_wait(move || {
-            if let Some(queue) = weak.upgrade().filter(|queue| queue.hasten(ticket)) {
+            if let Some(queue) = weak.upgrade().filter(|queue| queue.hasten(batch_id)) {
                 inbox.partition(queue);
             }
         });

@@ -17,7 +17,7 @@ use crate::producer::inbox::Inbox;
 use crate::producer::queue::PartitionQueue;
 use crate::producer::shared::AccumulatorSettings;
 use crate::producer::topics::TopicTable;
-use crate::record::{Compression, RecordParts, RecordSize};
+use crate::record::{Compression, RecordFields, RecordSize};
 use crate::sync::Wake;
 use crate::time::Clock;
 
@@ -70,10 +70,10 @@ impl Source {
 
     /// The next batch, with so many records.
     fn batch(&self, records: u32) -> (SealedBatch, Vec<FutureRecordMetadata>) {
-        let parts = RecordParts { key: None, value: Some(b"value"), headers: &[] };
+        let fields = RecordFields { key: None, value: Some(b"value"), headers: &[] };
         let wall = Clock::System.wall_millis();
         let append =
-            || self.accumulator.append(&self.queue, &parts, RecordSize::of(&parts), 0, wall, Wait::Never);
+            || self.accumulator.append(&self.queue, &fields, RecordSize::of(&fields), 0, wall, Wait::Never);
         let futures = (0..records).map(|_| append().unwrap()).collect();
         (self.drain.pop_if(&self.queue, |_| true).unwrap(), futures)
     }

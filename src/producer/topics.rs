@@ -10,8 +10,8 @@ use std::sync::Arc;
 use crate::client::{ClusterMetadata, PartitionMetadata};
 use crate::lifecycle::Lifecycle;
 use crate::producer::queue::PartitionQueue;
-use crate::topic_partition::TopicPartition;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
+use crate::topic_partition::TopicPartition;
 
 /// A topic as `send` needs it.
 pub(crate) struct TopicHandle {
@@ -127,14 +127,14 @@ impl TopicTable {
         topics.values().flat_map(|entry| entry.all.iter().map(Arc::clone)).collect()
     }
 
-    /// The queues of `places`.
-    pub(crate) fn queues_of(&self, places: &[Arc<TopicPartition>]) -> Vec<Arc<PartitionQueue>> {
+    /// The queues of `topic_partitions`.
+    pub(crate) fn queues_of(&self, topic_partitions: &[Arc<TopicPartition>]) -> Vec<Arc<PartitionQueue>> {
         let topics = self.topics.lock();
-        let queue = |place: &Arc<TopicPartition>| {
-            let index = usize::try_from(place.partition).ok()?;
-            topics.get(&place.topic)?.all.get(index).map(Arc::clone)
+        let queue = |topic_partition: &Arc<TopicPartition>| {
+            let index = usize::try_from(topic_partition.partition).ok()?;
+            topics.get(&topic_partition.topic)?.all.get(index).map(Arc::clone)
         };
-        places.iter().filter_map(queue).collect()
+        topic_partitions.iter().filter_map(queue).collect()
     }
 
     fn build(
@@ -144,9 +144,9 @@ impl TopicTable {
         all: &mut Vec<Arc<PartitionQueue>>,
     ) -> TopicHandle {
         while all.len() < partitions.len() {
-            let place = TopicPartition { topic: Arc::clone(&name), partition: all.len() as i32 };
-            let index = self.partitions.fetch_add(1, Ordering::Relaxed);
-            all.push(Arc::new(PartitionQueue::new(index, place)));
+            let topic_partition = TopicPartition { topic: Arc::clone(&name), partition: all.len() as i32 };
+            let queue_id = self.partitions.fetch_add(1, Ordering::Relaxed);
+            all.push(Arc::new(PartitionQueue::new(queue_id, topic_partition)));
         }
         let with_leader = |index: &usize| partitions[*index].leader.is_some();
         TopicHandle {

@@ -10,9 +10,9 @@ use crate::error::{BrokerTrouble, DeliveryReport, Error, Limit, PendingPartition
 use crate::observation::Observer;
 use crate::producer::failures::Failures;
 use crate::producer::result::{Progress, ResultSlot};
-use crate::topic_partition::TopicPartition;
 use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
 use crate::time::{Clock, Deadline};
+use crate::topic_partition::TopicPartition;
 
 /// Batches by the order of their creation.
 #[derive(Default)]
@@ -41,7 +41,7 @@ struct State {
 
 /// Failures of one partition and one kind.
 struct Group {
-    place: Arc<TopicPartition>,
+    topic_partition: Arc<TopicPartition>,
     failures: Arc<Failures>,
 }
 
@@ -60,10 +60,10 @@ impl Unfinished {
     /// A batch is born. Returns its ticket and epoch.
     pub(crate) fn enter(&self, slot: Arc<ResultSlot>) -> (u64, u64) {
         let mut state = self.state.lock();
-        let ticket = state.next;
+        let batch_id = state.next;
         state.next += 1;
-        state.batches.insert(ticket, (slot, 1));
-        (ticket, self.epoch())
+        state.batches.insert(batch_id, (slot, 1));
+        (batch_id, self.epoch())
     }
 
     #[inline]
@@ -72,8 +72,8 @@ impl Unfinished {
     }
 
     /// A batch was cut up: it leaves when each of its parts has left.
-    pub(crate) fn split(&self, ticket: u64, parts: usize) {
-        if let Some((_, left)) = self.state.lock().batches.get_mut(&ticket) {
+    pub(crate) fn split(&self, batch_id: u64, parts: usize) {
+        if let Some((_, left)) = self.state.lock().batches.get_mut(&batch_id) {
             *left += parts.saturating_sub(1);
         }
     }
@@ -81,18 +81,18 @@ impl Unfinished {
     /// A batch, or a part of one, has failed: to be reported.
     pub(crate) fn failed(&self, slot: &ResultSlot) {
         let mut state = self.state.lock();
-        slot.count_failures(|error| state.failures(slot.place(), error));
+        slot.count_failures(|error| state.failures(slot.topic_partition(), error));
     }
 
-    pub(crate) fn leave(&self, ticket: u64) {
+    pub(crate) fn leave(&self, batch_id: u64) {
         let mut state = self.state.lock();
-        let was_first = state.batches.first_key_value().is_some_and(|(first, _)| *first == ticket);
-        let is_over = match state.batches.get_mut(&ticket) {
+        let was_first = state.batches.first_key_value().is_some_and(|(first, _)| *first == batch_id);
+        let is_over = match state.batches.get_mut(&batch_id) {
             Some((_, left)) if *left > 1 => {
                 *left -= 1;
                 false
             }
-            _ => state.batches.remove(&ticket).is_some(),
+            _ => state.batches.remove(&batch_id).is_some(),
         };
         // Whoever waits, waits for the oldest.
         let notify = was_first && is_over && state.waiting > 0;
@@ -175,14 +175,14 @@ impl Unfinished {
     /// The partitions of the batches below `until`, each once.
     pub(crate) fn places_below(&self, until: u64) -> Vec<Arc<TopicPartition>> {
         let state = self.state.lock();
-        let mut places: Vec<_> =
-            state.batches.range(..until).map(|(_, (slot, _))| Arc::clone(slot.place())).collect();
+        let mut topic_partitions: Vec<_> =
+            state.batches.range(..until).map(|(_, (slot, _))| Arc::clone(slot.topic_partition())).collect();
         drop(state);
         // Not by address: a simulated run must be the same each time.
-        places
+        topic_partitions
             .sort_unstable_by(|one, other| (&one.topic, one.partition).cmp(&(&other.topic, other.partition)));
-        places.dedup_by(|one, other| Arc::ptr_eq(one, other));
-        places
+        topic_partitions.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        topic_partitions
     }
 
     /// What keeps the oldest batches here, for those who wait for their memory.
@@ -191,8 +191,8 @@ impl Unfinished {
         const OLDEST: usize = 64;
         let slots: Vec<_> =
             self.state.lock().batches.values().take(OLDEST).map(|(slot, _)| Arc::clone(slot)).collect();
-        let under_way: Vec<_> = slots.iter().filter_map(|slot| slot.progress()?.under_way).collect();
-        observer.troubles(under_way.iter().map(|broker| &**broker))
+        let in_flight: Vec<_> = slots.iter().filter_map(|slot| slot.progress()?.in_flight).collect();
+        observer.troubles(in_flight.iter().map(|broker| &**broker))
     }
 
     /// What below `until` has no result.
@@ -200,14 +200,16 @@ impl Unfinished {
         // As with the failures: the slots' locks come later.
         let slots: Vec<_> =
             self.state.lock().batches.range(..until).map(|(_, (slot, _))| Arc::clone(slot)).collect();
-        let (mut partitions, mut places, mut asked) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let (mut partitions, mut topic_partitions, mut asked) = (Vec::new(), BTreeMap::new(), Vec::new());
         for slot in &slots {
-            let place = slot.place();
-            let Some(Progress { records, under_way, last_error }) = slot.progress() else { continue };
-            asked.extend(under_way);
-            let index = *places.entry((&*place.topic, place.partition)).or_insert(partitions.len());
+            let topic_partition = slot.topic_partition();
+            let Some(Progress { records, in_flight, last_error }) = slot.progress() else { continue };
+            asked.extend(in_flight);
+            let index = *topic_partitions
+                .entry((&*topic_partition.topic, topic_partition.partition))
+                .or_insert(partitions.len());
             if index == partitions.len() {
-                let topic_partition = TopicPartition::clone(place);
+                let topic_partition = TopicPartition::clone(topic_partition);
                 partitions.push(PendingPartition { topic_partition, batches: 0, records: 0, last_error });
             }
             if let Some(partition) = partitions.get_mut(index) {
@@ -220,16 +222,16 @@ impl Unfinished {
 }
 
 impl State {
-    /// Where a failure of `place` is counted.
-    fn failures(&mut self, place: &Arc<TopicPartition>, error: &Error) -> Arc<Failures> {
+    /// Where a failure of `topic_partition` is counted.
+    fn failures(&mut self, topic_partition: &Arc<TopicPartition>, error: &Error) -> Arc<Failures> {
         let groups = self.failed.entry(self.next_report).or_default();
         // A program that never flushes must not pay for each of its partitions for ever.
-        let any_place = groups.len() >= MOST_GROUPS;
+        let any_topic_partition = groups.len() >= MOST_GROUPS;
         let is_like_it = |group: &&mut Group| {
             let first = group.failures.first_error();
             discriminant(first.kind()) == discriminant(error.kind())
                 && first.certainty() == error.certainty()
-                && (any_place || group.place == *place)
+                && (any_topic_partition || group.topic_partition == *topic_partition)
         };
         let fresh = || Arc::new(Failures::new(error));
         match groups.iter_mut().find(is_like_it) {
@@ -242,7 +244,10 @@ impl State {
             }
             None => {
                 let failures = fresh();
-                groups.push(Group { place: Arc::clone(place), failures: Arc::clone(&failures) });
+                groups.push(Group {
+                    topic_partition: Arc::clone(topic_partition),
+                    failures: Arc::clone(&failures),
+                });
                 failures
             }
         }
@@ -286,12 +291,12 @@ mod tests {
     }
 
     fn failure_of(unfinished: &Unfinished, partition: i32, kind: ErrorKind, records: u32) -> Arc<ResultSlot> {
-        let place = Arc::new(TopicPartition { topic: "t".into(), partition });
-        let (slot, completer) = ResultSlot::new(place, Observer::new(Clock::System));
-        let (ticket, _) = unfinished.enter(Arc::clone(&slot));
+        let topic_partition = Arc::new(TopicPartition { topic: "t".into(), partition });
+        let (slot, completer) = ResultSlot::new(topic_partition, Observer::new(Clock::System));
+        let (batch_id, _) = unfinished.enter(Arc::clone(&slot));
         let failed = BatchResult::Failed(Error::new(kind));
         completer.complete(failed, records, || unfinished.failed(&slot));
-        unfinished.leave(ticket);
+        unfinished.leave(batch_id);
         slot
     }
 
@@ -394,8 +399,8 @@ mod tests {
     #[test]
     fn a_cut_divides_batches_by_epoch_as_by_ticket() {
         let unfinished = Unfinished::default();
-        let place = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
-        let (slot, _completer) = ResultSlot::new(place, Observer::new(Clock::System));
+        let topic_partition = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
+        let (slot, _completer) = ResultSlot::new(topic_partition, Observer::new(Clock::System));
         let (before, old) = unfinished.enter(Arc::clone(&slot));
         let cut = unfinished.cut();
         let (after, new) = unfinished.enter(slot);

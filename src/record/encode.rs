@@ -4,7 +4,7 @@ use crate::record::Header;
 
 /// What of a record goes into the log, borrowed from its caller.
 #[derive(Clone, Copy)]
-pub(crate) struct RecordParts<'a> {
+pub(crate) struct RecordFields<'a> {
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) headers: &'a [Header<'a>],
@@ -17,15 +17,15 @@ pub(crate) struct RecordSize {
 }
 
 impl RecordSize {
-    pub(crate) fn of(parts: &RecordParts<'_>) -> Self {
+    pub(crate) fn of(fields: &RecordFields<'_>) -> Self {
         let headers: usize =
-            parts.headers.iter().map(|header| sized(header.key.len()) + nullable(header.value)).sum();
+            fields.headers.iter().map(|header| sized(header.key.len()) + nullable(header.value)).sum();
         // One byte of attributes, which format 2 leaves unused.
         Self {
             rest: 1
-                + nullable(parts.key)
-                + nullable(parts.value)
-                + varint_len(parts.headers.len() as i64)
+                + nullable(fields.key)
+                + nullable(fields.value)
+                + varint_len(fields.headers.len() as i64)
                 + headers,
         }
     }
@@ -56,7 +56,7 @@ pub(crate) fn encode_record(
     size: RecordSize,
     timestamp_delta: i64,
     offset_delta: i32,
-    parts: &RecordParts<'_>,
+    fields: &RecordFields<'_>,
 ) {
     // Small pieces are gathered on the stack: one copy into the buffer, and one check of its capacity, for all five.
     let mut prefix = Gather::new();
@@ -64,7 +64,7 @@ pub(crate) fn encode_record(
     prefix.byte(0);
     prefix.varint(timestamp_delta);
     prefix.varint(i64::from(offset_delta));
-    match parts.key {
+    match fields.key {
         None => prefix.varint(-1),
         Some(key) => {
             prefix.varint(key.len() as i64);
@@ -73,15 +73,15 @@ pub(crate) fn encode_record(
             prefix.clear();
         }
     }
-    prefix.varint(parts.value.map_or(-1, |value| value.len() as i64));
+    prefix.varint(fields.value.map_or(-1, |value| value.len() as i64));
     out.extend_from_slice(prefix.bytes());
-    if let Some(value) = parts.value {
+    if let Some(value) = fields.value {
         out.extend_from_slice(value);
     }
-    if parts.headers.is_empty() {
+    if fields.headers.is_empty() {
         out.push(0);
     } else {
-        encode_headers(out, parts.headers);
+        encode_headers(out, fields.headers);
     }
 }
 
@@ -186,16 +186,16 @@ mod tests {
                 Header { key: "null", value: None },
                 Header { key: "", value: Some(b"") },
             ];
-            let parts = RecordParts {
+            let fields = RecordFields {
                 key: (key.len() % 3 > 0).then_some(&key),
                 value: (value.len() % 5 > 0).then_some(&value),
                 headers: &headers[..extra.len() % 4],
             };
-            let size = RecordSize::of(&parts);
+            let size = RecordSize::of(&fields);
             let (timestamp_delta, offset_delta) =
                 (random.i64(..) >> random.u32(..64), random.i32(0..) >> random.u32(..31));
             let mut out = Vec::new();
-            encode_record(&mut out, size, timestamp_delta, offset_delta, &parts);
+            encode_record(&mut out, size, timestamp_delta, offset_delta, &fields);
             assert_eq!(out.len(), size.exactly(timestamp_delta, offset_delta));
             assert!(out.len() <= size.at_most());
         }

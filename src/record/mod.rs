@@ -12,7 +12,7 @@ use std::fmt;
 pub(crate) use batch::{BATCH_HEADER_LEN, BatchHead, Sequence, checksum};
 pub(crate) use compression::{Codec, Compressor, decompress, lend_compressor, with_compressor};
 pub use compression::{Compression, ParseCompressionError};
-pub(crate) use encode::{RecordParts, RecordSize, encode_record};
+pub(crate) use encode::{RecordFields, RecordSize, encode_record};
 pub use field::IntoField;
 pub(crate) use reader::*;
 pub(crate) use split::{Part, split};

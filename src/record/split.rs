@@ -74,7 +74,7 @@ fn put_varint(out: &mut Vec<u8>, value: i64) {
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
-    use crate::record::{Header, RecordParts, RecordSize, encode_record};
+    use crate::record::{Header, RecordFields, RecordSize, encode_record};
 
     /// B14: nothing of a record changes but its place.
     #[test]
@@ -87,7 +87,7 @@ mod tests {
                 let timestamp = base + random.i64(-5000..100_000);
                 let value = vec![random.u8(..); random.usize(..300)];
                 let headers = [Header::new("h", b"1"), Header::null("h")];
-                let parts = RecordParts {
+                let fields = RecordFields {
                     key: random.bool().then_some(b"key"),
                     value: (random.u8(..4) > 0).then_some(&value),
                     headers: &headers[..random.usize(..3)],
@@ -97,7 +97,7 @@ mod tests {
                 }
                 let chunk = chunks.last_mut().unwrap();
                 let at = chunk.len();
-                encode_record(chunk, RecordSize::of(&parts), timestamp - base, offset, &parts);
+                encode_record(chunk, RecordSize::of(&fields), timestamp - base, offset, &fields);
                 let mut record = Reader::new(&chunk[at..]);
                 record.varint().unwrap();
                 record.u8().unwrap();

@@ -18,7 +18,9 @@ const TIMES: &[(&str, With<Duration>)] = &[
     ("retry_backoff", |config, time| config.retry_backoff(time).retry_backoff_max(Duration::MAX)),
     ("retry_backoff_max", |config, time| config.retry_backoff(Duration::ZERO).retry_backoff_max(time)),
     ("reconnect_backoff", |config, time| config.reconnect_backoff(time).reconnect_backoff_max(Duration::MAX)),
-    ("reconnect_backoff_max", |config, time| config.reconnect_backoff(Duration::ZERO).reconnect_backoff_max(time)),
+    ("reconnect_backoff_max", |config, time| {
+        config.reconnect_backoff(Duration::ZERO).reconnect_backoff_max(time)
+    }),
     ("socket_connection_setup_timeout", |config, time| {
         config.socket_connection_setup_timeout(time).socket_connection_setup_timeout_max(Duration::MAX)
     }),

@@ -135,7 +135,10 @@ fn a_broker_that_keeps_refusing() {
         let cluster = MockCluster::start(1);
         cluster.create_topic("t", 1);
         cluster.fail_next_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1000);
-        let config = config(&cluster.bootstrap_servers()).retries(retries).retry_backoff(MILLI).retry_backoff_max(MILLI);
+        let config = config(&cluster.bootstrap_servers())
+            .retries(retries)
+            .retry_backoff(MILLI)
+            .retry_backoff_max(MILLI);
         let error = config
             .build()
             .unwrap()
@@ -157,7 +160,8 @@ fn a_broker_that_keeps_refusing() {
     let cluster = MockCluster::start(1);
     cluster.create_topic("t", 1);
     cluster.fail_next_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1000);
-    let config = config(&cluster.bootstrap_servers()).retry_backoff(100 * MILLI).retry_backoff_max(100 * MILLI);
+    let config =
+        config(&cluster.bootstrap_servers()).retry_backoff(100 * MILLI).retry_backoff_max(100 * MILLI);
     let producer = config.request_timeout(100 * MILLI).delivery_timeout(500 * MILLI).build().unwrap();
     let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
     // If an attempt happens to be under way, its broker is told of as well.
@@ -194,7 +198,10 @@ fn a_partitioner_that_panics_takes_nothing_with_it() {
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(send)).unwrap_err();
         assert_eq!(panic.downcast_ref(), Some(&"on purpose"), "the panic is the caller's");
     }
-    assert_eq!(producer.send(ProducerRecord::to("t").value("v")).unwrap().get(PATIENCE).unwrap().offset(), Some(0));
+    assert_eq!(
+        producer.send(ProducerRecord::to("t").value("v")).unwrap().get(PATIENCE).unwrap().offset(),
+        Some(0)
+    );
     producer.close(PATIENCE).unwrap();
 }
 /// A batch is refused as a whole: each of its records learns whether it was to blame (the texts are a real broker's, see

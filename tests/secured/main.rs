@@ -44,8 +44,10 @@ fn cluster() -> MockCluster {
 fn config(servers: &str) -> ProducerConfig {
     KafkaProducer::builder()
         .bootstrap_servers([servers])
-        .retry_backoff(Duration::from_millis(5)).retry_backoff_max(Duration::from_millis(20))
-        .reconnect_backoff(Duration::from_millis(5)).reconnect_backoff_max(Duration::from_millis(20))
+        .retry_backoff(Duration::from_millis(5))
+        .retry_backoff_max(Duration::from_millis(20))
+        .reconnect_backoff(Duration::from_millis(5))
+        .reconnect_backoff_max(Duration::from_millis(20))
 }
 
 /// Says that it is `alice`, who has this password, or `a.b.c` for a token.

@@ -35,7 +35,11 @@ fn what_goes_wrong_once_costs_nothing_but_time() {
                 let cluster = cluster();
                 let rule = cluster.add_rule(rule().on(step));
                 let config = log_in(config(&cluster.bootstrap_servers()), mechanism, "secret");
-                let producer = config.socket_connection_setup_timeout(timeout).socket_connection_setup_timeout_max(timeout).build().unwrap();
+                let producer = config
+                    .socket_connection_setup_timeout(timeout)
+                    .socket_connection_setup_timeout_max(timeout)
+                    .build()
+                    .unwrap();
                 carry(&producer, "v").unwrap_or_else(|error| panic!("{mechanism} {step} {what}: {error}"));
                 assert_eq!(cluster.times_acted(rule), 1, "{mechanism} {step} {what}");
                 assert_eq!(times_stored(&cluster, "v"), 1, "{mechanism} {step} {what}");
@@ -54,7 +58,11 @@ fn an_answer_in_pieces_costs_no_other_attempt() {
             let drip = || MockRule::drip(1, Duration::from_millis(1));
             let rule = step.map(|step| cluster.add_rule(drip().on(step)));
             let config = log_in(config(&cluster.bootstrap_servers()), mechanism, "secret");
-            let producer = config.socket_connection_setup_timeout(PATIENCE).socket_connection_setup_timeout_max(PATIENCE).build().unwrap();
+            let producer = config
+                .socket_connection_setup_timeout(PATIENCE)
+                .socket_connection_setup_timeout_max(PATIENCE)
+                .build()
+                .unwrap();
             carry(&producer, "v").unwrap_or_else(|error| panic!("{mechanism} {step:?}: {error}"));
             assert!(rule.is_none_or(|rule| cluster.times_acted(rule) == 1), "{mechanism} {step:?}");
             let requests = cluster.requests();

@@ -47,8 +47,10 @@ impl Way<'_> {
         cluster.create_topic(topic, 1);
         let config = (self.enter)(config(&meddler.address().to_string()));
         let timeout = Duration::from_millis(200);
-        let config =
-            config.socket_connection_setup_timeout(timeout).socket_connection_setup_timeout_max(2 * timeout).request_timeout(2 * timeout);
+        let config = config
+            .socket_connection_setup_timeout(timeout)
+            .socket_connection_setup_timeout_max(2 * timeout)
+            .request_timeout(2 * timeout);
         let producer = config.build().unwrap();
         producer.send(ProducerRecord::to(topic).value("v"))?.get(PATIENCE).map(drop)
     }

@@ -13,8 +13,7 @@ pub fn idle(_: Scale) -> Outcome {
     let cluster = MockCluster::start(3);
     cluster.create_topic("t", 6);
     let servers = cluster.bootstrap_servers();
-    let producer =
-        KafkaProducer::builder().bootstrap_servers(servers).client_id("idle").build()?;
+    let producer = KafkaProducer::builder().bootstrap_servers(servers).client_id("idle").build()?;
     for partition in 0..6 {
         producer.send(ProducerRecord::to("t").partition(partition).value("v"))?.get(None)?;
     }

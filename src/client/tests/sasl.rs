@@ -123,9 +123,9 @@ fn what_is_told_is_over_when_a_later_attempt_fails_otherwise() {
         world.client.step(world.now, world.now);
         while let Some(command) = world.client.next_command() {
             match command {
-                Command::Resolve { ticket, .. } => {
+                Command::Resolve { lookup_id, .. } => {
                     let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
-                    world.client.resolved(ticket, Err(refused), world.now);
+                    world.client.resolved(lookup_id, Err(refused), world.now);
                     assert!(matches!(world.wait(), Awaited::TimedOut));
                     return;
                 }

@@ -9,7 +9,7 @@ fn of(pairs: &[(&str, &str)]) -> ProducerConfig {
 /// Whether it is on, and how many batches of a partition may be under way.
 fn acts(config: &ProducerConfig) -> (bool, usize) {
     assert!(config.settings().is_ok(), "{:?}", config.settings().err());
-    (config.effective().idempotence(), config.effective().batches_under_way())
+    (config.effective().idempotence(), config.effective().batches_in_flight())
 }
 
 fn refusal(config: &ProducerConfig) -> String {
@@ -91,8 +91,8 @@ fn more_than_five_in_flight_must_be_asked_for_without_it() {
 fn without_it_several_batches_are_under_way_only_if_that_was_asked_for() {
     let off = ProducerConfig::new().enable_idempotence(false);
     assert_eq!(off.effective().max_in_flight(), 5);
-    for (asked, under_way) in [(1, 1), (2, 2), (5, 5)] {
-        assert_eq!(acts(&off.clone().max_in_flight_requests_per_connection(asked)), (false, under_way));
+    for (asked, in_flight) in [(1, 1), (2, 2), (5, 5)] {
+        assert_eq!(acts(&off.clone().max_in_flight_requests_per_connection(asked)), (false, in_flight));
     }
     assert_eq!(acts(&of(&[("acks", "1"), ("max.in.flight.requests.per.connection", "3")])), (false, 3));
     assert_eq!(acts(&of(&[("max.in.flight.requests.per.connection", "1")])), (true, 1));

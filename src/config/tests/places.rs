@@ -28,7 +28,7 @@ fn every_setting_reaches_the_place_where_it_acts() {
         ("compression_gzip_level", "none", level),
         ("compression_lz4_level", "none", level),
         ("compression_zstd_level", "none", level),
-        ("retries", "7", |s| s.sender.patience.retries.to_string()),
+        ("retries", "7", |s| s.sender.retry_policy.retries.to_string()),
         ("batch_size", "7001", |s| s.accumulator.batch_size.to_string()),
         ("batch_max_bytes", "70001", |s| s.accumulator.batch_max_bytes.to_string()),
         ("produce_request_max_bytes", "7000001", |s| s.sender.request_max_bytes.to_string()),
@@ -51,7 +51,7 @@ fn every_setting_reaches_the_place_where_it_acts() {
             )
         }),
         ("delivery_timeout_ms", "70000", |s| {
-            s.sender.patience.delivery_timeout.unwrap().as_millis().to_string()
+            s.sender.retry_policy.delivery_timeout.unwrap().as_millis().to_string()
         }),
         ("exit_timeout_ms", "7777", |s| s.exit_timeout.as_millis().to_string()),
         ("retry_backoff_ms", "77", |s| {
@@ -85,7 +85,7 @@ fn every_setting_reaches_the_place_where_it_acts() {
             )
         }),
         ("sock_chunk_bytes", "7777", |s| s.socket.read_size.to_string()),
-        ("sock_chunk_buffer_count", "7", |s| s.socket.reads_a_turn.to_string()),
+        ("sock_chunk_buffer_count", "7", |s| s.socket.reads_per_poll.to_string()),
         ("partitioner_ignore_keys", "true", |s| {
             (0..99)
                 .any(|_| {

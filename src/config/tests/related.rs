@@ -44,7 +44,7 @@ fn a_batch_limit_alone_lowers_the_batch_size() {
 /// D10: as Java does, and says.
 #[test]
 fn a_delivery_timeout_that_is_not_set_follows_the_request_timeout() {
-    let delivery = |pairs: &[(&str, &str)]| of(pairs).sender.patience.delivery_timeout;
+    let delivery = |pairs: &[(&str, &str)]| of(pairs).sender.retry_policy.delivery_timeout;
     let raised = [("request.timeout.ms", "180000"), ("linger.ms", "5")];
     assert_eq!(delivery(&raised), Some(Duration::from_millis(180_005)));
     assert_eq!(delivery(&[("request.timeout.ms", "120000")]), Some(Duration::from_secs(120)));
@@ -55,7 +55,7 @@ fn a_delivery_timeout_that_is_not_set_follows_the_request_timeout() {
     let why = "it must be at least linger_ms (0) and request_timeout_ms (180000) together";
     assert!(refusal(&[("request_timeout_ms", "180000"), ("delivery_timeout_ms", "120000")]).ends_with(why));
     let never = ProducerConfig::from_pairs(raised).unwrap().delivery_timeout(None);
-    assert_eq!(never.settings().unwrap().sender.patience.delivery_timeout, None);
+    assert_eq!(never.settings().unwrap().sender.retry_policy.delivery_timeout, None);
 }
 
 /// D10: Java writes -1.
@@ -128,7 +128,8 @@ fn a_broker_that_is_needed_is_dialled_again_within_a_second() {
     assert_eq!(text(&[("reconnect.backoff.max.ms", "30000")]), [30_000; 2]);
     assert_eq!(text(&[("reconnect.backoff.max.ms", "100")]), [100; 2]);
     assert_eq!(text(&[("reconnect_backoff_ms", "5000")]), [5000, 30_000]);
-    let set = ProducerConfig::new().reconnect_backoff(Duration::ZERO).reconnect_backoff_max(Duration::from_secs(7));
+    let set =
+        ProducerConfig::new().reconnect_backoff(Duration::ZERO).reconnect_backoff_max(Duration::from_secs(7));
     assert_eq!(most(set), [7000; 2]);
 }
 

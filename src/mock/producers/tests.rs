@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::record::Attributes;
-use Verdict::{Append, Duplicate, Refuse};
+use Decision::{Append, Duplicate, Refuse};
 
 const PRODUCER: i64 = 7;
-const GAP: Verdict = Refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
-const OLD_EPOCH: Verdict = Refuse(ErrorCode::INVALID_PRODUCER_EPOCH);
+const GAP: Decision = Refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+const OLD_EPOCH: Decision = Refuse(ErrorCode::INVALID_PRODUCER_EPOCH);
 
 fn header(epoch: i16, base_sequence: i32, record_count: i32) -> BatchHeader {
     BatchHeader {
@@ -31,20 +31,20 @@ struct Log(Producers, i64);
 
 impl Log {
     /// Sends batches of (epoch, first sequence, count) and gives back what became of each.
-    fn send<const N: usize>(&mut self, batches: [(i16, i32, i32); N]) -> [Verdict; N] {
+    fn send<const N: usize>(&mut self, batches: [(i16, i32, i32); N]) -> [Decision; N] {
         batches.map(|(epoch, sequence, count)| {
             let header = header(epoch, sequence, count);
-            let verdict = self.0.judge(&header);
-            if verdict == Append {
+            let decision = self.0.decide(&header);
+            if decision == Append {
                 self.0.appended(&header, self.1);
                 self.1 += i64::from(count);
             }
-            verdict
+            decision
         })
     }
 }
 
-const fn duplicate(base_offset: i64) -> Verdict {
+const fn duplicate(base_offset: i64) -> Decision {
     Duplicate { base_offset, max_timestamp: 0 }
 }
 
@@ -77,11 +77,11 @@ fn producers_know_nothing_of_each_other() {
     let mut log = Log::default();
     log.send([(0, 0, 1)]);
     let other = BatchHeader { producer_id: 8, ..header(0, 0, 1) };
-    assert_eq!(log.0.judge(&other), Append);
+    assert_eq!(log.0.decide(&other), Append);
     // Without an id there is nothing to go by.
     let none = BatchHeader { producer_id: -1, ..header(-1, -1, 1) };
     log.0.appended(&none, 1);
-    assert_eq!(log.0.judge(&none), Append);
+    assert_eq!(log.0.decide(&none), Append);
 }
 
 #[test]

@@ -68,7 +68,11 @@ fn batches_behind_one_on_trial_expire_on_time() {
 
 #[test]
 fn a_batch_in_back_off_expires_on_time() {
-    let config = config().request_timeout(secs(1)).delivery_timeout(secs(5)).retry_backoff(MINUTE).retry_backoff_max(MINUTE);
+    let config = config()
+        .request_timeout(secs(1))
+        .delivery_timeout(secs(5))
+        .retry_backoff(MINUTE)
+        .retry_backoff_max(MINUTE);
     let mut world = World::with_topic(1, 1, config);
     world.core.faults.fail_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1);
     let future = world.send(0, b"v");

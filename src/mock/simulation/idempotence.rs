@@ -53,7 +53,8 @@ pub(super) fn assert_stored_where_they_say(
     for (future, value) in futures.iter().zip(values) {
         let metadata = future.value().unwrap_or_else(|| panic!("{}", future.exception().unwrap()));
         let log = &world.core.cluster.partition_mut("t", metadata.partition()).unwrap().log;
-        let record = log.records().unwrap().into_iter().find(|record| Some(record.offset) == metadata.offset());
+        let record =
+            log.records().unwrap().into_iter().find(|record| Some(record.offset) == metadata.offset());
         assert_eq!(record.and_then(|record| record.value), Some(vec![value]));
     }
 }
@@ -83,7 +84,9 @@ fn a_compressed_batch_is_known_again_however_often_it_is_sent() {
         world.core.faults.cut_produce_replies(None, 3);
         let futures: Vec<_> = (0..100).map(|_| world.send(0, &[7; 100])).collect();
         await_all(&mut world, &futures);
-        assert!(futures.iter().zip(1..).all(|(future, offset)| future.value().unwrap().offset() == Some(offset)));
+        assert!(
+            futures.iter().zip(1..).all(|(future, offset)| future.value().unwrap().offset() == Some(offset))
+        );
         assert_eq!(world.core.cluster.partition_mut("t", 0).unwrap().log.next_offset(), 101);
     }
 }
@@ -123,7 +126,8 @@ fn what_is_behind_a_batch_that_expires_is_stored_once() {
             // So long that the others are sent beside the first, and not alone after it.
             .request_timeout(secs(15))
             .delivery_timeout(secs(20))
-            .reconnect_backoff(millis(50)).reconnect_backoff_max(secs(1));
+            .reconnect_backoff(millis(50))
+            .reconnect_backoff_max(secs(1));
         let mut world = world(1, limits);
         let mut futures = send_all(&mut world, 0, 0..1);
         await_all(&mut world, &futures);
@@ -158,8 +162,11 @@ fn what_is_behind_a_batch_that_expires_is_stored_once() {
 /// The last one expires: nobody behind it needs it, and the numbers it had are used no more.
 #[test]
 fn after_a_batch_that_has_expired_a_partition_begins_anew() {
-    let limits =
-        single().request_timeout(secs(3)).delivery_timeout(secs(10)).reconnect_backoff(millis(50)).reconnect_backoff_max(secs(1));
+    let limits = single()
+        .request_timeout(secs(3))
+        .delivery_timeout(secs(10))
+        .reconnect_backoff(millis(50))
+        .reconnect_backoff_max(secs(1));
     let mut world = world(1, limits);
     world.core.faults.held[0] = true;
     let late = send_all(&mut world, 0, 0..1);

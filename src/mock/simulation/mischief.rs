@@ -120,8 +120,10 @@ fn all_kinds_of_trouble_pass() {
             .delivery_timeout(None)
             .retries(u32::MAX)
             .request_timeout(secs(3))
-            .socket_connection_setup_timeout(secs(1)).socket_connection_setup_timeout_max(secs(1))
-            .reconnect_backoff(millis(50)).reconnect_backoff_max(secs(1));
+            .socket_connection_setup_timeout(secs(1))
+            .socket_connection_setup_timeout_max(secs(1))
+            .reconnect_backoff(millis(50))
+            .reconnect_backoff_max(secs(1));
         let mut world = World::with_topic(3, 6, limits.acks(acks));
         let mut futures = Vec::new();
         let (start, steps) = (world.clock.now(), world.steps);

@@ -159,7 +159,10 @@ fn the_end_of_a_connection_to_where_a_broker_was_is_not_held_against_it() {
 
 #[test]
 fn a_broker_that_moved_is_dialled_where_it_is_without_the_back_off_of_where_it_was() {
-    let config = config().delivery_timeout(None).socket_connection_setup_timeout(secs(1)).socket_connection_setup_timeout_max(secs(1));
+    let config = config()
+        .delivery_timeout(None)
+        .socket_connection_setup_timeout(secs(1))
+        .socket_connection_setup_timeout_max(secs(1));
     let mut world = World::with_topic(2, 2, config);
     world.black_holes.push(1);
     world.stop(1);

@@ -518,7 +518,7 @@ impl Wake for SimWaker {
 pub(super) struct SimResolver(pub(super) Arc<Shared>);
 
 impl Resolve for SimResolver {
-    fn resolve(&mut self, ticket: u64, host: &str, port: u16) -> Option<Addresses> {
+    fn resolve(&mut self, lookup_id: u64, host: &str, port: u16) -> Option<Addresses> {
         self.0.with(|site| {
             let ip = host.parse::<IpAddr>();
             let ips = match &site.town {
@@ -532,7 +532,7 @@ impl Resolve for SimResolver {
                 None => Err(io::ErrorKind::NotFound.into()),
             };
             if site.mischief.slow_names {
-                site.mischief.look_ups.push((ticket, port));
+                site.mischief.look_ups.push((lookup_id, port));
                 return None;
             }
             if ip.is_ok() {
@@ -541,7 +541,7 @@ impl Resolve for SimResolver {
             let mute = site.weather.mute_names;
             if mute == 0 || site.random.u32(..mute) != 0 {
                 let at = now() + site.delay();
-                site.answers.push((at, ticket, addresses));
+                site.answers.push((at, lookup_id, addresses));
             }
             None
         })
@@ -550,8 +550,8 @@ impl Resolve for SimResolver {
     fn next(&mut self) -> Option<(u64, Addresses)> {
         self.0.with(|site| {
             let due = site.answers.iter().position(|(at, ..)| *at <= now())?;
-            let (_, ticket, addresses) = site.answers.remove(due);
-            Some((ticket, addresses))
+            let (_, lookup_id, addresses) = site.answers.remove(due);
+            Some((lookup_id, addresses))
         })
     }
 }

@@ -168,7 +168,11 @@ fn offsets_and_times_are_the_brokers_where_it_tells_them() {
     let nowhere = vec![(None, first), (None, second), (None, third)];
     let table = [
         ("nothing is wrong", MockRule::delay(millis(1)), ours.clone()),
-        ("LogAppendTime", says(&[1, BROKERS]), vec![(Some(1), BROKERS), (Some(2), BROKERS), (Some(3), BROKERS)]),
+        (
+            "LogAppendTime",
+            says(&[1, BROKERS]),
+            vec![(Some(1), BROKERS), (Some(2), BROKERS), (Some(3), BROKERS)],
+        ),
         ("no offset", says(&[-1]), nowhere.clone()),
         // It is stored, and the broker has forgotten where.
         ("known", MockRule::fail_after_append(ErrorCode::DUPLICATE_SEQUENCE_NUMBER), nowhere),

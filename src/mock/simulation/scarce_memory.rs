@@ -63,7 +63,7 @@ fn the_largest_record_that_is_let_in_is_stored_and_the_next_is_refused() {
     for len in 700..1000 {
         let value = vec![b'v'; len];
         let record = ProducerRecord::to("t").partition(0).key("key").value(&value).header("name", "value");
-        match world.producer().try_send(record).map_err(Error::from) {
+        match world.producer().try_send(record) {
             Ok(future) => {
                 assert!(refused.is_empty(), "{len}: a smaller one was refused");
                 largest = Some((len, future.clone()));

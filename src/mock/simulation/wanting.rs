@@ -13,7 +13,7 @@ fn a_topic_is_created_for_who_comes_again_instead_of_waiting() {
     let mut world = World::with_topic(1, 1, config());
     world.core.cluster.settings.auto_create_topics = true;
     let producer = Arc::clone(world.producer());
-    let try_again = move || producer.try_send(ProducerRecord::to("new").value("v")).map_err(Error::from);
+    let try_again = move || producer.try_send(ProducerRecord::to("new").value("v"));
     assert!(matches!(try_again().unwrap_err().kind(), ErrorKind::WouldBlock { .. }));
     world.run_for(secs(1));
     let future = try_again().expect("the topic is there by now");

@@ -30,13 +30,13 @@ impl<R> ProxyLookup<R> {
 }
 
 impl<R: Resolve> Resolve for ProxyLookup<R> {
-    fn resolve(&mut self, ticket: u64, _host: &str, _port: u16) -> Option<Addresses> {
-        let found = self.resolver.resolve(ticket, &self.proxy.host, self.proxy.port)?;
+    fn resolve(&mut self, lookup_id: u64, _host: &str, _port: u16) -> Option<Addresses> {
+        let found = self.resolver.resolve(lookup_id, &self.proxy.host, self.proxy.port)?;
         Some(self.told(found))
     }
 
     fn next(&mut self) -> Option<(u64, Addresses)> {
-        let (ticket, found) = self.resolver.next()?;
-        Some((ticket, self.told(found)))
+        let (lookup_id, found) = self.resolver.next()?;
+        Some((lookup_id, self.told(found)))
     }
 }

@@ -48,11 +48,11 @@ fn each_buffer_of_a_batch_is_twice_as_large_as_the_one_before() {
     // Not before the batch was made.
     const LATER: i64 = i64::MAX / 2;
     let source = Source::new();
-    let parts = RecordParts { key: None, value: Some(&[7; 100]), headers: &[] };
+    let fields = RecordFields { key: None, value: Some(&[7; 100]), headers: &[] };
     let mut sizes = Vec::new();
     for _ in 0..60 {
-        let (queue, size) = (&source.queue, RecordSize::of(&parts));
-        source.accumulator.append(queue, &parts, size, 0, LATER, Wait::Never).unwrap();
+        let (queue, size) = (&source.queue, RecordSize::of(&fields));
+        source.accumulator.append(queue, &fields, size, 0, LATER, Wait::Never).unwrap();
         sizes.push(source.accumulator.pool().used());
     }
     sizes.dedup();

@@ -3,15 +3,15 @@
 use super::order::numbered;
 use super::*;
 use crate::error::{Certainty, Error, ErrorKind};
-use crate::producer::outcome::{Action, End, Patience, decide};
-use crate::producer::partition::{Partition, Sequel};
+use crate::producer::outcome::{Action, AttemptOutcome, RetryPolicy, decide};
+use crate::producer::partition::{Partition, SendRules};
 use crate::protocol::{ErrorCode, ProducePartitionResponse};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Is {
     Stored,
     Again { maybe_written: bool },
-    CutUp,
+    Split,
     Failed(Certainty),
     Forgotten,
     Kept,
@@ -27,7 +27,7 @@ fn is(action: &Action) -> Is {
         Action::Forget => Is::Forgotten,
         Action::Keep { .. } => Is::Kept,
         Action::Renumber { .. } => Is::Renumbered,
-        Action::CutUp => Is::CutUp,
+        Action::Split => Is::Split,
         Action::SendAgain { maybe_written, .. } => Is::Again { maybe_written: *maybe_written },
         Action::Complete(result) => result.error().map_or(Is::Stored, |error| Is::Failed(error.certainty())),
     }
@@ -44,46 +44,54 @@ fn every_end_of_an_attempt_means_one_thing() {
     let (passes_maybe, too_large) =
         (answer(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND), answer(ErrorCode::MESSAGE_TOO_LARGE));
     let (stays, unknown) = (answer(ErrorCode::TOPIC_AUTHORIZATION_FAILED), answer(ErrorCode::new(999)));
-    let (left, unsent) = (End::Lost { error: &lost, sent: true }, End::Lost { error: &lost, sent: false });
+    let (left, unsent) = (
+        AttemptOutcome::Lost { error: &lost, sent: true },
+        AttemptOutcome::Lost { error: &lost, sent: false },
+    );
     // The end, and what it means with retries left and without.
     let table = [
-        ("ok", End::Answered(&ok), Is::Stored, Is::Stored),
-        ("written", End::Written, Is::Stored, Is::Stored),
-        ("passes", End::Answered(&passes), AGAIN, NOT),
-        ("passes, written perhaps", End::Answered(&passes_maybe), AGAIN_MAYBE, MAYBE),
-        ("too large", End::Answered(&too_large), Is::CutUp, Is::CutUp),
-        ("stays", End::Answered(&stays), NOT, NOT),
-        ("unknown", End::Answered(&unknown), MAYBE, MAYBE),
-        ("left out", End::LeftOut, AGAIN_MAYBE, MAYBE),
+        ("ok", AttemptOutcome::Answered(&ok), Is::Stored, Is::Stored),
+        ("written", AttemptOutcome::Written, Is::Stored, Is::Stored),
+        ("passes", AttemptOutcome::Answered(&passes), AGAIN, NOT),
+        ("passes, written perhaps", AttemptOutcome::Answered(&passes_maybe), AGAIN_MAYBE, MAYBE),
+        ("too large", AttemptOutcome::Answered(&too_large), Is::Split, Is::Split),
+        ("stays", AttemptOutcome::Answered(&stays), NOT, NOT),
+        ("unknown", AttemptOutcome::Answered(&unknown), MAYBE, MAYBE),
+        ("left out", AttemptOutcome::LeftOut, AGAIN_MAYBE, MAYBE),
         ("lost, bytes sent", left, AGAIN_MAYBE, MAYBE),
         ("lost, nothing sent", unsent, AGAIN, NOT),
     ];
     let source = Source::new();
-    let partition = Partition::new(Arc::clone(&source.queue), Sequel { window: 1, idempotence: false });
-    let patience = Patience { retries: 1, delivery_timeout: Some(Duration::from_secs(10)) };
+    let partition = Partition::new(Arc::clone(&source.queue), SendRules { window: 1, idempotence: false });
+    let retry_policy = RetryPolicy { retries: 1, delivery_timeout: Some(Duration::from_secs(10)) };
     for (name, end, with_retries, without) in table {
         let (mut batch, _futures) = source.batch(2);
         let broker = Arc::new(attempts::trouble());
         batch.begin_attempt(&broker);
         let (now, late) = (batch.created(), batch.created() + Duration::from_secs(10));
-        assert_eq!(is(&decide(&batch, &partition, end, &patience, now)), with_retries, "{name}");
-        assert_eq!(is(&decide(&batch, &partition, end, &patience, late)), without, "{name}, time over");
+        assert_eq!(is(&decide(&batch, &partition, end, &retry_policy, now)), with_retries, "{name}");
+        assert_eq!(is(&decide(&batch, &partition, end, &retry_policy, late)), without, "{name}, time over");
         batch.begin_attempt(&broker);
-        assert_eq!(is(&decide(&batch, &partition, end, &patience, now)), without, "{name}, no retries left");
+        assert_eq!(
+            is(&decide(&batch, &partition, end, &retry_policy, now)),
+            without,
+            "{name}, no retries left"
+        );
         batch.give_up(Error::new(ErrorKind::Closed));
         let expected = if with_retries == Is::Stored { Is::Stored } else { Is::Forgotten };
-        assert_eq!(is(&decide(&batch, &partition, end, &patience, now)), expected, "{name}");
+        assert_eq!(is(&decide(&batch, &partition, end, &retry_policy, now)), expected, "{name}");
     }
 }
 
 #[test]
 fn a_single_record_that_is_too_large_is_not_cut_up() {
     let source = Source::new();
-    let partition = Partition::new(Arc::clone(&source.queue), Sequel { window: 1, idempotence: false });
+    let partition = Partition::new(Arc::clone(&source.queue), SendRules { window: 1, idempotence: false });
     let (batch, _futures) = source.batch(1);
-    let patience = Patience { retries: 9, delivery_timeout: None };
+    let retry_policy = RetryPolicy { retries: 9, delivery_timeout: None };
     let answer = answer(ErrorCode::MESSAGE_TOO_LARGE);
-    let action = decide(&batch, &partition, End::Answered(&answer), &patience, batch.created());
+    let action =
+        decide(&batch, &partition, AttemptOutcome::Answered(&answer), &retry_policy, batch.created());
     assert_eq!(is(&action), Is::Failed(Certainty::NotWritten));
 }
 
@@ -91,11 +99,11 @@ fn a_single_record_that_is_too_large_is_not_cut_up() {
 fn metadata_is_asked_for_after_a_loss_and_after_codes_of_a_leader_that_moved() {
     let lost = Error::new(ErrorKind::Closed);
     for sent in [true, false] {
-        assert!(End::Lost { error: &lost, sent }.wants_metadata());
+        assert!(AttemptOutcome::Lost { error: &lost, sent }.wants_metadata());
     }
-    assert!(End::Answered(&answer(ErrorCode::NOT_LEADER_OR_FOLLOWER)).wants_metadata());
-    assert!(!End::Answered(&answer(ErrorCode::NONE)).wants_metadata());
-    assert!(!End::LeftOut.wants_metadata() && !End::Written.wants_metadata());
+    assert!(AttemptOutcome::Answered(&answer(ErrorCode::NOT_LEADER_OR_FOLLOWER)).wants_metadata());
+    assert!(!AttemptOutcome::Answered(&answer(ErrorCode::NONE)).wants_metadata());
+    assert!(!AttemptOutcome::LeftOut.wants_metadata() && !AttemptOutcome::Written.wants_metadata());
 }
 
 /// With numbers a broker's words about them mean something, and what was given up may be needed by those behind it.
@@ -107,17 +115,17 @@ fn ends_of_numbered_batches_depend_on_those_before_them() {
     let (unknown, fenced) =
         (answer(ErrorCode::UNKNOWN_PRODUCER_ID), answer(ErrorCode::INVALID_PRODUCER_EPOCH));
     let (known, refused) = (answer(ErrorCode::DUPLICATE_SEQUENCE_NUMBER), answer(ErrorCode::INVALID_RECORD));
-    let left = End::Lost { error: &lost, sent: true };
-    let unsent = End::Lost { error: &lost, sent: false };
+    let left = AttemptOutcome::Lost { error: &lost, sent: true };
+    let unsent = AttemptOutcome::Lost { error: &lost, sent: false };
     // The end, and what it means for the oldest, for one behind it, and for one that was given up.
     let table = [
-        ("a gap", End::Answered(&gap), Is::Renumbered, AGAIN, Is::Forgotten),
-        ("unknown", End::Answered(&unknown), Is::Renumbered, Is::Renumbered, Is::Forgotten),
-        ("fenced", End::Answered(&fenced), Is::Renumbered, Is::Renumbered, Is::Forgotten),
-        ("known", End::Answered(&known), Is::Stored, Is::Stored, Is::Stored),
+        ("a gap", AttemptOutcome::Answered(&gap), Is::Renumbered, AGAIN, Is::Forgotten),
+        ("unknown", AttemptOutcome::Answered(&unknown), Is::Renumbered, Is::Renumbered, Is::Forgotten),
+        ("fenced", AttemptOutcome::Answered(&fenced), Is::Renumbered, Is::Renumbered, Is::Forgotten),
+        ("known", AttemptOutcome::Answered(&known), Is::Stored, Is::Stored, Is::Stored),
         (
             "refused",
-            End::Answered(&refused),
+            AttemptOutcome::Answered(&refused),
             Is::Failed(Certainty::NotWritten),
             Is::Failed(Certainty::NotWritten),
             Is::Forgotten,
@@ -125,18 +133,18 @@ fn ends_of_numbered_batches_depend_on_those_before_them() {
         ("lost", left, Is::Again { maybe_written: true }, Is::Again { maybe_written: true }, Is::Kept),
         ("not sent", unsent, AGAIN, AGAIN, Is::Kept),
     ];
-    let patience = Patience { retries: 9, delivery_timeout: None };
+    let retry_policy = RetryPolicy { retries: 9, delivery_timeout: None };
     for (name, end, oldest, behind, given_up) in table {
         let source = Source::new();
         let (mut partition, ordinals) = numbered(&source, 2);
-        let judge = |partition: &Partition, batch: &SealedBatch| {
-            is(&decide(batch, partition, end, &patience, batch.created()))
+        let decision = |partition: &Partition, batch: &SealedBatch| {
+            is(&decide(batch, partition, end, &retry_policy, batch.created()))
         };
         let second = partition.take(ordinals[1]).unwrap();
-        assert_eq!(judge(&partition, &second), behind, "{name}");
+        assert_eq!(decision(&partition, &second), behind, "{name}");
         let mut first = partition.take(ordinals[0]).unwrap();
-        assert_eq!(judge(&partition, &first), oldest, "{name}");
+        assert_eq!(decision(&partition, &first), oldest, "{name}");
         first.give_up(Error::new(ErrorKind::Closed));
-        assert_eq!(judge(&partition, &first), given_up, "{name}");
+        assert_eq!(decision(&partition, &first), given_up, "{name}");
     }
 }

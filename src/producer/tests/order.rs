@@ -5,7 +5,7 @@ use crate::client::{Leadership, NodeId, Outcome};
 use crate::error::{Error, ErrorKind};
 use crate::producer::batch::Ordinal;
 use crate::producer::identity::{Identity, ProducerIds};
-use crate::producer::partition::{Partition, Place, Sequel};
+use crate::producer::partition::{Partition, PartitionState, SendRules};
 use crate::producer::partitions::Partitions;
 use crate::producer::result::BatchResult;
 use crate::protocol::{InitProducerIdResponse, Uuid};
@@ -17,10 +17,11 @@ const STORED: BatchResult = BatchResult::Stored { base_offset: None, log_append_
 
 /// A partition with a window of three, full, and the ordinals of what is under way.
 fn full(source: &Source, records: u32) -> (Partition, Vec<Ordinal>) {
-    let mut partition = Partition::new(Arc::clone(&source.queue), Sequel { window: 3, idempotence: false });
+    let mut partition =
+        Partition::new(Arc::clone(&source.queue), SendRules { window: 3, idempotence: false });
     let ordinals = (0..3).map(|_| {
         assert!(partition.has_room());
-        partition.put_under_way(source.batch(records).0, NODE, Instant::ZERO).ordinal()
+        partition.put_in_flight(source.batch(records).0, NODE, Instant::ZERO).ordinal()
     });
     let ordinals = ordinals.collect();
     assert!(!partition.has_room() && partition.waiting().is_none());
@@ -49,7 +50,7 @@ fn batches_under_way_are_over_in_any_order_and_the_oldest_makes_room() {
             assert_eq!(batch.ordinal(), ordinals[index]);
             assert!(partition.take(ordinals[index]).is_none());
             batch.complete(STORED);
-            partition.tidy();
+            partition.clean_up();
             is_open[index] = false;
             assert_eq!(partition.has_room(), !is_open[0], "{order:?}");
         }
@@ -81,7 +82,7 @@ fn of_batches_that_wait_the_oldest_goes_first_whatever_is_under_way() {
     }
     let oldest = partition.take_waiting().unwrap();
     assert_eq!(oldest.ordinal(), ordinals[0]);
-    partition.put_under_way(oldest, NODE, Instant::ZERO);
+    partition.put_in_flight(oldest, NODE, Instant::ZERO);
     assert_eq!(take_all_waiting(&mut partition), ordinals[2..]);
 }
 
@@ -109,44 +110,49 @@ fn parts_of_a_batch_go_in_order_and_before_the_batches_behind_it() {
 /// D8: a leader that can't be reached, while metadata loses and finds it again and again.
 #[test]
 fn a_partition_stands_once_in_the_list_of_its_leader() {
-    let mut partitions = Partitions::new(Sequel { window: 1, idempotence: false });
+    let mut partitions = Partitions::new(SendRules { window: 1, idempotence: false });
     let source = Source::new();
     let queues = (0..3).map(|index| {
-        let place = source.queue.place();
-        let (topic, partition) = (Arc::clone(&place.topic), index as i32);
+        let topic_partition = source.queue.topic_partition();
+        let (topic, partition) = (Arc::clone(&topic_partition.topic), index as i32);
         Arc::new(PartitionQueue::new(index, crate::topic_partition::TopicPartition { topic, partition }))
     });
     for queue in queues {
         partitions.meet(&queue);
     }
     for _ in 0..1000 {
-        for place in [Place::Ready(NODE), Place::Leaderless, Place::Ready(NODE), Place::Ready(NODE)] {
-            (0..3).for_each(|index| partitions.settle(index, place, Deadline::NEVER));
+        for state in [
+            PartitionState::Ready(NODE),
+            PartitionState::Leaderless,
+            PartitionState::Ready(NODE),
+            PartitionState::Ready(NODE),
+        ] {
+            (0..3).for_each(|index| partitions.set_state(index, state, Deadline::NEVER));
         }
     }
     assert_eq!(partitions.with_or_without_leader(), [0, 1, 2]);
     for expected in 0..3 {
         assert_eq!(partitions.first_ready(NODE, u64::MAX), Some(expected));
-        partitions.settle(expected, Place::Idle, Deadline::NEVER);
+        partitions.set_state(expected, PartitionState::Idle, Deadline::NEVER);
     }
     assert_eq!((partitions.first_ready(NODE, u64::MAX), partitions.nodes()), (None, Vec::new()));
 }
 
 /// A partition with idempotence, and the ordinals of batches under way, of two records each.
 pub(super) fn numbered(source: &Source, batches: usize) -> (Partition, Vec<Ordinal>) {
-    let sequel = Sequel { window: 5, idempotence: true };
-    let mut partition = Partition::new(Arc::clone(&source.queue), sequel);
+    let send_rules = SendRules { window: 5, idempotence: true };
+    let mut partition = Partition::new(Arc::clone(&source.queue), send_rules);
     assert_eq!(partition.lacks_identity(), Some(None));
     partition.begin(Identity { producer_id: 7, epoch: 0 });
-    let first = partition.put_under_way(source.batch(2).0, NODE, Instant::ZERO).ordinal();
+    let first = partition.put_in_flight(source.batch(2).0, NODE, Instant::ZERO).ordinal();
     assert!(!partition.has_room(), "the first goes alone");
     let first = partition.take(first).unwrap();
     partition.stored(&first, Instant::ZERO);
     first.complete(STORED);
-    partition.tidy();
+    partition.clean_up();
     let ordinals = (0..batches).map(|_| {
         assert!(partition.has_room());
-        partition.put_under_way(source.batch(2).0, NODE, Instant::ZERO).ordinal()
+        partition.put_in_flight(source.batch(2).0, NODE, Instant::ZERO).ordinal()
     });
     let ordinals = ordinals.collect();
     (partition, ordinals)
@@ -164,7 +170,7 @@ fn come_back(partition: &mut Partition, ordinals: &[Ordinal], maybe_written: &[b
 fn numbers_of_waiting(partition: &mut Partition) -> Vec<Option<(i16, i32)>> {
     let mut numbers = Vec::new();
     while let Some(batch) = partition.take_waiting() {
-        let ordinal = partition.put_under_way(batch, NODE, Instant::ZERO).ordinal();
+        let ordinal = partition.put_in_flight(batch, NODE, Instant::ZERO).ordinal();
         let batch = partition.take(ordinal).unwrap();
         numbers.push(batch.sequence().map(|sequence| (sequence.producer_epoch, sequence.base)));
         batch.complete(STORED);
@@ -177,7 +183,7 @@ fn a_batch_keeps_its_numbers_however_often_it_is_sent() {
     let source = Source::new();
     let (mut partition, ordinals) = numbered(&source, 3);
     come_back(&mut partition, &ordinals, &[true, false, true]);
-    assert!(partition.tidy().is_empty());
+    assert!(partition.clean_up().is_empty());
     assert_eq!(numbers_of_waiting(&mut partition), [Some((0, 2)), Some((0, 4)), Some((0, 6))]);
 }
 
@@ -195,10 +201,10 @@ fn a_new_beginning_waits_until_nothing_is_under_way_and_fails_what_may_have_been
     let source = Source::new();
     let (mut partition, ordinals) = numbered(&source, 4);
     come_back(&mut partition, &ordinals[1..], &[false, true, false]);
-    partition.breaks(ordinals[0]);
-    assert!(partition.tidy().is_empty() && !partition.has_room(), "the first is under way");
+    partition.note_gap(ordinals[0]);
+    assert!(partition.clean_up().is_empty() && !partition.has_room(), "the first is under way");
     come_back(&mut partition, &ordinals[..1], &[false]);
-    let unknown: Vec<_> = partition.tidy().iter().map(SealedBatch::ordinal).collect();
+    let unknown: Vec<_> = partition.clean_up().iter().map(SealedBatch::ordinal).collect();
     assert_eq!(unknown, [ordinals[2]]);
     assert!(partition.has_room());
     assert_eq!(numbers_of_waiting(&mut partition), [Some((1, 0)), Some((1, 2)), Some((1, 4))]);
@@ -212,19 +218,19 @@ fn what_comes_before_a_gap_is_sent_again_as_it_was() {
         let (mut partition, ordinals) = numbered(&source, 3);
         come_back(&mut partition, &ordinals[..1], &[maybe_written]);
         let refused = partition.take(ordinals[1]).unwrap();
-        partition.is_missing(&refused);
+        partition.note_missing(&refused);
         refused.complete(STORED);
         come_back(&mut partition, &ordinals[2..], &[false]);
-        assert!(partition.tidy().is_empty());
+        assert!(partition.clean_up().is_empty());
         assert!(partition.has_room());
         let first = partition.take_waiting().unwrap();
-        let first = partition.put_under_way(first, NODE, Instant::ZERO);
+        let first = partition.put_in_flight(first, NODE, Instant::ZERO);
         assert_eq!(first.sequence().map(|sequence| (sequence.producer_epoch, sequence.base)), Some((0, 2)));
         assert!(!partition.has_room(), "what is behind the gap waits");
         let first = partition.take(ordinals[0]).unwrap();
         partition.stored(&first, Instant::ZERO);
         first.complete(STORED);
-        assert!(partition.tidy().is_empty() && partition.has_room());
+        assert!(partition.clean_up().is_empty() && partition.has_room());
         assert_eq!(numbers_of_waiting(&mut partition), [Some((1, 0))]);
     }
 }
@@ -233,30 +239,30 @@ fn what_comes_before_a_gap_is_sent_again_as_it_was() {
 #[test]
 fn where_a_broker_may_have_forgotten_the_producer_the_first_batch_is_under_way_alone() {
     let source = Source::new();
-    let place = |topic_id, leader, epoch| {
+    let leadership = |topic_id, leader, epoch| {
         Some(Leadership {
             topic_id: Uuid([topic_id; 16]),
             leader: NodeId::Broker(leader),
             epoch: Some(epoch),
         })
     };
-    let before = place(1, 1, 5);
+    let before = leadership(1, 1, 5);
     let second = Duration::from_secs(1);
     for (now, rest, alone) in [
         (before, second, false),
         (before, second + Duration::from_millis(1), true),
-        (place(2, 1, 5), second, true),
-        (place(1, 2, 5), second, true),
-        (place(1, 1, 6), second, true),
+        (leadership(2, 1, 5), second, true),
+        (leadership(1, 2, 5), second, true),
+        (leadership(1, 1, 6), second, true),
     ] {
         let (mut partition, _) = numbered(&source, 0);
         partition.led_from(before);
-        let sent = partition.put_under_way(source.batch(1).0, NODE, Instant::ZERO).ordinal();
+        let sent = partition.put_in_flight(source.batch(1).0, NODE, Instant::ZERO).ordinal();
         let batch = partition.take(sent).unwrap();
         partition.stored(&batch, Instant::ZERO);
         batch.complete(STORED);
         partition.led_from(now);
-        partition.put_under_way(source.batch(1).0, NODE, Instant::ZERO + rest);
+        partition.put_in_flight(source.batch(1).0, NODE, Instant::ZERO + rest);
         assert_eq!(partition.has_room(), !alone, "{now:?}, {rest:?}");
     }
 }
@@ -269,7 +275,7 @@ fn what_was_given_up_stays_only_as_long_as_those_behind_it_need_it() {
         come_back(&mut partition, &ordinals, &[true, needed]);
         let late = partition.late_to_stay(|_| true);
         late.take(1).for_each(|batch| batch.give_up(Error::new(ErrorKind::Closed)));
-        assert!(partition.tidy().is_empty());
+        assert!(partition.clean_up().is_empty());
         let expected: &[_] = if needed { &[Some((0, 2)), Some((0, 4))] } else { &[Some((1, 0))] };
         assert_eq!(numbers_of_waiting(&mut partition), expected, "needed: {needed}");
     }
@@ -281,16 +287,16 @@ fn a_partition_whose_epochs_are_used_up_wants_another_id() {
     let (mut partition, ordinals) = numbered(&source, 1);
     partition.begin(Identity { producer_id: 7, epoch: i16::MAX });
     come_back(&mut partition, &ordinals, &[false]);
-    partition.breaks(ordinals[0]);
-    partition.tidy();
+    partition.note_gap(ordinals[0]);
+    partition.clean_up();
     assert_eq!(partition.lacks_identity(), Some(Some(7)));
     let mut ids =
         ProducerIds::new(Backoff { initial: Duration::from_millis(100), max: Duration::from_secs(1) });
     let (now, mut random) = (Instant::ZERO, fastrand::Rng::with_seed(1));
     let mut give = |ids: &mut ProducerIds, spent, producer_id| {
-        assert_eq!((ids.identity(spent), ids.next_question().has_passed(now)), (None, true));
+        assert_eq!((ids.identity(spent), ids.next_request_at().has_passed(now)), (None, true));
         ids.ask();
-        assert!(ids.next_question() == Deadline::NEVER, "it is asked once");
+        assert!(ids.next_request_at() == Deadline::NEVER, "it is asked once");
         let response = InitProducerIdResponse { producer_id, producer_epoch: 0, ..Default::default() };
         ids.answered(Outcome::Answered(response), &ClusterMetadata::default(), now, &mut random);
     };
@@ -298,5 +304,5 @@ fn a_partition_whose_epochs_are_used_up_wants_another_id() {
     give(&mut ids, Some(7), 8);
     // Another partition whose epochs are used up takes what is there.
     assert_eq!(ids.identity(Some(7)), Some(Identity { producer_id: 8, epoch: 0 }));
-    assert!(ids.next_question() == Deadline::NEVER);
+    assert!(ids.next_request_at() == Deadline::NEVER);
 }

@@ -81,38 +81,38 @@ impl<S> Link<S> {
     }
 
     /// 0 is the peer's end, however it came about: frames have lengths of their own.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, LinkError> {
         let Some(session) = &mut self.session else { return Ok(0) };
-        match session.read(buffer).map_err(|error| self.trouble(error)) {
-            Err(Trouble::End) => Ok(0),
+        match session.read(buffer).map_err(|error| self.link_error(error)) {
+            Err(LinkError::End) => Ok(0),
             other => other,
         }
     }
 
     /// Takes a part, from the front. After would-block it has to be offered these same bytes again, with or without more
     /// behind them: they are encrypted already.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<usize, Trouble> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<usize, LinkError> {
         let Some(session) = &mut self.session else {
-            return Err(Trouble::Io(io::ErrorKind::NotConnected.into()));
+            return Err(LinkError::Io(io::ErrorKind::NotConnected.into()));
         };
-        session.write(bytes).map_err(|error| self.trouble(error))
+        session.write(bytes).map_err(|error| self.link_error(error))
     }
 
-    fn trouble(&self, error: io::Error) -> Trouble {
+    fn link_error(&self, error: io::Error) -> LinkError {
         if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
-            return Trouble::Io(error);
+            return LinkError::Io(error);
         }
         if error.get_ref().is_none() {
             // The stream's own.
-            return Trouble::Io(error);
+            return LinkError::Io(error);
         }
-        failure::of_session(&error, &self.blame).map_or(Trouble::End, Trouble::Failed)
+        failure::of_session(&error, &self.blame).map_or(LinkError::End, LinkError::Failed)
     }
 }
 
 /// What keeps a session from going on.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum LinkError {
     /// What the stream below says, would-block among it.
     Io(io::Error),
     /// The peer's end, where nothing more can be had.

@@ -49,7 +49,7 @@ pub(crate) use self::connector::Connector;
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use self::each_backend::each_backend;
 pub(crate) use self::failure::Failure;
-pub(crate) use self::link::{Link, Trouble};
+pub(crate) use self::link::{Link, LinkError};
 pub(crate) use self::settings::{Named, Source, TlsSettings};
 
 use std::fmt;

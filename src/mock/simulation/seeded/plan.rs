@@ -1,8 +1,8 @@
 //! What a seed draws before anything happens: settings, brokers, weather, how much is sent, how much goes wrong.
 
 use super::*;
-use crate::producer::PartitionContext;
 use crate::config::SecurityProtocol;
+use crate::producer::PartitionContext;
 use crate::record::Compression;
 
 #[derive(Clone, Debug)]
@@ -160,8 +160,10 @@ impl Plan {
             .delivery_timeout(self.delivery_timeout)
             .metadata_max_age(self.metadata_max_age)
             .connections_max_idle(self.connections_max_idle)
-            .socket_connection_setup_timeout(secs(1)).socket_connection_setup_timeout_max(secs(2))
-            .reconnect_backoff(millis(50)).reconnect_backoff_max(secs(1))
+            .socket_connection_setup_timeout(secs(1))
+            .socket_connection_setup_timeout_max(secs(2))
+            .reconnect_backoff(millis(50))
+            .reconnect_backoff_max(secs(1))
             .partitioner_ignore_keys(self.chooser == Chooser::IgnoresKeys);
         if let Some(enable) = self.idempotence {
             config = config.enable_idempotence(enable);

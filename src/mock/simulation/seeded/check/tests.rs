@@ -3,8 +3,8 @@
 use super::super::evidence::{Idle, Left};
 use super::super::users::{Call, Unawaited};
 use super::*;
-use crate::protocol::ErrorCode;
 use crate::error::Subject;
+use crate::protocol::ErrorCode;
 use crate::topic_partition::TopicPartition;
 
 /// Eight records of two senders to two partitions, all stored.
@@ -97,7 +97,11 @@ fn timed_out(limit: Limit) -> Error {
 }
 
 fn refused(code: ErrorCode) -> Error {
-    Error::new(ErrorKind::Broker { code, message: None, about: Subject::Partition(TopicPartition::new("t", 0)) })
+    Error::new(ErrorKind::Broker {
+        code,
+        message: None,
+        about: Subject::Partition(TopicPartition::new("t", 0)),
+    })
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Learned {
     /// The largest to try.
-    limit: usize,
+    max_bytes: usize,
     taken: usize,
     refused: usize,
     refused_at: Instant,
@@ -24,13 +24,13 @@ pub(super) struct Learned {
 impl Learned {
     /// From the first refusal.
     pub(super) fn from(bytes: usize, now: Instant) -> Self {
-        let mut learned = Self { limit: usize::MAX, taken: 0, refused: usize::MAX, refused_at: now };
+        let mut learned = Self { max_bytes: usize::MAX, taken: 0, refused: usize::MAX, refused_at: now };
         learned.refuse(bytes, now);
         learned
     }
 
-    pub(super) fn limit(&self) -> usize {
-        self.limit
+    pub(super) fn max_bytes(&self) -> usize {
+        self.max_bytes
     }
 
     /// The smallest that was refused.
@@ -47,7 +47,7 @@ impl Learned {
         self.taken = if self.taken >= bytes { 0 } else { self.taken };
         self.refused = self.refused.min(bytes);
         self.refused_at = now;
-        self.limit = self.limit.min((bytes / 2).max(self.taken)).max(1);
+        self.max_bytes = self.max_bytes.min((bytes / 2).max(self.taken)).max(1);
     }
 
     pub(super) fn take(&mut self, bytes: usize, now: Instant) {
@@ -56,21 +56,21 @@ impl Learned {
             self.refused = usize::MAX;
         }
         // Nothing is learnt from sizes that are far from the limit.
-        if bytes < self.limit - self.limit / 8 {
+        if bytes < self.max_bytes - self.max_bytes / 8 {
             return;
         }
-        let gap = self.refused.saturating_sub(self.limit);
+        let gap = self.refused.saturating_sub(self.max_bytes);
         if self.refused == usize::MAX {
-            self.limit += self.limit / 8;
+            self.max_bytes += self.max_bytes / 8;
             self.refused_at = now;
-        } else if gap > self.limit / 8 {
-            self.limit += gap / 2;
+        } else if gap > self.max_bytes / 8 {
+            self.max_bytes += gap / 2;
         }
     }
 }
 
 #[derive(Default)]
-pub(crate) struct SizeLimits {
+pub(crate) struct BatchSizes {
     topics: BTreeMap<Arc<str>, Topic>,
 }
 
@@ -82,33 +82,33 @@ struct Topic {
     waiting: Vec<u32>,
 }
 
-impl SizeLimits {
+impl BatchSizes {
     /// What to keep batches of `topic` below, if that was ever a question.
-    pub(crate) fn limit(&self, topic: &str) -> Option<usize> {
+    pub(crate) fn max_bytes(&self, topic: &str) -> Option<usize> {
         if self.topics.is_empty() {
             return None;
         }
-        self.topics.get(topic).map(|topic| topic.learned.limit)
+        self.topics.get(topic).map(|topic| topic.learned.max_bytes)
     }
 
     /// Whether a batch of `bytes` may go. If not, its partition is told of by [`end`](Self::end).
-    pub(crate) fn begin(&mut self, topic: &str, partition: u32, ordinal: Ordinal, bytes: usize) -> bool {
+    pub(crate) fn begin(&mut self, topic: &str, queue_id: u32, ordinal: Ordinal, bytes: usize) -> bool {
         let Some(topic) = self.topics.get_mut(topic) else { return true };
         if bytes <= topic.learned.taken {
             return true;
         }
         if topic.on_trial.is_some() {
-            topic.waiting.push(partition);
+            topic.waiting.push(queue_id);
             return false;
         }
-        topic.on_trial = Some((partition, ordinal));
+        topic.on_trial = Some((queue_id, ordinal));
         true
     }
 
     /// An attempt of a batch is over, whatever came of it. Returns the partitions that waited for that.
-    pub(crate) fn end(&mut self, topic: &str, partition: u32, ordinal: Ordinal) -> Vec<u32> {
+    pub(crate) fn end(&mut self, topic: &str, queue_id: u32, ordinal: Ordinal) -> Vec<u32> {
         match self.topics.get_mut(topic) {
-            Some(topic) if topic.on_trial == Some((partition, ordinal)) => {
+            Some(topic) if topic.on_trial == Some((queue_id, ordinal)) => {
                 topic.on_trial = None;
                 std::mem::take(&mut topic.waiting)
             }
@@ -121,13 +121,13 @@ impl SizeLimits {
         match self.topics.get_mut(topic) {
             Some(topic) => {
                 topic.learned.refuse(bytes, now);
-                topic.learned.limit
+                topic.learned.max_bytes
             }
             None => {
                 let learned = Learned::from(bytes, now);
                 let fresh = Topic { learned, on_trial: None, waiting: Vec::new() };
                 self.topics.insert(Arc::clone(topic), fresh);
-                learned.limit
+                learned.max_bytes
             }
         }
     }
@@ -155,20 +155,20 @@ mod tests {
 
     /// The number of refusals until batches of nearly the broker's limit go through, with `partitions` at work.
     fn refusals(broker_takes: usize) -> usize {
-        let (mut limits, topic) = (SizeLimits::default(), Arc::from("t"));
+        let (mut sizes, topic) = (BatchSizes::default(), Arc::from("t"));
         let now = Instant::ZERO;
         let mut refused = 0;
         for _ in 0..1000 {
-            let size = limits.limit("t").unwrap_or(1 << 20);
+            let size = sizes.max_bytes("t").unwrap_or(1 << 20);
             if size > broker_takes {
                 refused += 1;
-                limits.refused(&topic, size, now);
+                sizes.refused(&topic, size, now);
             } else {
-                limits.stored("t", size, now);
+                sizes.stored("t", size, now);
             }
         }
-        let limit = limits.limit("t").unwrap();
-        assert!(limit <= broker_takes && limit > broker_takes / 2, "{limit} of {broker_takes}");
+        let max_bytes = sizes.max_bytes("t").unwrap();
+        assert!(max_bytes <= broker_takes && max_bytes > broker_takes / 2, "{max_bytes} of {broker_takes}");
         refused
     }
 
@@ -182,40 +182,37 @@ mod tests {
 
     #[test]
     fn only_one_batch_is_on_trial_and_proven_sizes_pass() {
-        let (mut limits, topic) = (SizeLimits::default(), Arc::from("t"));
-        assert!(
-            limits.begin("t", 0, FIRST, 1000) && limits.begin("t", 1, FIRST, 1000),
-            "nothing is known yet"
-        );
-        limits.refused(&topic, 1000, Instant::ZERO);
-        assert!(limits.begin("t", 0, FIRST, 500));
-        assert!(!limits.begin("t", 1, FIRST, 500) && !limits.begin("t", 2, FIRST, 400));
-        assert!(limits.end("t", 1, FIRST).is_empty());
-        limits.stored("t", 500, Instant::ZERO);
-        assert_eq!(limits.end("t", 0, FIRST), [1, 2]);
-        assert!(limits.begin("t", 1, FIRST, 500) && limits.begin("t", 2, FIRST, 400));
+        let (mut sizes, topic) = (BatchSizes::default(), Arc::from("t"));
+        assert!(sizes.begin("t", 0, FIRST, 1000) && sizes.begin("t", 1, FIRST, 1000), "nothing is known yet");
+        sizes.refused(&topic, 1000, Instant::ZERO);
+        assert!(sizes.begin("t", 0, FIRST, 500));
+        assert!(!sizes.begin("t", 1, FIRST, 500) && !sizes.begin("t", 2, FIRST, 400));
+        assert!(sizes.end("t", 1, FIRST).is_empty());
+        sizes.stored("t", 500, Instant::ZERO);
+        assert_eq!(sizes.end("t", 0, FIRST), [1, 2]);
+        assert!(sizes.begin("t", 1, FIRST, 500) && sizes.begin("t", 2, FIRST, 400));
     }
 
     #[test]
     fn a_limit_that_was_lowered_is_believed() {
-        let (mut limits, topic) = (SizeLimits::default(), Arc::from("t"));
-        limits.refused(&topic, 1000, Instant::ZERO);
-        limits.stored("t", 500, Instant::ZERO);
-        assert_eq!(limits.refused(&topic, 500, Instant::ZERO), 250, "500 was taken once");
+        let (mut sizes, topic) = (BatchSizes::default(), Arc::from("t"));
+        sizes.refused(&topic, 1000, Instant::ZERO);
+        sizes.stored("t", 500, Instant::ZERO);
+        assert_eq!(sizes.refused(&topic, 500, Instant::ZERO), 250, "500 was taken once");
         assert!(
-            limits.begin("t", 0, FIRST, 250) && !limits.begin("t", 1, FIRST, 250),
+            sizes.begin("t", 0, FIRST, 250) && !sizes.begin("t", 1, FIRST, 250),
             "250 is not proven any more"
         );
     }
 
     #[test]
     fn what_was_refused_is_approached_and_not_tried_again_for_ten_minutes() {
-        let (mut limits, topic) = (SizeLimits::default(), Arc::from("t"));
-        limits.refused(&topic, 1000, Instant::ZERO);
+        let (mut sizes, topic) = (BatchSizes::default(), Arc::from("t"));
+        sizes.refused(&topic, 1000, Instant::ZERO);
         let mut limit_after = |seconds: u64| {
-            let limit = limits.limit("t").unwrap();
-            limits.stored("t", limit, Instant::ZERO + Duration::from_secs(seconds));
-            limits.limit("t").unwrap()
+            let max_bytes = sizes.max_bytes("t").unwrap();
+            sizes.stored("t", max_bytes, Instant::ZERO + Duration::from_secs(seconds));
+            sizes.max_bytes("t").unwrap()
         };
         assert_eq!([0, 1, 2, 3, 600].map(&mut limit_after), [750, 875, 937, 937, 937]);
         assert_eq!(limit_after(601), 937 + 117);
@@ -223,13 +220,13 @@ mod tests {
 
     #[test]
     fn a_limit_that_was_raised_is_noticed_some_time() {
-        let (mut limits, topic) = (SizeLimits::default(), Arc::from("t"));
-        limits.refused(&topic, 1000, Instant::ZERO);
+        let (mut sizes, topic) = (BatchSizes::default(), Arc::from("t"));
+        sizes.refused(&topic, 1000, Instant::ZERO);
         let mut now = Instant::ZERO;
         for _ in 0..100 {
             now = now + Duration::from_secs(601);
-            limits.stored("t", limits.limit("t").unwrap(), now);
+            sizes.stored("t", sizes.max_bytes("t").unwrap(), now);
         }
-        assert!(limits.limit("t").unwrap() > 100_000);
+        assert!(sizes.max_bytes("t").unwrap() > 100_000);
     }
 }

@@ -5,7 +5,7 @@ use crate::client::request::{Loss, Outcome, Tag};
 use crate::time::Instant;
 
 /// A request that waits until it can go.
-pub(super) trait Question<E>: Send {
+pub(super) trait WaitingRequest<E>: Send {
     /// On its way, if the connection speaks a version of it; else what came of it.
     fn send(self: Box<Self>, connection: &mut Connection<E>, address: &str, now: Instant) -> Option<E>;
 
@@ -17,7 +17,7 @@ pub(super) struct Ask<T, R> {
     pub(super) request: R,
 }
 
-impl<E, T: Tag<E>> Question<E> for Ask<T, T::Request> {
+impl<E, T: Tag<E>> WaitingRequest<E> for Ask<T, T::Request> {
     fn send(self: Box<Self>, connection: &mut Connection<E>, address: &str, now: Instant) -> Option<E> {
         match connection.version::<T::Request>(0, i16::MAX, address) {
             Ok(version) => {

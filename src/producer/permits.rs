@@ -9,7 +9,7 @@ use crate::record::{Compressor, lend_compressor};
 use crate::sync::Mutex;
 use crate::time::Clock;
 
-pub(super) struct Turns {
+pub(super) struct Permits {
     most: usize,
     state: Mutex<State>,
 }
@@ -21,7 +21,7 @@ struct State {
     idle: Vec<Compressor>,
 }
 
-impl Turns {
+impl Permits {
     /// `most` at a time.
     pub(super) fn new(most: usize) -> Self {
         Self { most, state: Mutex::new(State::default()) }
@@ -35,23 +35,23 @@ impl Turns {
     }
 
     /// A turn, unless all are taken.
-    pub(super) fn try_take(&self) -> Option<Turn<'_>> {
+    pub(super) fn try_take(&self) -> Option<Permit<'_>> {
         let mut state = self.state.lock();
         if state.taken >= self.most {
             return None;
         }
         state.taken += 1;
-        Some(Turn { turns: self, compressor: Some(state.idle.pop().unwrap_or_default()) })
+        Some(Permit { permits: self, compressor: Some(state.idle.pop().unwrap_or_default()) })
     }
 }
 
-pub(super) struct Turn<'a> {
-    turns: &'a Turns,
+pub(super) struct Permit<'a> {
+    permits: &'a Permits,
     /// `None` while it is lent; one that a panic left half-way is gone.
     compressor: Option<Compressor>,
 }
 
-impl Turn<'_> {
+impl Permit<'_> {
     /// Does `act` with a compressor that stays for the next one. The turn is over then.
     pub(super) fn act<R>(mut self, act: impl FnOnce() -> R) -> R {
         let (result, compressor) = lend_compressor(self.compressor.take().unwrap_or_default(), act);
@@ -60,9 +60,9 @@ impl Turn<'_> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        let mut state = self.turns.state.lock();
+        let mut state = self.permits.state.lock();
         state.taken -= 1;
         state.idle.extend(self.compressor.take());
     }
@@ -81,23 +81,23 @@ mod tests {
 
     #[test]
     fn there_are_so_many_turns_and_who_has_had_one_leaves_it_to_others() {
-        let turns = Turns::new(2);
-        let (first, second) = (turns.try_take().unwrap(), turns.try_take().unwrap());
-        assert!(turns.try_take().is_none());
+        let permits = Permits::new(2);
+        let (first, second) = (permits.try_take().unwrap(), permits.try_take().unwrap());
+        assert!(permits.try_take().is_none());
         assert_eq!(first.act(|| 7), 7);
-        let third = turns.try_take();
-        assert!(third.is_some() && turns.try_take().is_none());
+        let third = permits.try_take();
+        assert!(third.is_some() && permits.try_take().is_none());
         drop((second, third));
-        let state = turns.state.lock();
+        let state = permits.state.lock();
         assert_eq!((state.taken, state.idle.len()), (0, 2), "the compressors are kept");
     }
 
     #[test]
     fn a_panic_ends_the_turn() {
-        let turns = Turns::new(1);
-        let turn = turns.try_take().unwrap();
-        let act = std::panic::AssertUnwindSafe(|| turn.act(|| panic!("on purpose")));
+        let permits = Permits::new(1);
+        let permit = permits.try_take().unwrap();
+        let act = std::panic::AssertUnwindSafe(|| permit.act(|| panic!("on purpose")));
         std::panic::catch_unwind(act).unwrap_err();
-        assert_eq!(turns.try_take().unwrap().act(|| 7), 7);
+        assert_eq!(permits.try_take().unwrap().act(|| 7), 7);
     }
 }
