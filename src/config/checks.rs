@@ -7,7 +7,6 @@ use super::effective::LARGEST_REQUEST;
 use super::producer_config::{Defaults, ProducerConfig};
 use super::servers;
 use crate::error::{ConfigProblem, ConfigProblemKind};
-#[cfg(feature = "lz4")]
 use crate::record::Compression;
 
 pub(super) fn problems(config: &ProducerConfig) -> Vec<ConfigProblem> {
@@ -22,7 +21,7 @@ pub(super) fn problems(config: &ProducerConfig) -> Vec<ConfigProblem> {
     checks.tls();
     checks.idempotence();
     checks.batches_and_requests();
-    checks.level();
+    checks.compression();
     checks.times();
     checks.found
 }
@@ -194,14 +193,18 @@ impl Checks<'_> {
         }
     }
 
-    fn level(&mut self) {
+    fn compression(&mut self) {
         let config = self.config;
+        if let Some(why) = config.compression.why_not() {
+            let codec = Some(config.compression.to_string());
+            self.add(ConfigProblemKind::NotInThisBuild, "compression_type", codec, why);
+            return;
+        }
         if let Some(level) = config.compression_level
             && let Err(error) = config.compression.check_level(level)
         {
             self.refuse("compression_level", level, error.to_string());
         }
-        #[cfg(feature = "lz4")]
         if let Some(level) = config.codec_levels.lz4
             && config.compression == Compression::Lz4
             && level != JAVAS_LZ4_LEVEL
@@ -285,5 +288,4 @@ const LARGEST_INT: usize = i32::MAX as usize;
 const SHORTEST: Duration = Duration::from_millis(10);
 
 /// At its default Java takes the fast encoder, at any other a slow one.
-#[cfg(feature = "lz4")]
 const JAVAS_LZ4_LEVEL: i32 = 9;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::producer_config::{Defaults, ProducerConfig};
 use super::servers;
 use super::types::{Acks, SecurityProtocol};
-#[cfg(any(feature = "gzip", feature = "zstd"))]
 use crate::record::Compression;
 
 /// A configuration as it acts.
@@ -148,9 +147,7 @@ impl Effective<'_> {
     /// Of the codec that is chosen: its own, else the one for whichever is.
     pub(super) fn level(&self) -> Option<i32> {
         let own = match self.0.compression {
-            #[cfg(feature = "gzip")]
             Compression::Gzip => self.0.codec_levels.gzip,
-            #[cfg(feature = "zstd")]
             Compression::Zstd => self.0.codec_levels.zstd,
             _ => None,
         };

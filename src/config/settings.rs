@@ -11,11 +11,9 @@ use super::{checks, servers};
 use crate::client::{ClientSettings, MetadataSettings};
 use crate::error::{Error, ErrorKind};
 use crate::net::SocketSettings;
-#[cfg(feature = "zstd")]
-use crate::producer::FIRST_VERSION_OF_ZSTD;
 use crate::producer::{
-    AccumulatorSettings, DefaultPartitioner, Encoding, FIRST_VERSION_OF_RECORD_BATCHES, PartitionBy,
-    PartitionContext, Partitioner, RetryPolicy, SenderSettings,
+    AccumulatorSettings, DefaultPartitioner, Encoding, FIRST_VERSION_OF_RECORD_BATCHES,
+    FIRST_VERSION_OF_ZSTD, PartitionBy, PartitionContext, Partitioner, RetryPolicy, SenderSettings,
 };
 use crate::record::Compression;
 use crate::sync::{AtomicU64, Ordering};
@@ -47,7 +45,6 @@ impl Settings {
             effective.batch_max_bytes().min(UNIT.max(effective.batch_size()))
         };
         let first_version = match config.compression {
-            #[cfg(feature = "zstd")]
             Compression::Zstd => FIRST_VERSION_OF_ZSTD,
             _ => FIRST_VERSION_OF_RECORD_BATCHES,
         };

@@ -153,10 +153,11 @@ pub(super) const ACKS: Kind<Acks> = Kind {
 pub(super) const COMPRESSION: Kind<Compression> = Kind {
     read: |value| match value {
         _ if is_none(value) => Ok(Compression::None),
-        _ => value.parse().map_err(|error: ParseCompressionError| match error.is_known() {
-            true => Refusal::not_in_this_build(error.to_string()),
-            false => error.to_string().into(),
-        }),
+        _ => {
+            let compression: Compression =
+                value.parse().map_err(|error: ParseCompressionError| error.to_string())?;
+            compression.why_not().map_or(Ok(compression), |why| Err(Refusal::not_in_this_build(why)))
+        }
     },
     show: Compression::to_string,
 };

@@ -46,9 +46,7 @@ pub(crate) use outcome::RetryPolicy;
 pub(crate) use partitioner::PartitionBy;
 pub use partitioner::{DefaultPartitioner, PartitionContext, Partitioner};
 pub(crate) use queue::PartitionQueue;
-pub(crate) use requests::FIRST_VERSION_OF_RECORD_BATCHES;
-#[cfg(feature = "zstd")]
-pub(crate) use requests::FIRST_VERSION_OF_ZSTD;
+pub(crate) use requests::{FIRST_VERSION_OF_RECORD_BATCHES, FIRST_VERSION_OF_ZSTD};
 pub(crate) use sender::{Sender, SenderSettings};
 pub(crate) use serializer::with_scratch;
 pub use serializer::{BytesSerializer, SerializationContext, Serialized, Serializer, StringSerializer};

@@ -142,6 +142,5 @@ impl InFlightRequest {
 /// The first with record batches: 0 to 2 carry message sets, which 4.x lists and then refuses (KAFKA-18659).
 pub(crate) const FIRST_VERSION_OF_RECORD_BATCHES: i16 = 3;
 /// The first in which batches may be compressed with zstd (KIP-110).
-#[cfg(feature = "zstd")]
 pub(crate) const FIRST_VERSION_OF_ZSTD: i16 = 7;
 const LAST_VERSION_BY_NAME: i16 = 12;

@@ -1,7 +1,6 @@
 //! Codecs of record batches.
 //!
-//! [`Compression`] is what a user chooses and exists only for what is built in; [`Codec`] is the number in a batch's
-//! attributes, which may be any. Encoding writes what every broker and consumer reads; decoding takes what other
+//! [`Compression`] is what a user chooses; [`Codec`] is the number in a batch's attributes, which may be any. Encoding writes what every broker and consumer reads; decoding takes what other
 //! clients write as well, and trusts none of it.
 
 #[cfg(any(feature = "snappy", feature = "lz4"))]

@@ -239,7 +239,15 @@ fn a_problem_says_of_which_kind_it_is() {
     assert_eq!(kinds(&[("delivery.timeout.ms", "5")]), [Kind::Contradictory]);
     assert_eq!(kinds(&[("enable.idempotence", "true"), ("acks", "1")]), [Kind::Contradictory]);
     #[cfg(not(feature = "zstd"))]
-    assert_eq!(kinds(&[("compression.type", "zstd")]), [Kind::NotInThisBuild]);
+    {
+        assert_eq!(kinds(&[("compression.type", "zstd")]), [Kind::NotInThisBuild]);
+        // The setter too: the program compiles, and the error names the feature.
+        let error = ProducerConfig::new().compression(Compression::Zstd).build().unwrap_err().to_string();
+        assert!(
+            error.contains("compression_type = 'zstd': zstd is not built in; turn on the feature `zstd`"),
+            "{error}"
+        );
+    }
     #[cfg(not(any(feature = "tls", feature = "rustls")))]
     assert_eq!(kinds(&[("security.protocol", "SSL")]), [Kind::NotInThisBuild]);
 }

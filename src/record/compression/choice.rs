@@ -7,56 +7,58 @@ use super::{Codec, InvalidLevel};
 
 /// The codec that batches are compressed with.
 ///
-/// A variant exists if the crate's feature of the same name is on, so a program that names a codec does not compile
-/// without it; a text that names one fails to [parse](FromStr), with an error that says which feature to turn on.
+/// A codec needs the cargo feature of the same name. Without it, [`build`](crate::ProducerConfig::build) fails and names the
+/// feature.
 ///
-/// The level is a setting of its own, as it is with the Java client, librdkafka and franz-go: the one word is all that
-/// most programs need, and in a configuration file either may change without the other. Only gzip (1 to 9, default 6)
-/// and zstd (-131072 to 22, default 3) have levels.
+/// The level is a separate setting, [`compression_level`](crate::ProducerConfig::compression_level), as with the Java client
+/// and librdkafka. Only gzip (1 to 9, default 6) and zstd (-131072 to 22, default 3) have levels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
-    /// Records go out as they are.
+    /// Batches are not compressed.
     #[default]
     None,
-    /// The codec that every consumer can read, at a good ratio and a high cost in CPU.
-    #[cfg(feature = "gzip")]
+    /// Good ratio, high CPU cost. Every consumer can read it.
     Gzip,
-    /// Cheap in CPU, at a modest ratio.
-    #[cfg(feature = "snappy")]
+    /// Modest ratio, low CPU cost.
     Snappy,
-    /// Cheap in CPU, at a modest ratio, and the fastest for consumers: the usual choice for throughput.
-    #[cfg(feature = "lz4")]
+    /// Modest ratio, low CPU cost, and the fastest for consumers. The usual choice for throughput.
     Lz4,
-    /// The best ratio for its CPU; needs brokers and consumers of Kafka 2.1 or later.
-    #[cfg(feature = "zstd")]
+    /// The best ratio for its CPU cost. It needs brokers and consumers of Kafka 2.1 or later.
     Zstd,
 }
 
 impl Compression {
-    /// Those of this build.
-    const ALL: &[Self] = &[
-        Self::None,
-        #[cfg(feature = "gzip")]
-        Self::Gzip,
-        #[cfg(feature = "snappy")]
-        Self::Snappy,
-        #[cfg(feature = "lz4")]
-        Self::Lz4,
-        #[cfg(feature = "zstd")]
-        Self::Zstd,
-    ];
+    const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
+
+    fn is_built_in(self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Gzip => cfg!(feature = "gzip"),
+            Self::Snappy => cfg!(feature = "snappy"),
+            Self::Lz4 => cfg!(feature = "lz4"),
+            Self::Zstd => cfg!(feature = "zstd"),
+        }
+    }
+
+    /// Why it can't be used in this build, with what to do.
+    pub(crate) fn why_not(self) -> Option<String> {
+        let built_in =
+            || Self::ALL.into_iter().filter(|codec| codec.is_built_in()).map(|codec| codec.to_string());
+        (!self.is_built_in()).then(|| {
+            format!(
+                "{self} is not built in; turn on the feature `{self}` of kafka-producer in Cargo.toml, or use one of {}",
+                built_in().collect::<Vec<_>>().join(", ")
+            )
+        })
+    }
 
     pub(crate) fn codec(self) -> Codec {
         match self {
             Self::None => Codec::NONE,
-            #[cfg(feature = "gzip")]
             Self::Gzip => Codec::GZIP,
-            #[cfg(feature = "snappy")]
             Self::Snappy => Codec::SNAPPY,
-            #[cfg(feature = "lz4")]
             Self::Lz4 => Codec::LZ4,
-            #[cfg(feature = "zstd")]
             Self::Zstd => Codec::ZSTD,
         }
     }
@@ -84,40 +86,18 @@ impl FromStr for Compression {
 
     /// Reads Kafka's name of a codec, in small or capital letters.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = Codec::NAMES.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(text));
-        let built_in =
-            Self::ALL.iter().find(|compression| Some(compression.codec()) == known.map(|(codec, _)| codec));
-        built_in.copied().ok_or(ParseCompressionError { not_built_in: known.map(|(_, name)| name) })
+        let named = Self::ALL.into_iter().find(|codec| codec.to_string().eq_ignore_ascii_case(text));
+        named.ok_or(ParseCompressionError(()))
     }
 }
 
-/// The text names no codec, or one that is not built in. The message says which there are, and which feature of the
-/// crate to turn on.
+/// A text that is none of the names of [`Compression`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseCompressionError {
-    not_built_in: Option<&'static str>,
-}
-
-impl ParseCompressionError {
-    /// Whether there is such a codec, and this build does not have it.
-    pub(crate) fn is_known(&self) -> bool {
-        self.not_built_in.is_some()
-    }
-}
+pub struct ParseCompressionError(());
 
 impl fmt::Display for ParseCompressionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.not_built_in {
-            Some(name) => write!(
-                f,
-                "{name} is not in this build; turn on the cargo feature `{name}` of kafka-producer, or use one of "
-            )?,
-            None => f.write_str("it must be one of ")?,
-        }
-        for (index, compression) in Compression::ALL.iter().enumerate() {
-            write!(f, "{}{compression}", if index == 0 { "" } else { ", " })?;
-        }
-        Ok(())
+        f.write_str("it must be one of none, gzip, snappy, lz4, zstd")
     }
 }
 
@@ -129,35 +109,27 @@ mod tests {
 
     #[test]
     fn texts_are_read_and_shown() {
-        for &compression in Compression::ALL {
+        for compression in Compression::ALL {
             assert_eq!(compression.to_string().parse(), Ok(compression));
             assert_eq!(compression.to_string().to_uppercase().parse(), Ok(compression));
         }
-        assert_eq!("none".parse(), Ok(Compression::None));
-        let built_in = Compression::ALL.iter().map(Compression::to_string).collect::<Vec<_>>().join(", ");
         for text in ["", "brotli", "gzip ", "number 7"] {
             let error = text.parse::<Compression>().unwrap_err();
-            assert_eq!(error.to_string(), format!("it must be one of {built_in}"));
+            assert_eq!(error.to_string(), "it must be one of none, gzip, snappy, lz4, zstd");
         }
     }
 
     #[test]
     fn a_codec_that_is_not_built_in_names_its_feature() {
-        for (name, built_in) in [
-            ("gzip", cfg!(feature = "gzip")),
-            ("snappy", cfg!(feature = "snappy")),
-            ("lz4", cfg!(feature = "lz4")),
-            ("zstd", cfg!(feature = "zstd")),
-        ] {
-            let parsed = name.parse::<Compression>();
-            assert_eq!(parsed.is_ok(), built_in, "{name}");
-            if let Err(error) = parsed {
-                let expected = format!(
-                    "{name} is not in this build; turn on the cargo feature `{name}` of kafka-producer, or use one of \
-                     none"
-                );
-                assert!(error.to_string().starts_with(&expected), "{error}");
-            }
+        assert_eq!(Compression::None.why_not(), None);
+        for compression in Compression::ALL {
+            let why_not = compression.why_not();
+            assert_eq!(why_not.is_none(), compression.is_built_in());
+            let expected = format!(
+                "{compression} is not built in; turn on the feature `{compression}` of kafka-producer in Cargo.toml, or use \
+                 one of none"
+            );
+            assert!(why_not.is_none_or(|why_not| why_not.starts_with(&expected)));
         }
     }
 
