@@ -100,8 +100,8 @@ fn sends_and_reads_back(
     for (number, future) in kept {
         let metadata = future.get(Duration::ZERO).unwrap();
         let partitions = partitions as usize;
-        let offset = if acks == Acks::None { -1 } else { (number / partitions) as i64 };
-        assert_eq!((metadata.partition() as usize, metadata.offset()), (number % partitions, Some(offset)));
+        let offset = (acks != Acks::None).then_some((number / partitions) as i64);
+        assert_eq!((metadata.partition() as usize, metadata.offset()), (number % partitions, offset));
     }
     if acks == Acks::All {
         let read = cluster.read_back(&topic);
