@@ -285,7 +285,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     fn dispatch(&self, record: &ProducerRecord<'_, K, V>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
         let key = record.key.map(|key| self.key_serializer.as_bytes(key));
         let value = record.value.map(|value| self.value_serializer.as_bytes(value));
-        if key == Some(None) || value == Some(None) {
+        if matches!(key, Some(None)) || matches!(value, Some(None)) {
             return self.serialize(record, wait);
         }
         self.producer.send(&BytesRecord::of(record, key.flatten(), value.flatten()), wait)

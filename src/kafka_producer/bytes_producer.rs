@@ -159,13 +159,8 @@ impl BytesProducer {
 
     #[inline]
     fn choose(&self, topic: &TopicHandle, record: &BytesRecord<'_>) -> i32 {
-        let RecordFields { key, value, headers } = record.fields;
-        let partitions = i32::try_from(topic.queues.len()).unwrap_or(i32::MAX);
-        let context = PartitionContext::new(record.topic, partitions)
-            .with_key(key)
-            .with_value(value)
-            .with_headers(headers)
-            .with_available_partitions(&topic.available);
+        let context =
+            PartitionContext::of(record.topic, &record.fields, topic.queues.len(), &topic.available);
         self.partitioner.partition(&context)
     }
 

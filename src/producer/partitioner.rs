@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::record::Header;
+use crate::record::{Header, RecordFields};
 
 /// Chooses the partition of each record that does not name one. It is given to
 /// [`partitioner`](crate::ProducerConfig::partitioner); a closure is given to
@@ -49,6 +49,18 @@ pub struct PartitionContext<'a> {
 }
 
 impl<'a> PartitionContext<'a> {
+    #[inline]
+    pub(crate) fn of(
+        topic: &'a str,
+        fields: &RecordFields<'a>,
+        partition_count: usize,
+        available_partitions: &'a [i32],
+    ) -> Self {
+        let RecordFields { key, value, headers } = *fields;
+        // Kafka numbers partitions with an i32.
+        Self { topic, key, value, headers, partition_count: partition_count as i32, available_partitions }
+    }
+
     /// A record without key and value for `topic`, which has `partition_count` partitions, none of them with a leader.
     pub fn new(topic: &'a str, partition_count: i32) -> Self {
         Self { topic, key: None, value: None, headers: &[], partition_count, available_partitions: &[] }
@@ -75,33 +87,39 @@ impl<'a> PartitionContext<'a> {
     }
 
     /// The topic of the record.
+    #[inline]
     pub fn topic(&self) -> &'a str {
         self.topic
     }
 
     /// The bytes of the key; `None` if it is null.
     #[doc(alias = "key_bytes")]
+    #[inline]
     pub fn key(&self) -> Option<&'a [u8]> {
         self.key
     }
 
     /// The bytes of the value; `None` if it is null.
+    #[inline]
     pub fn value(&self) -> Option<&'a [u8]> {
         self.value
     }
 
     /// The headers of the record.
+    #[inline]
     pub fn headers(&self) -> &'a [Header<'a>] {
         self.headers
     }
 
     /// The number of partitions of the topic, at least 1. They are numbered from 0.
+    #[inline]
     pub fn partition_count(&self) -> i32 {
         self.partition_count
     }
 
     /// The partitions that have a leader now, in ascending order. It may be empty.
     #[doc(alias = "available")]
+    #[inline]
     pub fn available_partitions(&self) -> &'a [i32] {
         self.available_partitions
     }
