@@ -364,6 +364,8 @@ fn what_acls_deny_is_told_with_what_is_missing() {
         "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for described-0: The client may not do this to the topic; to \
          send to it, it needs an ACL for Write and Describe"
     );
+    // A rule about any topic ends "everyone may, where there is no rule", for the other tests as well.
+    world.cluster.allow(everyone, Resource::AnyTopic, Operation::Write);
     // Whoever may write to any topic may be idempotent (KIP-679), unless it is denied.
     world.cluster.deny("User:mallory", Resource::Cluster, Operation::IdempotentWrite);
     world.cluster.deny("User:mallory", Resource::AnyTopic, Operation::Write);
