@@ -1,12 +1,14 @@
 //! The one error type: what happened, whose move it is, and whether the record may have been written.
 
 mod details;
+mod feature;
 mod texts;
 mod trouble;
 mod types;
 
 pub(crate) use self::details::Count;
 pub use self::details::{ConfigProblem, ConfigProblemKind, Limit, SizeLimit, Subject};
+pub(crate) use self::feature::turn_on;
 pub(crate) use self::trouble::NO_ANSWER_YET;
 pub use self::trouble::{BrokerTrouble, Origin, Stage};
 pub use self::types::{Certainty, DeliveryReport, Error, ErrorKind, PendingPartition};

@@ -46,7 +46,7 @@ impl Later {
             }
             (What::Other(why), _) => (ConfigProblemKind::Inapplicable, format!("{why}; leave it out")),
             #[cfg(not(any(feature = "tls", feature = "rustls")))]
-            (What::Tls, _) => (ConfigProblemKind::NotInThisBuild, super::types::NEEDS_TLS.to_owned()),
+            (What::Tls, _) => (ConfigProblemKind::NotInThisBuild, super::types::needs_tls()),
             (What::Code(instead), _) => {
                 (ConfigProblemKind::NeedsCode, format!("it is code, which a text can't be; {instead}"))
             }

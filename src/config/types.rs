@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::error::turn_on;
 #[cfg(any(feature = "tls", feature = "rustls"))]
 use crate::security::tls::TlsBackend;
 use crate::security::{OauthTokenProvider, SaslMechanism, Secret};
@@ -96,17 +97,16 @@ impl SecurityProtocol {
     /// Why it can't be used, with what to do.
     pub(super) fn why_not(self) -> Option<String> {
         match self {
-            Self::Ssl | Self::SaslSsl if !cfg!(any(feature = "tls", feature = "rustls")) => {
-                Some(NEEDS_TLS.to_owned())
-            }
+            Self::Ssl | Self::SaslSsl if !cfg!(any(feature = "tls", feature = "rustls")) => Some(needs_tls()),
             _ => None,
         }
     }
 }
 
-/// Of a setting that needs what was not built in.
-pub(super) const NEEDS_TLS: &str =
-    "TLS is not built in; turn on the feature `tls` or `rustls` of kafka-producer in Cargo.toml";
+/// For a setting that needs TLS, in a build without TLS.
+pub(super) fn needs_tls() -> String {
+    format!("TLS is not in this build; {}; or turn on the feature `rustls`", turn_on("tls"))
+}
 
 /// As Kafka has it: `SASL_SSL`.
 impl fmt::Display for SecurityProtocol {

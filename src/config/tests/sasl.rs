@@ -58,7 +58,7 @@ fn one_login_serves_each_mechanism_of_a_list_that_it_fits() {
 #[cfg(not(feature = "scram"))]
 fn a_mechanism_that_is_not_built_in_names_its_feature() {
     let text = plaintext(&[("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.jaas.config", SCRAM_LOGIN)]);
-    assert!(text.contains("turn on the cargo feature `scram`"), "{text}");
+    assert!(text.contains("turn on the feature `scram` in Cargo.toml"), "{text}");
 }
 
 #[test]

@@ -14,7 +14,10 @@ fn text(pairs: &[(&str, &str)]) -> String {
 #[test]
 #[cfg(not(any(feature = "tls", feature = "rustls")))]
 fn without_the_feature_each_setting_names_it() {
-    let needs = "TLS is not built in; turn on the feature `tls` or `rustls` of kafka-producer in Cargo.toml";
+    let needs = &format!(
+        "TLS is not in this build; {}; or turn on the feature `rustls`",
+        crate::error::turn_on("tls")
+    );
     assert_eq!(text(&[("security.protocol", "SSL")]), format!("security.protocol = 'SSL': {needs}"));
     assert_eq!(text(&[("ssl_cafile", "/ca")]), format!("ssl_cafile = '/ca': {needs}"));
     assert_eq!(text(&[("tls_backend", "rustls")]), format!("tls_backend = 'rustls': {needs}"));
@@ -89,8 +92,8 @@ mod built_in {
             [("native-tls", "tls", cfg!(feature = "tls")), ("rustls", "rustls", cfg!(feature = "rustls"))]
         {
             let missing = format!(
-                "tls_backend = '{backend}': it is not built in; turn on the feature `{feature}` of kafka-producer in \
-                 Cargo.toml"
+                "tls_backend = '{backend}': it is not in this build; {}",
+                crate::error::turn_on(feature)
             );
             let expected = if is_built_in { "taken".to_owned() } else { missing };
             assert_eq!(text(&[("tls_backend", backend)]), expected);

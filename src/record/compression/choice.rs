@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{Codec, InvalidLevel};
+use crate::error::turn_on;
 
 /// The codec that batches are compressed with.
 ///
@@ -43,13 +44,10 @@ impl Compression {
 
     /// Why it can't be used in this build, with what to do.
     pub(crate) fn why_not(self) -> Option<String> {
-        let built_in =
-            || Self::ALL.into_iter().filter(|codec| codec.is_built_in()).map(|codec| codec.to_string());
+        let built_in = || Self::ALL.into_iter().filter(|codec| codec.is_built_in()).map(|codec| codec.to_string());
         (!self.is_built_in()).then(|| {
-            format!(
-                "{self} is not built in; turn on the feature `{self}` of kafka-producer in Cargo.toml, or use one of {}",
-                built_in().collect::<Vec<_>>().join(", ")
-            )
+            let others = built_in().collect::<Vec<_>>().join(", ");
+            format!("{self} is not built in; {}; or use one of {others}", turn_on(&self.to_string()))
         })
     }
 
@@ -125,10 +123,8 @@ mod tests {
         for compression in Compression::ALL {
             let why_not = compression.why_not();
             assert_eq!(why_not.is_none(), compression.is_built_in());
-            let expected = format!(
-                "{compression} is not built in; turn on the feature `{compression}` of kafka-producer in Cargo.toml, or use \
-                 one of none"
-            );
+            let remedy = turn_on(&compression.to_string());
+            let expected = format!("{compression} is not built in; {remedy}; or use one of none");
             assert!(why_not.is_none_or(|why_not| why_not.starts_with(&expected)));
         }
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::error::turn_on;
+
 /// The library that TLS is done with ([`ProducerConfig::tls_backend`](crate::ProducerConfig::tls_backend)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -20,9 +22,7 @@ impl TlsBackend {
             Self::NativeTls => (cfg!(feature = "tls"), "tls"),
             Self::Rustls => (cfg!(feature = "rustls"), "rustls"),
         };
-        (!is_built_in).then(|| {
-            format!("it is not built in; turn on the feature `{feature}` of kafka-producer in Cargo.toml")
-        })
+        (!is_built_in).then(|| format!("it is not in this build; {}", turn_on(feature)))
     }
 }
 

@@ -149,9 +149,9 @@ fn openssl_reads_what_is_encrypted() {
 fn rustls_refuses_what_is_encrypted_by_name() {
     let backend = TlsBackend::Rustls;
     let instead = if cfg!(feature = "tls") {
-        "set tls_backend to native-tls"
+        "set tls_backend to native-tls".to_owned()
     } else {
-        "turn on the feature `tls` of kafka-producer in Cargo.toml"
+        crate::error::turn_on("tls")
     };
     for (issued, key) in encrypted_keys() {
         assert_eq!(

@@ -9,6 +9,7 @@ use rustls::sign::SigningKey;
 
 use super::certificate::Certificate;
 use super::der::Der;
+use crate::error::turn_on;
 use crate::security::Secret;
 use crate::security::tls::identity::{Archive, Forms};
 use crate::security::tls::pem::Block;
@@ -38,7 +39,8 @@ impl Forms for Rustls {
         if block.is_encrypted() {
             return Err(format!(
                 "the key is encrypted, and rustls reads no such keys; take the password off: openssl pkey -in KEY -out \
-                 NEW_KEY, or {OTHER}"
+                 NEW_KEY, or {}",
+                other()
             ));
         }
         let key = PrivateKeyDer::from_pem_slice(block.pem.bytes())
@@ -49,7 +51,8 @@ impl Forms for Rustls {
     fn archive(_bytes: &Secret, _password: &Named<Option<Secret>>) -> Result<Archive<Self>, String> {
         Err(format!(
             "it is a PKCS#12 file, which rustls does not read; make it PEM: openssl pkcs12 -in FILE -nodes -out NEW_FILE, \
-             or {OTHER}"
+             or {}",
+            other()
         ))
     }
 
@@ -59,12 +62,10 @@ impl Forms for Rustls {
     }
 }
 
-/// What reads all of it.
-const OTHER: &str = if cfg!(feature = "tls") {
-    "set tls_backend to native-tls"
-} else {
-    "turn on the feature `tls` of kafka-producer in Cargo.toml"
-};
+/// How to get the back end that reads all of these.
+fn other() -> String {
+    if cfg!(feature = "tls") { "set tls_backend to native-tls".to_owned() } else { turn_on("tls") }
+}
 
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
