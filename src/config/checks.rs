@@ -151,9 +151,14 @@ impl Checks<'_> {
         let in_flight = config.effective().max_in_flight();
         let may_be_on = config.enable_idempotence.unwrap_or(config.defaults == Defaults::Ours);
         if may_be_on && in_flight > MOST_IN_FLIGHT {
+            let remedy = if in_flight == LIBRDKAFKAS_IN_FLIGHT {
+                "leave it out (1000000 is librdkafka's default, here it is 5)"
+            } else {
+                "lower it"
+            };
             let why = format!(
                 "it must be at most {MOST_IN_FLIGHT} unless {enable} is false: a broker remembers only \
-                 the last five batches of a producer; lower it, or set {enable} to false"
+                 the last five batches of a producer; {remedy}, or set {enable} to false"
             );
             self.contradict("max_in_flight_requests_per_connection", in_flight, why);
         }
@@ -203,7 +208,7 @@ impl Checks<'_> {
         if let Some(level) = config.compression_level
             && let Err(error) = config.compression.check_level(level)
         {
-            self.refuse("compression_level", level, error.to_string());
+            self.refuse("compression_level", level, format!("{error}; leave it out for the default"));
         }
         if let Some(level) = config.codec_levels.lz4
             && config.compression == Compression::Lz4
@@ -275,8 +280,11 @@ impl Checks<'_> {
 /// Some brokers' metrics can't carry more; the protocol could.
 const LONGEST_CLIENT_ID: usize = 1000;
 
-/// Of batches of a producer and partition: so many a broker remembers.
+/// A broker remembers this many batches of a producer in each partition.
 const MOST_IN_FLIGHT: usize = 5;
+
+/// librdkafka's default of the same setting, which is its largest value.
+const LIBRDKAFKAS_IN_FLIGHT: usize = 1_000_000;
 
 /// Of a read: its buffer is there from the start.
 const LARGEST_READ: usize = 16 << 20;

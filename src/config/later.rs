@@ -47,9 +47,10 @@ impl Later {
             (What::Other(why), _) => (ConfigProblemKind::Inapplicable, format!("{why}; leave it out")),
             #[cfg(not(any(feature = "tls", feature = "rustls")))]
             (What::Tls, _) => (ConfigProblemKind::NotInThisBuild, super::types::needs_tls()),
-            (What::Code(instead), _) => {
-                (ConfigProblemKind::NeedsCode, format!("it is code, which a text can't be; {instead}"))
-            }
+            (What::Code(instead), _) => (
+                ConfigProblemKind::NeedsCode,
+                format!("it names code, which a text can't contain; {instead}"),
+            ),
         };
         Some(Refusal { kind, why })
     }
@@ -113,7 +114,7 @@ const LATER: &[Later] = later! {
     // What a file is, is told by what is in it.
     Feature("another kind of store"):
         ssl_truststore_type["PEM", "PKCS12", "JKS", "none"], ssl_keystore_type["PEM", "PKCS12", "JKS", "none"];
-    Code("it is Java's own, leave it out"):
+    Code("only Java can load it; leave it out"):
         ssl_provider, ssl_secure_random_implementation, ssl_engine_factory_class,
         ssl_keymanager_algorithm["SunX509", "none"], ssl_trustmanager_algorithm["PKIX", "none"],
         security_providers;
@@ -187,8 +188,8 @@ const LATER: &[Later] = later! {
             "org.apache.kafka.common.serialization.StringSerializer"
         ];
     Code("call ProducerConfig::partitioner"): partitioner, partitioner_class;
-    Code("call ProducerConfig::ssl_context, which the feature `tls` has"): ssl_context;
-    Code("the metrics registry is not supported yet"): metric_reporters["none", "[]"];
-    Code("mio chooses the system's best"): selector;
-    Code("a client of your own has no place here"): kafka_client;
+    Code("call ProducerConfig::ssl_context (cargo feature `tls`)"): ssl_context;
+    Code("the metrics registry is not supported yet; leave it out"): metric_reporters["none", "[]"];
+    Code("this crate always uses the best selector of the system; leave it out"): selector;
+    Code("the client can't be replaced; leave it out"): kafka_client;
 };

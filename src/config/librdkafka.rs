@@ -35,7 +35,7 @@ pub(super) const KEYS: &[Key] = keys! {
     max_in_flight of "max_in_flight_requests_per_connection": SIZE(max_in_flight_requests_per_connection);
     message_timeout_ms of "delivery_timeout_ms": TIMEOUT(delivery_timeout);
     socket_timeout_ms of "request_timeout_ms": MILLIS(request_timeout);
-    topic_metadata_refresh_interval_ms of "metadata_max_age_ms": MILLIS(metadata_max_age);
+    topic_metadata_refresh_interval_ms of "metadata_max_age_ms": REFRESH(metadata_max_age);
     socket_send_buffer_bytes of "send_buffer_bytes": BUFFER(send_buffer_bytes);
     socket_receive_buffer_bytes of "receive_buffer_bytes": BUFFER(receive_buffer_bytes);
     // Parts of `socket_options`, of which the one does not repeat the other.
@@ -63,6 +63,14 @@ const KILOBYTES: Kind<usize> = Kind {
     read: |value| (NUMBER.read)(value).map(|kilobytes| kilobytes.saturating_mul(1024)),
     show: NUMBER.show,
 };
+
+const REFRESH: Kind<Duration> = Kind {
+    read: |value| if value == "-1" { Err(NO_REFRESH.into()) } else { (MILLIS.read)(value) },
+    show: MILLIS.show,
+};
+
+const NO_REFRESH: &str =
+    "-1 (no refresh) is not supported; write 3600000 for once an hour, or leave it out for the default";
 
 const FRACTION: Kind<Duration> = Kind {
     read: |value| {
@@ -102,7 +110,7 @@ pub(super) const LATER: &[Later] = later! {
     Feature("choosing how TLS signs and agrees on keys"): ssl_curves_list, ssl_sigalgs_list;
     Feature("another way to load keys and certificates"):
         ssl_ca_certificate_stores["Root"], ssl_engine_location, ssl_engine_id["dynamic"], ssl_providers;
-    Code("call ProducerConfig::ssl_context, which the feature `tls` has"):
+    Code("call ProducerConfig::ssl_context (cargo feature `tls`)"):
         ssl_key, ssl_certificate, ssl_ca, ssl_certificate_verify_cb, ssl_engine_callback_data;
     Feature("Kerberos"): sasl_kerberos_principal["kafkaclient"], sasl_kerberos_keytab;
     Feature("fetching tokens from a server"):
@@ -120,7 +128,7 @@ pub(super) const LATER: &[Later] = later! {
     Extra("a time for which records without a key stay in one partition"): sticky_partitioning_linger_ms;
     Extra("metrics that are told at intervals"): statistics_interval_ms["0"];
     Code("call ProducerConfig::partitioner"): partitioner_cb;
-    Code("futures have the results: see FutureRecordMetadata::add_both"):
+    Code("each send returns a future with the result; see FutureRecordMetadata::add_both"):
         dr_cb, dr_msg_cb, delivery_report_only_error["false"], produce_offset_report, opaque;
     Other("it is about the inner workings of librdkafka"):
         api_version_fallback_ms, api_version_request["true"], api_version_request_timeout_ms, background_event_cb,

@@ -27,7 +27,8 @@ pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str
     }
     if address.contains(['\'', '"']) {
         return Err(
-            "it has quotes in it, as a printed list has; write host:port,host:port without them".to_owned()
+            "it contains quotes, as a printed list does; write host:port,host:port without quotes and brackets"
+                .to_owned(),
         );
     }
     if let Some(why) = strange(address) {
@@ -38,8 +39,9 @@ pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str
     }
     let (host, port) = match address.strip_prefix('[') {
         Some(rest) => {
-            let (host, port) =
-                rest.split_once(']').ok_or("the bracket is not closed; write [address]:port")?;
+            let (host, port) = rest
+                .split_once(']')
+                .ok_or("the bracket is not closed; write host:port, or [address]:port for IPv6")?;
             match port {
                 "" => (host, None),
                 port => (host, Some(port.strip_prefix(':').ok_or("after the bracket comes :port")?)),
@@ -183,11 +185,11 @@ mod tests {
             ("host:+9092", "'+9092' is not a port; write host:port with a port from 1 to 65535"),
             (
                 "['a:9092'",
-                "it has quotes in it, as a printed list has; write host:port,host:port without them",
+                "it contains quotes, as a printed list does; write host:port,host:port without quotes and brackets",
             ),
             (
                 "'b:9092']",
-                "it has quotes in it, as a printed list has; write host:port,host:port without them",
+                "it contains quotes, as a printed list does; write host:port,host:port without quotes and brackets",
             ),
         ] {
             assert_eq!(parse(text, SecurityProtocol::Plaintext).unwrap_err(), why, "{text}");

@@ -152,7 +152,8 @@ impl ProducerConfig {
                     if value.is_empty()
                         && key.eq_ignore_ascii_case("ssl_endpoint_identification_algorithm") =>
                 {
-                    let why = "it is empty; write https, or none for no check";
+                    let why =
+                        "it is empty; write https to check the host name, or none to turn the check off";
                     problems.push(ConfigProblem::invalid(format!("{prefix}{key}"), None, why));
                 }
                 Ok(value) => pairs.push((key.to_ascii_lowercase(), value)),

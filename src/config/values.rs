@@ -64,6 +64,9 @@ pub(super) const FLAG: Kind<bool> = Kind {
     read: |value| match value {
         _ if value.eq_ignore_ascii_case("true") => Ok(true),
         _ if value.eq_ignore_ascii_case("false") => Ok(false),
+        // librdkafka accepts these two.
+        "1" => Err("write true instead of 1".into()),
+        "0" => Err("write false instead of 0".into()),
         _ => Err("write true or false".into()),
     },
     show: bool::to_string,
@@ -85,7 +88,8 @@ pub(super) const SOCKET_BUFFER: Kind<Option<usize>> = Kind {
 pub(super) const RETRIES: Kind<u32> = Kind {
     read: |value| match value {
         "inf" => Ok(MOST_RETRIES),
-        value => whole(value, "a whole number", 0..=MOST_RETRIES),
+        value => whole(value, "a whole number", 0..=MOST_RETRIES)
+            .map_err(|refusal| format!("{}, or inf for no limit", refusal.why).into()),
     },
     show: u32::to_string,
 };
@@ -95,12 +99,14 @@ pub(super) const MILLIS: Kind<Duration> = Kind {
     show: |time| time.as_millis().to_string(),
 };
 
-/// A variable that is empty by mistake should not mean "for ever".
+/// An empty value is refused: an environment variable that is empty by mistake must not mean "no limit".
 pub(super) const OPTIONAL_MILLIS: Kind<Option<Duration>> = Kind {
-    read: |value| {
-        let read =
-            if value.is_empty() { (MILLIS.read)(value).map(Some) } else { unless_none(value, MILLIS.read) };
-        read.map_err(|refusal| format!("{}, or none", refusal.why).into())
+    read: |value| match value.parse::<u64>() {
+        Ok(millis) => Ok(Some(Duration::from_millis(millis))),
+        Err(_) if !value.is_empty() && is_none(value) => Ok(None),
+        Err(_) => {
+            Err("write a whole number of milliseconds, 0 or more, digits only, or none for no limit".into())
+        }
     },
     show: |time| show_optional(&time.map(|time| time.as_millis())),
 };
@@ -153,6 +159,7 @@ pub(super) const ACKS: Kind<Acks> = Kind {
 pub(super) const COMPRESSION: Kind<Compression> = Kind {
     read: |value| match value {
         _ if is_none(value) => Ok(Compression::None),
+        _ if value.eq_ignore_ascii_case("inherit") => Err(INHERIT.into()),
         _ => {
             let compression: Compression =
                 value.parse().map_err(|error: ParseCompressionError| error.to_string())?;
@@ -161,6 +168,9 @@ pub(super) const COMPRESSION: Kind<Compression> = Kind {
     },
     show: Compression::to_string,
 };
+
+const INHERIT: &str =
+    "inherit is for librdkafka's topic settings, and this crate has none; leave it out, or name a codec";
 
 pub(super) const SECURITY_PROTOCOL: Kind<SecurityProtocol> = Kind {
     read: |value| {
@@ -204,17 +214,21 @@ pub(super) const TLS_BACKEND: Kind<Option<TlsBackend>> = Kind {
     show: |backend| backend.unwrap_or_default().to_string(),
 };
 
-/// Java writes an empty text for no check, librdkafka `none`. Python's `None` and Java's `null` say that nothing was set,
-/// which must not turn the check off.
+/// For no check Java writes an empty value, and librdkafka `none`. Python's `None` and Java's `null` mean that nothing was
+/// set, so they must not turn the check off.
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const HOSTNAME_CHECK: Kind<bool> = Kind {
     read: |value| match value {
         _ if value.eq_ignore_ascii_case("https") => Ok(true),
         "" | "none" => Ok(false),
-        _ => Err("write https, or none for no check".into()),
+        _ => Err(HTTPS_OR_NONE.into()),
     },
     show: |check| if *check { "https" } else { "none" }.to_owned(),
 };
+
+#[cfg(any(feature = "tls", feature = "rustls"))]
+const HTTPS_OR_NONE: &str = "write https to check the host name, or none to turn the check off; an empty value turns it off \
+                             too, as in Java (librdkafka refuses an empty value)";
 
 /// Named ones: a list of `NAME=0` or `NAME=1`.
 pub(super) const SOCKET_OPTIONS: Kind<SocketOptions> = Kind {
@@ -253,9 +267,13 @@ fn show_optional(value: &Option<impl fmt::Display>) -> String {
     value.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
-/// A limit that nobody comes near need not be told.
+/// The error does not name the largest value, because no real value comes near it.
 fn any_whole<T: FromStr>(value: &str, what: &str) -> Result<T, Refusal> {
-    value.parse().map_err(|_| format!("write {what}, 0 or more, digits only").into())
+    value.parse().map_err(|_| {
+        // In some settings of other clients it is the default.
+        let hint = if value == "-1" { "; leave it out for the default" } else { "" };
+        format!("write {what}, 0 or more, digits only{hint}").into()
+    })
 }
 
 fn whole<T>(value: &str, what: &str, range: RangeInclusive<T>) -> Result<T, Refusal>

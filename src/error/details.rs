@@ -39,7 +39,8 @@ pub enum ConfigProblemKind {
     NotInThisBuild,
     /// It asks for something that this crate can't do yet.
     NotSupportedYet,
-    /// It names code, for example a class. The program has to pass that code to a setter.
+    /// It names code, for example a class. [`ConfigProblem::why`] names the method that takes such code, or says that the
+    /// setting must be left out.
     NeedsCode,
     /// The value can't be read, is out of its range, or names something that can't be used.
     Invalid,

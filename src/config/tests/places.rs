@@ -151,7 +151,7 @@ fn each_codec_has_its_own_level() {
             level("gzip", &[("compression_level", "9"), ("compression.gzip.level", "-1")]),
             Ok(Some(6))
         );
-        let range = "gzip has levels from 1 to 9";
+        let range = "gzip has levels from 1 to 9; leave it out for the default";
         assert_eq!(
             refusal("gzip", &[("compression.level", "0")]),
             format!("compression.level = '0': {range}")

@@ -109,7 +109,7 @@ fn a_slip_in_a_name_of_safety_is_refused() {
         assert!(refused(Dialect::Java, &[(key, "x")]).contains(key), "{key}");
     }
     for key in ["ssl_ca", "ssl.engine.factory.class", "security.providers"] {
-        assert!(refused(Dialect::Librdkafka, &[(key, "x")]).contains("it is code"), "{key}");
+        assert!(refused(Dialect::Librdkafka, &[(key, "x")]).contains("it names code"), "{key}");
     }
 }
 
@@ -355,6 +355,32 @@ fn an_rdkafka_conf() {
             "auto.commit.interval.ms",
         ]
     );
+}
+
+/// Some values have a meaning of their own in librdkafka.
+#[test]
+fn a_value_of_librdkafka_that_is_refused_says_what_to_write() {
+    for (key, value, hint) in [
+        ("topic.metadata.refresh.interval.ms", "-1", "write 3600000 for once an hour"),
+        ("batch.size", "-1", "digits only; leave it out for the default"),
+        ("retry.backoff.ms", "-1", "digits only; leave it out for the default"),
+        ("delivery.timeout.ms", "-1", "digits only, or none for no limit"),
+        ("retries", "-1", "digits only, or inf for no limit"),
+        ("compression.codec", "inherit", "leave it out, or name a codec"),
+        ("compression.type", "inherit", "leave it out, or name a codec"),
+        ("enable.idempotence", "1", "write true instead of 1"),
+        ("socket.keepalive.enable", "0", "write false instead of 0"),
+    ] {
+        let error = refused(Dialect::Librdkafka, &[(key, value)]);
+        assert!(error.ends_with(hint) || error.contains(&format!("{hint}, or")), "{error}");
+    }
+    for key in ["max.in.flight", "max.in.flight.requests.per.connection"] {
+        let (config, _) = ProducerConfig::from_shared(Dialect::Librdkafka, [(key, "1000000")]).unwrap();
+        let error = config.settings().map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("leave it out (1000000 is librdkafka's default, here it is 5)"), "{error}");
+        let without = config.enable_idempotence(false);
+        assert!(without.settings().is_ok(), "{:?}", without.settings().err());
+    }
 }
 
 /// As Python's `str` shows the values.

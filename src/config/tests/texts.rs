@@ -14,7 +14,8 @@ fn texts_are_read_by_either_name_and_unknown_ones_refused() {
     assert_eq!(
         error.to_string(),
         "the configuration can't be used:\n  linger = '5': there is no such setting; did you mean linger_ms?\n  \
-         acks = '2': it must be 0, 1 or all\n  retries = '-1': write a whole number from 0 to 2147483647, digits only"
+         acks = '2': it must be 0, 1 or all\n  retries = '-1': write a whole number from 0 to 2147483647, digits only, \
+         or inf for no limit"
     );
 }
 
@@ -39,9 +40,9 @@ fn what_comes_later_is_taken_at_its_neutral_value_and_refused_by_name_at_others(
     assert_eq!(
         error.to_string(),
         "the configuration can't be used:\n  security_protocol = 'SASL_SSL2': it is one of PLAINTEXT, SSL, SASL_PLAINTEXT, \
-         SASL_SSL\n  partitioner = 'murmur2': it is code, which a text can't be; call ProducerConfig::partitioner\n  sasl_plain_password: \
-         security_protocol is PLAINTEXT, which has no SASL, so this would do nothing; set security_protocol to SASL_SSL or \
-         SASL_PLAINTEXT, or leave this out"
+         SASL_SSL\n  partitioner = 'murmur2': it names code, which a text can't contain; call ProducerConfig::partitioner\n  \
+         sasl_plain_password: security_protocol is PLAINTEXT, which has no SASL, so this would do nothing; set \
+         security_protocol to SASL_SSL or SASL_PLAINTEXT, or leave this out"
     );
     assert!(!format!("{error:?}").contains("hunter2"));
 }
@@ -83,22 +84,28 @@ fn a_value_that_can_not_be_read_is_told_what_to_write() {
     let bytes = "write a whole number, 0 or more, digits only";
     let millis = "write a whole number of milliseconds, 0 or more, digits only";
     for (key, value, why) in [
-        ("batch_size", "-1", bytes),
         ("batch.size", "16_384", bytes),
+        ("batch_size", "-1", &format!("{bytes}; leave it out for the default")),
         ("batch.size", "16KB", bytes),
         ("buffer_memory", "", bytes),
         ("buffer_memory", "none", bytes),
         ("buffer_memory", "1e9", bytes),
-        ("batch_max_bytes", "-1", bytes),
+        ("batch_max_bytes", "-1", &format!("{bytes}; leave it out for the default")),
         ("max_request_size", "18446744073709551616", bytes),
         ("linger.ms", "-5", millis),
         ("linger_ms", "5ms", millis),
         ("linger_ms", "0.5", millis),
         ("request_timeout_ms", "99999999999999999999", millis),
-        ("delivery_timeout_ms", "", &format!("{millis}, or none")),
-        ("delivery_timeout_ms", "-1", &format!("{millis}, or none")),
-        ("retries", "2147483648", "write a whole number from 0 to 2147483647, digits only"),
+        ("delivery_timeout_ms", "", &format!("{millis}, or none for no limit")),
+        ("delivery_timeout_ms", "-1", &format!("{millis}, or none for no limit")),
+        (
+            "retries",
+            "2147483648",
+            "write a whole number from 0 to 2147483647, digits only, or inf for no limit",
+        ),
         ("allow_auto_create_topics", "yes", "write true or false"),
+        ("allow_auto_create_topics", "1", "write true instead of 1"),
+        ("allow_auto_create_topics", "0", "write false instead of 0"),
         ("partitioner.ignore.keys", "", "write true or false"),
         ("acks", "", "it must be 0, 1 or all"),
         ("socket_options", "[(6, 1, 1)]", "write NAME=0 or NAME=1, with commas between"),
@@ -120,6 +127,17 @@ fn a_value_that_can_not_be_read_is_told_what_to_write() {
         refusal(&[("bootstrap.servers", "")]),
         "bootstrap.servers: there is none; name at least one broker as host:port"
     );
+}
+
+/// As Python's `str` and other programs print a list.
+#[test]
+fn a_printed_list_of_servers_is_told_what_to_write() {
+    for list in ["['a:9092', 'b:9092']", "[\"a:9092\",\"b:9092\"]"] {
+        let why = refusal(&[("bootstrap_servers", list)]);
+        assert_eq!(why.matches("write host:port,host:port without quotes and brackets").count(), 2, "{why}");
+    }
+    let why = refusal(&[("bootstrap_servers", "[a:9092, b:9092]")]);
+    assert!(why.contains("the bracket is not closed; write host:port, or [address]:port for IPv6"), "{why}");
 }
 
 #[test]

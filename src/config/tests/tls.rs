@@ -85,6 +85,14 @@ mod built_in {
         );
     }
 
+    #[test]
+    fn librdkafkas_probe_is_told_what_to_write() {
+        assert_eq!(
+            text(&[("security.protocol", "SSL"), ("ssl.ca.location", "probe")]),
+            "ssl.ca.location = 'probe': there is no such file; for the system's CAs, as with librdkafka's probe, leave it out"
+        );
+    }
+
     /// Naming the one that is built in is fine, and no feature changes the default of another.
     #[test]
     fn a_back_end_is_one_of_those_that_are_built_in() {
@@ -247,7 +255,8 @@ mod built_in {
             assert_eq!(
                 text(&[("security.protocol", "SSL"), ("ssl.endpoint.identification.algorithm", value)]),
                 format!(
-                    "ssl.endpoint.identification.algorithm = '{value}': write https, or none for no check"
+                    "ssl.endpoint.identification.algorithm = '{value}': write https to check the host name, or none to turn \
+                     the check off; an empty value turns it off too, as in Java (librdkafka refuses an empty value)"
                 )
             );
         }

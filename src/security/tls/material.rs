@@ -73,6 +73,10 @@ fn read_file(path: &Path) -> Result<Secret, String> {
         }
         Ok(bytes) => Ok(bytes),
         Err(error) => Err(match error.kind() {
+            io::ErrorKind::NotFound if path == Path::new("probe") => {
+                "there is no such file; for the system's CAs, as with librdkafka's probe, leave it out"
+                    .to_owned()
+            }
             io::ErrorKind::NotFound => "there is no such file; name one that is there".to_owned(),
             io::ErrorKind::PermissionDenied => {
                 "this process may not read the file; give its user the right to".to_owned()
