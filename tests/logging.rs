@@ -78,7 +78,7 @@ fn changes_are_logged_once_and_payloads_never() {
 
 /// It is on by default, so it is told where something else turns it off.
 fn idempotence_that_is_off() {
-    let line = "idempotence is off: retries is 0, and it needs at least 1";
+    let line = "idempotence is off: retries is 0 but must be at least 1";
     // It dials at once, and of a broker that is not there it would warn.
     let cluster = MockCluster::start(1);
     let servers = cluster.bootstrap_servers();

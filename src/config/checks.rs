@@ -63,7 +63,7 @@ impl Checks<'_> {
     fn servers(&mut self) {
         let config = self.config;
         if config.bootstrap_servers.is_empty() {
-            self.refuse_unshown("bootstrap_servers", "there is none; name at least one broker as host:port");
+            self.refuse_unshown("bootstrap_servers", "it is empty; write at least one broker as host:port");
         }
         let protocol = config.effective().security_protocol();
         for server in &config.bootstrap_servers {
@@ -102,13 +102,13 @@ impl Checks<'_> {
                 "sock_chunk_bytes",
                 Some(config.sock_chunk_bytes),
                 LARGEST_READ,
-                "so much memory is taken for it at the start",
+                "a buffer of this size is allocated at the start",
             ),
             (
                 "receive_message_max_bytes",
                 Some(config.receive_message_max_bytes),
                 LARGEST_INT,
-                "no answer can be longer",
+                "an answer can't be longer",
             ),
             ("send_buffer_bytes", config.send_buffer_bytes, LARGEST_INT, "sockets accept no more"),
             ("receive_buffer_bytes", config.receive_buffer_bytes, LARGEST_INT, "sockets accept no more"),
@@ -122,7 +122,7 @@ impl Checks<'_> {
     fn client_id(&mut self) {
         let Some(id) = &self.config.client_id else { return };
         if id.len() > LONGEST_CLIENT_ID {
-            let why = format!("it is {} bytes long; at most {LONGEST_CLIENT_ID} are sent", id.len());
+            let why = format!("it is {} bytes long; it must be at most {LONGEST_CLIENT_ID} bytes", id.len());
             self.refuse_unshown("client_id", why);
         }
         if id.chars().any(char::is_control) {
@@ -174,7 +174,7 @@ impl Checks<'_> {
         ] {
             if let Some(value) = value.filter(|value| *value > most) {
                 let why = format!(
-                    "brokers take no request of more than {most} bytes (their socket.request.max.bytes)"
+                    "it must be at most {most}: brokers refuse larger requests (socket.request.max.bytes)"
                 );
                 self.refuse(key, value, why);
             }
@@ -185,13 +185,14 @@ impl Checks<'_> {
             ("produce_request_max_bytes", config.produce_request_max_bytes),
         ] {
             if let Some(most) = most.filter(|most| value > *most) {
-                let why = format!("it is more than {} ({most}); raise that too", config.written_as(limit));
+                let name = config.written_as(limit);
+                let why = format!("it is more than {name} ({most}); lower it or raise {name}");
                 self.contradict("batch_max_bytes", value, why);
             }
         }
         if let Some(size) = config.batch_size.filter(|size| value < *size) {
             let why = format!(
-                "it is less than {} ({size}), at which a batch is full; lower that, or leave one of the two out",
+                "it is less than {} ({size}), the size at which a batch is full; raise it, or remove one of the two",
                 config.written_as("batch_size")
             );
             self.contradict("batch_max_bytes", value, why);
@@ -214,7 +215,7 @@ impl Checks<'_> {
             && config.compression == Compression::Lz4
             && level != JAVAS_LZ4_LEVEL
         {
-            let why = "the lz4 of this crate has no levels, it does what Java does at 9; leave it out";
+            let why = "lz4 has no levels in this crate and works like Java's level 9; leave it out";
             self.refuse("compression_lz4_level", level, why);
         }
     }
@@ -239,8 +240,8 @@ impl Checks<'_> {
             && limit < config.effective().shortest_delivery_timeout()
         {
             let why = format!(
-                "a record would expire before its first request can time out; it must be at least {} ({}) and {} \
-                 ({}) together",
+                "it must be at least the sum of {} ({}) and {} ({}), or a record expires before its first request can \
+                 time out",
                 config.written_as("linger_ms"),
                 config.linger.as_millis(),
                 config.written_as("request_timeout_ms"),
@@ -270,7 +271,10 @@ impl Checks<'_> {
         ] {
             if first > most {
                 let key_of_most = config.written_as(key_of_most);
-                let why = format!("it is more than {key_of_most} ({}); raise that too", most.as_millis());
+                let why = format!(
+                    "it is more than {key_of_most} ({}); lower it or raise {key_of_most}",
+                    most.as_millis()
+                );
                 self.contradict(key, first.as_millis(), why);
             }
         }

@@ -163,8 +163,8 @@ impl Effective<'_> {
             && self.delivery_timeout().is_some_and(|limit| limit > DELIVERY_TIMEOUT)
         {
             notes.push(format!(
-                "delivery_timeout_ms is taken as {}: by default it is {}, but must be at least {} ({}) and {} ({}) \
-                 together",
+                "delivery_timeout_ms is {}, not its default {}, because it must be at least the sum of {} ({}) and {} \
+                 ({})",
                 shortest.as_millis(),
                 DELIVERY_TIMEOUT.as_millis(),
                 self.0.written_as("linger_ms"),
@@ -176,9 +176,9 @@ impl Effective<'_> {
         if self.batch_size() > self.largest_batch() {
             let request = self.0.produce_request_max_bytes.is_some_and(|most| most < self.max_request_size());
             let limit = if request { "produce_request_max_bytes" } else { "max_request_size" };
+            let limit = self.0.written_as(limit);
             notes.push(format!(
-                "batches end at {} ({}), before {} ({}); raise that too",
-                self.0.written_as(limit),
+                "a batch is full at {limit} ({}), which is less than {} ({}); raise {limit}",
                 self.largest_batch(),
                 self.0.written_as("batch_size"),
                 self.batch_size()
@@ -187,8 +187,8 @@ impl Effective<'_> {
         #[cfg(any(feature = "tls", feature = "rustls"))]
         if !self.0.tls.check_hostname {
             notes.push(format!(
-                "{} turns off the check that a certificate is the broker's own: anybody with a certificate of a trusted CA \
-                 can pose as the broker",
+                "{} turns off the check of the broker's host name: anybody with a certificate from a trusted CA can \
+                 pose as the broker",
                 self.0.written_as("ssl_check_hostname")
             ));
         }
@@ -201,7 +201,7 @@ impl Effective<'_> {
             return None;
         }
         let against = self.against_idempotence().into_iter().map(|(name, value, needed)| {
-            format!("{} is {value}, and it needs {needed}", self.0.written_as(name))
+            format!("{} is {value} but must be {needed}", self.0.written_as(name))
         });
         Some(format!("idempotence is off: {}", against.collect::<Vec<_>>().join("; ")))
     }

@@ -23,10 +23,10 @@ impl Key {
         match config.written.insert(self.of, key.to_owned()) {
             // Whether two secrets are the same is nobody's business either.
             Some(earlier) if after == HIDDEN => {
-                Err(Refusal::contradictory(format!("{earlier} came before it; leave one of the two out")))
+                Err(Refusal::contradictory(format!("{earlier} is set too; remove one of the two")))
             }
             Some(earlier) if after != before => Err(Refusal::contradictory(format!(
-                "{earlier} = '{before}' came before it; leave one of the two out"
+                "{earlier} = '{before}' is set too; remove one of the two"
             ))),
             _ => Ok(()),
         }

@@ -77,7 +77,7 @@ enum Found {
 
 fn find(dialect: Dialect, name: &str) -> Found {
     if dialect == Dialect::Java && name == "allow_auto_create_topics" {
-        return Found::Owner("with Java it is a setting of consumers");
+        return Found::Owner("in Java it is a setting of consumers");
     }
     if dialect == Dialect::Librdkafka {
         if let Some(key) = librdkafka::OTHERWISE.iter().find(|known| known.name == name) {

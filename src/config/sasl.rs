@@ -161,7 +161,7 @@ impl ProducerConfig {
             (self.sasl.password.is_some(), "sasl_plain_password"),
         ];
         if let Some((_, other)) = both.into_iter().find(|(is_set, _)| *is_set) {
-            let why = format!("{} says the same; leave one of the two out", self.written_as(other));
+            let why = format!("{} is set too; remove one of the two", self.written_as(other));
             return Err(("sasl_jaas_config", why));
         }
         let login = JaasLogin::parse(jaas.text().unwrap_or_default());
@@ -211,12 +211,12 @@ impl ProducerConfig {
                 )),
             },
             ("PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER", Some(login)) => refuse(format!(
-                "{} has the login module of {}; make the two the same",
+                "{} has the login module for {}; the module must match the mechanism",
                 self.written_as("sasl_jaas_config"),
                 login.family()
             )),
             ("GSSAPI", _) => refuse(
-                "Kerberos (GSSAPI) is not supported yet; use another that the brokers offer".to_owned(),
+                "Kerberos (GSSAPI) is not supported yet; use another mechanism of the brokers".to_owned(),
             ),
             _ => refuse(format!(
                 "there is no mechanism {name}: write PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER, or add it with \

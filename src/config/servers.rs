@@ -23,7 +23,7 @@ pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str
     };
     // Before anything that would put a part of it into an error: it may be a password.
     if address.contains('@') {
-        return Err("a user or a password can't stand before it; write host:port".to_owned());
+        return Err("it must not contain a user or a password; write host:port".to_owned());
     }
     if address.contains(['\'', '"']) {
         return Err(
@@ -44,7 +44,10 @@ pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str
                 .ok_or("the bracket is not closed; write host:port, or [address]:port for IPv6")?;
             match port {
                 "" => (host, None),
-                port => (host, Some(port.strip_prefix(':').ok_or("after the bracket comes :port")?)),
+                port => {
+                    let port = port.strip_prefix(':');
+                    (host, Some(port.ok_or("there is text after the bracket; write [address]:port")?))
+                }
             }
         }
         // An address of IPv6 without brackets can't have a port.
@@ -55,7 +58,7 @@ pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str
         return Err("there is no host; write host:port".to_owned());
     }
     if address.starts_with('[') && !is_v6(host) {
-        return Err(format!("'{host}' is not an IPv6 address; only those are written in brackets"));
+        return Err(format!("'{host}' is not an IPv6 address; write host:port without brackets"));
     }
     if !is_v6(host) && host.trim_end_matches('.').split('.').any(str::is_empty) {
         return Err(format!("'{host}' has an empty part before or between its dots; correct the name"));
@@ -98,19 +101,19 @@ fn no_host_has(address: &str, host: &str) -> bool {
 /// What is in neither a host's name nor an address. The look-up would fail by it for ever.
 fn strange(address: &str) -> Option<String> {
     if address.contains(['$', '{', '<']) {
-        return Some(format!("'{address}' has a placeholder in it; replace that by the name of a host"));
+        return Some(format!("'{address}' contains a placeholder; replace it with a host name"));
     }
     let strange =
         address.chars().find(|letter| !letter.is_alphanumeric() && !"-_.:%[]+".contains(*letter))?;
     Some(match strange {
-        ',' => "there is a comma in it; give each server by itself".to_owned(),
+        ',' => "it contains a comma; give each server separately".to_owned(),
         ';' => "servers are separated by commas, not by ';'".to_owned(),
         // U+FF01 to U+FF5E are the characters of ASCII from '!' on, as wide as Chinese ones.
         wide @ '\u{ff01}'..='\u{ff5e}' => {
             let plain = char::from_u32(u32::from(wide) - 0xff01 + u32::from('!')).unwrap_or(':');
             format!("{wide:?} is a full-width character; write {plain:?}")
         }
-        other => format!("a host's name can't have {other:?} in it; write host:port"),
+        other => format!("a host name can't contain {other:?}; write host:port"),
     })
 }
 
@@ -176,9 +179,9 @@ mod tests {
             ("::1:9092", "an IPv6 address with a port needs brackets; write [::1]:port"),
             (
                 "${KAFKA_HOST}:9092",
-                "'${KAFKA_HOST}:9092' has a placeholder in it; replace that by the name of a host",
+                "'${KAFKA_HOST}:9092' contains a placeholder; replace it with a host name",
             ),
-            ("<broker>:9092", "'<broker>:9092' has a placeholder in it; replace that by the name of a host"),
+            ("<broker>:9092", "'<broker>:9092' contains a placeholder; replace it with a host name"),
             ("host：9092", "'：' is a full-width character; write ':'"),
             ("a:9092，b:9092", "'，' is a full-width character; write ','"),
             ("a..b:9092", "'a..b' has an empty part before or between its dots; correct the name"),

@@ -37,7 +37,7 @@ fn all_problems_are_told_at_once() {
     let none: [&str; 0] = [];
     assert_eq!(
         text(ProducerConfig::new().bootstrap_servers(none)),
-        "the configuration can't be used: bootstrap_servers: there is none; name at least one broker as host:port"
+        "the configuration can't be used: bootstrap_servers: it is empty; write at least one broker as host:port"
     );
 }
 
@@ -47,7 +47,7 @@ fn a_text_with_commas_is_a_list_of_servers() {
     let config = ProducerConfig::new().bootstrap_servers(["a:1, b:2,", "c"]);
     assert_eq!(config.bootstrap_servers, ["a:1", "b:2", "c"]);
     let config = ProducerConfig::new().bootstrap_servers([","]);
-    assert!(text(config).contains("name at least one broker"));
+    assert!(text(config).contains("write at least one broker"));
     assert!(text(ProducerConfig::new().bootstrap_servers(["a", ""])).contains("there is no host"));
 }
 
@@ -64,8 +64,8 @@ fn an_expiry_before_the_first_answer_is_refused() {
     let config = ProducerConfig::new().delivery_timeout(Duration::from_secs(1));
     assert_eq!(
         text(config),
-        "the configuration can't be used: delivery_timeout_ms = '1000': a record would expire before its first \
-         request can time out; it must be at least linger_ms (0) and request_timeout_ms (30000) together"
+        "the configuration can't be used: delivery_timeout_ms = '1000': it must be at least the sum of linger_ms (0) \
+         and request_timeout_ms (30000), or a record expires before its first request can time out"
     );
 }
 
@@ -92,7 +92,7 @@ fn what_can_not_work_is_refused() {
     };
     refused(ProducerConfig::new().bootstrap_servers(["SSL://a:1"]), "security_protocol, which is PLAINTEXT");
     refused(ProducerConfig::new().client_id("a\0b"), "client_id");
-    refused(ProducerConfig::new().batch_max_bytes(10 << 20), "raise that too");
+    refused(ProducerConfig::new().batch_max_bytes(10 << 20), "lower it or raise max_request_size");
     refused(ProducerConfig::new().max_request_size(1 << 30), "socket.request.max.bytes");
     refused(ProducerConfig::new().produce_request_max_bytes(1 << 30), "socket.request.max.bytes");
     refused(ProducerConfig::new().connections_max_idle(Duration::ZERO), "connections_max_idle_ms");

@@ -288,10 +288,10 @@ impl Checks<'_> {
         let connector = config.has_connector().then_some("ssl_context");
         let first = connector.or_else(|| config.set_of_tls().map(|(_, name)| name).next());
         if let Some(name) = first.filter(|_| !protocol.is_encrypted()) {
+            let key = config.written_as("security_protocol");
             let why = format!(
-                "{} is {protocol}, with which connections are not encrypted and this does nothing; set that to SSL or \
-                 SASL_SSL, or leave this out",
-                config.written_as("security_protocol")
+                "{key} is {protocol}, so connections are not encrypted and this has no effect; set {key} to SSL or \
+                 SASL_SSL, or leave this out"
             );
             self.contradict_unshown(name, why);
         }
@@ -300,15 +300,15 @@ impl Checks<'_> {
             self.add(ConfigProblemKind::NotInThisBuild, "tls_backend", Some(backend.to_string()), why);
         } else if config.has_connector() && backend != TlsBackend::NativeTls {
             let why = format!(
-                "it is a connector of native-tls, and {} is {backend}; leave one of the two out",
+                "it is a connector of native-tls, and {} is {backend}; remove one of the two",
                 config.written_as("tls_backend")
             );
             self.contradict_unshown("ssl_context", why);
         }
         if config.has_connector() {
             for (_, name) in config.set_of_tls() {
-                let why = "ssl_context is set, which takes its place, so this does nothing; set that up in the connector, or \
-                           leave one of the two out";
+                let why = "ssl_context is set and replaces this setting; configure the connector instead, or remove \
+                           one of the two";
                 self.contradict_unshown(name, why);
             }
         }
@@ -323,7 +323,7 @@ impl Checks<'_> {
             (tls.key_file.is_some() && tls.key_pem.is_some(), "ssl_keyfile", "ssl_key_pem"),
         ] {
             if both {
-                let why = format!("{} says the same; leave one of the two out", config.written_as(file));
+                let why = format!("{} is set too; remove one of the two", config.written_as(file));
                 self.contradict_unshown(text, why);
             }
         }

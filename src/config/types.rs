@@ -137,7 +137,7 @@ pub struct ParseSecurityProtocolError(());
 
 impl fmt::Display for ParseSecurityProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it is one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL")
+        f.write_str("it must be one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL")
     }
 }
 

@@ -235,11 +235,11 @@ pub(super) const SOCKET_OPTIONS: Kind<SocketOptions> = Kind {
     read: |value| {
         let mut options = SocketOptions { no_delay: true, keep_alive: false };
         for option in value.split(',').map(str::trim).filter(|option| !is_none(option)) {
-            let (name, on) = option.split_once('=').ok_or("write NAME=0 or NAME=1, with commas between")?;
+            let (name, on) = option.split_once('=').ok_or("write NAME=0 or NAME=1, separated by commas")?;
             let on = match on.trim() {
                 "0" => false,
                 "1" => true,
-                other => return Err(format!("'{other}' is neither 0 nor 1").into()),
+                other => return Err(format!("'{other}' is neither 0 nor 1; write 0 or 1").into()),
             };
             match name.trim() {
                 "TCP_NODELAY" => options.no_delay = on,

@@ -12,7 +12,7 @@ fn configurations_that_can_not_work() {
     let table = [
         (
             KafkaProducer::builder().bootstrap_servers(none),
-            "bootstrap_servers: there is none; name at least one broker as host:port",
+            "bootstrap_servers: it is empty; write at least one broker as host:port",
         ),
         (
             config("host:notaport"),
@@ -25,12 +25,13 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("host").delivery_timeout(Duration::from_secs(1)),
-            "delivery_timeout_ms = '1000': a record would expire before its first request can time out; it must be at \
-             least linger_ms (0) and request_timeout_ms (30000) together",
+            "delivery_timeout_ms = '1000': it must be at least the sum of linger_ms (0) and request_timeout_ms \
+             (30000), or a record expires before its first request can time out",
         ),
         (
             config("host").batch_max_bytes(2 << 20),
-            "batch_max_bytes = '2097152': it is more than max_request_size (1048576); raise that too",
+            "batch_max_bytes = '2097152': it is more than max_request_size (1048576); lower it or raise \
+             max_request_size",
         ),
         (
             // Each server of one text is looked at by itself.
@@ -44,21 +45,21 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("host:9092/kafka"),
-            "bootstrap_servers = 'host:9092/kafka': a host's name can't have '/' in it; write host:port",
+            "bootstrap_servers = 'host:9092/kafka': a host name can't contain '/'; write host:port",
         ),
         (
             config("host").max_request_size(104_857_601),
-            "max_request_size = '104857601': brokers take no request of more than 104857600 bytes (their \
-             socket.request.max.bytes)",
+            "max_request_size = '104857601': it must be at most 104857600: brokers refuse larger requests \
+             (socket.request.max.bytes)",
         ),
         (
             config("host").sock_chunk_bytes(usize::MAX),
-            "sock_chunk_bytes = '18446744073709551615': it must be at most 16777216: so much memory is taken for it at \
-             the start",
+            "sock_chunk_bytes = '18446744073709551615': it must be at most 16777216: a buffer of this size is \
+             allocated at the start",
         ),
         (
             config("host").receive_message_max_bytes(1 << 31),
-            "receive_message_max_bytes = '2147483648': it must be at most 2147483647: no answer can be longer",
+            "receive_message_max_bytes = '2147483648': it must be at most 2147483647: an answer can't be longer",
         ),
         (
             config("host").send_buffer_bytes(1 << 31),

@@ -170,8 +170,7 @@ fn each_codec_has_its_own_level() {
         assert_eq!(level("lz4", &[("compression.lz4.level", "9")]), Ok(None));
         assert_eq!(
             refusal("lz4", &all),
-            "compression.lz4.level = '12': the lz4 of this crate has no levels, it does what Java does at 9; leave it \
-             out"
+            "compression.lz4.level = '12': lz4 has no levels in this crate and works like Java's level 9; leave it out"
         );
     }
 }

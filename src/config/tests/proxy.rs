@@ -30,7 +30,7 @@ fn a_proxy_that_can_not_be_read_is_refused_under_the_name_it_was_given_by() {
     let twice = ProducerConfig::from_pairs([("proxy_url", "socks5://p"), ("socks5_proxy", "socks5://q")]);
     assert_eq!(
         twice.unwrap_err().to_string(),
-        "the configuration can't be used: socks5_proxy: proxy_url = 'socks5://p' came before it; leave one of the two out"
+        "the configuration can't be used: socks5_proxy: proxy_url = 'socks5://p' is set too; remove one of the two"
     );
     let twice = ProducerConfig::from_pairs([
         ("proxy_url", "socks5://u:hunter2@p"),
@@ -38,7 +38,7 @@ fn a_proxy_that_can_not_be_read_is_refused_under_the_name_it_was_given_by() {
     ]);
     assert_eq!(
         twice.unwrap_err().to_string(),
-        "the configuration can't be used: socks5_proxy: proxy_url came before it; leave one of the two out"
+        "the configuration can't be used: socks5_proxy: proxy_url is set too; remove one of the two"
     );
 }
 

@@ -14,7 +14,8 @@ fn refusal(pairs: &[(&str, &str)]) -> String {
 /// D10.
 #[test]
 fn a_batch_limit_below_the_batch_size_is_refused() {
-    let why = "it is less than batch_size (1000), at which a batch is full; lower that, or leave one of the two out";
+    let why = "it is less than batch_size (1000), the size at which a batch is full; raise it, or remove one of the \
+               two";
     for text in [
         refusal(&[("batch_size", "1000"), ("batch_max_bytes", "999")]),
         super::text(ProducerConfig::new().batch_size(1000).batch_max_bytes(999)),
@@ -37,7 +38,8 @@ fn a_batch_limit_alone_lowers_the_batch_size() {
     assert_eq!((tight.accumulator.batch_size, tight.accumulator.batch_max_bytes), (9000, 9000));
     assert_eq!(
         refusal(&[("produce_request_max_bytes", "9000"), ("batch_max_bytes", "9001")]),
-        "batch_max_bytes = '9001': it is more than produce_request_max_bytes (9000); raise that too"
+        "batch_max_bytes = '9001': it is more than produce_request_max_bytes (9000); lower it or raise \
+         produce_request_max_bytes"
     );
 }
 
@@ -49,10 +51,11 @@ fn a_delivery_timeout_that_is_not_set_follows_the_request_timeout() {
     assert_eq!(delivery(&raised), Some(Duration::from_millis(180_005)));
     assert_eq!(delivery(&[("request.timeout.ms", "120000")]), Some(Duration::from_secs(120)));
     let set = ProducerConfig::from_pairs(raised).unwrap().delivery_timeout(Duration::from_secs(120));
-    let why = "delivery_timeout_ms = '120000': a record would expire before its first request can time out; it must be \
-               at least linger.ms (5) and request.timeout.ms (180000) together";
+    let why = "delivery_timeout_ms = '120000': it must be at least the sum of linger.ms (5) and request.timeout.ms \
+               (180000), or a record expires before its first request can time out";
     assert!(super::text(set).ends_with(why));
-    let why = "it must be at least linger_ms (0) and request_timeout_ms (180000) together";
+    let why = "it must be at least the sum of linger_ms (0) and request_timeout_ms (180000), or a record expires \
+               before its first request can time out";
     assert!(refusal(&[("request_timeout_ms", "180000"), ("delivery_timeout_ms", "120000")]).ends_with(why));
     let never = ProducerConfig::from_pairs(raised).unwrap().delivery_timeout(None);
     assert_eq!(never.settings().unwrap().sender.retry_policy.delivery_timeout, None);
@@ -155,16 +158,20 @@ fn what_is_taken_otherwise_is_told() {
     assert_eq!(
         notes(&[("request.timeout.ms", "180000")]),
         [
-            "delivery_timeout_ms is taken as 180000: by default it is 120000, but must be at least linger_ms (0) and \
-          request.timeout.ms (180000) together"
+            "delivery_timeout_ms is 180000, not its default 120000, because it must be at least the sum of linger_ms \
+             (0) and request.timeout.ms (180000)"
         ]
     );
     assert_eq!(
         notes(&[("batch.size", "2000000")]),
-        ["batches end at max_request_size (1048576), before batch.size (2000000); raise that too"]
+        ["a batch is full at max_request_size (1048576), which is less than batch.size (2000000); raise \
+          max_request_size"]
     );
     assert_eq!(
         notes(&[("batch.size", "20000"), ("produce_request_max_bytes", "9000")]),
-        ["batches end at produce_request_max_bytes (9000), before batch.size (20000); raise that too"]
+        [
+            "a batch is full at produce_request_max_bytes (9000), which is less than batch.size (20000); raise \
+             produce_request_max_bytes"
+        ]
     );
 }

@@ -50,7 +50,8 @@ fn one_login_serves_each_mechanism_of_a_list_that_it_fits() {
     assert_eq!(plaintext(&[list, ("sasl.jaas.config", SCRAM_LOGIN)]), "[SCRAM-SHA-512, SCRAM-SHA-256]");
     assert_eq!(
         plaintext(&[list, ("sasl.jaas.config", PLAIN_LOGIN)]),
-        "sasl.mechanism = 'SCRAM-SHA-512,SCRAM-SHA-256': sasl.jaas.config has the login module of PLAIN; make the two the same"
+        "sasl.mechanism = 'SCRAM-SHA-512,SCRAM-SHA-256': sasl.jaas.config has the login module for PLAIN; the module \
+         must match the mechanism"
     );
 }
 
@@ -76,7 +77,7 @@ fn what_can_not_be_a_login_says_what_to_change() {
         ),
         (
             &[named("PLAIN"), ("sasl.username", "alice"), ("sasl.jaas.config", PLAIN_LOGIN)],
-            "sasl.jaas.config: sasl.username says the same; leave one of the two out",
+            "sasl.jaas.config: sasl.username is set too; remove one of the two",
         ),
         (
             &[named("SCRAM-SHA-256,PLAIN"), ("sasl.username", "alice"), ("sasl.password", "hunter2")],
@@ -96,7 +97,7 @@ fn what_can_not_be_a_login_says_what_to_change() {
         ),
         (
             &[named("GSSAPI")],
-            "sasl.mechanism = 'GSSAPI': Kerberos (GSSAPI) is not supported yet; use another that the brokers offer",
+            "sasl.mechanism = 'GSSAPI': Kerberos (GSSAPI) is not supported yet; use another mechanism of the brokers",
         ),
         (
             &[named("plain")],

@@ -39,10 +39,10 @@ fn what_comes_later_is_taken_at_its_neutral_value_and_refused_by_name_at_others(
     .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the configuration can't be used:\n  security_protocol = 'SASL_SSL2': it is one of PLAINTEXT, SSL, SASL_PLAINTEXT, \
-         SASL_SSL\n  partitioner = 'murmur2': it names code, which a text can't contain; call ProducerConfig::partitioner\n  \
-         sasl_plain_password: security_protocol is PLAINTEXT, which has no SASL, so this would do nothing; set \
-         security_protocol to SASL_SSL or SASL_PLAINTEXT, or leave this out"
+        "the configuration can't be used:\n  security_protocol = 'SASL_SSL2': it must be one of PLAINTEXT, SSL, \
+         SASL_PLAINTEXT, SASL_SSL\n  partitioner = 'murmur2': it names code, which a text can't contain; call \
+         ProducerConfig::partitioner\n  sasl_plain_password: security_protocol is PLAINTEXT, which has no SASL, so \
+         this would do nothing; set security_protocol to SASL_SSL or SASL_PLAINTEXT, or leave this out"
     );
     assert!(!format!("{error:?}").contains("hunter2"));
 }
@@ -108,7 +108,7 @@ fn a_value_that_can_not_be_read_is_told_what_to_write() {
         ("allow_auto_create_topics", "0", "write false instead of 0"),
         ("partitioner.ignore.keys", "", "write true or false"),
         ("acks", "", "it must be 0, 1 or all"),
-        ("socket_options", "[(6, 1, 1)]", "write NAME=0 or NAME=1, with commas between"),
+        ("socket_options", "[(6, 1, 1)]", "write NAME=0 or NAME=1, separated by commas"),
         ("enable.idempotence", "yes", "write true or false"),
         (
             "ssl.protocol",
@@ -125,7 +125,7 @@ fn a_value_that_can_not_be_read_is_told_what_to_write() {
     }
     assert_eq!(
         refusal(&[("bootstrap.servers", "")]),
-        "bootstrap.servers: there is none; name at least one broker as host:port"
+        "bootstrap.servers: it is empty; write at least one broker as host:port"
     );
 }
 
@@ -146,12 +146,12 @@ fn a_setting_that_is_given_twice_says_the_same_or_is_refused() {
     assert_eq!(ProducerConfig::from_pairs(same).unwrap().linger, Duration::from_millis(5));
     assert_eq!(
         refusal(&[("linger_ms", "5"), ("linger.ms", "6")]),
-        "linger.ms = '6': linger_ms = '5' came before it; leave one of the two out"
+        "linger.ms = '6': linger_ms = '5' is set too; remove one of the two"
     );
     // As the default says, but the first did not.
     assert_eq!(
         refusal(&[("acks", "1"), ("acks", "all")]),
-        "acks = 'all': acks = '1' came before it; leave one of the two out"
+        "acks = 'all': acks = '1' is set too; remove one of the two"
     );
     // A program may overrule a text.
     let config = ProducerConfig::from_pairs([("linger_ms", "5")]).unwrap().linger(Duration::ZERO);
@@ -162,8 +162,8 @@ fn a_setting_that_is_given_twice_says_the_same_or_is_refused() {
 fn a_setting_is_called_what_the_text_called_it() {
     assert_eq!(
         refusal(&[("delivery.timeout.ms", "1000"), ("linger.ms", "5")]),
-        "delivery.timeout.ms = '1000': a record would expire before its first request can time out; it must be at \
-         least linger.ms (5) and request_timeout_ms (30000) together"
+        "delivery.timeout.ms = '1000': it must be at least the sum of linger.ms (5) and request_timeout_ms (30000), or \
+         a record expires before its first request can time out"
     );
     assert_eq!(
         refusal(&[
@@ -171,8 +171,8 @@ fn a_setting_is_called_what_the_text_called_it() {
             ("retry.backoff.max.ms", "100"),
             ("batch_max_bytes", "2000000")
         ]),
-        "batch_max_bytes = '2000000': it is more than max_request_size (1048576); raise that too; retry.backoff.ms = \
-         '2000': it is more than retry.backoff.max.ms (100); raise that too"
+        "batch_max_bytes = '2000000': it is more than max_request_size (1048576); lower it or raise max_request_size; \
+         retry.backoff.ms = '2000': it is more than retry.backoff.max.ms (100); lower it or raise retry.backoff.max.ms"
     );
 }
 

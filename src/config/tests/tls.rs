@@ -72,16 +72,16 @@ mod built_in {
     fn a_setting_that_is_given_twice_is_told_of_and_a_secret_is_not_shown() {
         assert_eq!(
             text(&[("ssl.truststore.location", "/a"), ("ssl.ca.location", "/b")]),
-            "ssl.ca.location = '/b': ssl.truststore.location = '/a' came before it; leave one of the two out"
+            "ssl.ca.location = '/b': ssl.truststore.location = '/a' is set too; remove one of the two"
         );
         assert_eq!(
             text(&[("ssl_password", "hunter2"), ("ssl.key.password", "hunter3")]),
-            "ssl.key.password: ssl_password came before it; leave one of the two out"
+            "ssl.key.password: ssl_password is set too; remove one of the two"
         );
         assert_eq!(
             text(&[("ssl_cafile", "/missing"), ("ssl.ca.pem", "hunter2")]),
-            "ssl.ca.pem: ssl_cafile says the same; leave one of the two out; ssl_cafile = '/missing': there is no such \
-             file; name one that is there"
+            "ssl.ca.pem: ssl_cafile is set too; remove one of the two; ssl_cafile = '/missing': there is no such file; \
+             name one that is there"
         );
     }
 
@@ -110,7 +110,7 @@ mod built_in {
         }
         assert_eq!(
             text(&[("tls_backend", "schannel")]),
-            "tls_backend = 'schannel': it is native-tls or rustls"
+            "tls_backend = 'schannel': it must be native-tls or rustls"
         );
         let default = ProducerConfig::new().tls_settings().backend.value;
         assert_eq!(default.to_string(), if cfg!(feature = "tls") { "native-tls" } else { "rustls" });
@@ -127,7 +127,7 @@ mod built_in {
         assert_eq!(
             error.to_string(),
             "the configuration can't be used: ssl_context: it is a connector of native-tls, and tls_backend is rustls; \
-             leave one of the two out"
+             remove one of the two"
         );
     }
 
@@ -142,8 +142,8 @@ mod built_in {
         assert_eq!(protocol(&[("ssl_cafile", "/ca")]), SecurityProtocol::Ssl);
         assert_eq!(
             text(&[("security.protocol", "PLAINTEXT"), ("ssl.truststore.location", "/ca")]),
-            "ssl.truststore.location: security.protocol is PLAINTEXT, with which connections are not encrypted and this \
-             does nothing; set that to SSL or SASL_SSL, or leave this out"
+            "ssl.truststore.location: security.protocol is PLAINTEXT, so connections are not encrypted and this has no \
+             effect; set security.protocol to SSL or SASL_SSL, or leave this out"
         );
         let settings = ProducerConfig::new().security_protocol(SecurityProtocol::Ssl).settings().unwrap();
         assert!(settings.socket.tls.is_some());
@@ -152,10 +152,10 @@ mod built_in {
     /// Nobody should believe that a connection is encrypted which is not.
     #[test]
     fn what_does_nothing_without_tls_is_refused() {
-        let refused = |name: &str, protocol: &str| {
+        let refused = |name: &str, key: &str| {
             format!(
-                "{name}: {protocol}, with which connections are not encrypted and this does nothing; set that to SSL or \
-                 SASL_SSL, or leave this out"
+                "{name}: {key} is PLAINTEXT, so connections are not encrypted and this has no effect; set {key} to SSL \
+                 or SASL_SSL, or leave this out"
             )
         };
         let mut all = vec![
@@ -167,12 +167,12 @@ mod built_in {
             ("ssl_check_hostname", "False"),
         ];
         for setting in &all {
-            assert_eq!(text(&[*setting]), refused(setting.0, "security_protocol is PLAINTEXT"));
+            assert_eq!(text(&[*setting]), refused(setting.0, "security_protocol"));
         }
         all.extend([("ssl.crl.location", "/crl"), ("ssl.key.pem", "x"), ("ssl.keystore.location", "/cert")]);
         for setting in all {
             let explicit = text(&[("security.protocol", "PLAINTEXT"), setting]);
-            assert_eq!(explicit, refused(setting.0, "security.protocol is PLAINTEXT"));
+            assert_eq!(explicit, refused(setting.0, "security.protocol"));
         }
         for default in [
             ("ssl_check_hostname", "True"),
@@ -196,8 +196,8 @@ mod built_in {
             .ssl_context(native_tls::TlsConnector::new().unwrap());
         assert_eq!(
             config.settings().map(|_| ()).unwrap_err().to_string(),
-            "the configuration can't be used: ssl_context: security_protocol is SASL_PLAINTEXT, with which connections are \
-             not encrypted and this does nothing; set that to SSL or SASL_SSL, or leave this out"
+            "the configuration can't be used: ssl_context: security_protocol is SASL_PLAINTEXT, so connections are not \
+             encrypted and this has no effect; set security_protocol to SSL or SASL_SSL, or leave this out"
         );
     }
 
@@ -225,8 +225,8 @@ mod built_in {
         ] {
             let told = problems_of(&with_connector(&[setting]).unwrap_err().to_string());
             let expected = format!(
-                "{}: ssl_context is set, which takes its place, so this does nothing; set \
-                 that up in the connector, or leave one of the two out",
+                "{}: ssl_context is set and replaces this setting; configure the connector instead, or remove one of \
+                 the two",
                 setting.0
             );
             // Files are looked for all the same.
@@ -273,8 +273,8 @@ mod built_in {
             assert_eq!(
                 notes(&[("security.protocol", "SSL"), (name, value)]),
                 [format!(
-                    "{name} turns off the check that a certificate is the broker's own: anybody with a certificate of a \
-                     trusted CA can pose as the broker"
+                    "{name} turns off the check of the broker's host name: anybody with a certificate from a trusted \
+                     CA can pose as the broker"
                 )]
             );
         }

@@ -61,7 +61,7 @@ pub struct ParseTlsBackendError(());
 
 impl fmt::Display for ParseTlsBackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it is native-tls or rustls")
+        f.write_str("it must be native-tls or rustls")
     }
 }
 
