@@ -112,7 +112,7 @@ const LATER: &[Later] = later! {
         ssl_protocol["TLSv1.3", "TLS"],
         ssl_enabled_protocols["TLSv1.2,TLSv1.3", "TLSv1.2, TLSv1.3", "TLSv1.3,TLSv1.2"];
     // What a file is, is told by what is in it.
-    Feature("another kind of store"):
+    Feature("another type of store"):
         ssl_truststore_type["PEM", "PKCS12", "JKS", "none"], ssl_keystore_type["PEM", "PKCS12", "JKS", "none"];
     Code("only Java can load it; leave it out"):
         ssl_provider, ssl_secure_random_implementation, ssl_engine_factory_class,
@@ -121,7 +121,7 @@ const LATER: &[Later] = later! {
 
     Code("call ProducerConfig::sasl_oauth_token_provider"): sasl_login_callback_handler_class, sasl_oauth_token_provider;
     Code("call ProducerConfig::register_sasl_mechanism"): sasl_client_callback_handler_class, sasl_login_class;
-    Extra("another way to refresh tokens"):
+    Extra("changing how tokens are refreshed"):
         sasl_login_retry_backoff_ms["100"], sasl_login_retry_backoff_max_ms["10000"],
         sasl_login_refresh_window_factor["0.8"], sasl_login_refresh_window_jitter["0.05"],
         sasl_login_refresh_min_period_seconds["60"], sasl_login_refresh_buffer_seconds["300"];
@@ -153,27 +153,27 @@ const LATER: &[Later] = later! {
     Feature("a producer with transactions"):
         transactional_id, transaction_timeout_ms["60000"], transaction_two_phase_commit_enable["false"];
 
-    Extra("pinning the version of brokers"): api_version["none", "auto"];
-    Extra("guessing the version of brokers before 0.10"): api_version_auto_timeout_ms["2000"];
-    Extra("a time-out of its own for the first connection"): bootstrap_timeout_ms["30000"];
-    Extra("waiting for a name that can't be looked up yet"): bootstrap_resolve_timeout_ms["0"];
-    Extra("another way to use a name's addresses"): client_dns_lookup["use_all_dns_ips"];
-    Extra("another way to recover"): metadata_recovery_strategy["rebootstrap"];
-    Extra("another time to recover after"): metadata_recovery_rebootstrap_trigger_ms["300000"];
-    Extra("the check that brokers are of one cluster"): metadata_cluster_check_enable["false"];
-    Extra("a filter of bootstrap topics"): bootstrap_topics_filter["none", "set()"];
+    Extra("setting the version of the brokers"): api_version["none", "auto"];
+    Extra("detecting the version of brokers older than 0.10"): api_version_auto_timeout_ms["2000"];
+    Extra("a separate time-out for the first connection"): bootstrap_timeout_ms["30000"];
+    Extra("waiting for a host name that can't be resolved yet"): bootstrap_resolve_timeout_ms["0"];
+    Extra("choosing which addresses of a host name are used"): client_dns_lookup["use_all_dns_ips"];
+    Extra("another recovery strategy"): metadata_recovery_strategy["rebootstrap"];
+    Extra("changing the time before a recovery"): metadata_recovery_rebootstrap_trigger_ms["300000"];
+    Extra("the check that all brokers belong to one cluster"): metadata_cluster_check_enable["false"];
+    Extra("a filter for bootstrap topics"): bootstrap_topics_filter["none", "set()"];
 
     Extra("a partitioner that avoids slow brokers"):
         partitioner_adaptive_partitioning_enable["false"], partitioner_availability_timeout_ms["0"];
-    Extra("a partitioner that knows racks"): partitioner_rack_aware["false"], client_rack;
-    Extra("another way to take memory"): buffer_memory_allocation_strategy["full"];
+    Extra("a rack-aware partitioner"): partitioner_rack_aware["false"], client_rack;
+    Extra("another way to allocate memory"): buffer_memory_allocation_strategy["full"];
 
     Extra("the metrics registry"):
         metrics_enabled["false"], auto_include_jmx_reporter["false"], metrics_num_samples["2"], metrics_sample_window_ms["30000"],
         metrics_recording_level["INFO"];
     Extra("telemetry for brokers (KIP-714)"): enable_metrics_push["false"];
     Extra("a chain of interceptors"): interceptor_classes["none", "[]"];
-    Feature("reading settings from elsewhere"): config_providers["none", "[]"];
+    Feature("a provider of settings"): config_providers["none", "[]"];
 
     Code("give it to ProducerConfig::build_with"):
         key_serializer[

@@ -96,9 +96,9 @@ const LEVEL_OR_DEFAULT: Kind<Option<i32>> =
 
 /// What others call so as well, and means something that is not here.
 pub(super) const NOT_HERE: &[Later] = later! {
-    Other("in librdkafka it is how long a broker may wait for its replicas; this crate tells brokers its request_timeout"):
+    Other("in librdkafka it is the time that a broker may wait for its replicas; this crate sends brokers its request_timeout"):
         request_timeout_ms;
-    Other("in librdkafka it is the age at which metadata are forgotten; topic.metadata.refresh.interval.ms acts"):
+    Other("in librdkafka it is the age at which metadata is dropped; this crate uses topic.metadata.refresh.interval.ms"):
         metadata_max_age_ms;
     Feature("another partitioner"): partitioner["murmur2_random"];
 };
@@ -107,7 +107,7 @@ pub(super) const NOT_HERE: &[Later] = later! {
 pub(super) const LATER: &[Later] = later! {
     Feature("connecting to brokers whose certificate is not verified"):
         enable_ssl_certificate_verification["true"];
-    Feature("choosing how TLS signs and agrees on keys"): ssl_curves_list, ssl_sigalgs_list;
+    Feature("choosing the curves and signature algorithms of TLS"): ssl_curves_list, ssl_sigalgs_list;
     Feature("another way to load keys and certificates"):
         ssl_ca_certificate_stores["Root"], ssl_engine_location, ssl_engine_id["dynamic"], ssl_providers;
     Code("call ProducerConfig::ssl_context (cargo feature `tls`)"):
@@ -118,19 +118,19 @@ pub(super) const LATER: &[Later] = later! {
         sasl_oauthbearer_extensions, sasl_oauthbearer_grant_type["client_credentials"],
         sasl_oauthbearer_assertion_private_key_pem, sasl_oauthbearer_assertion_jwt_template_file,
         sasl_oauthbearer_metadata_authentication_type["none"], https_ca_location, https_ca_pem;
-    Feature("tokens that are not signed"): sasl_oauthbearer_config, enable_sasl_oauthbearer_unsecure_jwt["false"];
+    Feature("a token that is not signed"): sasl_oauthbearer_config, enable_sasl_oauthbearer_unsecure_jwt["false"];
     Code("call ProducerConfig::sasl_oauth_token_provider"): oauthbearer_token_refresh_cb;
-    Feature("failing everything behind a record that failed"): enable_gapless_guarantee["false"];
+    Feature("failing all records after a record that failed"): enable_gapless_guarantee["false"];
     Feature("sending the newest records first"): queuing_strategy["fifo"];
     Feature("using addresses of one family only"): broker_address_family["any"];
 
     Extra("a limit on the number of records"): batch_num_messages, queue_buffering_max_messages;
-    Extra("a time for which records without a key stay in one partition"): sticky_partitioning_linger_ms;
-    Extra("metrics that are told at intervals"): statistics_interval_ms["0"];
+    Extra("a time for which records without a key go to one partition"): sticky_partitioning_linger_ms;
+    Extra("reporting statistics at intervals"): statistics_interval_ms["0"];
     Code("call ProducerConfig::partitioner"): partitioner_cb;
     Code("each send returns a future with the result; see FutureRecordMetadata::add_both"):
         dr_cb, dr_msg_cb, delivery_report_only_error["false"], produce_offset_report, opaque;
-    Other("it is about the inner workings of librdkafka"):
+    Other("it is an internal setting of librdkafka"):
         api_version_fallback_ms, api_version_request["true"], api_version_request_timeout_ms, background_event_cb,
         broker_address_ttl, broker_version_fallback, builtin_features, closesocket_cb, connect_cb, default_topic_conf,
         enable_random_seed, enabled_events, error_cb, interceptors, internal_termination_signal, message_copy_max_bytes,
@@ -138,7 +138,7 @@ pub(super) const LATER: &[Later] = later! {
         reconnect_backoff_jitter_ms, resolve_cb, socket_blocking_max_ms, socket_cb, socket_max_fails, stats_cb,
         throttle_cb, topic_blacklist, topic_metadata_propagation_max_ms, topic_metadata_refresh_fast_cnt,
         topic_metadata_refresh_fast_interval_ms, topic_metadata_refresh_sparse["true"];
-    Other("this crate writes to the crate log; choose the level there"):
+    Other("this crate logs through the crate `log`; set the level there"):
         debug, log_cb, log_connection_close, log_level, log_queue, log_thread_name;
 };
 
@@ -148,8 +148,8 @@ pub(super) fn partitioner() -> ConfigProblem {
         kind: ConfigProblemKind::NotSupportedYet,
         key: "partitioner".to_owned(),
         value: None,
-        why: "it was not named; librdkafka's default (consistent_random) is not supported yet, so a key goes to another partition \
-              than there: name murmur2_random if that is right"
+        why: "it is not set, and librdkafka's default (consistent_random) is not supported yet, so a key goes to another \
+              partition than with librdkafka; if that is right, set it to murmur2_random"
             .to_owned(),
     }
 }

@@ -118,7 +118,7 @@ fn a_value_that_can_not_be_read_is_told_what_to_write() {
         (
             "metadata.recovery.strategy",
             "none",
-            "another way to recover is not supported yet; only rebootstrap is accepted",
+            "another recovery strategy is not supported yet; only rebootstrap is accepted",
         ),
     ] {
         assert_eq!(refusal(&[(key, value)]), format!("{key} = '{value}': {why}"));
