@@ -149,13 +149,13 @@ fn who_is_not_let_through_reads_why() {
             Speaks::Socks5,
             with_password(),
             "",
-            "wants a user and a password, and proxy_url has none; write socks5://user:password@host:port there",
+            "requires a user and a password, and proxy_url has none; write socks5://user:password@host:port there",
         ),
         (
             Speaks::Socks5,
             refuses(&[5, 2, 0, 1, 0, 0, 0, 0, 0, 0]),
             "",
-            "does not allow connections to the broker (SOCKS5 answer 2); have its rules allow them",
+            "does not allow connections to the broker (SOCKS5 answer 2); change its rules",
         ),
         (
             Speaks::Http,
@@ -167,15 +167,15 @@ fn who_is_not_let_through_reads_why() {
             Speaks::Http,
             with_password(),
             "",
-            "wants a user and a password, and proxy_url has none (407 Proxy Authentication Required); write \
+            "requires a user and a password, and proxy_url has none (407 Proxy Authentication Required); write \
              http://user:password@host:port there",
         ),
         (
             Speaks::Http,
             refuses(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 100000\r\n\r\n<html>"),
             "",
-            "does not allow connections to the broker (403 Forbidden); have its rules allow them, as some allow port 443 \
-             alone",
+            "does not allow connections to the broker (403 Forbidden); change its rules: many proxies allow port 443 \
+             only",
         ),
     ] {
         let proxy = ProxyServer::start(speaks, manners);
@@ -199,8 +199,8 @@ fn a_proxy_of_the_other_kind_is_told_as_that() {
     let socks = ProxyServer::start(Speaks::Socks5, inside());
     let url = socks.url("").replace("socks5", "http");
     let expected = format!(
-        "{} (from bootstrap_servers) at proxy: the proxy {url} closed the connection before it answered, as one does that is \
-         going down or does not speak HTTP",
+        "{} (from bootstrap_servers) at proxy: the proxy {url} closed the connection before it answered; it may be \
+         shutting down, or may not support HTTP",
         world.servers
     );
     sees(|pace| (last_seen(config(&world.servers, &url), pace * WAIT), expected.clone()));
@@ -210,8 +210,8 @@ fn a_proxy_of_the_other_kind_is_told_as_that() {
     assert_eq!(
         refused(config(&world.servers, &name)),
         format!(
-            "a broker can't be used with this configuration: {} (from bootstrap_servers) at proxy: the proxy {name} answers, \
-             but not with SOCKS5; write http:// in proxy_url if it is an HTTP proxy",
+            "a broker can't be used with this configuration: {} (from bootstrap_servers) at proxy: the proxy {name} \
+             answered, but not with SOCKS5; write http:// in proxy_url if it is an HTTP proxy",
             world.servers
         )
     );

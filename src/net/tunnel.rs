@@ -96,7 +96,7 @@ impl Dial {
     }
 
     fn broken(&self, cause: &io::Error) -> io::Error {
-        self.refused(Refusal { cause: format!("broke the connection off: {cause}"), is_fatal: false })
+        self.refused(Refusal { cause: format!("broke the connection: {cause}"), is_fatal: false })
     }
 }
 

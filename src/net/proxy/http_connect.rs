@@ -67,14 +67,14 @@ impl HttpConnect {
             self.taken += taken.len();
             if self.taken > LONGEST {
                 return Err(Refusal::passing(format!(
-                    "sends an answer whose head is longer than {LONGEST} bytes"
+                    "sent an answer whose head is longer than {LONGEST} bytes"
                 )));
             }
             self.line.extend_from_slice(taken);
             *bytes = rest;
             if self.status.is_none() && !begins_like(&self.line, BEGINNING) {
                 return Err(Refusal::fatal(format!(
-                    "answers, but not with HTTP; write socks5:// in {} if it is a SOCKS5 proxy",
+                    "answered, but not with HTTP; write socks5:// in {} if it is a SOCKS5 proxy",
                     self.setting
                 )));
             }
@@ -97,7 +97,7 @@ impl HttpConnect {
         let line = line.trim_end_matches(['\r', '\n']);
         let Some(status) = &self.status else {
             let status = Status::read(line)
-                .ok_or_else(|| Refusal::passing("sends an answer that can't be read as one of HTTP"))?;
+                .ok_or_else(|| Refusal::passing("sent an answer that is not valid HTTP"))?;
             // Of the others nothing that follows matters.
             if !matches!(status.code, 100..=299 | WHO_ARE_YOU) {
                 return Err(self.refused(&status));
@@ -141,12 +141,12 @@ impl HttpConnect {
                 let is_basic = |name: &String| name.eq_ignore_ascii_case("Basic");
                 Refusal::fatal(match (&self.offered[..], self.has_account) {
                     (offered @ [_, ..], _) if !offered.iter().any(is_basic) => format!(
-                        "wants to be told who we are by {}, and only Basic is supported ({text})",
+                        "requires authentication by {}, and only Basic is supported ({text})",
                         offered.join(" or ")
                     ),
                     (_, false) => format!(
-                        "wants a user and a password, and {setting} has none ({text}); write http://user:password@host:port \
-                         there"
+                        "requires a user and a password, and {setting} has none ({text}); write \
+                         http://user:password@host:port there"
                     ),
                     (_, true) => format!(
                         "does not accept the user and password of {setting} ({text}); correct them there"
@@ -154,10 +154,10 @@ impl HttpConnect {
                 })
             }
             401 | 403 => Refusal::fatal(format!(
-                "does not allow connections to the broker ({text}); have its rules allow them, as some allow port 443 alone"
+                "does not allow connections to the broker ({text}); change its rules: many proxies allow port 443 only"
             )),
             300..=399 | 400 | 405 | 501 | 505 => Refusal::fatal(format!(
-                "does not take CONNECT ({text}); see whether {setting} names a proxy, and one that does"
+                "does not accept CONNECT ({text}); check that {setting} names a proxy that supports CONNECT"
             )),
             _ => Refusal::passing(format!("can't connect to the broker ({text})")),
         }

@@ -58,7 +58,7 @@ impl Negotiation {
         Refusal::passing(match has_heard {
             true => "closed the connection in the middle of its answer".to_owned(),
             false => format!(
-                "closed the connection before it answered, as one does that is going down or does not speak {protocol}"
+                "closed the connection before it answered; it may be shutting down, or may not support {protocol}"
             ),
         })
     }

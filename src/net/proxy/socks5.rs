@@ -74,7 +74,7 @@ impl Socks5 {
                 Some(_) => {
                     self.go_on();
                     if self.step != Step::Open && !bytes.is_empty() {
-                        return Err(Refusal::passing("answers before it was asked"));
+                        return Err(Refusal::passing("answered before it was asked"));
                     }
                 }
             }
@@ -88,7 +88,7 @@ impl Socks5 {
             (Step::Open, _) => return Ok(None),
             (Step::Method | Step::Request, [version, ..]) if *version != VERSION => {
                 return Err(Refusal::fatal(format!(
-                    "answers, but not with SOCKS5; write http:// in {} if it is an HTTP proxy",
+                    "answered, but not with SOCKS5; write http:// in {} if it is an HTTP proxy",
                     self.setting
                 )));
             }
@@ -111,7 +111,7 @@ impl Socks5 {
             (Step::Request, [_, _, _, NAME, length, ..]) => 5 + usize::from(*length) + 2,
             (Step::Request, [_, _, _, NAME]) => 5,
             (Step::Request, [_, _, _, kind, ..]) => {
-                return Err(Refusal::passing(format!("answers with an address of the unknown kind {kind}")));
+                return Err(Refusal::passing(format!("answered with an address of the unknown type {kind}")));
             }
             (Step::Request, _) => 4,
         }))
@@ -122,12 +122,13 @@ impl Socks5 {
         Err(Refusal::fatal(match (method, &self.account) {
             (NOTHING, _) | (PASSWORD, Some(_)) => return Ok(()),
             (NO_METHOD, None) => format!(
-                "wants a user and a password, and {setting} has none; write socks5://user:password@host:port there"
+                "requires a user and a password, and {setting} has none; write socks5://user:password@host:port there"
             ),
             (NO_METHOD, Some(_)) => {
-                "wants to be told who we are in another way than by a user and a password, and no other is supported".to_owned()
+                "requires another authentication method than user and password, and no other is supported"
+                    .to_owned()
             }
-            (method, _) => format!("asks for authentication method {method}, which it was not offered"),
+            (method, _) => format!("chose authentication method {method}, which was not offered"),
         }))
     }
 
@@ -150,14 +151,14 @@ impl Socks5 {
         };
         match reply {
             1 => passing("general failure"),
-            2 => Refusal::fatal(
-                "does not allow connections to the broker (SOCKS5 answer 2); have its rules allow them",
-            ),
+            2 => {
+                Refusal::fatal("does not allow connections to the broker (SOCKS5 answer 2); change its rules")
+            }
             3 => passing("network unreachable"),
             4 => passing("host unreachable"),
             5 => passing("connection refused"),
             6 => passing("TTL expired"),
-            7 => Refusal::fatal("does not know the command CONNECT (SOCKS5 answer 7); it is of no use here"),
+            7 => Refusal::fatal("does not support the command CONNECT (SOCKS5 answer 7); use another proxy"),
             8 => {
                 let what = match self.target.host() {
                     Host::Name(_) => "names",
@@ -165,10 +166,11 @@ impl Socks5 {
                     Host::Address(IpAddr::V6(_)) => "IPv6 addresses",
                 };
                 Refusal::fatal(format!(
-                    "takes no {what} (SOCKS5 answer 8); have the broker advertise something else, or use another proxy"
+                    "does not accept {what} (SOCKS5 answer 8); use another proxy, or let the broker advertise another \
+                     kind of address"
                 ))
             }
-            _ => passing("for a reason that SOCKS5 has no word for"),
+            _ => passing("unknown reason"),
         }
     }
 }

@@ -129,24 +129,25 @@ fn what_a_socks_proxy_refuses_is_told() {
     assert_eq!(reply(4), passing("host unreachable (SOCKS5 answer 4)"));
     assert_eq!(reply(5), passing("connection refused (SOCKS5 answer 5)"));
     assert_eq!(reply(6), passing("TTL expired (SOCKS5 answer 6)"));
-    assert_eq!(reply(99), passing("for a reason that SOCKS5 has no word for (SOCKS5 answer 99)"));
+    assert_eq!(reply(99), passing("unknown reason (SOCKS5 answer 99)"));
     let fatal = |text: &str| (text.to_owned(), true);
     assert_eq!(
         reply(2),
-        fatal("does not allow connections to the broker (SOCKS5 answer 2); have its rules allow them")
+        fatal("does not allow connections to the broker (SOCKS5 answer 2); change its rules")
     );
-    assert_eq!(reply(7), fatal("does not know the command CONNECT (SOCKS5 answer 7); it is of no use here"));
+    assert_eq!(reply(7), fatal("does not support the command CONNECT (SOCKS5 answer 7); use another proxy"));
     assert_eq!(
         reply(8),
         fatal(
-            "takes no names (SOCKS5 answer 8); have the broker advertise something else, or use another proxy"
+            "does not accept names (SOCKS5 answer 8); use another proxy, or let the broker advertise another kind of \
+             address"
         )
     );
-    assert!(refusal(SOCKS, "1.2.3.4", &[&[5, 0], &[5, 8]]).0.starts_with("takes no IPv4 addresses"));
-    assert!(refusal(SOCKS, "::1", &[&[5, 0], &[5, 8]]).0.starts_with("takes no IPv6 addresses"));
+    assert!(refusal(SOCKS, "1.2.3.4", &[&[5, 0], &[5, 8]]).0.starts_with("does not accept IPv4 addresses"));
+    assert!(refusal(SOCKS, "::1", &[&[5, 0], &[5, 8]]).0.starts_with("does not accept IPv6 addresses"));
     assert_eq!(
         refusal(SOCKS, "b", &[&[5, 0], &[5, 0, 0, 5, 1]]),
-        ("answers with an address of the unknown kind 5".to_owned(), false)
+        ("answered with an address of the unknown type 5".to_owned(), false)
     );
 }
 
@@ -156,14 +157,12 @@ fn who_is_not_known_to_a_socks_proxy_is_told_what_to_do() {
     assert_eq!(
         refusal(SOCKS, "b", &[&[5, 0xff]]),
         fatal(
-            "wants a user and a password, and proxy_url has none; write socks5://user:password@host:port there"
+            "requires a user and a password, and proxy_url has none; write socks5://user:password@host:port there"
         )
     );
     assert_eq!(
         refusal(SOCKS_WITH_PASSWORD, "b", &[&[5, 0xff]]),
-        fatal(
-            "wants to be told who we are in another way than by a user and a password, and no other is supported"
-        )
+        fatal("requires another authentication method than user and password, and no other is supported")
     );
     assert_eq!(
         refusal(SOCKS_WITH_PASSWORD, "b", &[&[5, 2], &[1, 1]]),
@@ -171,15 +170,15 @@ fn who_is_not_known_to_a_socks_proxy_is_told_what_to_do() {
     );
     assert_eq!(
         refusal(SOCKS, "b", &[&[5, 2]]),
-        fatal("asks for authentication method 2, which it was not offered")
+        fatal("chose authentication method 2, which was not offered")
     );
     assert_eq!(
         talk(&mut begin(SOCKS, "b"), &[&[5, 0, 5]], usize::MAX, &mut Vec::new()).1,
-        Some(Err(Refusal::passing("answers before it was asked")))
+        Some(Err(Refusal::passing("answered before it was asked")))
     );
     assert_eq!(
         refusal(SOCKS, "b", &[b"HTTP/1.1 400 Bad Request\r\n\r\n"]),
-        fatal("answers, but not with SOCKS5; write http:// in proxy_url if it is an HTTP proxy")
+        fatal("answered, but not with SOCKS5; write http:// in proxy_url if it is an HTTP proxy")
     );
 }
 
@@ -245,8 +244,8 @@ fn what_an_http_proxy_refuses_is_told() {
     assert_eq!(
         answer(HTTP, "HTTP/1.1 403 Forbidden\r\n"),
         fatal(
-            "does not allow connections to the broker (403 Forbidden); have its rules allow them, as some allow port 443 \
-             alone"
+            "does not allow connections to the broker (403 Forbidden); change its rules: many proxies allow port 443 \
+             only"
         )
     );
     assert_eq!(
@@ -257,7 +256,8 @@ fn what_an_http_proxy_refuses_is_told() {
     assert_eq!(
         answer(HTTP, "HTTP/1.1 405 Method Not Allowed\r\n"),
         fatal(
-            "does not take CONNECT (405 Method Not Allowed); see whether proxy_url names a proxy, and one that does"
+            "does not accept CONNECT (405 Method Not Allowed); check that proxy_url names a proxy that supports \
+             CONNECT"
         )
     );
     assert_eq!(
@@ -266,7 +266,7 @@ fn what_an_http_proxy_refuses_is_told() {
             "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n"
         ),
         fatal(
-            "wants a user and a password, and proxy_url has none (407 Proxy Authentication Required); write \
+            "requires a user and a password, and proxy_url has none (407 Proxy Authentication Required); write \
              http://user:password@host:port there"
         )
     );
@@ -282,14 +282,14 @@ fn what_an_http_proxy_refuses_is_told() {
             HTTP_WITH_PASSWORD,
             "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n"
         ),
-        fatal("wants to be told who we are by Negotiate or NTLM, and only Basic is supported (407 No)")
+        fatal("requires authentication by Negotiate or NTLM, and only Basic is supported (407 No)")
     );
     assert_eq!(
         answer(HTTP, "\u{5}\u{ff}"),
-        fatal("answers, but not with HTTP; write socks5:// in proxy_url if it is a SOCKS5 proxy")
+        fatal("answered, but not with HTTP; write socks5:// in proxy_url if it is a SOCKS5 proxy")
     );
     for odd in ["HTTP/1.1 2000 OK\n", "HTTP/1.1 OK\n", "HTTP/1.x 200\n", "HTTP/1.1\n", "HTTP/1.1 099 x\n"] {
-        assert_eq!(answer(HTTP, odd), passing("sends an answer that can't be read as one of HTTP"), "{odd}");
+        assert_eq!(answer(HTTP, odd), passing("sent an answer that is not valid HTTP"), "{odd}");
     }
     let strange = answer(HTTP, &format!("HTTP/1.1 500 \u{1b}[2J{}\r\n", "x".repeat(1000)));
     assert_eq!(
@@ -309,8 +309,7 @@ fn an_end_in_the_middle_is_told_as_one() {
         (cause, is_fatal)
     };
     let before = |protocol| {
-        let text =
-            "closed the connection before it answered, as one does that is going down or does not speak";
+        let text = "closed the connection before it answered; it may be shutting down, or may not support";
         (format!("{text} {protocol}"), false)
     };
     let middle = ("closed the connection in the middle of its answer".to_owned(), false);
@@ -330,8 +329,8 @@ fn a_name_that_does_not_fit_into_a_request_is_not_asked_for() {
     for url in [SOCKS, HTTP] {
         for host in ["", "b\r\nX-Evil: 1", "b c", "b\0", "a/b", "u@b", &format!("{longest}x")] {
             let Err(Refusal { cause, is_fatal }) = begin(url, host) else { panic!("{host:?} is asked for") };
-            let expected = "can't be asked for the broker: its host's name is empty, longer than 255 bytes, or has letters \
-                            that no host has";
+            let expected = "can't be asked for the broker: the broker's host name is empty, is longer than 255 bytes, \
+                            or contains characters that no host name has";
             assert_eq!((cause.as_str(), is_fatal), (expected, true));
         }
         assert!(begin(url, &longest).is_ok());
@@ -341,7 +340,7 @@ fn a_name_that_does_not_fit_into_a_request_is_not_asked_for() {
 /// An answer that never ends takes no more memory than its limit.
 #[test]
 fn an_endless_answer_is_refused() {
-    let expected = Refusal::passing("sends an answer whose head is longer than 65536 bytes");
+    let expected = Refusal::passing("sent an answer whose head is longer than 65536 bytes");
     // A line, a head, and answers that are none yet.
     for (beginning, more) in [
         (&b"HTTP/1.1 200 "[..], &b"abcdefgh"[..]),

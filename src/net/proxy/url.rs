@@ -26,11 +26,12 @@ pub(crate) fn parse(text: &str, setting: &str) -> Result<Proxy, String> {
             .parse()
             .ok()
             .filter(|port| *port > 0)
-            .ok_or("behind the host stands no port from 1 to 65535; write host:port")?,
+            .ok_or("the port must be a number from 1 to 65535; write host:port")?,
         (None, Kind::Socks5) => SOCKS_PORT,
         (None, Kind::Http) => {
             return Err(
-                "it names no port, and programs differ in which they take; write http://host:port".to_owned()
+                "the port is missing, and HTTP proxies have no common default; write http://host:port"
+                    .to_owned(),
             );
         }
     };
@@ -44,11 +45,11 @@ fn kind(scheme: &str) -> Result<Kind, String> {
     } else if is("http") {
         Ok(Kind::Http)
     } else if is("https") {
-        Err("TLS to the proxy itself is not supported; write http:// if it takes that, what is said to brokers is \
-             encrypted inside of it with security_protocol SSL or SASL_SSL"
+        Err("TLS to the proxy itself is not supported; write http:// if the proxy accepts it, and set \
+             security_protocol to SSL or SASL_SSL to encrypt the connection to the brokers"
             .to_owned())
     } else if is("socks4") || is("socks4a") || is("socks") {
-        Err("of SOCKS only version 5 is supported; write socks5:// if the proxy speaks that".to_owned())
+        Err("only version 5 of SOCKS is supported; write socks5:// if the proxy supports it".to_owned())
     } else {
         Err(WRITE.to_owned())
     }
@@ -57,18 +58,17 @@ fn kind(scheme: &str) -> Result<Kind, String> {
 fn account(text: &str, kind: Kind) -> Result<Account, String> {
     if text.contains(['/', '?', '#']) {
         return Err(
-            "a user or a password has a / or ? or # in it, or the host comes too late; write %2F, %3F, %23"
-                .to_owned(),
+            "there is a /, ? or # before the @; in a user or a password write %2F, %3F or %23".to_owned()
         );
     }
     let (user, password) = text.split_once(':').unwrap_or((text, ""));
     let (user, password) = (decode(user)?, decode(password)?);
     match kind {
         Kind::Socks5 if user.bytes().len().max(password.bytes().len()) > socks5::LONGEST => {
-            Err("SOCKS5 takes users and passwords of at most 255 bytes".to_owned())
+            Err("a user or a password for SOCKS5 must have at most 255 bytes".to_owned())
         }
         Kind::Http if user.bytes().contains(&b':') => {
-            Err("HTTP's Basic authentication takes no user with a colon in it".to_owned())
+            Err("HTTP's Basic authentication does not allow a colon in a user".to_owned())
         }
         _ => Ok(Account { user, password }),
     }
@@ -86,7 +86,7 @@ fn decode(text: &str) -> Result<Secret, String> {
         }
         let digit = |at: usize| rest.get(at).and_then(|byte| char::from(*byte).to_digit(16));
         let (Some(high), Some(low)) = (digit(0), digit(1)) else {
-            let why = "in a user or a password stands a % without two digits behind it; write %25 for a %";
+            let why = "a % in the user or the password is not followed by two hexadecimal digits; write %25 for a %";
             return Err(why.to_owned());
         };
         decoded.push((high * 16 + low) as u8);
@@ -103,9 +103,14 @@ fn split(address: &str) -> Result<(&str, Option<&str>), String> {
     let (host, port) = match address.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, "")) if is_v6(host) => (host, None),
         Some((host, port)) if is_v6(host) && port.starts_with(':') => (host, Some(&port[1..])),
-        Some(_) => return Err("in brackets stands an IPv6 address, and behind them :port".to_owned()),
+        Some(_) => {
+            return Err(
+                "brackets must contain an IPv6 address, and only :port may follow; write [address]:port"
+                    .to_owned(),
+            );
+        }
         None if is_v6(address) => {
-            return Err("an IPv6 address stands in brackets; write [address]:port".to_owned());
+            return Err("an IPv6 address needs brackets; write [address]:port".to_owned());
         }
         None => address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port))),
     };
@@ -113,13 +118,15 @@ fn split(address: &str) -> Result<(&str, Option<&str>), String> {
         return Err(format!("there is no host; {WRITE}"));
     }
     if host.contains(is_strange) {
-        return Err(format!("no host has such letters in its name, and no path comes behind it; {WRITE}"));
+        return Err(format!(
+            "the host contains characters that no host name has, or a path follows it; {WRITE}"
+        ));
     }
     Ok((host, port))
 }
 
-const WRITE: &str = "write socks5://host:port or http://host:port, with user:password@ before the host if the proxy wants to know \
-                     who we are";
+const WRITE: &str = "write socks5://host:port or http://host:port, with user:password@ before the host if the proxy \
+                     requires authentication";
 
 /// IANA's.
 const SOCKS_PORT: u16 = 1080;

@@ -358,7 +358,7 @@ fn a_peer_that_does_not_speak_tls_is_told_of(backend: TlsBackend) {
         if round == 0 {
             assert_eq!(
                 error.to_string(),
-                "the peer answers, but not with TLS: name the port of an SSL or SASL_SSL listener, or set \
+                "the peer answered, but not with TLS: name the port of an SSL or SASL_SSL listener, or set \
                  security_protocol to what this one speaks"
             );
         }

@@ -187,10 +187,11 @@ fn an_end_at_each_byte_is_one_of_the_proxy() {
                 };
                 let expected = match (end, cut) {
                     (Some(io::ErrorKind::TimedOut), _) => {
-                        format!("{name} broke the connection off: timed out")
+                        format!("{name} broke the connection: timed out")
                     }
                     (_, 0) => format!(
-                        "{name} closed the connection before it answered, as one does that is going down or does not speak {}",
+                        "{name} closed the connection before it answered; it may be shutting down, or may not support \
+                         {}",
                         if url.starts_with("http") { "HTTP" } else { "SOCKS5" }
                     ),
                     _ => format!("{name} closed the connection in the middle of its answer"),
@@ -222,6 +223,6 @@ fn a_refusal_is_read_of_who_takes_nothing() {
     let mut wire = Wire::new(usize::MAX, []);
     wire.write_fails = Some(io::ErrorKind::TimedOut);
     let (cause, is_fatal) = failure(connect(&mut tunnel("http://proxy:3128", wire)));
-    assert_eq!(cause, "the proxy http://proxy:3128 broke the connection off: timed out");
+    assert_eq!(cause, "the proxy http://proxy:3128 broke the connection: timed out");
     assert!(!is_fatal);
 }

@@ -42,8 +42,8 @@ pub(super) fn of_handshake(
         }
         Reason::Alert(alert) => of_alert(alert, blame),
         Reason::NotTls => fatal(
-            "the peer answers, but not with TLS: name the port of an SSL or SASL_SSL listener, or set security_protocol \
-             to what this one speaks"
+            "the peer answered, but not with TLS: name the port of an SSL or SASL_SSL listener, or set \
+             security_protocol to what this one speaks"
                 .to_owned(),
         ),
         Reason::NothingInCommon(reason) => fatal(format!(

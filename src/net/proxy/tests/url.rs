@@ -50,26 +50,26 @@ fn users_and_passwords_are_percent_decoded() {
 
 #[test]
 fn what_is_no_proxy_is_answered_with_what_to_write() {
-    let write = "write socks5://host:port or http://host:port, with user:password@ before the host if the proxy wants to know \
-                 who we are";
+    let write = "write socks5://host:port or http://host:port, with user:password@ before the host if the proxy \
+                 requires authentication";
     for text in ["", "proxy", "proxy:1080", "user:secret@proxy:1080", "ftp://proxy", "se:cret://x@proxy"] {
         assert_eq!(refused(text), write, "{text}");
     }
     assert_eq!(
         refused("https://user:secret@proxy"),
-        "TLS to the proxy itself is not supported; write http:// if it takes that, what is said to brokers is encrypted \
-         inside of it with security_protocol SSL or SASL_SSL"
+        "TLS to the proxy itself is not supported; write http:// if the proxy accepts it, and set security_protocol to \
+         SSL or SASL_SSL to encrypt the connection to the brokers"
     );
-    let only_5 = "of SOCKS only version 5 is supported; write socks5:// if the proxy speaks that";
+    let only_5 = "only version 5 of SOCKS is supported; write socks5:// if the proxy supports it";
     assert_eq!([refused("socks4://p"), refused("socks4a://p"), refused("socks://p")], [only_5; 3]);
     assert_eq!(
         refused("http://proxy"),
-        "it names no port, and programs differ in which they take; write http://host:port"
+        "the port is missing, and HTTP proxies have no common default; write http://host:port"
     );
     for port in ["", "0", "65536", "x", "1:2", "-1"] {
         assert_eq!(
             refused(&format!("socks5://u:secret@proxy:{port}")),
-            "behind the host stands no port from 1 to 65535; write host:port",
+            "the port must be a number from 1 to 65535; write host:port",
             "{port}"
         );
     }
@@ -77,30 +77,32 @@ fn what_is_no_proxy_is_answered_with_what_to_write() {
         assert_eq!(refused(host), format!("there is no host; {write}"), "{host}");
     }
     for host in ["a b", "a\tb", "a/b", "a?b", "a#b", "a,b", "[::1", "a\"b"] {
-        let expected = format!("no host has such letters in its name, and no path comes behind it; {write}");
+        let expected =
+            format!("the host contains characters that no host name has, or a path follows it; {write}");
         assert_eq!(refused(&format!("socks5://u:secret@{host}:1")), expected, "{host}");
     }
     for brackets in ["[a]:1", "[::1]1", "[::1]x:1"] {
-        let expected = "in brackets stands an IPv6 address, and behind them :port";
+        let expected =
+            "brackets must contain an IPv6 address, and only :port may follow; write [address]:port";
         assert_eq!(refused(&format!("socks5://{brackets}")), expected);
     }
-    assert_eq!(refused("socks5://::1"), "an IPv6 address stands in brackets; write [address]:port");
+    assert_eq!(refused("socks5://::1"), "an IPv6 address needs brackets; write [address]:port");
     for account in ["u:%", "u:%4", "u:%zz", "%g0:p"] {
-        let expected = "in a user or a password stands a % without two digits behind it; write %25 for a %";
+        let expected =
+            "a % in the user or the password is not followed by two hexadecimal digits; write %25 for a %";
         assert_eq!(refused(&format!("http://{account}@proxy:1")), expected);
     }
     for account in ["u:se/cret", "u:se?cret", "u:se#cret", "u:p@proxy/x"] {
-        let expected =
-            "a user or a password has a / or ? or # in it, or the host comes too late; write %2F, %3F, %23";
+        let expected = "there is a /, ? or # before the @; in a user or a password write %2F, %3F or %23";
         assert_eq!(refused(&format!("http://{account}@proxy:1")), expected);
     }
     assert_eq!(
         refused("http://a%3Ab:p@proxy:1"),
-        "HTTP's Basic authentication takes no user with a colon in it"
+        "HTTP's Basic authentication does not allow a colon in a user"
     );
     assert_eq!(
         refused(&format!("socks5://u:{}@proxy", "p".repeat(256))),
-        "SOCKS5 takes users and passwords of at most 255 bytes"
+        "a user or a password for SOCKS5 must have at most 255 bytes"
     );
 }
 
