@@ -1,4 +1,4 @@
-//! What the sender says on the log of records that are refused or lost: not one warning for each.
+//! The sender's log lines about records that are refused or have failed. It does not write a line for each of them.
 
 use std::time::Duration;
 
@@ -11,30 +11,29 @@ use crate::topic_partition::TopicPartition;
 #[derive(Default)]
 pub(crate) struct Losses {
     warnings: Warnings,
-    /// When a failure that nobody looked at may be told of again.
+    /// No warning about overlooked failures before this.
     quiet_until: Option<Instant>,
 }
 
 impl Losses {
-    /// Warns of failures that nobody has looked at and nobody can any more, all of them in one line.
+    /// Logs one warning for all failures that the program has not looked at and can't look at any more.
     pub(crate) fn log_overlooked(&mut self, observer: &Observer, now: Instant) {
         if let Some((records, error)) = self.overlooked(observer, now) {
-            let records = Count(records, "record");
-            log::warn!("{records} failed, and nobody looked at the result; the last error: {error}");
+            log::warn!("{}", overlooked_text(records, observer.overlooked(), &error));
         }
     }
 
-    /// What to warn of now, if anything.
+    /// The number of failures to log now, and the last error.
     fn overlooked(&mut self, observer: &Observer, now: Instant) -> Option<(u64, Error)> {
         if self.quiet_until.is_some_and(|until| now < until) {
             return None;
         }
-        let news = observer.take_unreported()?;
+        let unreported = observer.take_unreported()?;
         self.quiet_until = Some(now + A_MINUTE);
-        Some(news)
+        Some(unreported)
     }
 
-    /// When there is something to be told.
+    /// When to call [`log_overlooked`](Self::log_overlooked).
     pub(crate) fn next_warning(&self, observer: &Observer) -> Deadline {
         if !observer.has_unreported() {
             return Deadline::NEVER;
@@ -42,36 +41,51 @@ impl Losses {
         Deadline::at(self.quiet_until.unwrap_or(Instant::ZERO))
     }
 
-    /// An attempt failed, and there will be another. A broker that can be reached and does not take records would
-    /// otherwise not be heard of before they expire. What the client warns of, and what is everyday life when leaders
-    /// move, is not told again.
+    /// An attempt failed and is made again. Without this warning a broker that can be reached and refuses records would
+    /// not be noticed before the records expire. Failures that the client warns of, and refusals that are usual when a
+    /// leader moves, are logged at debug only.
     pub(crate) fn refused(&mut self, attempt: u32, name: &TopicPartition, error: &Error, now: Instant) {
         let code = error.broker_code().filter(|code| !code.needs_metadata_refresh());
-        let news = code.and_then(|code| self.warnings.should_log(&format!("attempt: {code}"), A_MINUTE, now));
-        match news {
+        let repeats =
+            code.and_then(|code| self.warnings.should_log(&format!("attempt: {code}"), A_MINUTE, now));
+        match repeats {
             None => log::debug!("attempt {attempt} for {name} failed: {error}"),
             Some(0) => log::warn!("attempt {attempt} for {name} failed: {error}"),
             Some(more) => {
-                let more = Count(more, "attempt");
-                log::warn!("attempt {attempt} for {name} failed, as did {more} before: {error}");
+                let more = Count(more, "more attempt");
+                log::warn!(
+                    "attempt {attempt} for {name} failed, and {more} since the last such warning: {error}"
+                );
             }
         }
     }
 
-    /// An answer names a partition that its request did not.
+    /// An answer names a partition that its request did not name.
     pub(crate) fn not_asked_about(&mut self, topic: &str, partition: i32, now: Instant) {
         if self.warnings.should_log("an answer too many", A_MINUTE, now).is_some() {
-            log::warn!("an answer names {topic}-{partition}, which was not asked about");
+            log::warn!("a broker answered for {topic}-{partition}, which was not in the request");
         }
     }
 }
 
-/// Records failed for good. Their futures tell; the log does if nobody asks those.
+/// `records` is the number since the last warning, `so_far` that since the start of the producer. The first warning is logged
+/// at once, before the rest of the same failures is counted. So no number may look like a final one.
+fn overlooked_text(records: u64, so_far: u64, error: &Error) -> String {
+    let (record, more) = (Count(records, "record"), Count(records, "more record"));
+    let failed = if so_far == records {
+        format!("{record} failed so far")
+    } else {
+        format!("{more} failed ({so_far} so far)")
+    };
+    format!("{failed}, and the program has not looked at the result; the last error: {error}")
+}
+
+/// Records failed for good. Their futures have the error. A warning follows if the program does not look at it.
 pub(crate) fn lost(records: u32, error: &Error) {
     log::debug!("{} failed: {error}", Count(u64::from(records), "record"));
 }
 
-/// Between two warnings of the same kind.
+/// The shortest time between two warnings of the same kind.
 const A_MINUTE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
@@ -80,6 +94,20 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
     use crate::time::Clock;
+
+    #[test]
+    fn the_number_in_a_warning_does_not_look_like_a_final_one() {
+        let text = |records, so_far| {
+            let text = overlooked_text(records, so_far, &Error::new(ErrorKind::Closed));
+            let end =
+                ", and the program has not looked at the result; the last error: the producer is closed";
+            text.strip_suffix(end).unwrap().to_owned()
+        };
+        assert_eq!(text(1, 1), "1 record failed so far");
+        assert_eq!(text(80, 80), "80 records failed so far");
+        assert_eq!(text(1, 81), "1 more record failed (81 so far)");
+        assert_eq!(text(79, 80), "79 more records failed (80 so far)");
+    }
 
     #[test]
     fn overlooked_failures_are_told_of_once_a_minute_with_their_number() {
