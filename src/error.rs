@@ -76,6 +76,20 @@ mod tests {
     }
 
     #[test]
+    fn the_last_attempt_is_in_the_text_and_is_not_a_source() {
+        let about = Subject::Partition(TopicPartition::new("t", 0));
+        let last =
+            Error::new(ErrorKind::Broker { code: ErrorCode::NOT_ENOUGH_REPLICAS, message: None, about });
+        let (limit, value, brokers) = (Limit::DeliveryTimeout, Duration::ZERO, Vec::new());
+        let waited_for = format!("after 2 attempts, the last: {last}");
+        let error = Error::after(ErrorKind::Timeout { limit, value, waited_for, brokers }, &last);
+        assert!(error.to_string().contains(&last.to_string()) && error.source().is_none());
+        assert_eq!(error.broker_code(), Some(ErrorCode::NOT_ENOUGH_REPLICAS));
+        assert_eq!(error.maybe_written().broker_code(), Some(ErrorCode::NOT_ENOUGH_REPLICAS));
+        assert_eq!(timeout(limit).broker_code(), None);
+    }
+
+    #[test]
     fn a_broker_without_a_common_version_is_told_with_a_remedy() {
         let text = |theirs| {
             let (api, address) = ("Produce".to_owned(), "a:1".to_owned());

@@ -4,6 +4,7 @@
 #![cfg(feature = "mock")]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+use std::error::Error as _;
 use std::sync::mpsc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -90,6 +91,30 @@ fn every_error_of_a_record_names_its_topic_and_partition() {
     assert_eq!((unknown.topic(), unknown.partition()), (Some("unknown"), None));
     let none = producer.send(record().partition(7)).unwrap_err();
     assert_eq!((none.topic(), none.partition()), (Some("t"), Some(7)));
+}
+
+/// Some programs print an error, others print it with its sources. Nothing is printed twice.
+#[test]
+fn the_text_of_an_error_does_not_repeat_its_source() {
+    let cluster = cluster();
+    let number = |text: &str| text.parse::<i32>().map(i32::to_be_bytes);
+    let typed: KafkaProducer<[u8], str> = config(&cluster).build_with(BytesSerializer, number).unwrap();
+    let not_serialized = typed.send(ProducerRecord::to("t").value("one")).unwrap_err();
+    let plain = config(&cluster).retries(0).build().unwrap();
+    cluster.add_rule(MockRule::fail(ErrorCode::NOT_ENOUGH_REPLICAS).on(ApiKey::PRODUCE));
+    let used_up = plain.send(record()).unwrap().get(PATIENCE).unwrap_err();
+
+    for (error, sources) in [(not_serialized, 1), (used_up, 0)] {
+        let mut texts = vec![error.to_string()];
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            assert!(texts.iter().all(|before| !before.contains(&text)), "{texts:?} {text}");
+            texts.push(text);
+            source = cause.source();
+        }
+        assert_eq!(texts.len(), 1 + sources, "{texts:?}");
+    }
 }
 
 #[test]

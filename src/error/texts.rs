@@ -24,9 +24,10 @@ impl fmt::Display for ErrorKind {
                 problems.iter().try_for_each(|problem| write!(f, "{separator}{problem}"))
             }
             Self::InvalidRecord { reason } => write!(f, "the record can't be sent: {reason}"),
-            Self::Serialization { topic, is_key, reason } => {
+            // The reason is the text of the source.
+            Self::Serialization { topic, is_key, .. } => {
                 let field = if *is_key { "key" } else { "value" };
-                write!(f, "the {field} of a record for '{topic}' could not be serialized: {reason}")
+                write!(f, "the {field} of a record for '{topic}' could not be serialized")
             }
             Self::RecordTooLarge { size, limit, limited_by } => {
                 write!(

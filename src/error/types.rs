@@ -14,8 +14,14 @@ use crate::topic_partition::TopicPartition;
 /// Anything that can go wrong, one pointer wide and cheap to clone: one broker error completes thousands of futures.
 ///
 /// Ask it with the predicates ([`is_retriable`](Self::is_retriable), [`is_timeout`](Self::is_timeout), …) or match on
-/// [`kind`](Self::kind). Its text is one sentence that says what happened; if a setting is to blame, it names the
-/// setting and its value. The cause, if there is one, is its [`source`](StdError::source).
+/// [`kind`](Self::kind).
+///
+/// # Text and source
+/// The text says what happened, which limit or setting is the cause, and what brokers answered. It includes the error of the
+/// last attempt, if there was one. The text never repeats the [`source`](StdError::source), so a program that prints an error
+/// and its sources prints nothing twice. These errors have a source: [`ErrorKind::Serialization`] (the serializer's error),
+/// [`ErrorKind::Spawn`] (the operating system's error), and [`ErrorKind::NoProducerId`] if the broker does not know the
+/// request.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -23,23 +29,34 @@ pub struct Error(Arc<Inner>);
 struct Inner {
     kind: ErrorKind,
     certainty: Certainty,
-    /// The partition of the record that it is about.
+    /// The partition of the record that the error is about.
     topic_partition: Option<TopicPartition>,
+    /// The code of the last attempt, whose error is in the text.
+    last_code: Option<ErrorCode>,
+    /// An error that the text does not contain.
     source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Inner {
+    fn of(kind: ErrorKind) -> Self {
+        Self { kind, certainty: Certainty::NotWritten, topic_partition: None, last_code: None, source: None }
+    }
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self(Arc::new(Inner { kind, certainty: Certainty::NotWritten, topic_partition: None, source: None }))
+        Self(Arc::new(Inner::of(kind)))
     }
 
+    /// The text of `kind` must not contain the text of `source`.
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self(Arc::new(Inner {
-            kind,
-            certainty: Certainty::NotWritten,
-            topic_partition: None,
-            source: Some(Arc::from(source.into())),
-        }))
+        Self(Arc::new(Inner { source: Some(Arc::from(source.into())), ..Inner::of(kind) }))
+    }
+
+    /// The error that ends several attempts. `last` is the error of the last one. The text of `kind` contains it, so it is
+    /// not the source.
+    pub(crate) fn after(kind: ErrorKind, last: &Self) -> Self {
+        Self(Arc::new(Inner { last_code: last.broker_code(), ..Inner::of(kind) }))
     }
 
     /// The same error about a record of which bytes had left and no answer came, or whose answer leaves it open.
@@ -166,8 +183,9 @@ impl Error {
         }
     }
 
-    /// The code a broker answered with, if it was a broker that refused, in the end or at the last of `retries`. A
-    /// time-out has none of its own; what the last attempt before it ended with is its [`source`](StdError::source).
+    /// The error code of the broker that refused the record or the request. For [`ErrorKind::RetriesUsedUp`] and
+    /// [`ErrorKind::Timeout`] it is the code of the last attempt. `None` if no broker refused, or if the last attempt got no
+    /// answer.
     pub fn broker_code(&self) -> Option<ErrorCode> {
         match self.kind() {
             ErrorKind::Broker { code, .. }
@@ -175,6 +193,7 @@ impl Error {
             | ErrorKind::RefusedAsTooLarge { code, .. } => Some(*code),
             ErrorKind::NoProducerId { code } => *code,
             ErrorKind::RetriesUsedUp { last, .. } => last.broker_code(),
+            ErrorKind::Timeout { .. } => self.0.last_code,
             _ => None,
         }
     }
@@ -226,12 +245,13 @@ pub enum ErrorKind {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A [`Serializer`](crate::Serializer) could not make bytes of a key or value; nothing was reserved or sent. Its own
-    /// error is the [source](std::error::Error::source).
+    /// A [`Serializer`](crate::Serializer) failed for the key or the value of a record. Nothing was sent, and no memory was
+    /// taken. The serializer's error is the [`source`](std::error::Error::source). The text of this error does not contain
+    /// it: print the source or `reason` too.
     Serialization {
         /// The topic of the record.
         topic: Arc<str>,
-        /// Whether it was the key; else it was the value.
+        /// True if the serializer of the key failed, false if that of the value failed.
         is_key: bool,
         /// The text of the serializer's error.
         reason: String,
@@ -343,8 +363,8 @@ pub enum ErrorKind {
         /// The partition of the record.
         topic_partition: TopicPartition,
     },
-    /// A connection could not be made or was lost: what an attempt ended with, as told by
-    /// [`RetriesUsedUp`](Self::RetriesUsedUp), or by the source of a time-out.
+    /// A connection failed or was lost. It is the error of one attempt: see [`RetriesUsedUp`](Self::RetriesUsedUp) and
+    /// [`PendingPartition::last_error`].
     Network {
         /// Where, at which step, and what happened.
         trouble: BrokerTrouble,

@@ -217,7 +217,7 @@ impl RetryPolicy {
         };
         match last {
             None => Error::new(kind),
-            Some(last) => Error::with_source(kind, last.clone()),
+            Some(last) => Error::after(kind, last),
         }
     }
 }

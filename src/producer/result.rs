@@ -303,8 +303,8 @@ impl ResultSlot {
             waited_for: format!("waiting for the answer to a record for {topic_partition}{how_far}"),
             brokers: observer.troubles(in_flight.as_deref()),
         };
-        let error = match last_error {
-            Some(error) => Error::with_source(kind, error),
+        let error = match &last_error {
+            Some(last) => Error::after(kind, last),
             None => Error::new(kind),
         };
         Some(error.at(topic_partition))

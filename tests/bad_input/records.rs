@@ -155,6 +155,7 @@ fn a_broker_that_keeps_refusing() {
         );
         assert_eq!(error.broker_code(), Some(ErrorCode::NOT_ENOUGH_REPLICAS));
         assert!(error.is_retriable());
+        assert!(std::error::Error::source(&error).is_none(), "its text has the last answer");
     }
 
     let cluster = MockCluster::start(1);
@@ -178,9 +179,11 @@ fn a_broker_that_keeps_refusing() {
             "the time-out of the call of 10ms ran out with 1 record in 1 batch pending, for t-0; the last attempt: {said}"
         )
     );
-    let text = future.get(PATIENCE).unwrap_err().to_string();
-    let (start, end) = ("delivery_timeout_ms of 500ms ran out after ", format!("the last: {said}"));
-    assert!(text.starts_with(start) && text.contains(&end), "{text}");
+    let error = future.get(PATIENCE).unwrap_err();
+    let (text, start) = (error.to_string(), "delivery_timeout_ms of 500ms ran out after ");
+    assert!(text.starts_with(start) && text.contains(&format!("the last: {said}")), "{text}");
+    assert_eq!(error.broker_code(), Some(ErrorCode::NOT_ENOUGH_REPLICAS));
+    assert!(std::error::Error::source(&error).is_none(), "its text has the last answer");
 }
 
 #[test]
