@@ -205,7 +205,9 @@ impl Lifecycle {
         self.defect().unwrap_or_else(|| Error::new(ErrorKind::Closed))
     }
 
-    /// Why a record has failed that was taken before and has no result at the end.
+    /// The error of a record that was accepted before the end and has no result at the end. It says what ended the producer
+    /// and which limit ran out. Without a limit there is no such record: the sender thread then ends only when everything has
+    /// a result.
     #[cold]
     pub(crate) fn failure(&self, waited_for: String, brokers: Vec<BrokerTrouble>) -> Error {
         match (self.defect(), self.closing()) {
@@ -273,8 +275,21 @@ mod tests {
         lifecycle.close(after(1));
         assert_eq!(lifecycle.closing(), Some(after(100)));
         assert!(lifecycle.refusal().is_closed());
-        let error = lifecycle.failure("for it".to_owned(), Vec::new());
-        assert_eq!(error.to_string(), "the time-out of close of 100ms ran out for it");
+    }
+
+    #[test]
+    fn a_record_that_the_end_has_failed_says_what_ended_and_which_limit_ran_out() {
+        for (limit, text) in [
+            (Limit::Close, "the producer was closed, and the close timeout of 1s ran out for it"),
+            (Limit::Drop, "the producer was dropped, and the drop timeout of 1s ran out for it"),
+            (Limit::Exit, "the process ended, and exit_timeout_ms of 1s ran out for it"),
+        ] {
+            let lifecycle = Lifecycle::default();
+            lifecycle.close(Closing::after(Instant::ZERO, limit, Some(Duration::from_secs(1))));
+            let error = lifecycle.failure("for it".to_owned(), Vec::new());
+            assert_eq!(error.to_string(), text);
+            assert!(error.is_closed() && error.is_timeout() && !error.is_pending());
+        }
     }
 
     #[test]

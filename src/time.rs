@@ -1,7 +1,7 @@
 //! The only clock, and points in time that travel as arguments.
 //!
 //! Everything but this file takes `now`; a tool keeps it so (`.clippy.toml`). A [`Clock`] also owns waiting, so that
-//! a test, a simulation or a model checker that moves the clock decides when a time-out fires.
+//! a test, a simulation or a model checker that moves the clock decides when a timeout fires.
 
 #[cfg(test)]
 use std::sync::Arc;

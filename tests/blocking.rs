@@ -9,7 +9,7 @@ use kafka_producer::mock::MockCluster;
 use kafka_producer::{ErrorKind, KafkaProducer, Limit, ProducerConfig, ProducerRecord, SizeLimit};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What a time-out may take longer than it says, on a machine that does ten other things.
+/// What a timeout may take longer than it says, on a machine that does ten other things.
 const SLACK: Duration = Duration::from_millis(500);
 
 fn config(servers: &str) -> ProducerConfig {
@@ -165,7 +165,7 @@ fn flush_does_not_wait_for_linger_but_for_answers() {
     assert_eq!(
         result.unwrap_err().to_string(),
         format!(
-            "the time-out of the call of 200ms ran out with 1 record in 1 batch pending, for t-0; last seen: {} (from \
+            "the call's timeout of 200ms ran out with 1 record in 1 batch pending, for t-0; last seen: {} (from \
              advertised.listeners of broker 0) at Produce: no answer yet",
             cluster.address(0)
         )

@@ -50,7 +50,7 @@ fn of_several_who_close_the_earliest_limit_decides_and_all_learn_the_same() {
         });
         assert!(time < Duration::from_secs(5), "{time:?}");
         assert_eq!(texts[0], texts[1]);
-        assert!(texts[0].starts_with("the time-out of close of 200ms ran out with "), "{}", texts[0]);
+        assert!(texts[0].starts_with("the close timeout of 200ms ran out with "), "{}", texts[0]);
         // And who comes later.
         assert_eq!(producer.close(PATIENCE).unwrap_err().to_string(), texts[0]);
         assert!(future.get(Duration::ZERO).unwrap_err().is_closed());
@@ -89,7 +89,9 @@ fn a_record_that_close_has_failed_says_which_limit_where_and_why() {
         assert_eq!((format!("{which:?}"), *value), ("Close".to_owned(), limit));
         assert_eq!(
             error.to_string(),
-            format!("the time-out of close of 50ms ran out {waited}; last seen: {leader}{written}")
+            format!(
+                "the producer was closed, and the close timeout of 50ms ran out {waited}; last seen: {leader}{written}"
+            )
         );
         assert_eq!((error.is_closed(), error.is_timeout(), error.is_retriable()), (true, true, false));
         assert_eq!(error.certainty() == Certainty::MaybeWritten, !written.is_empty());

@@ -41,7 +41,7 @@ pub(super) struct Connection<E> {
     last_answer: Instant,
     /// See [`is_useful`](Self::is_useful).
     useful_from: Deadline,
-    /// No time-out before: the broker asked for quiet, and does not read meanwhile (KIP-219).
+    /// No timeout before: the broker asked for quiet, and does not read meanwhile (KIP-219).
     not_late_before: Deadline,
 }
 
@@ -274,7 +274,7 @@ impl<E> Connection<E> {
         })
     }
 
-    /// The broker answers nothing for a while, and that is no fault: time-outs before `until` are put off.
+    /// The broker answers nothing for a while, and that is no fault: timeouts before `until` are put off.
     pub(super) fn put_off_deadline(&mut self, until: Deadline) {
         self.not_late_before = self.not_late_before.max(until);
     }

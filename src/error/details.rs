@@ -123,34 +123,44 @@ impl fmt::Display for SizeLimit {
     }
 }
 
-/// The limit that ran out.
+/// A limit of time that ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
-    /// `max_block_ms`: how long `send` and `partitions_for` may wait for metadata and memory together.
+    /// `max_block_ms`: the longest time that `send` and `partitions_for` wait for metadata and memory together.
     MaxBlock,
-    /// `delivery_timeout_ms`: how long a record may take from `send` to its answer.
+    /// `delivery_timeout_ms`: the longest time from `send` to the result of the record.
     DeliveryTimeout,
-    /// `request_timeout_ms`: how long a broker may take to answer. No error has it as its limit: it closes the
-    /// connection, and that is told as a [`BrokerTrouble`](crate::BrokerTrouble).
+    /// `request_timeout_ms`: the longest time that a broker may take to answer a request. No error has this limit. When it
+    /// runs out, the connection is closed, and a [`BrokerTrouble`](crate::BrokerTrouble) says so.
     RequestTimeout,
-    /// `socket_connection_setup_timeout_ms`, grown by failures: how long a connection may take to get ready. No error
-    /// has it as its limit, as with `RequestTimeout`.
+    /// `socket_connection_setup_timeout_ms`: the longest time until a new connection is ready. It grows after failures. No
+    /// error has this limit, for the same reason as with `RequestTimeout`.
     ConnectionSetup,
-    /// The time given to the call itself: `get`, `flush`, `wait_connected`.
+    /// The timeout that was passed to the call: `get`, `flush` or `wait_connected`.
     Call,
-    /// The time given to `close`: of several who close, the one that ends first.
+    /// The timeout that was passed to `close`. If several threads close, it is the one that ends first.
     Close,
     /// The five seconds that a producer has when it is dropped.
     Drop,
-    /// `exit_timeout_ms`: how long a producer that is there when the process ends may take.
+    /// `exit_timeout_ms`: the longest time that a producer may take to close when the process ends.
     Exit,
 }
 
 impl Limit {
-    /// Of the time that a producer has to end; with it the producer is closed.
+    /// Whether it limits how long a producer may take to close.
     pub(super) fn is_of_the_end(self) -> bool {
         matches!(self, Self::Close | Self::Drop | Self::Exit)
+    }
+
+    /// How the text begins for a record that failed because this limit ran out.
+    pub(super) fn what_ended(self) -> &'static str {
+        match self {
+            Self::Close => "the producer was closed, and ",
+            Self::Drop => "the producer was dropped, and ",
+            Self::Exit => "the process ended, and ",
+            _ => "",
+        }
     }
 }
 
@@ -161,9 +171,9 @@ impl fmt::Display for Limit {
             Self::DeliveryTimeout => "delivery_timeout_ms",
             Self::RequestTimeout => "request_timeout_ms",
             Self::ConnectionSetup => "socket_connection_setup_timeout_ms",
-            Self::Call => "the time-out of the call",
-            Self::Close => "the time-out of close",
-            Self::Drop => "the time-out of drop",
+            Self::Call => "the call's timeout",
+            Self::Close => "the close timeout",
+            Self::Drop => "the drop timeout",
             Self::Exit => "exit_timeout_ms",
         })
     }

@@ -66,7 +66,7 @@ impl fmt::Display for ErrorKind {
                 write!(f, "topic '{topic}' has no partition {partition}{whose}: it has {known}, numbered from 0")
             }
             Self::Timeout { limit, value, waited_for, brokers } => {
-                write!(f, "{limit} of {value:?} ran out {waited_for}")?;
+                write!(f, "{}{limit} of {value:?} ran out {waited_for}", limit.what_ended())?;
                 write_last_seen(f, brokers)
             }
             Self::BufferExhausted { topic_partition, requested, used, total, waited, max_block, brokers } => {

@@ -173,8 +173,8 @@ impl Error {
         }
     }
 
-    /// Whether the producer was closed, or closed meanwhile: that is so too of a record that was sent before and had no
-    /// result when the time of `close` was over.
+    /// Whether the producer was closed before or during the call. It is also true for a record that `send` had accepted and
+    /// that failed because the producer ended: its limit is [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
     pub fn is_closed(&self) -> bool {
         match self.kind() {
             ErrorKind::Closed => true,
@@ -403,7 +403,9 @@ pub enum ErrorKind {
         /// The broker's address.
         address: String,
     },
-    /// The producer is closed.
+    /// The producer is closed, so the call can't be made. It is the error of calls such as `send`. A record that `send` had
+    /// accepted before, and that failed because the producer ended, has a [`Timeout`](Self::Timeout) whose limit is
+    /// [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
     Closed,
     /// The call would have to wait and must not: it is `try_send`, or it was made inside a callback.
     WouldBlock {

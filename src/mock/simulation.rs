@@ -1,5 +1,5 @@
 //! The whole producer against the mock broker's core, without a socket or a wait: `KafkaProducer`, its thread and `Io`
-//! run as in earnest, on a simulated network and in simulated time, which jumps to the next deadline. So time-outs can
+//! run as in earnest, on a simulated network and in simulated time, which jumps to the next deadline. So timeouts can
 //! be tested to the millisecond, and idleness by counting.
 //!
 //! A [`schedule`](crate::sync::schedule) has one thread go on at a time. In a [`World`] the test is one of them, and

@@ -5,7 +5,7 @@
 //! RUSTFLAGS="--cfg shuttle" cargo test --release --lib models
 //! ```
 //!
-//! Time passes only where a model moves its clock: so the checker decides what comes first, the answer or the time-out.
+//! Time passes only where a model moves its clock: so the checker decides what comes first, the answer or the timeout.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -209,7 +209,7 @@ fn closing_the_pool_ends_every_wait() {
     });
 }
 
-/// One waits for ever, one until a deadline, while the sender completes or dies: both come back, and a time-out is
+/// One waits for ever, one until a deadline, while the sender completes or dies: both come back, and a timeout is
 /// one only if the time was over.
 fn future(dies: bool) {
     check(move || {

@@ -23,7 +23,7 @@ fn a_port_where_nobody_listens() {
     assert_eq!(
         trouble(&address.to_string(), &refused.to_string()),
         format!(
-            "the time-out of the call of 100ms ran out waiting for the first answer of a broker; last seen: {address} (from \
+            "the call's timeout of 100ms ran out waiting for the first answer of a broker; last seen: {address} (from \
              bootstrap_servers) at TCP connect: {refused}"
         )
     );
@@ -41,7 +41,7 @@ fn a_name_that_nobody_has() {
     assert_eq!(
         trouble(&format!("{name}:9092"), &why.to_string()),
         format!(
-            "the time-out of the call of 100ms ran out waiting for the first answer of a broker; last seen: {name}:9092 (from \
+            "the call's timeout of 100ms ran out waiting for the first answer of a broker; last seen: {name}:9092 (from \
              bootstrap_servers) at DNS: {why}"
         )
     );
@@ -66,11 +66,11 @@ fn a_port_that_speaks_something_else() {
     assert_eq!(
         trouble(&web, "HTTP"),
         format!(
-            "the time-out of the call of 100ms ran out waiting for the first answer of a broker; last seen: {web} (from \
+            "the call's timeout of 100ms ran out waiting for the first answer of a broker; last seen: {web} (from \
              bootstrap_servers) at ApiVersions: the peer answered with HTTP, so it is not a Kafka broker: use the port of one"
         )
     );
-    // A fatal alert, as a TLS server answers what is no handshake: nobody waits until a time-out.
+    // A fatal alert, as a TLS server answers what is no handshake: nobody waits until a timeout.
     let tls = answers(&[0x15, 3, 3, 0, 2, 2, 40]);
     assert_eq!(
         trouble(&tls, "TLS"),
@@ -82,7 +82,7 @@ fn a_port_that_speaks_something_else() {
     );
 }
 
-/// Before any time-out of its own has run out: how far it got is known all the same.
+/// Before any timeout of its own has run out: how far it got is known all the same.
 #[test]
 fn a_port_that_says_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -90,7 +90,7 @@ fn a_port_that_says_nothing() {
     assert_eq!(
         trouble(&address, "ApiVersions"),
         format!(
-            "the time-out of the call of 100ms ran out waiting for the first answer of a broker; last seen: {address} (from \
+            "the call's timeout of 100ms ran out waiting for the first answer of a broker; last seen: {address} (from \
              bootstrap_servers) at ApiVersions: no answer yet"
         )
     );
@@ -130,7 +130,7 @@ fn a_dead_bootstrap_server_is_of_no_account_later() {
     assert_eq!(
         future.get(Duration::ZERO).unwrap_err().to_string(),
         format!(
-            "the time-out of the call of 0ns ran out waiting for the answer to a record for t-0; last seen: {} (from \
+            "the call's timeout of 0ns ran out waiting for the answer to a record for t-0; last seen: {} (from \
              advertised.listeners of broker 0) at Produce: no answer yet",
             cluster.address(0)
         )
@@ -148,7 +148,7 @@ fn a_port_where_controllers_talk_to_each_other() {
     assert_eq!(
         trouble(&cluster.bootstrap_servers(), "controller"),
         format!(
-            "the time-out of the call of 100ms ran out waiting for the first answer of a broker; last seen: {} (from bootstrap_servers) \
+            "the call's timeout of 100ms ran out waiting for the first answer of a broker; last seen: {} (from bootstrap_servers) \
              at Metadata: it does not know this request, as the cluster's controllers do not; name the port of a broker",
             cluster.bootstrap_servers()
         )
@@ -181,17 +181,17 @@ fn advertised(host: &str, port: u16, seen: &str) {
     assert_eq!(
         futures[0].get(500 * MILLI).unwrap_err().to_string(),
         format!(
-            "the time-out of the call of 500ms ran out waiting for the answer to a record for t-1, which has not been sent yet; {seen}"
+            "the call's timeout of 500ms ran out waiting for the answer to a record for t-1, which has not been sent yet; {seen}"
         )
     );
     let pending = format!("ran out with 3 records in 1 batch pending, for t-1; {seen}");
     assert_eq!(
         producer.flush(200 * MILLI).unwrap_err().to_string(),
-        format!("the time-out of the call of 200ms {pending}")
+        format!("the call's timeout of 200ms {pending}")
     );
     assert_eq!(
         producer.close(100 * MILLI).unwrap_err().to_string(),
-        format!("the time-out of close of 100ms {pending}")
+        format!("the close timeout of 100ms {pending}")
     );
 
     let producer = config().buffer_memory(4096).max_block(300 * MILLI).build().unwrap();

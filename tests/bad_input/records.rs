@@ -170,13 +170,13 @@ fn a_broker_that_keeps_refusing() {
     assert_eq!(
         told(future.get(300 * MILLI).unwrap_err()),
         format!(
-            "the time-out of the call of 300ms ran out waiting for the answer to a record for t-0; the last attempt: {said}"
+            "the call's timeout of 300ms ran out waiting for the answer to a record for t-0; the last attempt: {said}"
         )
     );
     assert_eq!(
         told(producer.flush(10 * MILLI).unwrap_err()),
         format!(
-            "the time-out of the call of 10ms ran out with 1 record in 1 batch pending, for t-0; the last attempt: {said}"
+            "the call's timeout of 10ms ran out with 1 record in 1 batch pending, for t-0; the last attempt: {said}"
         )
     );
     let error = future.get(PATIENCE).unwrap_err();

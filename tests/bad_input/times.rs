@@ -48,14 +48,14 @@ fn what_is_not_there_yet_and_what_is_closed() {
     );
     assert_eq!(
         future.get(Duration::ZERO).unwrap_err().to_string(),
-        format!("the time-out of the call of 0ns ran out waiting for the answer to a record for t-0; {seen}")
+        format!("the call's timeout of 0ns ran out waiting for the answer to a record for t-0; {seen}")
     );
     let pending = format!("of 0ns ran out with 1 record in 1 batch pending, for t-0; {seen}");
     assert_eq!(
         producer.flush(Duration::ZERO).unwrap_err().to_string(),
-        format!("the time-out of the call {pending}")
+        format!("the call's timeout {pending}")
     );
-    let closed = format!("the time-out of close {pending}");
+    let closed = format!("the close timeout {pending}");
     assert_eq!(producer.close(Duration::ZERO).unwrap_err().to_string(), closed);
     let closed = "the producer is closed";
     for topic in ["t", "other"] {
@@ -67,7 +67,7 @@ fn what_is_not_there_yet_and_what_is_closed() {
 
     let nobody = config("127.0.0.1:1").build().unwrap();
     let text = nobody.wait_connected(Duration::ZERO).unwrap_err().to_string();
-    let start = "the time-out of the call of 0ns ran out waiting for the first answer of a broker";
+    let start = "the call's timeout of 0ns ran out waiting for the first answer of a broker";
     assert!(text.starts_with(start), "{text}");
     nobody.close(Duration::ZERO).unwrap();
     assert_eq!(nobody.wait_connected(Duration::MAX).unwrap_err().to_string(), closed);

@@ -80,7 +80,7 @@ fn a_batch_in_back_off_expires_on_time() {
     assert_fails_at(&mut world, &future, start + secs(5));
 }
 
-/// D20: a callback keeps the sender's thread past both time-outs of a record whose answer lies in the socket.
+/// D20: a callback keeps the sender's thread past both timeouts of a record whose answer lies in the socket.
 #[test]
 fn what_is_answered_during_a_long_callback_has_not_expired() {
     let mut world = World::with_topic(2, 2, patient());

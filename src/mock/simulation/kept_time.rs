@@ -220,7 +220,7 @@ impl Scene {
         calls
     }
 
-    /// `count` calls have returned, none of them late and none with a time-out before its time.
+    /// `count` calls have returned, none of them late and none with a timeout before its time.
     #[track_caller]
     fn check(&mut self, count: usize) -> Vec<Call> {
         let calls = self.returned(count);

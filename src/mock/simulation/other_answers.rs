@@ -76,7 +76,7 @@ fn an_answer_to_one_request_is_none_to_another() {
     }
 }
 
-/// What is left out is sent again, after the same pause as what is refused: nobody waits for a time-out.
+/// What is left out is sent again, after the same pause as what is refused: nobody waits for a timeout.
 #[test]
 fn what_an_answer_leaves_out_is_sent_again_soon() {
     let mut world = world(PARTITIONS, single());

@@ -1,4 +1,4 @@
-//! When things happen: linger, time-outs, back-off, throttling, to the millisecond.
+//! When things happen: linger, timeouts, back-off, throttling, to the millisecond.
 
 use super::*;
 use crate::client::NodeId;

@@ -236,7 +236,7 @@ pub(super) fn nothing_arrives_later(evidence: &Evidence) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// A time-out, used-up retries, the end of the producer, the refusal of a broker, or an outcome that stays unknown.
+/// A timeout, used-up retries, the end of the producer, the refusal of a broker, or an outcome that stays unknown.
 pub(super) fn failures_have_a_reason(evidence: &Evidence) -> Result<(), Wrong> {
     for told in &evidence.records {
         if let Answer::Failed(error) = &told.result
