@@ -1,4 +1,4 @@
-//! `KafkaProducer`: what a program holds.
+//! `KafkaProducer`: the type that a program uses.
 
 mod assemble;
 #[cfg_attr(any(loom, shuttle), allow(dead_code, reason = "no process ends inside a model"))]
@@ -33,33 +33,40 @@ use assemble::assemble;
 use bytes_producer::{BytesProducer, BytesRecord};
 pub use in_flight::InFlight;
 
-/// Sends records to a Kafka cluster, as kafka-python's class of the same name does: [`send`](Self::send) appends to a
-/// batch and returns, one background thread does the rest.
+/// Sends records to a Kafka cluster, as kafka-python's `KafkaProducer` does.
 ///
-/// It is shared by threads as it is (`&KafkaProducer`, or in an `Arc`); one producer for many threads is faster than
-/// one for each. Dropping it sends what is left, for at most five seconds, and only logs what failed; call
-/// [`close`](Self::close) first to choose the time and to get the error. Rust never drops what is in a `static`: call
-/// `close` there at the end of `main` (it takes `&self`). If you do not, the producer is closed when the process
-/// ends: see [`exit_timeout`](crate::ProducerConfig::exit_timeout).
+/// [`send`](Self::send) appends a record to a batch and returns. One background thread sends the batches.
 ///
-/// Keys and values are bytes, or what its serializers make bytes of: see
+/// Threads share a producer as `&KafkaProducer` or in an `Arc`. One producer for many threads is faster than one for each
+/// thread.
+///
+/// Keys and values are bytes, unless the producer has serializers: see
 /// [`build_with`](crate::ProducerConfig::build_with).
 ///
-/// # In a forked child
-/// A producer belongs to the process that made it. Its thread does not come along into a child made by `fork`, and its
-/// connections stay the parent's. In the child `send`, `flush`, `close` and every other call that could wait fail at once
-/// with [`ErrorKind::UsedAfterFork`]. They write nothing and take nothing from the parent. To drop the producer is allowed
-/// and does nothing. A future without a result fails in the child with the same error.
+/// # Closing
+/// [`close`](Self::close) sends what is buffered, within a limit of time, and returns an error if a record failed. Call it
+/// before the program ends.
 ///
-/// Make a new producer in the child. A producer that was made before the fork does not work there, even if it was not used
+/// Dropping a producer closes it with a limit of five seconds. Failures are then only logged.
+///
+/// Rust never drops the value of a `static`. If a producer is in a `static`, call `close` at the end of `main`. Otherwise it
+/// is closed when the process ends: see [`exit_timeout`](crate::ProducerConfig::exit_timeout).
+///
+/// # In a forked child
+/// A producer belongs to the process that built it. A child made by `fork` does not get the producer's thread, and the
+/// connections belong to the parent. In the child, `send`, `flush`, `close` and every other call that can wait fail at once
+/// with [`ErrorKind::UsedAfterFork`]. They write nothing and take nothing from the parent. A future without a result fails in
+/// the child with the same error. Dropping the producer in the child does nothing.
+///
+/// Build a new producer in the child. A producer that was built before the fork does not work there, even if it was not used
 /// before. With preloading (gunicorn's `--preload`), build the producer in the worker, not in the master.
 ///
-/// A `send` of the child within 4 ms of the last one of its parent's thread may return `Ok`, because the kernel is asked
-/// once in that time only: asking takes longer than a `send`. The record is lost; its future and the next `flush` fail with
-/// `UsedAfterFork`. If a callback forks, the child ends when the callback returns.
+/// A `send` in the child may return `Ok` if the thread that forked has called `send` less than 4 ms before. The kernel is
+/// asked for the process only once in that time, because asking takes longer than a `send`. The record is lost: its future
+/// and the next `flush` fail with `UsedAfterFork`. If a callback forks, the child ends when the callback returns.
 ///
-/// POSIX allows a child of a process with several threads to do little before it calls `exec`. This crate uses memory of the
-/// system's allocator and locks there all the same; on Linux both work.
+/// In a child of a process with several threads, POSIX allows little before `exec`. This crate allocates memory and takes
+/// locks there. On Linux both work.
 pub struct KafkaProducer<K: ?Sized = [u8], V: ?Sized = [u8]> {
     producer: BytesProducer,
     key_serializer: Arc<dyn Serializer<K>>,
@@ -67,17 +74,19 @@ pub struct KafkaProducer<K: ?Sized = [u8], V: ?Sized = [u8]> {
 }
 
 impl ProducerConfig {
-    /// Checks the configuration and starts the producer. The network is not touched: the thread connects behind the
-    /// scenes, and the first `send` waits for it (see [`KafkaProducer::wait_connected`]).
+    /// Checks the configuration and starts the producer. Keys and values are bytes.
+    ///
+    /// It does not wait for the network. The background thread connects to the brokers, and the first `send` waits until the
+    /// topic's metadata are there. [`KafkaProducer::wait_connected`] waits for the first answer of a broker.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] with every setting that can't be used; [`ErrorKind::Spawn`] if the system gives no thread
-    /// or no descriptors.
+    /// - [`ErrorKind::Config`] lists every setting that can't be used.
+    /// - [`ErrorKind::Spawn`] if the system provides no thread or no file descriptors.
     pub fn build(self) -> Result<KafkaProducer, Error> {
         self.build_with(BytesSerializer, BytesSerializer)
     }
 
-    /// As [`build`](Self::build), for keys and values that are more than bytes.
+    /// As [`build`](Self::build), with a [`Serializer`] for keys and one for values. A closure is a serializer too.
     ///
     /// ```
     /// use kafka_producer::{KafkaProducer, ProducerRecord, StringSerializer};
@@ -120,12 +129,12 @@ impl ProducerConfig {
 }
 
 impl KafkaProducer {
-    /// The default configuration, to be changed and then [built](ProducerConfig::build).
+    /// Returns the default configuration. Change its settings, then call [`build`](ProducerConfig::build).
     pub fn builder() -> ProducerConfig {
         ProducerConfig::new()
     }
 
-    /// As [`ProducerConfig::build`].
+    /// Builds a producer, as [`ProducerConfig::build`] does.
     ///
     /// # Errors
     /// As [`ProducerConfig::build`].
@@ -136,7 +145,7 @@ impl KafkaProducer {
 
 #[cfg(all(test, feature = "mock"))]
 impl KafkaProducer {
-    /// In a world of the test's own.
+    /// A producer with the network, the clock and the threads of a test.
     pub(crate) fn within<N>(
         config: &ProducerConfig,
         environment: impl FnOnce(&SocketSettings) -> Environment<N>,
@@ -165,7 +174,7 @@ impl KafkaProducer {
     }
 }
 
-/// What a test may look at that a program may not.
+/// The inner parts that a test may look at.
 #[cfg(all(test, feature = "mock"))]
 pub(crate) struct Insides {
     pub(crate) accumulator: RecordAccumulator,
@@ -176,15 +185,29 @@ pub(crate) struct Insides {
 }
 
 impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
-    /// Appends a record to its partition's batch and returns at once; the future tells how it went.
+    /// Appends a record to the open batch of its partition, and returns a future for its result.
     ///
-    /// It blocks, for at most `max_block_ms` in all, only while the topic is not known yet or `buffer_memory` is used
-    /// up. Inside a callback it never blocks: where it would, it fails with [`ErrorKind::WouldBlock`].
+    /// It blocks only while the topic's metadata are not known or while `buffer_memory` is used up, and for at most
+    /// `max_block_ms` in all.
+    ///
+    /// # Inside a callback
+    /// Inside a callback it never blocks. Where it would, it fails with [`ErrorKind::WouldBlock`]. So a `send` to a topic that
+    /// the producer has not used yet, or not for [`metadata_max_idle`](crate::ProducerConfig::metadata_max_idle) (five
+    /// minutes), fails inside a callback. If callbacks send to another topic, such as a dead-letter topic, call
+    /// [`partitions_for`](Self::partitions_for) for that topic when the program starts, or pass the record to another thread
+    /// that sends it.
     ///
     /// # Errors
-    /// What is known to be wrong without a broker: an empty or too large record, one that can't be serialized, an
-    /// unknown topic or partition, a closed producer, a forked child; [`ErrorKind::Timeout`] and [`ErrorKind::BufferExhausted`], which
-    /// tell what was last seen of the brokers. What a broker says comes through the future.
+    /// It returns the errors that are known before the record is sent. A broker's answer to the record comes through the
+    /// future.
+    /// - [`ErrorKind::InvalidRecord`], [`ErrorKind::RecordTooLarge`], [`ErrorKind::Serialization`]: the record can't be sent.
+    /// - [`ErrorKind::InvalidTopic`], [`ErrorKind::UnknownTopic`], [`ErrorKind::UnknownPartition`], [`ErrorKind::Broker`]: the
+    ///   topic or the partition can't be used.
+    /// - [`ErrorKind::Timeout`], [`ErrorKind::BufferExhausted`]: `max_block_ms` ran out. The error says what was last seen of
+    ///   each broker.
+    /// - [`ErrorKind::Denied`], [`ErrorKind::Authentication`]: the brokers can't be used with this configuration.
+    /// - [`ErrorKind::WouldBlock`]: it would block inside a callback.
+    /// - [`ErrorKind::Closed`], [`ErrorKind::UsedAfterFork`]: the producer can't be used any more.
     #[inline]
     pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Result<FutureRecordMetadata, Error> {
         self.dispatch(&record, wait_mode())
@@ -192,21 +215,23 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
 
     /// As [`send`](Self::send), but it never blocks.
     ///
-    /// To keep a record that could not be sent, give a clone, which is cheap: `try_send(record.clone())`. To keep it for
-    /// longer than what it borrows from, use [`into_owned`](ProducerRecord::into_owned).
+    /// To keep a record that could not be sent, pass a clone: `try_send(record.clone())`. A clone is cheap. To keep it for
+    /// longer than the data it borrows, use [`into_owned`](ProducerRecord::into_owned).
     ///
     /// # Errors
-    /// As [`send`](Self::send); where that would wait, [`ErrorKind::WouldBlock`]. The producer then asks for the topic's
-    /// metadata or sends batches to free memory, so that a later try may succeed.
+    /// As [`send`](Self::send), and [`ErrorKind::WouldBlock`] where `send` would block. The producer then requests the topic's
+    /// metadata, or sends batches to free memory, so a later call may succeed.
     pub fn try_send(&self, record: ProducerRecord<'_, K, V>) -> Result<FutureRecordMetadata, Error> {
         self.dispatch(&record, Wait::Never)
     }
 
-    /// As [`send`](Self::send) and then [`add_both`](FutureRecordMetadata::add_both): calls `callback` once, with the record's
-    /// metadata or with the error. That is Java's `send(record, callback)`.
+    /// As [`send`](Self::send), with a callback. `callback` is called once, with the record's metadata or with its error. This
+    /// is Java's `send(record, callback)`.
+    ///
+    /// It is `send` followed by [`add_both`](FutureRecordMetadata::add_both), which describes what a callback may do.
     ///
     /// # Errors
-    /// As [`send`](Self::send). Then `callback` is not called.
+    /// As [`send`](Self::send). `callback` is then not called.
     pub fn send_with(
         &self,
         record: ProducerRecord<'_, K, V>,
@@ -217,66 +242,79 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         Ok(future)
     }
 
-    /// The partitions of a topic by their numbers, as the cluster's latest metadata tell them. Its keys are the set of numbers
-    /// that kafka-python's `partitions_for` gives.
+    /// Returns the partitions of a topic by their numbers, as in the cluster's latest metadata. The keys are the set of
+    /// numbers that kafka-python's `partitions_for` returns.
     ///
-    /// It waits for metadata for at most `max_block_ms`. A program that calls it at the start spares the first `send` that
-    /// wait.
+    /// It waits for the metadata for at most `max_block_ms`. If a program calls it when it starts, the first `send` to the
+    /// topic does not wait.
     ///
     /// # Errors
-    /// As [`send`](Self::send), where that has to do with the topic.
+    /// As [`send`](Self::send), except for the errors about a record.
     pub fn partitions_for(&self, topic: &str) -> Result<BTreeMap<i32, PartitionInfo>, Error> {
         self.producer.partitions_for(topic, wait_mode())
     }
 
-    /// How many records and batches have no result yet, and how much of `buffer_memory` they use. Other threads may change it
-    /// at any time. It looks at each batch: call it now and then, not for each record.
+    /// Returns how many records and batches have no result yet, and how much of `buffer_memory` is in use. Other threads may
+    /// change it at any time. It looks at each batch, so do not call it for each record.
     pub fn in_flight(&self) -> InFlight {
         self.producer.in_flight()
     }
 
-    /// Waits until every record given to `send` before this call has a result, at most `timeout`; `None` is for ever.
-    /// They go out at once, without waiting for `linger`. Nothing fails if the time runs out: the records are still
-    /// on their way. Other threads may go on sending.
+    /// Waits until every record that was passed to `send` before this call has a result, at most for `timeout`. `None` is no
+    /// limit.
+    ///
+    /// The records are sent at once, without waiting for `linger`. If the time runs out, no record fails: the records are
+    /// still being sent. Other threads may call `send` meanwhile.
     ///
     /// # Errors
-    /// [`ErrorKind::Undelivered`] with a report: what has no result yet and what keeps the brokers from it, and every
-    /// failure since the last flush that no future or callback has looked at. [`ErrorKind::CalledFromCallback`] inside
-    /// a callback.
+    /// - [`ErrorKind::Undelivered`]: records have no result yet, or records have failed since the last `flush` and no future
+    ///   or callback has looked at them. The report has their number, the first error, and what was last seen of each broker.
+    /// - [`ErrorKind::CalledFromCallback`] inside a callback.
+    /// - [`ErrorKind::UsedAfterFork`] in a forked child.
     pub fn flush(&self, timeout: impl Into<Option<Duration>>) -> Result<(), Error> {
         self.producer.flush(timeout.into())
     }
 
-    /// Refuses further records, waits until those before have results, at most `timeout` (`None`: for ever), fails
-    /// the rest, and ends the thread. If several threads close, the earliest deadline holds for all of them. Each of
-    /// them, and every later call, gets the same result. Inside a callback it returns `Ok` at once, and every record
-    /// without a result fails, as with a `timeout` of zero.
+    /// Closes the producer: refuses further records, waits until the accepted ones have results, and ends the background
+    /// thread. It waits at most for `timeout`; `None` is no limit. Records without a result then fail.
+    ///
+    /// If several threads close, the earliest deadline counts for all of them. Each of them, and every later call, gets the
+    /// same result.
+    ///
+    /// Inside a callback it returns `Ok` at once, and every record without a result fails, as with a `timeout` of zero.
     ///
     /// # Errors
-    /// [`ErrorKind::Undelivered`] with a report: what had no result when the time was over and why, and what failed and
-    /// nobody has looked at. Such a record's own error is a [`ErrorKind::Timeout`] of [`Limit::Close`](crate::Limit).
-    /// [`ErrorKind::UsedAfterFork`] in a forked child, where nothing is closed.
+    /// - [`ErrorKind::Undelivered`]: records had no result when the time ran out, or records have failed and no future,
+    ///   callback or `flush` has looked at them. The report has their number, the first error, and what was last seen of each
+    ///   broker. A record that had no result fails with [`ErrorKind::Timeout`] and [`Limit::Close`](crate::Limit::Close).
+    /// - [`ErrorKind::UsedAfterFork`] in a forked child. Nothing is closed there.
     pub fn close(&self, timeout: impl Into<Option<Duration>>) -> Result<(), Error> {
         self.producer.close(timeout.into())
     }
 
-    /// The number of records so far that failed without anybody having looked. A failure counts when the last handle of
-    /// its future is dropped before a future, a callback, `flush` or `close` has told it; see [`FutureRecordMetadata`] for
-    /// what looks. It stays counted if a later `flush` or `close` reports it as well. A warning on the log, at most one each
-    /// minute, tells the number of new ones and the last error.
+    /// Returns how many records have failed so far without the program having looked at the failure.
+    ///
+    /// A failure is counted when the last future of its batch is dropped, if no future or callback has looked at it and no
+    /// `flush` or `close` has reported it. [`FutureRecordMetadata`] lists the methods that look at a failure. A failure stays
+    /// counted if a later `flush` or `close` reports it. Records that failed because the producer ended are not counted:
+    /// `close` reports them.
+    ///
+    /// The log has a warning with the number of new failures and the last error, at most once per minute.
     pub fn overlooked_failures(&self) -> u64 {
         self.producer.overlooked_failures()
     }
 
-    /// Whether a broker has answered yet.
+    /// Returns whether a broker has answered yet.
     pub fn bootstrap_connected(&self) -> bool {
         self.producer.bootstrap_connected()
     }
 
-    /// Waits for the first answer of a broker, at most `timeout`; `None` is for ever.
+    /// Waits for the first answer of a broker, at most for `timeout`. `None` is no limit.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`], which tells how far it got with each broker.
+    /// - [`ErrorKind::Timeout`]: it says what was last seen of each broker.
+    /// - [`ErrorKind::Denied`], [`ErrorKind::Authentication`]: the brokers can't be used with this configuration.
+    /// - [`ErrorKind::Closed`], [`ErrorKind::UsedAfterFork`]: the producer can't be used any more.
     pub fn wait_connected(&self, timeout: impl Into<Option<Duration>>) -> Result<(), Error> {
         self.producer.wait_connected(timeout.into())
     }
@@ -326,7 +364,7 @@ fn serialized<'a, T: ?Sized>(
     }
 }
 
-/// Inside a callback nobody may wait for the thread that runs it.
+/// A call inside a callback must not wait for the thread that runs the callback.
 #[inline]
 fn wait_mode() -> Wait {
     if is_inside() { Wait::Never } else { Wait::MaxBlock }

@@ -1,4 +1,4 @@
-//! `FutureRecordMetadata`: one record's view of its batch's result.
+//! `FutureRecordMetadata`: the result of one record, read from the result of its batch.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,15 +11,20 @@ use crate::protocol::RecordError;
 use crate::time::{Deadline, since_epoch};
 use crate::topic_partition::TopicPartition;
 
-/// The result of one [`send`](crate::KafkaProducer::send): pending until the record is stored or has failed, then it
-/// never changes. With `acks=0` no broker answers: a record counts as stored when the system has taken its bytes.
+/// The result of one [`send`](crate::KafkaProducer::send). It is pending until the record is stored or has failed. Then it does
+/// not change any more.
 ///
-/// It is cheap to clone. Dropping it cancels nothing: the record is still sent. A failure that nobody has looked at is
-/// reported by the next [`flush`](crate::KafkaProducer::flush). [`get`](Self::get), [`try_get`](Self::try_get),
-/// [`failed`](Self::failed), [`succeeded`](Self::succeeded), [`value`](Self::value), [`exception`](Self::exception),
-/// [`add_errback`](Self::add_errback) and [`add_both`](Self::add_both) look at a failure. [`is_done`](Self::is_done) and
-/// [`add_callback`](Self::add_callback) do not. If nobody has looked at a failure when the last future of its batch is
-/// dropped, it is counted by [`overlooked_failures`](crate::KafkaProducer::overlooked_failures).
+/// With `acks=0` no broker answers. A record then counts as stored when the operating system has taken its bytes.
+///
+/// A future is cheap to clone. Dropping it cancels nothing: the record is still sent.
+///
+/// # Failures that are not looked at
+/// If the program does not look at a failure, the next [`flush`](crate::KafkaProducer::flush) or
+/// [`close`](crate::KafkaProducer::close) reports it. These methods look at a failure: [`get`](Self::get),
+/// [`try_get`](Self::try_get), [`failed`](Self::failed), [`succeeded`](Self::succeeded), [`value`](Self::value),
+/// [`exception`](Self::exception), [`add_errback`](Self::add_errback), [`add_both`](Self::add_both). These do not:
+/// [`is_done`](Self::is_done), [`add_callback`](Self::add_callback). When the last future of a batch is dropped,
+/// [`overlooked_failures`](crate::KafkaProducer::overlooked_failures) counts the failures that the program has not looked at.
 #[derive(Clone)]
 pub struct FutureRecordMetadata {
     slot: Arc<ResultSlot>,
@@ -28,7 +33,7 @@ pub struct FutureRecordMetadata {
     sizes: Sizes,
 }
 
-/// Bytes of key, value and headers as sent; -1 for null.
+/// The sizes of key and value in bytes as sent; -1 for null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sizes {
     pub(crate) key: i32,
@@ -40,12 +45,14 @@ impl FutureRecordMetadata {
         Self { slot, index, timestamp, sizes }
     }
 
-    /// Blocks until the broker has answered, at most `timeout`; `None` is for ever.
+    /// Waits for the result, at most for `timeout`. `None` is no limit.
     ///
     /// # Errors
-    /// The record's own failure, every time it is asked for; [`ErrorKind::Timeout`] if there is no answer yet (a later
-    /// call may still get one); [`ErrorKind::CalledFromCallback`] inside a callback, if there is no answer yet;
-    /// [`ErrorKind::UsedAfterFork`] in a forked child, if there was no answer when it was forked.
+    /// - The error of the record, if it has failed. Each call returns it.
+    /// - [`ErrorKind::Timeout`] with [`Limit::Call`](crate::Limit::Call) if there is no result yet. The record is still being
+    ///   sent, so a later call may return its result.
+    /// - [`ErrorKind::CalledFromCallback`] inside a callback, if there is no result yet.
+    /// - [`ErrorKind::UsedAfterFork`] in a forked child, if there was no result when the process forked.
     pub fn get(&self, timeout: impl Into<Option<Duration>>) -> Result<RecordMetadata, Error> {
         let timeout = timeout.into();
         let now = self.slot.observer.clock().now();
@@ -63,52 +70,60 @@ impl FutureRecordMetadata {
         }
     }
 
-    /// The result, if there is one; `None` while the record is still being sent. It never blocks.
+    /// Returns the result, or `None` while the record is still being sent. It never blocks.
     pub fn try_get(&self) -> Option<Result<RecordMetadata, Error>> {
         let (index, result) = self.slot.wait(self.index, Deadline::at(crate::time::Instant::ZERO))?;
         Some(self.resolve(index, &result))
     }
 
-    /// The topic of the record.
+    /// Returns the topic of the record.
     pub fn topic(&self) -> &str {
         &self.slot.topic_partition.topic
     }
 
-    /// The partition of the record.
+    /// Returns the partition of the record.
     pub fn partition(&self) -> i32 {
         self.slot.topic_partition.partition
     }
 
-    /// Whether there is a result, good or bad.
+    /// Returns whether there is a result: the record is stored or has failed.
     pub fn is_done(&self) -> bool {
         self.slot.is_done(self.index)
     }
 
-    /// Whether the record is stored.
+    /// Returns whether the record is stored. It is false while the record is still being sent.
     pub fn succeeded(&self) -> bool {
         self.try_get().is_some_and(|result| result.is_ok())
     }
 
-    /// Whether the record failed.
+    /// Returns whether the record has failed. It is false while the record is still being sent.
     pub fn failed(&self) -> bool {
         self.try_get().is_some_and(|result| result.is_err())
     }
 
-    /// The record's place, if it is stored.
+    /// Returns the metadata of the record if it is stored.
     pub fn value(&self) -> Option<RecordMetadata> {
         self.try_get()?.ok()
     }
 
-    /// Why the record failed, if it did.
+    /// Returns the error of the record if it has failed.
     pub fn exception(&self) -> Option<Error> {
         self.try_get()?.err()
     }
 
-    /// Calls `callback` with the record's place once it is stored: on the sender's thread, so it should be quick, or
-    /// at once, on this thread, if it is stored already. Returns the future, to add more.
+    /// Calls `callback` with the record's metadata when the record is stored. If the record fails, `callback` is not called.
+    /// Returns the future, so that calls can be chained.
     ///
-    /// Inside, `send` works, [`get`](Self::get) on an unfinished future, `flush` and `close` do not wait. A panic is
-    /// caught and logged; with `panic = "abort"` it ends the process.
+    /// The background thread runs the callback, and sends nothing meanwhile, so the callback should be quick. If the record is
+    /// stored already, the callback runs at once, on the thread that calls this method.
+    ///
+    /// Inside a callback, no call waits:
+    /// - [`send`](crate::KafkaProducer::send) fails with [`ErrorKind::WouldBlock`] where it would block.
+    /// - [`flush`](crate::KafkaProducer::flush), and [`get`](Self::get) on a future without a result, fail with
+    ///   [`ErrorKind::CalledFromCallback`].
+    /// - [`close`](crate::KafkaProducer::close) closes the producer with a limit of zero.
+    ///
+    /// A panic of a callback is caught and logged. With `panic = "abort"` it ends the process.
     pub fn add_callback(&self, callback: impl FnOnce(&RecordMetadata) + Send + 'static) -> &Self {
         self.on_completion(false, move |result| {
             if let Ok(metadata) = result {
@@ -117,7 +132,13 @@ impl FutureRecordMetadata {
         })
     }
 
-    /// Calls `callback` with the error if the record fails; otherwise as [`add_callback`](Self::add_callback).
+    /// Calls `callback` with the error when the record fails. If the record is stored, `callback` is not called. In all else it
+    /// is as [`add_callback`](Self::add_callback).
+    ///
+    /// A `send` inside the callback to a topic that the producer has not used yet, such as a dead-letter topic, fails with
+    /// [`ErrorKind::WouldBlock`]. Call [`partitions_for`](crate::KafkaProducer::partitions_for) for that topic when the program
+    /// starts, or pass the record to another thread that sends it: see
+    /// [`send`](crate::KafkaProducer::send#inside-a-callback).
     pub fn add_errback(&self, callback: impl FnOnce(&Error) + Send + 'static) -> &Self {
         self.on_completion(true, move |result| {
             if let Err(error) = result {
@@ -126,7 +147,13 @@ impl FutureRecordMetadata {
         })
     }
 
-    /// Calls `callback` with either, as Java's `Callback`; otherwise as [`add_callback`](Self::add_callback).
+    /// Calls `callback` once, with the record's metadata or with its error, as Java's `Callback`. In all else it is as
+    /// [`add_callback`](Self::add_callback).
+    ///
+    /// A `send` inside the callback to a topic that the producer has not used yet, such as a dead-letter topic, fails with
+    /// [`ErrorKind::WouldBlock`]. Call [`partitions_for`](crate::KafkaProducer::partitions_for) for that topic when the program
+    /// starts, or pass the record to another thread that sends it: see
+    /// [`send`](crate::KafkaProducer::send#inside-a-callback).
     pub fn add_both(&self, callback: impl FnOnce(Result<&RecordMetadata, &Error>) + Send + 'static) -> &Self {
         self.on_completion(true, callback)
     }
@@ -173,7 +200,7 @@ fn metadata(
     }
 }
 
-/// What a refused batch means to one of its records: its own fault, or that of another (KIP-467).
+/// The error of one record of a refused batch: the record was refused itself, or another one was (KIP-467).
 fn record_error(error: &Error, index: u32, blamed: &[RecordError]) -> Error {
     let ErrorKind::Broker { code, message, about: Subject::Partition(topic_partition) } = error.kind() else {
         return error.clone();
@@ -201,7 +228,7 @@ impl fmt::Debug for FutureRecordMetadata {
     }
 }
 
-/// Where a record stands.
+/// The metadata of a stored record: its topic, partition, offset, timestamp and sizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordMetadata {
     topic_partition: Arc<TopicPartition>,
@@ -211,52 +238,52 @@ pub struct RecordMetadata {
 }
 
 impl RecordMetadata {
-    /// The topic.
+    /// Returns the topic.
     pub fn topic(&self) -> &str {
         &self.topic_partition.topic
     }
 
-    /// The partition.
+    /// Returns the number of the partition.
     pub fn partition(&self) -> i32 {
         self.topic_partition.partition
     }
 
-    /// The topic and the partition.
+    /// Returns the topic and the partition.
     pub fn topic_partition(&self) -> &TopicPartition {
         &self.topic_partition
     }
 
-    /// The offset of the record in its partition.
+    /// Returns the offset of the record in its partition.
     ///
-    /// `None` if no broker has told it: with `acks=0` the broker does not answer, and a broker that has stored a batch long
-    /// before (`DUPLICATE_SEQUENCE_NUMBER`) does not know where. Other clients say -1 then.
+    /// `None` if no broker has named it. With `acks=0` the broker does not answer. A broker that stored the batch long before
+    /// answers `DUPLICATE_SEQUENCE_NUMBER` without an offset. Other clients return -1 in these cases.
     pub fn offset(&self) -> Option<i64> {
         self.offset
     }
 
-    /// The timestamp of the record: the broker's time if the topic is set to `message.timestamp.type=LogAppendTime`, else the
-    /// time that the record had when it was sent.
+    /// Returns the timestamp of the record. If the topic has `message.timestamp.type=LogAppendTime`, it is the broker's time.
+    /// Otherwise it is the time that the record had when it was sent.
     pub fn timestamp(&self) -> SystemTime {
         since_epoch(self.timestamp)
     }
 
-    /// The [`timestamp`](Self::timestamp) in milliseconds since 1970.
+    /// Returns the [`timestamp`](Self::timestamp) in milliseconds since 1970.
     pub fn timestamp_ms(&self) -> i64 {
         self.timestamp
     }
 
-    /// Bytes of the key as sent; `None` if it is null.
+    /// Returns the size of the key in bytes, as sent. `None` if the key is null.
     pub fn serialized_key_size(&self) -> Option<usize> {
         usize::try_from(self.sizes.key).ok()
     }
 
-    /// Bytes of the value as sent; `None` if it is null.
+    /// Returns the size of the value in bytes, as sent. `None` if the value is null.
     pub fn serialized_value_size(&self) -> Option<usize> {
         usize::try_from(self.sizes.value).ok()
     }
 }
 
-/// As Java writes it, `events-3@42`; without an offset `events-3@unknown`.
+/// The text is the one of the Java client: `events-3@42`. Without an offset it is `events-3@unknown`.
 impl fmt::Display for RecordMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.offset {
