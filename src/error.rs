@@ -40,7 +40,7 @@ mod tests {
         assert_eq!(
             Error::new(kind).to_string(),
             "the record takes 1048700 bytes, more than max_request_size = 1048576 allows; \
-             raise max_request_size (and the topic's max.message.bytes) or send less at once"
+             raise max_request_size (and the topic's max.message.bytes) or make the record smaller"
         );
     }
 
@@ -58,9 +58,9 @@ mod tests {
             })
             .to_string()
         };
-        let kept = "880 of 1000 are in use, the rest is kept for other partitions; the brokers take less";
+        let kept = "880 of 1000 are in use, the rest is kept for other partitions; the brokers take records";
         assert!(text(880).contains(kept), "{}", text(880));
-        assert!(text(950).contains("950 of 1000 are in use; the brokers take less"), "{}", text(950));
+        assert!(text(950).contains("950 of 1000 are in use; the brokers take records"), "{}", text(950));
     }
 
     #[test]
@@ -81,7 +81,7 @@ mod tests {
         let last =
             Error::new(ErrorKind::Broker { code: ErrorCode::NOT_ENOUGH_REPLICAS, message: None, about });
         let (limit, value, brokers) = (Limit::DeliveryTimeout, Duration::ZERO, Vec::new());
-        let waited_for = format!("after 2 attempts, the last: {last}");
+        let waited_for = format!("after 2 attempts, the last attempt: {last}");
         let error = Error::after(ErrorKind::Timeout { limit, value, waited_for, brokers }, &last);
         assert!(error.to_string().contains(&last.to_string()) && error.source().is_none());
         assert_eq!(error.broker_code(), Some(ErrorCode::NOT_ENOUGH_REPLICAS));
@@ -98,10 +98,10 @@ mod tests {
         assert_eq!(
             [text(Some((0, 2))), text(Some((14, 15))), text(None)],
             [
-                "a:1 does not speak Produce in versions 3 to 13: it offers 0 to 2; use a newer broker",
-                "a:1 does not speak Produce in versions 3 to 13: it offers 14 to 15; use a newer client",
-                "a:1 does not speak Produce in versions 3 to 13: it does not know that request; use a newer broker, or \
-                 name the port of a broker if that is a controller's",
+                "a:1 does not support Produce in versions 3 to 13: it supports 0 to 2; use a newer broker",
+                "a:1 does not support Produce in versions 3 to 13: it supports 14 to 15; use a newer client",
+                "a:1 does not support Produce in versions 3 to 13: it does not know this request; use a newer broker, or \
+                 name the port of a broker if this is the port of a controller",
             ]
         );
     }
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(
             refused.to_string(),
             "a broker answered RECORD_LIST_TOO_LARGE (18) to a record for t-0, which takes 9 bytes by itself; raise the \
-             topic's segment.bytes (the broker's log.segment.bytes) or send less at once"
+             topic's segment.bytes (the broker's log.segment.bytes) or make the record smaller"
         );
         assert_eq!(told(Some(&refused), &[]), (false, false, Certainty::NotWritten));
         assert_eq!(

@@ -252,9 +252,7 @@ fn what_can_not_be_sent_is_refused_before_anything_is_reserved() {
         text(ProducerRecord::to("t").value("v").timestamp_ms(-1)),
         "the record can't be sent: its timestamp is negative; give milliseconds since 1970, or none"
     );
-    for (name, why) in
-        [("", "it is empty"), ("a b", "only letters, digits, '.', '_' and '-' may stand in it")]
-    {
+    for (name, why) in [("", "it is empty"), ("a b", "only letters, digits, '.', '_' and '-' are allowed")] {
         assert_eq!(
             text(ProducerRecord::to(name).value("v")),
             format!("'{name}' can't be a topic's name: {why}")
@@ -279,14 +277,14 @@ fn a_partition_that_does_not_exist_is_named_with_those_that_do() {
         let error = producer.send(ProducerRecord::to("t").partition(partition).value("v")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("topic 't' has no partition {partition}: it has 3, numbered from 0")
+            format!("topic 't' has no partition {partition}; it has 3 partitions, numbered from 0")
         );
     }
     let wild = config(&cluster.bootstrap_servers()).partition_by(|_| -1);
     let error = wild.build().unwrap().send(ProducerRecord::to("t").value("v")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "topic 't' has no partition -1, which the partitioner chose: it has 3, numbered from 0"
+        "topic 't' has no partition -1, which the partitioner chose; it has 3 partitions, numbered from 0"
     );
 }
 

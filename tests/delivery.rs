@@ -232,7 +232,9 @@ fn a_broker_too_old_is_named_with_what_it_speaks() {
     let address = cluster.address(0);
     assert_eq!(
         error.to_string(),
-        format!("{address} does not speak Produce in versions 3 to 13: it offers 0 to 2; use a newer broker")
+        format!(
+            "{address} does not support Produce in versions 3 to 13: it supports 0 to 2; use a newer broker"
+        )
     );
 }
 

@@ -103,8 +103,8 @@ fn refused<T: std::fmt::Debug>(result: Result<T, impl Into<Error>>, certainty: C
     assert_ne!(*process, std::process::id());
     assert_eq!((error.certainty(), error.is_retriable()), (certainty, false));
     let text = format!(
-        "the producer was made by process {process}, of which this one is a forked child: the thread that sends has not \
-         come along; make a new producer in the child"
+        "the producer was built by process {process}, and this process is a forked child without the thread that sends; \
+         build a new producer in the child"
     );
     assert!(error.to_string().starts_with(&text), "{error}");
 }

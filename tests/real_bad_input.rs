@@ -118,7 +118,7 @@ fn a_partition_that_is_not_there_until_it_is_added() {
     let send = || producer.send(ProducerRecord::to("growing").partition(2).value("v"));
     let error = send().unwrap_err();
     print("partition missing", &error);
-    assert_eq!(error.to_string(), "topic 'growing' has no partition 2: it has 2, numbered from 0");
+    assert_eq!(error.to_string(), "topic 'growing' has no partition 2; it has 2 partitions, numbered from 0");
     cluster.add_partitions("growing", 3);
     // At once: a partition that is asked for and not known is worth a question.
     let watch = Stopwatch::start();
@@ -219,8 +219,8 @@ fn records_that_the_topic_does_not_take() {
     assert_eq!(
         error.to_string(),
         format!(
-            "a broker answered INVALID_RECORD (87) for compacted-0, because of another record in the same batch; this \
-             one was not refused for itself: {words}"
+            "a broker answered INVALID_RECORD (87) for compacted-0 because of another record in the same batch, not \
+             because of this one: {words}"
         )
     );
     assert!(error.is_retriable() && error.certainty() == Certainty::NotWritten);

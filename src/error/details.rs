@@ -107,9 +107,9 @@ impl SizeLimit {
     pub(super) fn remedy(self) -> &'static str {
         match self {
             Self::MaxRequestSize => {
-                "raise max_request_size (and the topic's max.message.bytes) or send less at once"
+                "raise max_request_size (and the topic's max.message.bytes) or make the record smaller"
             }
-            Self::BufferMemory => "raise buffer_memory or send less at once",
+            Self::BufferMemory => "raise buffer_memory or make the record smaller",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How errors read: one sentence that says what happened; if a setting is to blame, it names the setting and its value.
+//! The texts of errors. Each says what happened. If a setting is the cause, it names the setting and its value.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ impl fmt::Display for ErrorKind {
         match self {
             Self::Config { problems } => {
                 f.write_str("the configuration can't be used:")?;
-                // One a line, unless there is only one.
+                // Several problems stand on lines of their own.
                 let separator = if problems.len() == 1 { " " } else { "\n  " };
                 problems.iter().try_for_each(|problem| write!(f, "{separator}{problem}"))
             }
@@ -44,7 +44,7 @@ impl fmt::Display for ErrorKind {
                 write!(
                     f,
                     "a broker answered {code} to a record for {topic_partition}, which takes {size} bytes by itself; raise the \
-                     topic's {setting} or send less at once"
+                     topic's {setting} or make the record smaller"
                 )
             }
             Self::UnknownTopic { topic, max_block, creation_asked_for } => {
@@ -53,7 +53,8 @@ impl fmt::Display for ErrorKind {
                     "topic '{topic}' does not exist (waited max_block_ms = {max_block:?}); "
                 )?;
                 f.write_str(if *creation_asked_for {
-                    "the cluster was asked to create it and did not (its auto.create.topics.enable): create it first"
+                    "the cluster was asked to create it and did not (see the brokers' auto.create.topics.enable); \
+                     create it first"
                 } else {
                     "allow_auto_create_topics is false: set it to true or create the topic first"
                 })
@@ -63,28 +64,29 @@ impl fmt::Display for ErrorKind {
             }
             Self::UnknownPartition { topic, partition, by_partitioner, known } => {
                 let whose = if *by_partitioner { ", which the partitioner chose" } else { "" };
-                write!(f, "topic '{topic}' has no partition {partition}{whose}: it has {known}, numbered from 0")
+                let known = Count(*known as u64, "partition");
+                write!(f, "topic '{topic}' has no partition {partition}{whose}; it has {known}, numbered from 0")
             }
             Self::Timeout { limit, value, waited_for, brokers } => {
                 write!(f, "{}{limit} of {value:?} ran out {waited_for}", limit.what_ended())?;
                 write_last_seen(f, brokers)
             }
             Self::BufferExhausted { topic_partition, requested, used, total, waited, max_block, brokers } => {
-                // There is room, but not for a partition that has its share.
+                // There is free memory, but not for a partition that holds its share.
                 let kept = if used + requested <= *total { ", the rest is kept for other partitions" } else { "" };
                 write!(
                     f,
                     "max_block_ms of {max_block:?} ran out, {} ms of it waiting for {requested} bytes of \
-                     buffer_memory for {topic_partition}: {used} of {total} are in use{kept}; the brokers take less than is \
-                     sent: raise buffer_memory or max_block_ms, or send less",
+                     buffer_memory for {topic_partition}: {used} of {total} are in use{kept}; the brokers take records more \
+                     slowly than the program sends them; raise buffer_memory or max_block_ms, or send less",
                     waited.as_millis()
                 )?;
                 write_last_seen(f, brokers)
             }
             Self::RetriesUsedUp { retries, attempts, topic_partition, last } => write!(
                 f,
-                "{} to send the records for {topic_partition} failed and retries = {retries} allows no more; the last: {last}; \
-                 raise retries to try longer",
+                "{} to send the records for {topic_partition} failed, and retries = {retries} allows no more; the last attempt: \
+                 {last}; raise retries to try longer",
                 Count(u64::from(*attempts), "attempt")
             ),
             Self::Broker { code, message, about } => {
@@ -96,13 +98,13 @@ impl fmt::Display for ErrorKind {
             }
             Self::LeftOut { topic_partition } => write!(
                 f,
-                "a broker's answer does not mention {topic_partition}, for which it was sent records; that is a fault of the broker or \
-                 of what stands before it: look at its log"
+                "a broker answered a request and left out {topic_partition}, for which the request had records; this is a \
+                 defect of the broker or of a proxy before it; look at the broker's log"
             ),
             Self::RefusedWithBatch { code, message, topic_partition } => write!(
                 f,
-                "a broker answered {code} for {topic_partition}, because of another record in the same batch; this one was not \
-                 refused for itself: {}",
+                "a broker answered {code} for {topic_partition} because of another record in the same batch, not because of \
+                 this one: {}",
                 message.as_deref().unwrap_or(code.description())
             ),
             Self::Network { trouble, cut_off } => {
@@ -111,7 +113,7 @@ impl fmt::Display for ErrorKind {
                     None => Ok(()),
                     Some(size) => write!(
                         f,
-                        ", before it answered a request of {size} bytes; if that is more than the broker takes (its \
+                        ", before it answered a request of {size} bytes; if the broker accepts no requests of this size (its \
                          socket.request.max.bytes), lower max_request_size or produce_request_max_bytes"
                     ),
                 }
@@ -126,8 +128,9 @@ impl fmt::Display for ErrorKind {
                 f.write_str("enable_idempotence needs a producer id, and ")?;
                 match code {
                     None => f.write_str(
-                        "the broker can't give one: it is older than 0.11 or does not know InitProducerId; take a newer \
-                         broker, name the port of a broker if that is a controller's, or set enable_idempotence to false",
+                        "the broker can't give one: it is older than 0.11 or does not know InitProducerId; use a newer \
+                         broker, name the port of a broker if this is the port of a controller, or set enable_idempotence to \
+                         false",
                     ),
                     Some(code @ ErrorCode::CLUSTER_AUTHORIZATION_FAILED) => write!(
                         f,
@@ -136,19 +139,22 @@ impl fmt::Display for ErrorKind {
                     ),
                     Some(code) => write!(
                         f,
-                        "a broker answered {code}: {}; if that stays so, set enable_idempotence to false",
+                        "a broker answered {code}: {}; if this persists, set enable_idempotence to false",
                         code.description()
                     ),
                 }
             }
             Self::UnsupportedVersion { api, ours, theirs, address } => {
-                write!(f, "{address} does not speak {api} in versions {} to {}", ours.0, ours.1)?;
+                write!(f, "{address} does not support {api} in versions {} to {}", ours.0, ours.1)?;
                 match theirs {
                     Some((least, most)) => {
                         let newer = if *most < ours.0 { "broker" } else { "client" };
-                        write!(f, ": it offers {least} to {most}; use a newer {newer}")
+                        write!(f, ": it supports {least} to {most}; use a newer {newer}")
                     }
-                    None => f.write_str(": it does not know that request; use a newer broker, or name the port of a broker if that is a controller's"),
+                    None => f.write_str(
+                        ": it does not know this request; use a newer broker, or name the port of a broker if this is the \
+                         port of a controller",
+                    ),
                 }
             }
             Self::Closed => f.write_str("the producer is closed"),
@@ -159,17 +165,17 @@ impl fmt::Display for ErrorKind {
             Self::CalledFromCallback { call } => {
                 write!(
                     f,
-                    "{call} inside a callback would wait for the thread that runs it; call it from another thread"
+                    "{call} inside a callback would wait for the thread that runs the callback; call it from another thread"
                 )
             }
             Self::Undelivered { report } => report.fmt(f),
             Self::UsedAfterFork { process } => write!(
                 f,
-                "the producer was made by process {process}, of which this one is a forked child: the thread that sends has \
-                 not come along; make a new producer in the child"
+                "the producer was built by process {process}, and this process is a forked child without the thread that sends; \
+                 build a new producer in the child"
             ),
             Self::Spawn => f.write_str(
-                "the sender thread could not be started: the system gives no thread or no descriptors; raise its \
+                "the background thread could not be started: the system provides no thread or no file descriptors; raise its \
                  limits (ulimit -u, ulimit -n)",
             ),
             Self::Bug { what } => write!(f, "a defect of kafka-producer, please report it: {what}"),
@@ -195,7 +201,7 @@ impl fmt::Display for DeliveryReport {
 }
 
 fn write_pending(report: &DeliveryReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    /// Partitions that are named; of more only the number is told.
+    /// The most partitions that the text names. It has the number of the others.
     const NAMED: usize = 3;
     if report.pending.is_empty() {
         return Ok(());

@@ -1,23 +1,23 @@
-//! How far it got with a broker.
+//! `BrokerTrouble`: what was last seen of a broker.
 
 use std::fmt;
 
 use super::details::write_list;
 
-/// Of a broker that something waits for and that has done nothing wrong so far.
+/// The cause for a broker that a request waits for and that has done nothing wrong so far.
 pub(crate) const NO_ANSWER_YET: &str = "no answer yet";
 
-/// How far it got with a broker, and what stopped it there.
+/// What was last seen of a broker: the step that failed or has no answer yet, and the cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BrokerTrouble {
-    /// `host:port` as configured or as the cluster advertises it.
+    /// The address as `host:port`.
     pub address: String,
-    /// Where the address came from.
+    /// Where the address comes from.
     pub origin: Origin,
-    /// The step that failed.
+    /// The step that failed, or whose answer has not come yet.
     pub stage: Stage,
-    /// What happened there.
+    /// What happened at that step, as a text.
     pub cause: String,
 }
 
@@ -27,15 +27,15 @@ impl fmt::Display for BrokerTrouble {
     }
 }
 
-/// Where a broker's address came from.
+/// Where a broker's address comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Origin {
-    /// `bootstrap_servers`.
+    /// It is listed in `bootstrap_servers`.
     Bootstrap,
-    /// The cluster: what this broker advertises (its `advertised.listeners`).
+    /// The broker advertises it (`advertised.listeners`), and the cluster's metadata have it.
     Metadata {
-        /// The cluster's number for it (its `node.id`).
+        /// The broker's number in the cluster (`node.id`).
         broker: i32,
     },
 }
@@ -49,31 +49,31 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The step on the way to an answer at which something failed.
+/// A step between the look-up of a broker's name and its answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
-    /// Looking the host's name up.
+    /// The look-up of the host name.
     Dns,
-    /// The TCP connection.
+    /// The TCP connection to the broker.
     Tcp,
-    /// The proxy of `proxy_url`: reaching it, and what it answers.
+    /// The connection to the proxy of `proxy_url`, and the proxy's answer.
     Proxy,
-    /// The TLS session: its handshake, or what ended it.
+    /// The TLS handshake, or the end of the TLS session.
     Tls,
-    /// The first exchange on a connection.
+    /// ApiVersions, the first request on a connection.
     ApiVersions,
-    /// Saying who we are (SaslHandshake, SaslAuthenticate).
+    /// Authentication: SaslHandshake and SaslAuthenticate.
     Sasl,
-    /// Asking for metadata.
+    /// A request for metadata.
     Metadata,
-    /// Asking who coordinates a group or a transactional id.
+    /// A request for the coordinator of a group or of a transactional id.
     FindCoordinator,
-    /// Asking for a producer id, which idempotence needs.
+    /// A request for a producer id, which idempotence needs.
     InitProducerId,
-    /// Sending records.
+    /// A request with records.
     Produce,
-    /// A connection that was open and idle.
+    /// An open connection without a request in flight.
     Idle,
 }
 
@@ -90,7 +90,7 @@ impl fmt::Display for Stage {
             Self::FindCoordinator => "FindCoordinator",
             Self::InitProducerId => "InitProducerId",
             Self::Produce => "Produce",
-            Self::Idle => "rest",
+            Self::Idle => "idle",
         })
     }
 }

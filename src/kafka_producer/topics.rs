@@ -123,9 +123,9 @@ fn check_topic_name(topic: &str) -> Result<(), Error> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let reason = match topic {
         "" => "it is empty",
-        "." | ".." => "it is a name of directories",
+        "." | ".." => "'.' and '..' are not allowed",
         _ if topic.len() > 249 => "it is longer than 249 characters",
-        _ if !topic.bytes().all(legal) => "only letters, digits, '.', '_' and '-' may stand in it",
+        _ if !topic.bytes().all(legal) => "only letters, digits, '.', '_' and '-' are allowed",
         _ => return Ok(()),
     };
     Err(Error::new(ErrorKind::InvalidTopic { topic: Arc::from(topic), reason }))

@@ -61,7 +61,7 @@ impl FutureRecordMetadata {
         match self.slot.wait(self.index, deadline) {
             Some((index, result)) => self.resolve(index, &result),
             None if inside => {
-                Err(Error::new(ErrorKind::CalledFromCallback { call: "get on an unfinished future" }))
+                Err(Error::new(ErrorKind::CalledFromCallback { call: "get on a future without a result" }))
             }
             None => match self.slot.timed_out(timeout.unwrap_or_default()) {
                 Some(error) => Err(error),

@@ -201,7 +201,7 @@ impl RetryPolicy {
                         let told = |trouble: &BrokerTrouble| matches!(last.kind(), ErrorKind::Network { trouble: told, .. } if told == trouble);
                         brokers.retain(|trouble| !told(trouble));
                         let attempts = Count(u64::from(attempts), "attempt");
-                        format!("after {attempts} to send the records for {name}, the last: {last}")
+                        format!("after {attempts} to send the records for {name}, the last attempt: {last}")
                     }
                 };
                 ErrorKind::Timeout { limit: Limit::DeliveryTimeout, value, waited_for, brokers }

@@ -209,8 +209,8 @@ fn advertised(host: &str, port: u16, seen: &str) {
         full.to_string(),
         format!(
             "max_block_ms of 300ms ran out, {waited} ms of it waiting for {requested} bytes of buffer_memory for t-1: \
-             {used} of 4096 are in use; the brokers take less than is sent: raise buffer_memory or max_block_ms, or \
-             send less; {seen}"
+             {used} of 4096 are in use; the brokers take records more slowly than the program sends them; raise \
+             buffer_memory or max_block_ms, or send less; {seen}"
         )
     );
     producer.close(Duration::ZERO).unwrap_err();

@@ -16,18 +16,18 @@ fn records_and_topics_that_can_not_be() {
     let (why_small, why_poor) = (
         "more than max_request_size = 1000 allows; raise max_request_size (and the topic's max.message.bytes) or send \
          less at once",
-        "more than buffer_memory = 1000 allows; raise buffer_memory or send less at once",
+        "more than buffer_memory = 1000 allows; raise buffer_memory or make the record smaller",
     );
     for (producer, record, text) in [
         (
             &small,
             ProducerRecord::to(".").value("v"),
-            "'.' can't be a topic's name: it is a name of directories".into(),
+            "'.' can't be a topic's name: '.' and '..' are not allowed".into(),
         ),
         (
             &small,
             ProducerRecord::to("..").value("v"),
-            "'..' can't be a topic's name: it is a name of directories".into(),
+            "'..' can't be a topic's name: '.' and '..' are not allowed".into(),
         ),
         (
             &small,
@@ -37,7 +37,7 @@ fn records_and_topics_that_can_not_be() {
         (
             &small,
             ProducerRecord::to("a\0").value("v"),
-            "'a\\0' can't be a topic's name: only letters, digits, '.', '_' and '-' may stand in it".into(),
+            "'a\\0' can't be a topic's name: only letters, digits, '.', '_' and '-' are allowed".into(),
         ),
         (&small, ProducerRecord::to("t").value(&value), format!("the record takes 2083 bytes, {why_small}")),
         (&poor, ProducerRecord::to("t").value(&value), format!("the record takes 2083 bytes, {why_poor}")),
@@ -57,7 +57,7 @@ fn a_partitioner_that_names_what_is_not_there() {
         assert_eq!(
             error,
             format!(
-                "topic 't' has no partition {wild}, which the partitioner chose: it has 3, numbered from 0"
+                "topic 't' has no partition {wild}, which the partitioner chose; it has 3 partitions, numbered from 0"
             )
         );
         producer.send(ProducerRecord::to("t").partition(0).value("v")).unwrap().get(PATIENCE).unwrap();
@@ -70,7 +70,7 @@ fn a_topic_that_does_not_exist() {
         (
             true,
             false,
-            "the cluster was asked to create it and did not (its auto.create.topics.enable): create it first",
+            "the cluster was asked to create it and did not (see the brokers' auto.create.topics.enable); create it first",
         ),
         (false, true, "allow_auto_create_topics is false: set it to true or create the topic first"),
     ] {
@@ -100,11 +100,11 @@ fn an_empty_record_and_a_partition_that_is_not_there() {
         ),
         (
             ProducerRecord::to("t").value("v").partition(3),
-            "topic 't' has no partition 3: it has 3, numbered from 0",
+            "topic 't' has no partition 3; it has 3 partitions, numbered from 0",
         ),
         (
             ProducerRecord::to("t").value("v").partition(-1),
-            "topic 't' has no partition -1: it has 3, numbered from 0",
+            "topic 't' has no partition -1; it has 3 partitions, numbered from 0",
         ),
         (ProducerRecord::to("").value("v"), "'' can't be a topic's name: it is empty"),
     ] {
@@ -123,7 +123,7 @@ fn a_record_that_the_broker_finds_too_large() {
     assert_eq!(
         error.to_string(),
         "a broker answered MESSAGE_TOO_LARGE (10) to a record for t-0, which takes 2070 bytes by itself; raise the topic's \
-         max.message.bytes (the broker's message.max.bytes) or send less at once"
+         max.message.bytes (the broker's message.max.bytes) or make the record smaller"
     );
 }
 
@@ -149,7 +149,7 @@ fn a_broker_that_keeps_refusing() {
         assert_eq!(
             error.to_string(),
             format!(
-                "{attempts} to send the records for t-0 failed and retries = {retries} allows no more; the last: {said}; \
+                "{attempts} to send the records for t-0 failed, and retries = {retries} allows no more; the last attempt: {said}; \
                  raise retries to try longer"
             )
         );
@@ -181,7 +181,7 @@ fn a_broker_that_keeps_refusing() {
     );
     let error = future.get(PATIENCE).unwrap_err();
     let (text, start) = (error.to_string(), "delivery_timeout_ms of 500ms ran out after ");
-    assert!(text.starts_with(start) && text.contains(&format!("the last: {said}")), "{text}");
+    assert!(text.starts_with(start) && text.contains(&format!("the last attempt: {said}")), "{text}");
     assert_eq!(error.broker_code(), Some(ErrorCode::NOT_ENOUGH_REPLICAS));
     assert!(std::error::Error::source(&error).is_none(), "its text has the last answer");
 }
@@ -239,8 +239,8 @@ fn records_without_a_key_where_keys_are_needed() {
     assert_eq!(
         good.to_string(),
         format!(
-            "a broker answered INVALID_RECORD (87) for t-0, because of another record in the same batch; this one was \
-             not refused for itself: {words}"
+            "a broker answered INVALID_RECORD (87) for t-0 because of another record in the same batch, not because of \
+             this one: {words}"
         )
     );
     assert_eq!(told.recv(), Ok(good.to_string()));

@@ -117,12 +117,13 @@ fn what_would_wait_inside_a_callback_says_so() {
         ])
         .unwrap();
     });
-    let wait = "inside a callback would wait for the thread that runs it; call it from another thread";
+    let wait =
+        "inside a callback would wait for the thread that runs the callback; call it from another thread";
     assert_eq!(
         told.recv_timeout(PATIENCE).unwrap(),
         [
             format!("flush {wait}"),
-            format!("get on an unfinished future {wait}"),
+            format!("get on a future without a result {wait}"),
             "the call would have to wait for metadata of topic 'new'; try again later, or call send outside of the callback"
                 .to_owned(),
         ]
