@@ -1,4 +1,4 @@
-//! The one error type: what happened, whose move it is, and whether the record may have been written.
+//! The error type: what happened, what the program can do, and whether the record may have been written.
 
 mod details;
 mod feature;

@@ -1,22 +1,22 @@
-//! What an error carries: which setting, whose limit.
+//! Types that errors contain: problems of the configuration, limits, subjects.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::topic_partition::TopicPartition;
 
-/// One setting that can't be used, or that was not used.
+/// A problem with one setting: it can't be used, or it was not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigProblem {
-    /// The kind of problem, for programs to match on.
+    /// The kind of problem, for a `match`.
     pub kind: ConfigProblemKind,
-    /// The setting's name as it was written, or kafka-python's name if a setter has set it. `line 7` from
-    /// [`parse_properties`](crate::ProducerConfig::parse_properties).
+    /// The name of the setting as it was written, or kafka-python's name if it was set with a setter. For
+    /// [`parse_properties`](crate::ProducerConfig::parse_properties) it is the line, such as `line 7`.
     pub key: String,
-    /// The value as given; `None` if it must not be shown or there is none.
+    /// The value as given. `None` if there is none, or if it is a secret.
     pub value: Option<String>,
-    /// Why not, and what to do.
+    /// What is wrong, and what to do.
     pub why: String,
 }
 
@@ -30,21 +30,21 @@ impl ConfigProblem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigProblemKind {
-    /// No producer has a setting of that name.
+    /// No producer has a setting of this name.
     Unknown,
-    /// It belongs to another kind of client, or to a part of another client that this crate does not have.
+    /// The setting belongs to another kind of client, or to a part of another client that this crate does not have.
     Inapplicable,
-    /// It needs a cargo feature that this build does not have. That is always an error, never in the list of
+    /// The setting needs a cargo feature that is off in this build. It is always an error, and never in the list of
     /// [`from_shared`](crate::ProducerConfig::from_shared).
     NotInThisBuild,
-    /// It asks for something that this crate can't do yet.
+    /// The setting asks for something that this crate does not support yet.
     NotSupportedYet,
-    /// It names code, for example a class. [`ConfigProblem::why`] names the method that takes such code, or says that the
+    /// The setting names code, for example a class. [`ConfigProblem::why`] names the method that takes such code, or says that the
     /// setting must be left out.
     NeedsCode,
-    /// The value can't be read, is out of its range, or names something that can't be used.
+    /// The value can't be read, is out of range, or names something that can't be used.
     Invalid,
-    /// It contradicts another setting, or repeats it with another value.
+    /// The setting contradicts another one, or repeats it with another value.
     Contradictory,
 }
 
@@ -63,11 +63,11 @@ impl fmt::Display for ConfigProblem {
 pub enum Subject {
     /// Records for a partition.
     Partition(TopicPartition),
-    /// A question about a topic.
+    /// A request about a topic.
     Topic(Arc<str>),
-    /// A question about a group of consumers.
+    /// A request about a consumer group.
     Group(Arc<str>),
-    /// A question about a `transactional_id`.
+    /// A request about a `transactional_id`.
     TransactionalId(Arc<str>),
 }
 
@@ -92,7 +92,7 @@ impl fmt::Display for Subject {
     }
 }
 
-/// The setting whose limit a record exceeds. For the broker's own see
+/// The setting whose limit a record exceeds. For the limits of brokers see
 /// [`ErrorKind::RefusedAsTooLarge`](crate::ErrorKind::RefusedAsTooLarge).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -1,5 +1,5 @@
-//! The error, what it carries, and what it can be asked. These types hold each other, so they stand in one file; how they
-//! read is in `texts.rs`.
+//! The error type, its kinds and its methods. These types contain each other, so they are in one file. Their texts are in
+//! `texts.rs`.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,17 +11,18 @@ use super::trouble::BrokerTrouble;
 use crate::protocol::ErrorCode;
 use crate::topic_partition::TopicPartition;
 
-/// Anything that can go wrong, one pointer wide and cheap to clone: one broker error completes thousands of futures.
+/// The error of every fallible call of this crate. It is one pointer wide and cheap to clone.
 ///
-/// Ask it with the predicates ([`is_retriable`](Self::is_retriable), [`is_timeout`](Self::is_timeout), …) or match on
-/// [`kind`](Self::kind).
+/// Programs call its methods ([`is_retriable`](Self::is_retriable), [`is_pending`](Self::is_pending),
+/// [`certainty`](Self::certainty), …) or match on [`kind`](Self::kind).
 ///
 /// # Text and source
 /// The text says what happened, which limit or setting is the cause, and what brokers answered. It includes the error of the
-/// last attempt, if there was one. The text never repeats the [`source`](StdError::source), so a program that prints an error
-/// and its sources prints nothing twice. These errors have a source: [`ErrorKind::Serialization`] (the serializer's error),
-/// [`ErrorKind::Spawn`] (the operating system's error), and [`ErrorKind::NoProducerId`] if the broker does not know the
-/// request.
+/// last attempt, if there was one.
+///
+/// The text never repeats the [`source`](StdError::source), so a program that prints an error and its sources prints nothing
+/// twice. These errors have a source: [`ErrorKind::Serialization`] (the serializer's error), [`ErrorKind::Spawn`] (the
+/// operating system's error), and [`ErrorKind::NoProducerId`] if the broker does not know the request.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -59,12 +60,12 @@ impl Error {
         Self(Arc::new(Inner { last_code: last.broker_code(), ..Inner::of(kind) }))
     }
 
-    /// The same error about a record of which bytes had left and no answer came, or whose answer leaves it open.
+    /// The same error for a record that may have been written.
     pub(crate) fn maybe_written(self) -> Self {
         Self(Arc::new(Inner { certainty: Certainty::MaybeWritten, ..Arc::unwrap_or_clone(self.0) }))
     }
 
-    /// The same error as that of a record for `topic_partition`.
+    /// The same error for a record of `topic_partition`.
     pub(crate) fn at(self, topic_partition: &TopicPartition) -> Self {
         if self.0.topic_partition.as_ref() == Some(topic_partition) {
             return self;
@@ -73,18 +74,20 @@ impl Error {
         Self(Arc::new(Inner { topic_partition, ..Arc::unwrap_or_clone(self.0) }))
     }
 
-    /// Whether its text says so: where it is the record that may have been written, not only the wait that has ended.
+    /// Whether the text says that the record may have been written. It does not if only a wait has ended.
     pub(super) fn is_maybe_written(&self) -> bool {
         self.0.certainty == Certainty::MaybeWritten
     }
 
-    /// What happened.
+    /// Returns what happened.
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
     }
 
-    /// The topic of the record that the error is about. `None` if it is not about one topic (`build`, `flush`, `close`), or
-    /// if the record was refused before its topic mattered ([`ErrorKind::RecordTooLarge`], [`ErrorKind::InvalidRecord`]).
+    /// Returns the topic of the record that the error is about.
+    ///
+    /// `None` if the error is not about one topic (`build`, `flush`, `close`), or if the record was refused before its topic
+    /// was looked at ([`ErrorKind::RecordTooLarge`], [`ErrorKind::InvalidRecord`]).
     pub fn topic(&self) -> Option<&str> {
         match (&self.0.topic_partition, self.kind()) {
             (Some(topic_partition), _) => Some(topic_partition.topic()),
@@ -100,7 +103,8 @@ impl Error {
         }
     }
 
-    /// The partition of the record that the error is about. `None` if there is no one partition, or if none was chosen yet.
+    /// Returns the partition of the record that the error is about. `None` if the error is not about one partition, or if no
+    /// partition was chosen yet.
     pub fn partition(&self) -> Option<i32> {
         match (&self.0.topic_partition, self.kind()) {
             (Some(topic_partition), _) => Some(topic_partition.partition()),
@@ -109,12 +113,12 @@ impl Error {
         }
     }
 
-    /// Whether the record may be in the broker's log now, or may still be stored later.
+    /// Returns whether the record may be stored, now or later.
     ///
-    /// A [`get`](crate::FutureRecordMetadata::get), `flush` or `close` whose time ran out says
-    /// [`MaybeWritten`](Certainty::MaybeWritten), because its records are still being sent. So does the error of a `flush` or
-    /// `close` if more than one record failed; ask each future for its own answer. Where there is no record (`build`,
-    /// `wait_connected`), the answer means nothing.
+    /// If a [`get`](crate::FutureRecordMetadata::get) or a `flush` ran out of its time, it is
+    /// [`MaybeWritten`](Certainty::MaybeWritten), because the records are still being sent. It is also `MaybeWritten` if a
+    /// `close` ran out of its time, or if a `flush` or `close` reports more than one failed record. Ask each future then. If
+    /// the error is not about records (`build`, `wait_connected`), the result has no meaning.
     pub fn certainty(&self) -> Certainty {
         match self.kind() {
             ErrorKind::Timeout { limit: Limit::Call, .. } | ErrorKind::CalledFromCallback { .. } => {
@@ -125,11 +129,11 @@ impl Error {
         }
     }
 
-    /// Whether the operation is still under way, so that the same call can be made again: `get`, `flush` or
-    /// `wait_connected` ran out of its own time, or `get` was called inside a callback before there was a result. Do not send
-    /// the records again: they are still being sent.
+    /// Returns whether the same call can be made again later: it stopped waiting, and the producer goes on with the work. Do not
+    /// send records again then, because they are still being sent.
     ///
-    /// It is false for the error of a `close`, which ends what was under way.
+    /// It is true if `get`, `flush` or `wait_connected` ran out of its own time, and if `get` was called inside a callback
+    /// before there was a result. It is false for the error of a `close`, because no record is sent after it.
     pub fn is_pending(&self) -> bool {
         match self.kind() {
             ErrorKind::Timeout { limit, .. } => *limit == Limit::Call,
@@ -141,13 +145,16 @@ impl Error {
         }
     }
 
-    /// Whether a record that failed with this error may succeed if the program sends it again, with nothing changed. See
+    /// Returns whether a record that failed with this error may succeed if the program sends it again unchanged. Look at
     /// [`certainty`](Self::certainty) first: if the record may have been written, sending it again may store it twice.
     ///
-    /// It is false while the record is still being sent: see [`is_pending`](Self::is_pending). It is false for the error of a
-    /// `flush` or `close`, which may be about many records: ask each future. An unknown topic is retriable if the cluster was
-    /// asked to create it ([`allow_auto_create_topics`](crate::ProducerConfig::allow_auto_create_topics)): that may take
-    /// longer than `max_block_ms`.
+    /// It is false:
+    /// - while the record is still being sent: see [`is_pending`](Self::is_pending).
+    /// - for the error of a `flush` or `close`, which may be about many records. Ask each future.
+    ///
+    /// An unknown topic is retriable if the cluster was asked to create it
+    /// ([`allow_auto_create_topics`](crate::ProducerConfig::allow_auto_create_topics)), because that may take longer than
+    /// `max_block_ms`.
     pub fn is_retriable(&self) -> bool {
         match self.kind() {
             ErrorKind::Broker { code, .. } => code.is_retriable(),
@@ -163,8 +170,10 @@ impl Error {
         }
     }
 
-    /// Whether a limit of time ran out; [`ErrorKind::Timeout`] says which, [`ErrorKind::BufferExhausted`] is
-    /// `max_block_ms`, [`ErrorKind::Undelivered`] the time that `flush` or `close` was given.
+    /// Returns whether a limit of time ran out.
+    ///
+    /// [`ErrorKind::Timeout`] names the limit. For [`ErrorKind::BufferExhausted`] it is `max_block_ms`. For
+    /// [`ErrorKind::Undelivered`] it is the timeout of `flush` or `close`.
     pub fn is_timeout(&self) -> bool {
         match self.kind() {
             ErrorKind::Timeout { .. } | ErrorKind::BufferExhausted { .. } => true,
@@ -173,8 +182,10 @@ impl Error {
         }
     }
 
-    /// Whether the producer was closed before or during the call. It is also true for a record that `send` had accepted and
-    /// that failed because the producer ended: its limit is [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
+    /// Returns whether the producer was closed before or during the call.
+    ///
+    /// It is also true for a record that `send` had accepted and that failed because the producer ended. The limit of its
+    /// [`ErrorKind::Timeout`] is [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
     pub fn is_closed(&self) -> bool {
         match self.kind() {
             ErrorKind::Closed => true,
@@ -183,9 +194,10 @@ impl Error {
         }
     }
 
-    /// The error code of the broker that refused the record or the request. For [`ErrorKind::RetriesUsedUp`] and
-    /// [`ErrorKind::Timeout`] it is the code of the last attempt. `None` if no broker refused, or if the last attempt got no
-    /// answer.
+    /// Returns the error code of the broker that refused the record or the request.
+    ///
+    /// For [`ErrorKind::RetriesUsedUp`] and [`ErrorKind::Timeout`] it is the code of the last attempt. `None` if no broker
+    /// refused, or if the last attempt got no answer.
     pub fn broker_code(&self) -> Option<ErrorCode> {
         match self.kind() {
             ErrorKind::Broker { code, .. }
@@ -219,30 +231,30 @@ impl StdError for Error {
     }
 }
 
-/// Whether a record that failed may stand in a broker's log.
+/// Whether a record that failed may be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
 pub enum Certainty {
-    /// No attempt can have stored it: of each one nothing was sent, or a broker refused it. Sending it again makes no
-    /// duplicate, but the record is stored behind those that were sent meanwhile.
+    /// The record is not stored: in each attempt nothing was sent, or the broker refused the record. If the program sends it
+    /// again, it is not stored twice. It is then stored behind the records that were sent meanwhile.
     NotWritten,
-    /// Bytes of it left and no answer came, the answer leaves it open, or it is on its way still: sending it again may
-    /// make a duplicate.
+    /// The record may be stored: bytes of it were sent and no answer came, or the answer does not say, or the record is still
+    /// being sent. If the program sends it again, it may be stored twice.
     MaybeWritten,
 }
 
-/// What happened. Fields that have a setting's name have its value.
+/// What happened. A field with the name of a setting has the value of that setting.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The configuration can't be used; every problem found is listed.
+    /// The configuration can't be used.
     Config {
-        /// One entry for each setting that is wrong.
+        /// All problems that were found, one entry for each setting that is wrong.
         problems: Vec<ConfigProblem>,
     },
-    /// The record itself is wrong, no broker was asked: it has neither key nor value, or a negative timestamp.
+    /// The record has neither a key nor a value, or a negative timestamp. Nothing was sent.
     InvalidRecord {
-        /// What is wrong with it.
+        /// What is wrong with the record.
         reason: &'static str,
     },
     /// A [`Serializer`](crate::Serializer) failed for the key or the value of a record. Nothing was sent, and no memory was
@@ -256,109 +268,112 @@ pub enum ErrorKind {
         /// The text of the serializer's error.
         reason: String,
     },
-    /// The record is larger than a limit; nothing was reserved or sent.
+    /// The record is larger than a limit of the producer. Nothing was sent, and no memory was taken.
     RecordTooLarge {
-        /// Its size in bytes as it would be encoded, headers included.
+        /// The encoded size of the record in bytes, headers included.
         size: usize,
         /// The limit in bytes.
         limit: usize,
-        /// Whose limit it is.
+        /// The setting that the limit belongs to.
         limited_by: SizeLimit,
     },
-    /// A broker refused the record as too large, all by itself; what was with it in a batch has been sent without it.
+    /// A broker refused the record as too large, even in a batch of its own. The other records of its batch were sent without
+    /// it.
     RefusedAsTooLarge {
-        /// The broker's code: of its topic's `max.message.bytes`, or of its `segment.bytes`.
+        /// The broker's code. It says which limit the record exceeds: `max.message.bytes` or `segment.bytes` of the topic.
         code: ErrorCode,
-        /// Its size in bytes, in a batch of its own.
+        /// The size in bytes of a batch with only this record.
         size: usize,
         /// The partition of the record.
         topic_partition: TopicPartition,
     },
-    /// The cluster does not know the topic, and nothing changed that within `max_block_ms`.
+    /// The topic does not exist, and did not appear within `max_block_ms`.
     UnknownTopic {
-        /// The topic's name.
+        /// The name of the topic.
         topic: Arc<str>,
-        /// `max_block_ms`: how long the call waited for it.
+        /// `max_block_ms`: how long the call waited for the topic.
         max_block: Duration,
-        /// Whether the cluster was asked to create it (`allow_auto_create_topics`).
+        /// Whether the cluster was asked to create the topic (`allow_auto_create_topics`).
         creation_asked_for: bool,
     },
-    /// The name can't be a topic's.
+    /// The name is not a valid name of a topic.
     InvalidTopic {
         /// The name as given.
         topic: Arc<str>,
-        /// Which rule it breaks.
+        /// The rule that the name breaks.
         reason: &'static str,
     },
-    /// The topic has no such partition.
+    /// The topic has no partition with this number.
     UnknownPartition {
-        /// The topic's name.
+        /// The name of the topic.
         topic: Arc<str>,
-        /// The partition asked for.
+        /// The number of the partition.
         partition: i32,
-        /// True if the partitioner chose it, false if the record named it.
+        /// True if the partitioner chose the number, false if the record has it.
         by_partitioner: bool,
-        /// How many partitions the topic has, numbered from 0.
+        /// The number of partitions of the topic. They are numbered from 0.
         known: usize,
     },
-    /// A limit ran out.
+    /// A limit of time ran out.
     Timeout {
-        /// Which one.
+        /// The limit.
         limit: Limit,
-        /// Its value.
+        /// The value of the limit.
         value: Duration,
-        /// The rest of the sentence, for people: "waiting for ...", "after 3 attempts to ...", "before the records ...".
+        /// What the time was spent on, as the end of a sentence for people: "waiting for ...", "after 3 attempts to ...",
+        /// "before the records ...".
         waited_for: String,
-        /// What was last seen of each broker that gave trouble.
+        /// What was last seen of each broker that had a failure or has not answered.
         brokers: Vec<BrokerTrouble>,
     },
-    /// `buffer_memory` was used up for as long as `max_block_ms` allows: the brokers take less than is sent.
+    /// `buffer_memory` was used up until `max_block_ms` ran out. The brokers take records more slowly than the program sends
+    /// them.
     BufferExhausted {
         /// The partition of the record.
         topic_partition: TopicPartition,
-        /// The bytes that were needed.
+        /// The number of bytes that the record needed.
         requested: usize,
-        /// The bytes in use when it was given up.
+        /// The number of bytes in use when the time ran out.
         used: usize,
         /// `buffer_memory`.
         total: usize,
-        /// How long the call waited for memory; the rest of `max_block_ms` went into waiting for metadata.
+        /// How long the call waited for memory. Before that it may have waited for metadata.
         waited: Duration,
         /// `max_block_ms`.
         max_block: Duration,
-        /// What was last seen of each broker that gave trouble.
+        /// What was last seen of each broker that had a failure or has not answered.
         brokers: Vec<BrokerTrouble>,
     },
-    /// Each attempt failed in a way that may pass, and `retries` allows no more of them.
+    /// Each attempt failed with an error that may pass, and `retries` allows no more attempts.
     RetriesUsedUp {
         /// `retries`.
         retries: u32,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
         /// The partition of the record.
         topic_partition: TopicPartition,
-        /// What the last attempt ended with: the broker's answer, or the lack of one.
+        /// The error of the last attempt.
         last: Error,
     },
-    /// A broker refused.
+    /// A broker refused the record or the request.
     Broker {
-        /// Its code.
+        /// The broker's code.
         code: ErrorCode,
-        /// Its own words, if it gave any.
+        /// The broker's message, if it sent one.
         message: Option<String>,
-        /// What the broker refused: records for a partition, or something else.
+        /// What the broker refused.
         about: Subject,
     },
-    /// A broker answered a request and said nothing of the record's batch, which was in it.
+    /// A broker's answer to a request says nothing about the batch of the record, although the batch was in the request.
     LeftOut {
         /// The partition of the record.
         topic_partition: TopicPartition,
     },
-    /// A broker refused the record's batch because of other records in it; by itself this one may be stored.
+    /// A broker refused the batch of the record because of other records in it. This record may succeed in another batch.
     RefusedWithBatch {
         /// The broker's code for the batch.
         code: ErrorCode,
-        /// Its own words about the first of the records that are to blame, if it gave any.
+        /// The broker's message about the first record that is the cause, if it sent one.
         message: Option<String>,
         /// The partition of the record.
         topic_partition: TopicPartition,
@@ -366,114 +381,118 @@ pub enum ErrorKind {
     /// A connection failed or was lost. It is the error of one attempt: see [`RetriesUsedUp`](Self::RetriesUsedUp) and
     /// [`PendingPartition::last_error`].
     Network {
-        /// Where, at which step, and what happened.
+        /// The broker, the step, and what happened.
         trouble: BrokerTrouble,
-        /// The bytes of the request with records that the broker was being sent when it ended the connection, if it did.
+        /// The size in bytes of the request with records that was being sent when the broker closed the connection. `None` if
+        /// there was no such request.
         cut_off: Option<usize>,
     },
-    /// A broker can't be used with this configuration: it does not accept who we are, or we do not accept who it is.
-    /// Trying again changes nothing.
+    /// A broker can't be used with this configuration: it does not accept this client, or this client does not accept it, for
+    /// example because of a certificate. Another attempt fails in the same way.
     Denied {
-        /// Where, at which step, and what happened.
+        /// The broker, the step, and what happened.
         trouble: BrokerTrouble,
     },
-    /// A broker does not accept who we are, or does not offer the mechanism (`sasl_mechanism`). Trying again changes
-    /// nothing before the settings, or the broker's, are changed; it is tried again all the same, with back-off
-    /// from `reconnect_backoff_ms` up to `reconnect_backoff_max_ms`.
+    /// A broker refused the authentication, or does not offer the mechanism (`sasl_mechanism`). Another attempt fails in the
+    /// same way until the settings of the client or of the broker are changed. The producer makes further attempts, with a
+    /// back-off from `reconnect_backoff_ms` up to `reconnect_backoff_max_ms`.
     Authentication {
-        /// The mechanism, as `SCRAM-SHA-256`.
+        /// The mechanism, such as `SCRAM-SHA-256`.
         mechanism: String,
-        /// Where, and the broker's own words.
+        /// The broker, the step, and the broker's message.
         trouble: BrokerTrouble,
     },
-    /// No broker gives this producer an id, without which no broker can tell a record that is sent again from another
-    /// (`enable_idempotence`).
+    /// No broker gives this producer a producer id. Idempotence (`enable_idempotence`) needs one, so that brokers recognize a
+    /// record that is sent again.
     NoProducerId {
-        /// The broker's code; `None` if it does not know the request (InitProducerId, since 0.11).
+        /// The broker's code. `None` if the broker does not know the request InitProducerId, which brokers have since 0.11.
         code: Option<ErrorCode>,
     },
-    /// Client and broker have no version of a request in common.
+    /// The client and the broker have no version of a request in common.
     UnsupportedVersion {
-        /// The request.
+        /// The name of the request.
         api: String,
-        /// The versions that would do here.
+        /// The first and the last version that the client can use.
         ours: (i16, i16),
-        /// The broker's, if it knows the request at all.
+        /// The first and the last version that the broker supports. `None` if it does not know the request.
         theirs: Option<(i16, i16)>,
-        /// The broker's address.
+        /// The address of the broker.
         address: String,
     },
     /// The producer is closed, so the call can't be made. It is the error of calls such as `send`. A record that `send` had
     /// accepted before, and that failed because the producer ended, has a [`Timeout`](Self::Timeout) whose limit is
     /// [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
     Closed,
-    /// The call would have to wait and must not: it is `try_send`, or it was made inside a callback.
+    /// The call would block, but it is `try_send` or was made inside a callback.
     WouldBlock {
-        /// What it would wait for.
+        /// What the call would wait for.
         what: String,
-        /// Whether it was made inside a callback.
+        /// Whether the call was made inside a callback.
         inside_callback: bool,
     },
-    /// The call would wait inside a callback for the thread that runs the callback.
+    /// The call was made inside a callback, and would wait for the thread that runs the callback.
     CalledFromCallback {
-        /// The call.
+        /// The name of the call.
         call: &'static str,
     },
-    /// Not everything that [`flush`](crate::KafkaProducer::flush) or [`close`](crate::KafkaProducer::close) covers
-    /// was delivered.
+    /// [`flush`](crate::KafkaProducer::flush) or [`close`](crate::KafkaProducer::close) has found records that are not stored:
+    /// they have failed, or have no result yet.
     Undelivered {
-        /// What failed, and what was still under way.
+        /// The failed and the pending records.
         report: DeliveryReport,
     },
-    /// The call was made in a forked child of the process that made the producer. Nothing of a producer works there: its
-    /// thread has not come along, and its connections are the parent's. Make a new one in the child. A record that the
-    /// parent had sent may be stored by the parent, so the error of its future says
+    /// The call was made in a forked child of the process that built the producer. The producer does not work there: the child
+    /// has no background thread, and the connections belong to the parent. Build a new producer in the child.
+    ///
+    /// The parent may still store a record that it had sent before the fork. So in the child the error of its future is
     /// [`MaybeWritten`](Certainty::MaybeWritten).
     UsedAfterFork {
-        /// The process that made the producer.
+        /// The id of the process that built the producer.
         process: u32,
     },
-    /// The sender thread could not be started.
+    /// The background thread could not be started. The operating system's error is the [`source`](std::error::Error::source).
     Spawn,
-    /// A defect of this crate. The records concerned fail with it rather than never.
+    /// A defect of this crate. The records that it concerns fail with this error.
     Bug {
-        /// What should have been impossible.
+        /// What happened that should be impossible.
         what: String,
     },
 }
 
-/// What `flush` or `close` found undelivered: the text of the error, in numbers.
+/// The records that `flush` or `close` has found not to be stored.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DeliveryReport {
-    /// Records that failed and whose failure no future or callback had looked at; those of `pending` do not count.
+    /// The number of records that have failed and whose failure no future or callback has looked at. Those in `pending` are
+    /// not counted.
     pub failed: u64,
-    /// The first of those failures.
+    /// The first of these failures.
     pub first_error: Option<Error>,
-    /// What had no answer when the time ran out, the oldest first. After `close` it has failed.
+    /// The records that had no result when the time ran out, by partition, the oldest first. After a `close` they have failed.
     pub pending: Vec<PendingPartition>,
-    /// Why, if the time ran out: what was last seen of each broker that gave trouble or that has not answered.
+    /// If the time ran out: what was last seen of each broker that had a failure or has not answered.
     pub brokers: Vec<BrokerTrouble>,
-    /// The limit that ran out, if one did, and its value. For `close` the one that decided, not always the caller's own.
+    /// The limit that ran out, and its value. `None` if none ran out. If several threads closed the producer, it is the limit
+    /// that ended first.
     pub timed_out: Option<(Limit, Duration)>,
 }
 
-/// What a partition has that is without an answer.
+/// The records of one partition that have no result.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PendingPartition {
-    /// The topic and partition.
+    /// The topic and the partition.
     pub topic_partition: TopicPartition,
-    /// Its batches.
+    /// The number of batches without a result.
     pub batches: u64,
-    /// The records in them.
+    /// The number of records in these batches.
     pub records: u64,
-    /// What the last attempt to send the oldest of them ended with, if there was one.
+    /// The error of the last attempt to send the oldest of these batches. `None` if no attempt has failed yet.
     pub last_error: Option<Error>,
 }
 
 impl DeliveryReport {
-    /// Of all its records; only the first failure is known here.
+    /// The certainty of all its records together. Only the first failure is known here.
     pub(super) fn certainty(&self) -> Certainty {
         match &self.first_error {
             Some(error) if self.failed == 1 && self.pending.is_empty() => error.certainty(),
