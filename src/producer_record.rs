@@ -1,5 +1,5 @@
-//! `ProducerRecord`, a record to send that borrows what it holds, and `OwnedRecord`, which owns it. Each is made of the other, so
-//! they stand in one file.
+//! `ProducerRecord` is a record to send that borrows its data. `OwnedRecord` owns its data. Each is made from the other, so
+//! they are in one file.
 
 use std::any::type_name;
 use std::borrow::Borrow;
@@ -9,15 +9,15 @@ use std::time::SystemTime;
 use crate::record::{Header, IntoField};
 use crate::time::millis_since_epoch;
 
-/// A record to send: a topic, a key or a value or both, and optionally a partition, a timestamp and headers.
+/// A record to send. It has a topic, a key or a value or both, and optionally a partition, a timestamp and headers.
 ///
-/// Everything is borrowed, so that a record costs no allocation, except for [`header`](Self::header), which collects a list;
-/// [`headers`](Self::headers) borrows one. A clone is as cheap. [`into_owned`](Self::into_owned) copies a record that has to
-/// be kept.
+/// A record borrows its data, so making one allocates nothing, except that [`header`](Self::header) allocates a list.
+/// [`headers`](Self::headers) borrows a list. A clone is cheap too. To keep a record, copy it with
+/// [`into_owned`](Self::into_owned).
 ///
-/// Keys and values are bytes, unless the producer has serializers: `K` and `V` are the types that it was
-/// [built with](crate::ProducerConfig::build_with). Write the type where the compiler can't find it, as in a `let` before
-/// the `send`: `ProducerRecord` for bytes, `ProducerRecord<'_, str, Order>` and so on.
+/// `K` and `V` are the types of key and value. They are bytes, unless the producer was
+/// [built with serializers](crate::ProducerConfig::build_with). Write the types where the compiler can't infer them, for
+/// example in a `let` before the `send`: `ProducerRecord` for bytes, `ProducerRecord<'_, str, Order>` for a typed producer.
 ///
 /// ```
 /// use kafka_producer::ProducerRecord;
@@ -33,7 +33,7 @@ pub struct ProducerRecord<'a, K: ?Sized = [u8], V: ?Sized = [u8]> {
     headers: Headers<'a>,
 }
 
-/// What a record may say about its partition and its time.
+/// The partition and the timestamp of a record, if it has them.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Details {
     pub(crate) partition: Option<i32>,
@@ -48,48 +48,50 @@ enum Headers<'a> {
 }
 
 impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
-    /// A record for `topic`, with nothing in it yet. It needs a key or a value.
+    /// A record for `topic` that has nothing else yet. It needs a key or a value.
     #[inline]
     pub fn to(topic: &'a str) -> Self {
         Self { topic, details: Details::default(), key: None, value: None, headers: Headers::Borrowed(&[]) }
     }
 
-    /// The key. Records with equal keys go to the same partition. Default, and with `None`: null.
+    /// Sets the key. Records with equal keys go to the same partition. `None` is null, which is the default.
     #[inline]
     pub fn key(mut self, key: impl IntoField<'a, K>) -> Self {
         self.key = key.into_field();
         self
     }
 
-    /// The value. Default, and with `None`: null, which deletes the key in a compacted topic. An empty value is not null.
+    /// Sets the value. `None` is null, which is the default. In a compacted topic a null value deletes the key. An empty value
+    /// is not null.
     #[inline]
     pub fn value(mut self, value: impl IntoField<'a, V>) -> Self {
         self.value = value.into_field();
         self
     }
 
-    /// The partition. Default: the producer's [`Partitioner`](crate::Partitioner) chooses.
+    /// Sets the partition. By default the producer's [`Partitioner`](crate::Partitioner) chooses it.
     #[inline]
     pub fn partition(mut self, partition: i32) -> Self {
         self.details.partition = Some(partition);
         self
     }
 
-    /// The timestamp, of which Kafka keeps whole milliseconds. Default: the time of the `send`. A time before 1970 is refused
-    /// by `send`.
+    /// Sets the timestamp. Kafka stores it in whole milliseconds. The default is the time of the `send`. If it is before 1970,
+    /// `send` fails.
     #[inline]
     pub fn timestamp(self, time: SystemTime) -> Self {
         self.timestamp_ms(millis_since_epoch(time))
     }
 
-    /// The timestamp in milliseconds since 1970, as other clients take it.
+    /// Sets the timestamp in milliseconds since 1970.
     #[inline]
     pub fn timestamp_ms(mut self, millis: i64) -> Self {
         self.details.timestamp = Some(millis);
         self
     }
 
-    /// Adds a header, with bytes or text for a value, or an `Option` of these. Order and repeated names are kept.
+    /// Adds a header. Its value is bytes, text or an `Option` of these. Kafka keeps the order of headers, and headers with the
+    /// same name.
     pub fn header(self, key: &'a str, value: impl IntoField<'a, [u8]>) -> Self {
         self.push(Header::new(key, value))
     }
@@ -99,19 +101,19 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         self.push(Header::null(key))
     }
 
-    /// Sets all headers at once, and replaces those that were added before.
+    /// Sets all headers. It replaces the headers that were added before.
     #[inline]
     pub fn headers(mut self, headers: &'a [Header<'a>]) -> Self {
         self.headers = Headers::Borrowed(headers);
         self
     }
 
-    /// The topic that the record is for.
+    /// Returns the topic of the record.
     pub fn topic(&self) -> &'a str {
         self.topic
     }
 
-    /// The same record with copies of its topic, key, value and headers.
+    /// Returns the same record with copies of its topic, key, value and headers.
     pub fn into_owned(self) -> OwnedRecord<K, V>
     where
         K: ToOwned,
@@ -160,15 +162,15 @@ impl<K: ?Sized, V: ?Sized> Clone for ProducerRecord<'_, K, V> {
     }
 }
 
-/// Without payload: sizes, not bytes.
+/// Shows the sizes of key and value, not their content.
 impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fmt_as("ProducerRecord", f)
     }
 }
 
-/// A [`ProducerRecord`] that owns its topic, key, value and headers, so that it can be kept: in a retry queue, in a channel,
-/// in the closure of a callback. It is made by [`ProducerRecord::into_owned`], which copies everything.
+/// A [`ProducerRecord`] that owns its topic, key, value and headers. It can be kept in a retry queue, in a channel, or in the
+/// closure of a callback. [`ProducerRecord::into_owned`] makes it.
 ///
 /// ```
 /// use std::collections::VecDeque;
@@ -191,7 +193,7 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
 ///     }
 /// }
 ///
-/// /// Sends what was kept, in the same order, until there is no room again.
+/// /// Sends the records that were kept, in the same order, until there is no room again.
 /// fn send_kept(producer: &KafkaProducer, later: &mut VecDeque<OwnedRecord>) -> Result<(), Error> {
 ///     while let Some(record) = later.front() {
 ///         match producer.try_send(record.as_record()) {
@@ -224,7 +226,7 @@ impl<K: ToOwned + ?Sized, V: ToOwned + ?Sized> OwnedRecord<K, V> {
         }
     }
 
-    /// The same record, borrowed, as `send` takes it. If there are headers, this allocates a list for them.
+    /// Returns the same record, borrowed, so that it can be passed to `send`. If it has headers, a list is allocated for them.
     pub fn as_record(&self) -> ProducerRecord<'_, K, V> {
         let record = ProducerRecord {
             details: self.details,
@@ -236,17 +238,17 @@ impl<K: ToOwned + ?Sized, V: ToOwned + ?Sized> OwnedRecord<K, V> {
         record.with_headers(headers.collect())
     }
 
-    /// The topic that the record is for.
+    /// Returns the topic of the record.
     pub fn topic(&self) -> &str {
         &self.topic
     }
 
-    /// The key; `None` if it is null.
+    /// Returns the key. `None` if the key is null.
     pub fn key(&self) -> Option<&K> {
         self.key.as_ref().map(Borrow::borrow)
     }
 
-    /// The value; `None` if it is null.
+    /// Returns the value. `None` if the value is null.
     pub fn value(&self) -> Option<&V> {
         self.value.as_ref().map(Borrow::borrow)
     }
@@ -264,14 +266,14 @@ impl<'a, K: ToOwned + ?Sized, V: ToOwned + ?Sized> From<ProducerRecord<'a, K, V>
     }
 }
 
-/// Without payload: sizes, not bytes.
+/// Shows the sizes of key and value, not their content.
 impl<K: ToOwned + ?Sized, V: ToOwned + ?Sized> fmt::Debug for OwnedRecord<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_record().fmt_as("OwnedRecord", f)
     }
 }
 
-/// Payload, of which only type and size are shown.
+/// A key or value of which only type and size are shown.
 struct Unseen<'a, T: ?Sized>(&'a T);
 
 impl<T: ?Sized> fmt::Debug for Unseen<'_, T> {

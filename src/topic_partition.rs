@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// A topic and the number of one of its partitions.
 ///
-/// It is displayed as Kafka writes it, `events-3`.
+/// Its text is the one that Kafka uses, such as `events-3`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
     pub(crate) topic: Arc<str>,
@@ -13,17 +13,17 @@ pub struct TopicPartition {
 }
 
 impl TopicPartition {
-    /// The partition `partition` of `topic`.
+    /// Partition number `partition` of `topic`.
     pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
         Self { topic: topic.into(), partition }
     }
 
-    /// The name of the topic.
+    /// Returns the name of the topic.
     pub fn topic(&self) -> &str {
         &self.topic
     }
 
-    /// The number of the partition. The first one is 0.
+    /// Returns the number of the partition. The first one is 0.
     pub fn partition(&self) -> i32 {
         self.partition
     }

@@ -187,8 +187,8 @@ fn a_broker_that_refuses() {
     }
     producer.flush(PATIENCE).unwrap_err();
     assert_eq!(producer.overlooked_failures(), 100);
-    let said = "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for t-0: The client may not do this to the \
-                topic; to send to it, it needs an ACL for Write and Describe";
+    let said = "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for t-0: The client is not authorized for the \
+                topic; to send records it needs ACLs for Write and Describe";
     // 99 more fail after the warning: it must not look like a total.
     let once = "1 record failed so far, and the program has not looked at the result; the last error: ";
     assert_eq!(logged(Level::Warn), [format!("{once}{said}")]);

@@ -352,7 +352,8 @@ fn what_acls_deny_is_told_with_what_is_missing() {
     assert_eq!(error.broker_code(), Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
     assert_eq!(
         error.to_string(),
-        "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for topic 'denied': The client may not do this to the topic; to send to it, it needs an ACL for Write and Describe"
+        "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for topic 'denied': The client is not authorized for the topic; to send \
+         records it needs ACLs for Write and Describe"
     );
     let watch = Stopwatch::start();
     let error = producer.send(ProducerRecord::to("described").value("v")).unwrap().get(PATIENCE).unwrap_err();
@@ -361,8 +362,8 @@ fn what_acls_deny_is_told_with_what_is_missing() {
     assert_eq!(error.broker_code(), Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
     assert_eq!(
         error.to_string(),
-        "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for described-0: The client may not do this to the topic; to \
-         send to it, it needs an ACL for Write and Describe"
+        "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for described-0: The client is not authorized for the topic; to \
+         send records it needs ACLs for Write and Describe"
     );
     // A rule about any topic ends "everyone may, where there is no rule", for the other tests as well.
     world.cluster.allow(everyone, Resource::AnyTopic, Operation::Write);

@@ -1,10 +1,11 @@
-//! What a program may know of a partition.
+//! `PartitionInfo`: leader and replicas of a partition.
 
 use std::sync::Arc;
 
-/// A partition of a topic, by the cluster's latest metadata. [`partitions_for`](crate::KafkaProducer::partitions_for) gives it.
+/// A partition of a topic, as in the cluster's latest metadata. [`partitions_for`](crate::KafkaProducer::partitions_for)
+/// returns it.
 ///
-/// Brokers are named by their numbers in the cluster (`node.id`).
+/// Brokers are identified by their numbers in the cluster (`node.id`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionInfo {
     partition: i32,
@@ -24,22 +25,22 @@ impl PartitionInfo {
         Self { partition, leader, replicas: replicas.cloned().unwrap_or_default() }
     }
 
-    /// The number of the partition.
+    /// Returns the number of the partition.
     pub fn partition(&self) -> i32 {
         self.partition
     }
 
-    /// The broker that leads the partition; `None` if it has no leader now.
+    /// Returns the broker that leads the partition. `None` if the partition has no leader now.
     pub fn leader(&self) -> Option<i32> {
         self.leader
     }
 
-    /// The brokers that hold the partition. The first one is the preferred leader.
+    /// Returns the brokers that have a replica of the partition. The first one is the preferred leader.
     pub fn replicas(&self) -> &[i32] {
         &self.replicas.all
     }
 
-    /// The brokers that hold all of its records ("in-sync replicas").
+    /// Returns the brokers whose replicas are in sync with the leader.
     #[doc(alias = "isr")]
     pub fn in_sync_replicas(&self) -> &[i32] {
         &self.replicas.in_sync

@@ -129,8 +129,8 @@ impl Error {
         }
     }
 
-    /// Returns whether the same call can be made again later: it stopped waiting, and the producer goes on with the work. Do not
-    /// send records again then, because they are still being sent.
+    /// Returns whether the same call can be made again later: it stopped waiting, and the producer goes on with the work. Do
+    /// not send records again then, because they are still being sent.
     ///
     /// It is true if `get`, `flush` or `wait_connected` ran out of its own time, and if `get` was called inside a callback
     /// before there was a result. It is false for the error of a `close`, because no record is sent after it.

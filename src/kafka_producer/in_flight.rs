@@ -1,15 +1,16 @@
-//! `InFlight`: how much a producer has that is without a result.
+//! `InFlight`: the records without a result, and the memory in use.
 
-/// What a producer holds at one moment, given by [`KafkaProducer::in_flight`](crate::KafkaProducer::in_flight).
+/// The records without a result, and the memory in use, at one moment.
+/// [`KafkaProducer::in_flight`](crate::KafkaProducer::in_flight) returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InFlight {
-    /// Records that `send` has taken and that have no result yet.
+    /// The number of records that `send` has accepted and that have no result yet.
     pub records: u64,
-    /// The batches that these records are in.
+    /// The number of batches that these records are in.
     pub batches: u64,
-    /// Bytes of `buffer_memory` that are in use.
+    /// The number of bytes of `buffer_memory` that are in use.
     pub buffer_bytes: usize,
-    /// Bytes of `buffer_memory` that are free.
+    /// The number of bytes of `buffer_memory` that are free.
     pub buffer_available_bytes: usize,
 }

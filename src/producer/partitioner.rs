@@ -1,17 +1,17 @@
-//! Which partition a record goes to.
+//! Partitioners choose the partition of a record.
 
 use std::sync::Arc;
 
 use crate::record::{Header, RecordFields};
 
-/// Chooses the partition of each record that does not name one. It is given to
-/// [`partitioner`](crate::ProducerConfig::partitioner); a closure is given to
+/// Chooses the partition of each record that does not have one. It is passed to
+/// [`partitioner`](crate::ProducerConfig::partitioner). A closure is passed to
 /// [`partition_by`](crate::ProducerConfig::partition_by).
 ///
 /// ```
 /// use kafka_producer::{DefaultPartitioner, PartitionContext, Partitioner};
 ///
-/// /// Sends what is in the topic `audit` to partition 0, and everything else where kafka-python would.
+/// /// Records for the topic `audit` go to partition 0, all others go where kafka-python would send them.
 /// struct AuditFirst;
 ///
 /// impl Partitioner for AuditFirst {
@@ -26,18 +26,18 @@ use crate::record::{Header, RecordFields};
 /// assert_eq!(AuditFirst.partition(&PartitionContext::new("audit", 6)), 0);
 /// ```
 pub trait Partitioner: Send + Sync {
-    /// The partition for `record`.
+    /// Returns the number of the partition for `record`.
     ///
-    /// It is called on the thread that calls `send`, and must not call `send` itself. A number that is not one of the topic's
-    /// partitions fails the `send` with [`ErrorKind::UnknownPartition`](crate::ErrorKind::UnknownPartition).
+    /// It is called on the thread that calls `send`, and must not call `send` itself. If the topic has no partition with this
+    /// number, `send` fails with [`ErrorKind::UnknownPartition`](crate::ErrorKind::UnknownPartition).
     ///
-    /// A panic reaches the caller of `send`. The record is then in no batch and takes no memory, and the producer goes on.
+    /// If it panics, `send` panics. The record is then in no batch and takes no memory, and the producer goes on.
     fn partition(&self, record: &PartitionContext<'_>) -> i32;
 }
 
-/// What a [`Partitioner`] knows about the record and its topic.
+/// The record and the topic that a [`Partitioner`] chooses a partition for.
 ///
-/// A producer makes it. [`new`](Self::new) and the methods after it are for a partitioner's own tests.
+/// The producer makes it. [`new`](Self::new) and the methods that begin with `with_` are for tests of a partitioner.
 #[derive(Clone, Copy)]
 pub struct PartitionContext<'a> {
     topic: &'a str,
@@ -61,71 +61,66 @@ impl<'a> PartitionContext<'a> {
         Self { topic, key, value, headers, partition_count: partition_count as i32, available_partitions }
     }
 
-    /// A record without key and value for `topic`, which has `partition_count` partitions, none of them with a leader.
+    /// A record for `topic` without key, value and headers. The topic has `partition_count` partitions, and none of them has a
+    /// leader.
     pub fn new(topic: &'a str, partition_count: i32) -> Self {
         Self { topic, key: None, value: None, headers: &[], partition_count, available_partitions: &[] }
     }
 
-    /// The same with this key.
+    /// Sets the key; `None` is null.
     pub fn with_key(self, key: Option<&'a [u8]>) -> Self {
         Self { key, ..self }
     }
 
-    /// The same with this value.
+    /// Sets the value; `None` is null.
     pub fn with_value(self, value: Option<&'a [u8]>) -> Self {
         Self { value, ..self }
     }
 
-    /// The same with these headers.
+    /// Sets the headers.
     pub fn with_headers(self, headers: &'a [Header<'a>]) -> Self {
         Self { headers, ..self }
     }
 
-    /// The same with these partitions that have a leader.
+    /// Sets the partitions that have a leader.
     pub fn with_available_partitions(self, available_partitions: &'a [i32]) -> Self {
         Self { available_partitions, ..self }
     }
 
-    /// The topic of the record.
-    #[inline]
+    /// Returns the topic of the record.
     pub fn topic(&self) -> &'a str {
         self.topic
     }
 
-    /// The bytes of the key; `None` if it is null.
+    /// Returns the bytes of the key. `None` if the key is null.
     #[doc(alias = "key_bytes")]
-    #[inline]
     pub fn key(&self) -> Option<&'a [u8]> {
         self.key
     }
 
-    /// The bytes of the value; `None` if it is null.
-    #[inline]
+    /// Returns the bytes of the value. `None` if the value is null.
     pub fn value(&self) -> Option<&'a [u8]> {
         self.value
     }
 
-    /// The headers of the record.
-    #[inline]
+    /// Returns the headers of the record.
     pub fn headers(&self) -> &'a [Header<'a>] {
         self.headers
     }
 
-    /// The number of partitions of the topic, at least 1. They are numbered from 0.
-    #[inline]
+    /// Returns the number of partitions of the topic, at least 1. Partitions are numbered from 0.
     pub fn partition_count(&self) -> i32 {
         self.partition_count
     }
 
-    /// The partitions that have a leader now, in ascending order. It may be empty.
+    /// Returns the partitions that have a leader now, in ascending order. The list may be empty.
     #[doc(alias = "available")]
-    #[inline]
     pub fn available_partitions(&self) -> &'a [i32] {
         self.available_partitions
     }
 }
 
-/// Without payload: sizes, not bytes.
+/// Shows the sizes of key and value, not their bytes.
 impl std::fmt::Debug for PartitionContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PartitionContext")
@@ -139,21 +134,22 @@ impl std::fmt::Debug for PartitionContext<'_> {
     }
 }
 
-/// One partitioner for several producers.
+/// A partitioner that several producers share.
 impl<P: Partitioner + ?Sized> Partitioner for Arc<P> {
     fn partition(&self, record: &PartitionContext<'_>) -> i32 {
         (**self).partition(record)
     }
 }
 
-/// One that is chosen at run time.
+/// A partitioner that is chosen at run time.
 impl<P: Partitioner + ?Sized> Partitioner for Box<P> {
     fn partition(&self, record: &PartitionContext<'_>) -> i32 {
         (**self).partition(record)
     }
 }
 
-/// A closure as a [`Partitioner`]. A closure is not one by itself: the compiler would not find out its argument's type.
+/// A closure as a [`Partitioner`]. Closures do not implement the trait, because the compiler would not find out the type of
+/// their argument.
 pub(crate) struct PartitionBy<F>(pub(crate) F);
 
 impl<F: Fn(&PartitionContext<'_>) -> i32 + Send + Sync> Partitioner for PartitionBy<F> {
@@ -162,8 +158,10 @@ impl<F: Fn(&PartitionContext<'_>) -> i32 + Send + Sync> Partitioner for Partitio
     }
 }
 
-/// kafka-python's partitioner. A record with a key goes to the partition that the murmur2 hash of the key gives, as with the
-/// Java client. A record without a key goes to a random partition, one that has a leader if there is any.
+/// The partitioner of kafka-python, and the default.
+///
+/// The murmur2 hash of the key chooses the partition, as with the Java client. A record without a key goes to a random
+/// partition that has a leader. If no partition has a leader, it goes to a random one of all.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "it has nothing to grow, and is named to be used")]
 pub struct DefaultPartitioner;
@@ -173,7 +171,7 @@ impl Partitioner for DefaultPartitioner {
     fn partition(&self, record: &PartitionContext<'_>) -> i32 {
         let (partitions, available) = (record.partition_count.max(1), record.available_partitions);
         match record.key {
-            // The sign bit goes rather than the sign: abs(i32::MIN) is negative (KAFKA-1988).
+            // The sign bit is removed. The absolute value would not do: abs(i32::MIN) is negative (KAFKA-1988).
             Some(key) => (murmur2(key) & 0x7fff_ffff) as i32 % partitions,
             None if available.is_empty() => fastrand::i32(0..partitions),
             None => available[fastrand::usize(..available.len())],

@@ -1,4 +1,4 @@
-//! Serializers: from what a program sends to the bytes that Kafka stores.
+//! Serializers turn the keys and values of a program into the bytes that Kafka stores.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -8,19 +8,19 @@ use std::sync::Arc;
 
 use crate::record::Header;
 
-/// Makes bytes of keys or of values; what [`build_with`](crate::ProducerConfig::build_with) takes.
+/// Turns keys or values of type `T` into bytes. It is passed to [`build_with`](crate::ProducerConfig::build_with).
 ///
-/// It is called on the thread that sends, before anything is reserved: if it fails or panics, `send` does, and nothing
-/// is lost. A record without key or value does not ask for it: null stays null.
+/// It is called on the thread that calls `send`, before any memory is taken. If it fails, `send` fails; if it panics, `send`
+/// panics. The producer goes on in both cases. It is not called for a null key or a null value.
 ///
-/// A closure `Fn(&T) -> B` is one too, where `B` is `Vec<u8>`, `String`, an array of bytes, a `Cow` of bytes or text, or
-/// a `Result` of these; its argument's type has to be written (`|order: &Order| …`). So are an `Arc` of a serializer,
-/// which producers share, and a `Box<dyn Serializer<T>>`, which is chosen at run time.
+/// A closure `Fn(&T) -> B` is a serializer too. `B` is `Vec<u8>`, `String`, an array of bytes, a `Cow` of bytes or text, or a
+/// `Result` of these. The type of its argument has to be written: `|order: &Order| …`. An `Arc` of a serializer is a
+/// serializer that several producers can share. A `Box<dyn Serializer<T>>` is one that is chosen at run time.
 ///
 /// ```
 /// use kafka_producer::{SerializationContext, Serializer};
 ///
-/// /// As Java's `IntegerSerializer`.
+/// /// Serializes as Java's `IntegerSerializer`.
 /// struct BigEndian;
 ///
 /// impl Serializer<i32> for BigEndian {
@@ -37,14 +37,14 @@ use crate::record::Header;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a serializer of `{T}`",
-    note = "give a `Serializer` of what is sent, or a closure with its argument's type written, `|order: &Order| -> Vec<u8> {{ … }}`"
+    note = "pass a `Serializer` of the type that is sent, or a closure with the type of its argument: `|order: &Order| -> Vec<u8> {{ … }}`"
 )]
 pub trait Serializer<T: ?Sized>: Send + Sync {
-    /// Appends the bytes of `value` to `out`, which is empty and is used again for the next record.
+    /// Appends the bytes of `value` to `out`. `out` is empty, and is reused for the next record.
     ///
     /// # Errors
-    /// Whatever keeps `value` from being sent; `send` returns it as the source of
-    /// [`ErrorKind::Serialization`](crate::ErrorKind::Serialization).
+    /// Any error of the serializer. `send` then fails with
+    /// [`ErrorKind::Serialization`](crate::ErrorKind::Serialization), whose source is this error.
     fn serialize(
         &self,
         context: &SerializationContext<'_>,
@@ -52,18 +52,19 @@ pub trait Serializer<T: ?Sized>: Send + Sync {
         out: &mut Vec<u8>,
     ) -> Result<(), Box<dyn StdError + Send + Sync>>;
 
-    /// The bytes of `value`, if `value` holds them as they are to be stored. Then [`serialize`](Self::serialize) is not called,
-    /// and the bytes are copied once less. Default: `None`.
+    /// Returns the bytes of `value` if `value` already holds the bytes to store. Then [`serialize`](Self::serialize) is not
+    /// called, and one copy is saved. The default implementation returns `None`.
     fn as_bytes<'a>(&self, value: &'a T) -> Option<&'a [u8]> {
         let _ = value;
         None
     }
 }
 
-/// Of which record a key or value is: what a schema registry needs to choose its subject.
+/// The topic and the headers of the record that a [`Serializer`] is called for, and whether it is called for the key or the
+/// value.
 ///
-/// A producer makes it; [`key`](Self::key) and [`value`](Self::value) are for a serializer's own tests, and for one that
-/// calls another.
+/// The producer makes it. [`key`](Self::key) and [`value`](Self::value) are for tests of a serializer, and for a serializer
+/// that calls another one.
 ///
 /// ```
 /// use kafka_producer::{SerializationContext, Serializer, StringSerializer};
@@ -81,27 +82,27 @@ pub struct SerializationContext<'a> {
 }
 
 impl<'a> SerializationContext<'a> {
-    /// The key of a record for `topic` with these headers.
+    /// The context for the key of a record for `topic` with these headers.
     pub fn key(topic: &'a str, headers: &'a [Header<'a>]) -> Self {
         Self { topic, headers, is_key: true }
     }
 
-    /// The value of a record for `topic` with these headers.
+    /// The context for the value of a record for `topic` with these headers.
     pub fn value(topic: &'a str, headers: &'a [Header<'a>]) -> Self {
         Self { topic, headers, is_key: false }
     }
 
-    /// The topic that the record is for.
+    /// Returns the topic of the record.
     pub fn topic(&self) -> &'a str {
         self.topic
     }
 
-    /// The record's headers.
+    /// Returns the headers of the record.
     pub fn headers(&self) -> &'a [Header<'a>] {
         self.headers
     }
 
-    /// Whether this is the record's key; else it is its value.
+    /// Returns true for the key of the record, and false for its value.
     pub fn is_key(&self) -> bool {
         self.is_key
     }
@@ -129,7 +130,7 @@ where
     }
 }
 
-/// One serializer for several producers.
+/// A serializer that several producers share.
 impl<T: ?Sized, S: Serializer<T> + ?Sized> Serializer<T> for Arc<S> {
     fn serialize(
         &self,
@@ -145,7 +146,7 @@ impl<T: ?Sized, S: Serializer<T> + ?Sized> Serializer<T> for Arc<S> {
     }
 }
 
-/// One that is chosen at run time.
+/// A serializer that is chosen at run time.
 impl<T: ?Sized> Serializer<T> for Box<dyn Serializer<T>> {
     fn serialize(
         &self,
@@ -161,24 +162,23 @@ impl<T: ?Sized> Serializer<T> for Box<dyn Serializer<T>> {
     }
 }
 
-/// What a closure that serves as a [`Serializer`] may return. Other buffers are copied (`.to_vec()`), or this is
-/// implemented for them.
+/// A type that a closure that is a [`Serializer`] may return. For other types, call `.to_vec()` or implement this trait.
 #[diagnostic::on_unimplemented(
     message = "a serializer can't return `{Self}`",
-    note = "it returns `Vec<u8>`, `String`, an array of bytes, a `Cow` of bytes or text, or a `Result` of these; of other \
-            buffers return `.to_vec()`"
+    note = "it returns `Vec<u8>`, `String`, an array of bytes, a `Cow` of bytes or text, or a `Result` of these; for other \
+            types return `.to_vec()`"
 )]
 pub trait Serialized {
     /// Appends the bytes to `out`.
     ///
     /// # Errors
-    /// What the closure returned in their place.
+    /// The error that the closure has returned.
     fn append_to(self, out: &mut Vec<u8>) -> Result<(), Box<dyn StdError + Send + Sync>>;
 }
 
 impl Serialized for Vec<u8> {
     fn append_to(self, out: &mut Vec<u8>) -> Result<(), Box<dyn StdError + Send + Sync>> {
-        // The closure has allocated; copying it as well would be a waste.
+        // The closure has allocated already, so the bytes are not copied.
         if out.is_empty() {
             *out = self
         } else {
@@ -221,7 +221,7 @@ impl<B: Serialized, E: Into<Box<dyn StdError + Send + Sync>>> Serialized for Res
     }
 }
 
-/// Bytes as they are: the default for keys and for values.
+/// Stores bytes as they are. It is the default for keys and for values.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "it has nothing to grow, and is named to be used")]
 pub struct BytesSerializer;
@@ -243,7 +243,7 @@ impl Serializer<[u8]> for BytesSerializer {
     }
 }
 
-/// Text as UTF-8, as Java's class of the same name.
+/// Stores text as UTF-8, as Java's `StringSerializer`.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "it has nothing to grow, and is named to be used")]
 pub struct StringSerializer;
@@ -265,7 +265,7 @@ impl Serializer<str> for StringSerializer {
     }
 }
 
-/// Where a thread's serializers write: a key and a value, kept for its next record.
+/// The buffers that a thread's serializers write to. They are kept for the next record.
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub(crate) key: Vec<u8>,
@@ -276,14 +276,14 @@ thread_local! {
     static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch { key: Vec::new(), value: Vec::new() }) };
 }
 
-/// Runs `with` on this thread's empty buffers. A serializer that sends finds fresh ones, not those it writes to.
+/// Runs `with` on this thread's empty buffers. A serializer that sends a record itself gets new buffers.
 pub(crate) fn with_scratch<R>(with: impl FnOnce(&mut Scratch) -> R) -> R {
-    // At a thread's very end there is none any more; a guard's last words find fresh ones.
+    // In the destructor of a thread-local the buffers may be gone. Then new ones are used.
     let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
     scratch.key.clear();
     scratch.value.clear();
     let result = with(&mut scratch);
-    // One giant must not be paid for until the thread ends.
+    // A very large buffer is not kept until the thread ends.
     if scratch.key.capacity().max(scratch.value.capacity()) <= LARGEST_KEPT {
         SCRATCH.try_with(|kept| kept.set(scratch)).ok();
     }

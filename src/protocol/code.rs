@@ -1,25 +1,25 @@
-//! The brokers' error codes, and what each means to a producer: one table.
+//! The table of the brokers' error codes, with what each one means for a producer.
 
 use std::fmt;
 
-/// An error code as brokers send it.
+/// An error code that a broker sends.
 ///
-/// Open: a code that is newer than this crate is kept, printed as a number, and treated as neither retriable nor
-/// certain to have left the record unwritten.
+/// A code that is newer than this crate is kept, and its text has the number. It counts as not retriable, and as a code after
+/// which the record may have been written.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ErrorCode(i16);
 
-/// What a code means to a producer. Bits of [`Row::traits`].
+/// What a code means for a producer. These are the bits of [`Row::traits`].
 mod traits {
     /// The same request may succeed if it is sent again.
     pub(super) const RETRY: u8 = 1;
-    /// What we know of the cluster is out of date.
+    /// The metadata of the client are out of date.
     pub(super) const REFRESH: u8 = 1 << 1;
-    /// The batch would be accepted in smaller parts.
+    /// The broker may accept the batch in smaller parts.
     pub(super) const SPLIT: u8 = 1 << 2;
-    /// No later request of this producer can succeed either.
+    /// No later request of this producer can succeed.
     pub(super) const FATAL: u8 = 1 << 3;
-    /// The broker may have appended the batch in spite of this answer, or because of an earlier attempt.
+    /// The broker may have appended the batch, in this attempt or in an earlier one.
     pub(super) const WRITTEN: u8 = 1 << 4;
 }
 
@@ -38,7 +38,7 @@ macro_rules! codes {
             )*
         }
 
-        /// By code, from [`FIRST`] on without gaps.
+        /// The codes in ascending order, from [`FIRST`] on, without gaps.
         const TABLE: &[Row] = &[$( Row {
             name: stringify!($name),
             sentence: $sentence,
@@ -52,18 +52,18 @@ macro_rules! codes {
 
 const FIRST: i16 = -1;
 
-// REQUEST_TIMED_OUT asks for a refresh: a leader whose replicas do not follow may be cut off from its cluster, which has
-// another leader by then.
+// REQUEST_TIMED_OUT has REFRESH: a leader whose replicas do not follow may be cut off from its cluster, and the cluster may
+// have another leader by then.
 //
-// WRITTEN is given to every code that an answer to Produce can carry after the leader has appended: it does so and then
-// waits for its replicas, and what it finds when that wait ends badly is told with the codes for a partition that is
-// not there, not led here, or on a broken disk. A refusal before the append (corrupt, too large, too few replicas to
-// begin with, not authorized, wrong sequence) never has it.
+// WRITTEN is set for every code that an answer to Produce can have after the leader has appended the batch. The leader appends
+// and then waits for its replicas. If the wait fails, it answers with the codes for a partition that does not exist, that it
+// does not lead, or whose disk is broken. A refusal before the append (corrupt, too large, too few replicas from the
+// beginning, not authorized, wrong sequence number) never has it.
 codes! {
-    -1 UNKNOWN_SERVER_ERROR [WRITTEN] "The broker failed in a way that it has no code for."
+    -1 UNKNOWN_SERVER_ERROR [WRITTEN] "The broker failed with an error that has no code of its own."
     0 NONE [] "No error."
-    1 OFFSET_OUT_OF_RANGE [] "The offset is not one that the partition holds."
-    2 CORRUPT_MESSAGE [RETRY] "The batch did not arrive as it was sent, or breaks a rule of the topic (such as a null key where compaction needs one)."
+    1 OFFSET_OUT_OF_RANGE [] "The partition does not have this offset."
+    2 CORRUPT_MESSAGE [RETRY] "The batch is corrupt, or breaks a rule of the topic (for example a null key in a compacted topic)."
     3 UNKNOWN_TOPIC_OR_PARTITION [RETRY REFRESH WRITTEN] "The broker does not know this topic or partition."
     4 INVALID_FETCH_SIZE [] "The fetch size is not valid."
     5 LEADER_NOT_AVAILABLE [RETRY REFRESH] "The partition has no leader at the moment."
@@ -78,7 +78,7 @@ codes! {
     14 COORDINATOR_LOAD_IN_PROGRESS [RETRY] "The coordinator is still loading its state."
     15 COORDINATOR_NOT_AVAILABLE [RETRY] "There is no coordinator at the moment."
     16 NOT_COORDINATOR [RETRY] "The broker is not the coordinator (any more)."
-    17 INVALID_TOPIC_EXCEPTION [] "The name is not one that a topic may have, or the topic may not be written to."
+    17 INVALID_TOPIC_EXCEPTION [] "The name of the topic is not valid, or clients may not write to the topic."
     18 RECORD_LIST_TOO_LARGE [SPLIT] "The batch is larger than a segment of the partition's log (segment.bytes)."
     19 NOT_ENOUGH_REPLICAS [RETRY] "Fewer replicas are in sync than min.insync.replicas, so nothing was appended."
     20 NOT_ENOUGH_REPLICAS_AFTER_APPEND [RETRY WRITTEN] "The batch was appended, but fewer replicas are in sync than min.insync.replicas."
@@ -87,32 +87,32 @@ codes! {
     23 INCONSISTENT_GROUP_PROTOCOL [] "The group's members have no protocol in common."
     24 INVALID_GROUP_ID [] "The group id is not valid."
     25 UNKNOWN_MEMBER_ID [] "The coordinator does not know this member of the group."
-    26 INVALID_SESSION_TIMEOUT [] "The session timeout is outside of what the broker allows."
+    26 INVALID_SESSION_TIMEOUT [] "The session timeout is outside the range that the broker allows."
     27 REBALANCE_IN_PROGRESS [] "The group is rebalancing."
     28 INVALID_COMMIT_OFFSET_SIZE [] "The offsets to commit are too large."
-    29 TOPIC_AUTHORIZATION_FAILED [] "The client may not do this to the topic; to send to it, it needs an ACL for Write and Describe."
-    30 GROUP_AUTHORIZATION_FAILED [] "The client may not do this to the group."
-    31 CLUSTER_AUTHORIZATION_FAILED [FATAL] "The client may not do this to the cluster (idempotent writes to old brokers need the right IdempotentWrite)."
+    29 TOPIC_AUTHORIZATION_FAILED [] "The client is not authorized for the topic; to send records it needs ACLs for Write and Describe."
+    30 GROUP_AUTHORIZATION_FAILED [] "The client is not authorized for the group."
+    31 CLUSTER_AUTHORIZATION_FAILED [FATAL] "The client is not authorized for the cluster (idempotence with old brokers needs an ACL for IdempotentWrite)."
     32 INVALID_TIMESTAMP [] "A record's timestamp is further from the broker's time than the topic allows."
     33 UNSUPPORTED_SASL_MECHANISM [FATAL] "The broker does not offer this SASL mechanism."
     34 ILLEGAL_SASL_STATE [FATAL] "The request does not fit the state of the SASL exchange."
     35 UNSUPPORTED_VERSION [FATAL] "The broker does not know this version of the API."
-    36 TOPIC_ALREADY_EXISTS [] "There is a topic with this name already."
+    36 TOPIC_ALREADY_EXISTS [] "A topic with this name exists already."
     37 INVALID_PARTITIONS [] "The number of partitions is not valid."
-    38 INVALID_REPLICATION_FACTOR [] "The replication factor is not valid, or higher than there are brokers."
+    38 INVALID_REPLICATION_FACTOR [] "The replication factor is not valid, or larger than the number of brokers."
     39 INVALID_REPLICA_ASSIGNMENT [] "The assignment of replicas is not valid."
     40 INVALID_CONFIG [] "The configuration is not valid."
     41 NOT_CONTROLLER [RETRY] "The broker is not the controller (any more)."
-    42 INVALID_REQUEST [] "The broker could not make sense of the request."
+    42 INVALID_REQUEST [] "The broker finds the request invalid."
     43 UNSUPPORTED_FOR_MESSAGE_FORMAT [] "The topic's message format is too old for the request."
-    44 POLICY_VIOLATION [] "A policy of the broker forbids it."
+    44 POLICY_VIOLATION [] "A policy of the broker forbids the request."
     45 OUT_OF_ORDER_SEQUENCE_NUMBER [] "The batch does not follow the last one that the broker has from this producer."
     46 DUPLICATE_SEQUENCE_NUMBER [WRITTEN] "The broker has a batch with this sequence number already."
     47 INVALID_PRODUCER_EPOCH [] "The broker has seen a newer epoch of this producer."
     48 INVALID_TXN_STATE [] "The transaction is not in a state that allows this."
     49 INVALID_PRODUCER_ID_MAPPING [] "The producer id does not belong to the transactional id (any more)."
     50 INVALID_TRANSACTION_TIMEOUT [] "The transaction timeout is longer than the broker allows (transaction.max.timeout.ms)."
-    51 CONCURRENT_TRANSACTIONS [RETRY] "The transaction's last step is not finished yet."
+    51 CONCURRENT_TRANSACTIONS [RETRY] "The last step of the transaction is not finished yet."
     52 TRANSACTION_COORDINATOR_FENCED [] "The transaction coordinator is no longer the current one."
     53 TRANSACTIONAL_ID_AUTHORIZATION_FAILED [FATAL] "The client may not use this transactional id."
     54 SECURITY_DISABLED [] "The broker has no authorizer."
@@ -120,27 +120,27 @@ codes! {
     56 KAFKA_STORAGE_ERROR [RETRY REFRESH WRITTEN] "The broker's disk failed."
     57 LOG_DIR_NOT_FOUND [] "The broker has no such log directory."
     58 SASL_AUTHENTICATION_FAILED [FATAL] "The broker does not accept the credentials."
-    59 UNKNOWN_PRODUCER_ID [] "The broker has forgotten this producer, since all it wrote to the partition has expired."
+    59 UNKNOWN_PRODUCER_ID [] "The broker has forgotten this producer, because all its records in the partition have expired."
     60 REASSIGNMENT_IN_PROGRESS [] "The partition is being reassigned."
     61 DELEGATION_TOKEN_AUTH_DISABLED [] "The broker does not use delegation tokens."
     62 DELEGATION_TOKEN_NOT_FOUND [] "The broker does not know this delegation token."
-    63 DELEGATION_TOKEN_OWNER_MISMATCH [] "The delegation token belongs to somebody else."
-    64 DELEGATION_TOKEN_REQUEST_NOT_ALLOWED [] "Delegation tokens can't be asked for on this kind of connection."
-    65 DELEGATION_TOKEN_AUTHORIZATION_FAILED [] "The client may not do this to the delegation token."
+    63 DELEGATION_TOKEN_OWNER_MISMATCH [] "The delegation token belongs to another user."
+    64 DELEGATION_TOKEN_REQUEST_NOT_ALLOWED [] "Delegation tokens can't be requested on this kind of connection."
+    65 DELEGATION_TOKEN_AUTHORIZATION_FAILED [] "The client is not authorized for the delegation token."
     66 DELEGATION_TOKEN_EXPIRED [] "The delegation token has expired."
-    67 INVALID_PRINCIPAL_TYPE [] "The type of principal is not one that the broker knows."
+    67 INVALID_PRINCIPAL_TYPE [] "The broker does not know this type of principal."
     68 NON_EMPTY_GROUP [] "The group has members."
-    69 GROUP_ID_NOT_FOUND [] "There is no such group."
+    69 GROUP_ID_NOT_FOUND [] "The group does not exist."
     70 FETCH_SESSION_ID_NOT_FOUND [RETRY] "The broker does not know this fetch session."
     71 INVALID_FETCH_SESSION_EPOCH [RETRY] "The epoch of the fetch session is not the current one."
-    72 LISTENER_NOT_FOUND [RETRY REFRESH] "The partition's leader has no listener of the kind that the client came through."
+    72 LISTENER_NOT_FOUND [RETRY REFRESH] "The leader of the partition has no listener that matches the listener of this connection."
     73 TOPIC_DELETION_DISABLED [] "The broker does not delete topics."
     74 FENCED_LEADER_EPOCH [RETRY REFRESH] "The client's leader epoch is older than the broker's."
     75 UNKNOWN_LEADER_EPOCH [RETRY] "The client's leader epoch is newer than the broker's."
-    76 UNSUPPORTED_COMPRESSION_TYPE [] "The codec is not one that this version of the request may carry."
-    77 STALE_BROKER_EPOCH [] "The broker has been restarted meanwhile."
-    78 OFFSET_NOT_AVAILABLE [RETRY] "The leader is new and can't tell its offsets yet."
-    79 MEMBER_ID_REQUIRED [] "The group wants its members to have an id first."
+    76 UNSUPPORTED_COMPRESSION_TYPE [] "This version of the request does not allow the codec."
+    77 STALE_BROKER_EPOCH [] "The broker has been restarted since."
+    78 OFFSET_NOT_AVAILABLE [RETRY] "The leader is new and does not know its offsets yet."
+    79 MEMBER_ID_REQUIRED [] "A member needs an id before it can join the group."
     80 PREFERRED_LEADER_NOT_AVAILABLE [RETRY REFRESH] "The preferred leader is not available."
     81 GROUP_MAX_SIZE_REACHED [] "The group is full."
     82 FENCED_INSTANCE_ID [] "Another member has taken this group instance id."
@@ -149,18 +149,18 @@ codes! {
     85 NO_REASSIGNMENT_IN_PROGRESS [] "The partition is not being reassigned."
     86 GROUP_SUBSCRIBED_TO_TOPIC [] "The group is subscribed to the topic."
     87 INVALID_RECORD [] "A record, or the batch as a whole, breaks a rule of the broker or of the topic."
-    88 UNSTABLE_OFFSET_COMMIT [RETRY] "Offsets of an open transaction stand in the way."
+    88 UNSTABLE_OFFSET_COMMIT [RETRY] "The partition has offsets of a transaction that is still open."
     89 THROTTLING_QUOTA_EXCEEDED [RETRY] "The client is over its quota."
     90 PRODUCER_FENCED [FATAL] "A newer producer has taken over this transactional id."
     91 RESOURCE_NOT_FOUND [] "The request names something that does not exist."
     92 DUPLICATE_RESOURCE [] "The request names the same thing twice."
     93 UNACCEPTABLE_CREDENTIAL [] "The new credentials do not meet the broker's rules."
-    94 INCONSISTENT_VOTER_SET [] "One side of the request is not among the voters."
+    94 INCONSISTENT_VOTER_SET [] "The sender or the receiver of the request is not one of the voters."
     95 INVALID_UPDATE_VERSION [] "The version of the update is not the expected one."
     96 FEATURE_UPDATE_FAILED [] "The cluster's features could not be changed."
-    97 PRINCIPAL_DESERIALIZATION_FAILURE [] "The controller could not read who made a forwarded request."
-    98 SNAPSHOT_NOT_FOUND [] "There is no such snapshot."
-    99 POSITION_OUT_OF_RANGE [] "The position is outside of the snapshot."
+    97 PRINCIPAL_DESERIALIZATION_FAILURE [] "The controller could not read the principal of a forwarded request."
+    98 SNAPSHOT_NOT_FOUND [] "The snapshot does not exist."
+    99 POSITION_OUT_OF_RANGE [] "The position is outside the snapshot."
     100 UNKNOWN_TOPIC_ID [RETRY REFRESH WRITTEN] "The broker does not know this topic id; the topic may have been deleted or created again."
     101 DUPLICATE_BROKER_REGISTRATION [] "The broker id is taken."
     102 BROKER_ID_NOT_REGISTERED [] "No broker has registered with this id."
@@ -168,7 +168,7 @@ codes! {
     104 INCONSISTENT_CLUSTER_ID [] "The broker belongs to another cluster."
     105 TRANSACTIONAL_ID_NOT_FOUND [] "The coordinator does not know this transactional id."
     106 FETCH_SESSION_TOPIC_ID_ERROR [RETRY] "The fetch session mixes topic ids and names."
-    107 INELIGIBLE_REPLICA [] "A replica may not join those in sync."
+    107 INELIGIBLE_REPLICA [] "The replica may not become an in-sync replica."
     108 NEW_LEADER_ELECTED [] "The partition has a new leader."
     109 OFFSET_MOVED_TO_TIERED_STORAGE [] "The offset has moved to tiered storage."
     110 FENCED_MEMBER_EPOCH [] "The group has fenced this epoch of the member."
@@ -186,43 +186,43 @@ codes! {
     122 SHARE_SESSION_NOT_FOUND [RETRY] "The broker does not know this share session."
     123 INVALID_SHARE_SESSION_EPOCH [RETRY] "The epoch of the share session is not the current one."
     124 FENCED_STATE_EPOCH [] "The epoch of the share group's state is out of date."
-    125 INVALID_VOTER_KEY [] "The voter's key is not the receiver's."
-    126 DUPLICATE_VOTER [] "The voter is one already."
-    127 VOTER_NOT_FOUND [] "There is no such voter."
+    125 INVALID_VOTER_KEY [] "The key of the voter is not the key of the receiver."
+    126 DUPLICATE_VOTER [] "The voter exists already."
+    127 VOTER_NOT_FOUND [] "The voter does not exist."
     128 INVALID_REGULAR_EXPRESSION [] "The regular expression is not valid."
-    129 REBOOTSTRAP_REQUIRED [] "What the client knows of the cluster is so old that it must begin again with its bootstrap servers."
+    129 REBOOTSTRAP_REQUIRED [] "The metadata of the client are too old; it has to start again with its bootstrap servers."
     130 STREAMS_INVALID_TOPOLOGY [] "The topology is not valid."
     131 STREAMS_INVALID_TOPOLOGY_EPOCH [] "The topology's epoch is not valid."
     132 STREAMS_TOPOLOGY_FENCED [] "The topology's epoch is out of date."
-    133 SHARE_SESSION_LIMIT_REACHED [RETRY] "The broker has as many share sessions as it allows."
+    133 SHARE_SESSION_LIMIT_REACHED [RETRY] "The broker has reached its limit of share sessions."
 }
 
 impl ErrorCode {
-    /// The code that a broker sends as this number.
+    /// The code with this number.
     #[must_use]
     pub const fn new(code: i16) -> Self {
         Self(code)
     }
 
-    /// The number on the wire.
+    /// Returns the number of the code.
     #[must_use]
     pub const fn code(self) -> i16 {
         self.0
     }
 
-    /// Whether this is an error at all.
+    /// Returns whether the code is an error. Only [`NONE`](Self::NONE) is not.
     #[must_use]
     pub fn is_error(self) -> bool {
         self != Self::NONE
     }
 
-    /// Kafka's name for it, such as `NOT_LEADER_OR_FOLLOWER`; `None` for a code newer than this crate.
+    /// Returns Kafka's name of the code, such as `NOT_LEADER_OR_FOLLOWER`. `None` for a code that is newer than this crate.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         self.row().map(|row| row.name)
     }
 
-    /// One sentence that says what it means, without the full stop.
+    /// Returns a sentence that says what the code means, without the full stop.
     #[must_use]
     pub fn description(self) -> &'static str {
         let sentence =
@@ -230,19 +230,19 @@ impl ErrorCode {
         sentence.trim_end_matches('.')
     }
 
-    /// Whether the same request may succeed if it is sent again.
+    /// Returns whether the same request may succeed if it is sent again.
     #[must_use]
     pub fn is_retriable(self) -> bool {
         self.has(traits::RETRY)
     }
 
-    /// Whether the client must learn anew where partitions are before it tries again.
+    /// Whether the client needs new metadata before the next attempt.
     pub(crate) fn needs_metadata_refresh(self) -> bool {
         self.has(traits::REFRESH)
     }
 
-    /// Whether a topic that is answered so in metadata will not be there later either: its name is not allowed, or not to
-    /// this client. Everything else passes, the lack of brokers for its replicas while a cluster starts as well.
+    /// Whether a topic with this code in the metadata can't be used later either: its name is not valid, or the client is not
+    /// authorized. All other codes may pass, also the lack of brokers for the replicas while a cluster starts.
     pub(crate) fn is_final_for_topic(self) -> bool {
         matches!(
             self,
@@ -252,18 +252,18 @@ impl ErrorCode {
         )
     }
 
-    /// Whether the batch may be accepted in smaller parts.
+    /// Whether the broker may accept the batch in smaller parts.
     pub(crate) fn asks_for_split(self) -> bool {
         self.has(traits::SPLIT)
     }
 
-    /// Whether no later request of the same producer can succeed either.
+    /// Returns whether no later request of the same producer can succeed.
     #[must_use]
     pub fn is_fatal(self) -> bool {
         self.has(traits::FATAL)
     }
 
-    /// Whether the broker may have appended the batch although, or before, it answered so.
+    /// Returns whether the broker may have appended the batch, although it answered with this code.
     #[must_use]
     pub fn may_have_been_written(self) -> bool {
         self.row().is_none() || self.has(traits::WRITTEN)
@@ -279,7 +279,7 @@ impl ErrorCode {
     }
 }
 
-/// `NOT_LEADER_OR_FOLLOWER (6)`.
+/// The text has name and number, such as `NOT_LEADER_OR_FOLLOWER (6)`.
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name().unwrap_or("UNKNOWN_CODE"), self.0)

@@ -1,13 +1,15 @@
-//! What can be a record's key or value.
+//! The types that a record accepts as key or value.
 
-/// What can be the key or value of a [`ProducerRecord`](crate::ProducerRecord): a reference to bytes or text for a
-/// producer without serializers, a reference to `T` for one that has a serializer of `T`, or an `Option` of these.
+/// A type that a [`ProducerRecord`](crate::ProducerRecord) accepts as key or value.
 ///
-/// There is nothing to implement. Of the types without a size, `[u8]` and `str` can be sent. In the place of another one
-/// there is one with a size: `Vec<T>` for `[T]`, `Box<dyn Trait>` for `dyn Trait`.
+/// - A producer without serializers accepts references to bytes or text: `&[u8]`, `&str`, `&Vec<u8>` and so on.
+/// - A producer with a serializer of `T` accepts `&T`.
+/// - An `Option` of these is accepted too. `None` is null.
 ///
-/// A function that is generic over what it sends needs a type with a size, which `[u8]` and `str` do not have, or this trait
-/// as a bound:
+/// Programs do not implement this trait. `[u8]` and `str` are the only unsized types that can be sent. Use `Vec<T>` in place
+/// of `[T]`, and `Box<dyn Trait>` in place of `dyn Trait`.
+///
+/// A function that is generic over the type it sends needs a `Sized` type, or this trait as a bound:
 ///
 /// ```
 /// use kafka_producer::{Error, FutureRecordMetadata, IntoField, KafkaProducer, ProducerRecord};
@@ -22,11 +24,11 @@
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a key or value of type `{T}`",
-    note = "give a reference (`&value`), or an `Option` of one (`text.as_deref()`)",
+    note = "pass a reference (`&value`), or an `Option` of one (`text.as_deref()`)",
     note = "a producer without serializers takes bytes: `&[u8]`, `&str`, `&Vec<u8>`, …; one with a serializer of `T` takes `&T`"
 )]
 pub trait IntoField<'a, T: ?Sized> {
-    /// The key or value; `None` is null.
+    /// Returns the key or value. `None` is null.
     fn into_field(self) -> Option<&'a T>;
 }
 

@@ -1,4 +1,4 @@
-//! PURE record formats: records to bytes and back, no time, no memory budget, no topic.
+//! The formats of records: from records to bytes and back. Nothing here knows time, the memory pool or topics.
 
 mod batch;
 mod compression;
@@ -17,19 +17,19 @@ pub use field::IntoField;
 pub(crate) use reader::*;
 pub(crate) use split::{Part, split};
 
-/// One header of a record, borrowed: a name, and a value that may be null.
+/// A header of a record: a name, and a value that may be null. It borrows both.
 ///
-/// Order and repeated names are kept, as Kafka keeps them (KIP-82).
+/// Kafka keeps the order of headers, and headers with the same name (KIP-82).
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header<'a> {
-    /// The name; any text, the empty one too.
+    /// The name. It may be any text, also an empty one.
     pub key: &'a str,
-    /// The value; `None` is null, which is not the same as empty.
+    /// The value. `None` is null. An empty value is not null.
     pub value: Option<&'a [u8]>,
 }
 
-/// Without payload: the value's size, not its bytes.
+/// Shows the size of the value, not its bytes.
 impl fmt::Debug for Header<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = self.value.map(<[u8]>::len);
