@@ -1,4 +1,4 @@
-//! Settings of the cluster that tests hold.
+//! The settings of a mock cluster.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::mock::tls::Identity;
 #[cfg(feature = "tls")]
 use crate::security::Secret;
 
-/// Settings of a [`MockCluster`].
+/// The settings of a [`MockCluster`]. [`MockCluster::builder`] makes them.
 #[derive(Clone, Debug)]
 pub struct MockClusterBuilder {
     brokers: usize,
@@ -44,17 +44,17 @@ impl Default for MockClusterBuilder {
 }
 
 impl MockCluster {
-    /// A cluster of so many brokers with the settings of [`MockCluster::builder`].
+    /// Starts a cluster of `brokers` brokers with the default settings.
     ///
     /// # Panics
     ///
-    /// If there are to be no brokers, or the loopback interface has no port left.
+    /// If `brokers` is 0, or if the loopback interface has no free port.
     #[must_use]
     pub fn start(brokers: usize) -> Self {
         Self::builder().brokers(brokers).build()
     }
 
-    /// For a cluster with other settings than the usual ones.
+    /// Returns the default settings, for a cluster with other settings.
     #[must_use]
     pub fn builder() -> MockClusterBuilder {
         MockClusterBuilder::default()
@@ -62,45 +62,45 @@ impl MockCluster {
 }
 
 impl MockClusterBuilder {
-    /// How many brokers; their node ids are 0, 1, and so on. Default: 1.
+    /// Sets the number of brokers. Their node ids are 0, 1, and so on. Default: 1.
     #[must_use]
     pub fn brokers(mut self, brokers: usize) -> Self {
         self.brokers = brokers;
         self
     }
 
-    /// Whether a topic is created when its metadata is asked for, unless the request says no. Default: true.
+    /// Sets whether a topic is created when a client requests its metadata, unless the request forbids it. Default: true.
     #[must_use]
     pub fn auto_create_topics(mut self, create: bool) -> Self {
         self.settings.auto_create_topics = create;
         self
     }
 
-    /// How many partitions topics get that are created so. Default: 1.
+    /// Sets the number of partitions of topics that are created by a request for metadata. Default: 1.
     #[must_use]
     pub fn default_partitions(mut self, partitions: usize) -> Self {
         self.settings.default_partitions = partitions;
         self
     }
 
-    /// Whether the answer that creates a topic says `LEADER_NOT_AVAILABLE`, as that of many a broker does; the next
-    /// one has its leaders. Default: false.
+    /// Sets whether the answer that creates a topic has the error `LEADER_NOT_AVAILABLE`, as with many brokers. The next
+    /// answer has the leaders. Default: false.
     #[must_use]
     pub fn leader_not_available_once(mut self, once: bool) -> Self {
         self.settings.leader_not_available_once = once;
         self
     }
 
-    /// Makes it a sink for measurements: batches are counted by their headers, with their checksums checked, and
-    /// neither they nor the requests are kept.
+    /// Makes the cluster count batches and records, for measurements. It reads only the headers of batches, checks their
+    /// checksums, and keeps neither batches nor requests.
     #[must_use]
     pub fn counting(mut self) -> Self {
         self.settings.counting = true;
         self
     }
 
-    /// Clients have to log in, and may as this user: by PLAIN, or SCRAM-SHA-256 and SCRAM-SHA-512 (feature `scram`). As
-    /// many users as are wanted; one that is named again gets the new password.
+    /// Adds a user. Clients then have to log in. Users log in with PLAIN, and with SCRAM-SHA-256 and SCRAM-SHA-512 (feature
+    /// `scram`). If the user exists, it gets the new password.
     ///
     /// ```
     /// use std::time::Duration;
@@ -124,8 +124,8 @@ impl MockClusterBuilder {
         self
     }
 
-    /// Clients have to log in, and may as `principal` with this token, by OAUTHBEARER. As many as are wanted. What is in
-    /// it is not looked at, so it does not expire: [`MockSecurity::remove_oauth_token`] ends it.
+    /// Adds a token of `principal`. Clients then have to log in. They use the token with OAUTHBEARER. The cluster does not look
+    /// into the token, so it does not expire. [`MockSecurity::remove_oauth_token`] removes it.
     ///
     /// [`MockSecurity::remove_oauth_token`]: crate::mock::MockSecurity::remove_oauth_token
     #[must_use]
@@ -134,55 +134,56 @@ impl MockClusterBuilder {
         self
     }
 
-    /// Clients have to log in, and may by OAUTHBEARER with each token of which `judge` says whose it is. It is asked about
-    /// tokens that [`oauth_token`](Self::oauth_token) does not know, by threads of the cluster, which it must not use.
+    /// Sets a function that checks tokens. Clients then have to log in. They use OAUTHBEARER with a token for which `judge`
+    /// returns the principal. `judge` is called for tokens that were not added with [`oauth_token`](Self::oauth_token), on
+    /// threads of the cluster. It must not call methods of the cluster.
     #[must_use]
     pub fn oauth_validator(mut self, judge: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         self.settings.credentials.set_validator(judge);
         self
     }
 
-    /// The mechanisms of SASL that are offered (`sasl.enabled.mechanisms`): of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and
-    /// OAUTHBEARER. Default: all by which anybody can log in, given the users and tokens that were set; none if there are
-    /// none, and then clients need not log in.
+    /// Sets the SASL mechanisms that the brokers offer (`sasl.enabled.mechanisms`): PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or
+    /// OAUTHBEARER. Default: all that fit the users and tokens that were set. Without users and tokens there are none, and
+    /// clients do not log in.
     ///
     /// # Panics
     ///
-    /// If the mock does not speak one of them, or not in this build.
+    /// If the mock does not support one of them, or not in this build.
     #[must_use]
     pub fn sasl_mechanisms<'a>(mut self, mechanisms: impl IntoIterator<Item = &'a str>) -> Self {
         self.settings.credentials.set_mechanisms(mechanisms);
         self
     }
 
-    /// How often a password is hashed for SCRAM. Default: 4096, as Kafka's. Brokers take no fewer; clients have limits of
-    /// their own.
+    /// Sets the number of iterations of SCRAM. Default: 4096, as in Kafka. Kafka's brokers accept no smaller number. Clients
+    /// have limits of their own.
     #[must_use]
     pub fn scram_iterations(mut self, iterations: u32) -> Self {
         self.settings.credentials.iterations = iterations;
         self
     }
 
-    /// For how long a client is believed who it is (`connections.max.reauth.ms`, KIP-368), by the cluster's clock
-    /// ([`hold_clock`](MockCluster::hold_clock)). The answer that accepts it says so; then it has to log in again on the
-    /// same connection, as the same user and by the same mechanism, or its next request ends the connection. As with
-    /// Kafka's brokers that may be done once a second. Default: for ever.
+    /// Sets the lifetime of sessions (`connections.max.reauth.ms`, KIP-368), by the cluster's clock
+    /// ([`hold_clock`](MockCluster::hold_clock)). The answer that accepts a login has the lifetime. Within this time the
+    /// client has to log in again on the same connection, as the same user and with the same mechanism. Otherwise its next
+    /// request ends the connection. As with Kafka's brokers, a client may log in again once per second. Default: no limit.
     #[must_use]
     pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.credentials.lifetime = Some(lifetime);
         self
     }
 
-    /// Has all brokers speak TLS, with this certificate (and those of its issuers behind it, if there are any) and its key,
-    /// all of them PEM. Their address is 127.0.0.1, which the certificate must be for, or clients will not check hosts.
-    /// Feature `tls`.
+    /// Makes all brokers use TLS with this certificate and this key, both PEM. The certificates of the issuers may follow the
+    /// certificate. The brokers' address is 127.0.0.1: the certificate must be for this address, or the clients must not check
+    /// host names. Feature `tls`.
     ///
     /// ```
     /// use std::time::Duration;
     /// use kafka_producer::mock::MockCluster;
     /// use kafka_producer::{KafkaProducer, ProducerRecord, SecurityProtocol};
     ///
-    /// // With the crate `rcgen`; in a program of one's own the files that one has will do.
+    /// // The crate `rcgen` makes a certificate here. Your own files work too.
     /// let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()])?;
     /// let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     /// let cluster = MockCluster::builder().tls(&certificate, &key).build();
@@ -202,8 +203,8 @@ impl MockClusterBuilder {
         self
     }
 
-    /// Wants a certificate of clients, too, that one of these has issued (`ssl.client.auth=required`); PEM. Not on Windows
-    /// and macOS. Feature `tls`.
+    /// Makes the brokers require a certificate from clients that one of these CAs has issued (`ssl.client.auth=required`). PEM.
+    /// Not on Windows and macOS. Feature `tls`.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls_client_ca(mut self, ca_pem: &str) -> Self {
@@ -215,7 +216,7 @@ impl MockClusterBuilder {
     ///
     /// # Panics
     ///
-    /// As [`MockCluster::start`], or if what was given for TLS can't be used.
+    /// As [`MockCluster::start`], and if the certificates or the key for TLS can't be used.
     #[must_use]
     pub fn build(self) -> MockCluster {
         let cluster = MockCluster::build(self.brokers, self.settings);
@@ -224,7 +225,7 @@ impl MockClusterBuilder {
             let Self { tls, tls_client_ca, .. } = self;
             assert!(
                 tls.is_some() || tls_client_ca.is_none(),
-                "to want certificates of clients, a mock cluster needs one of its own: set tls"
+                "tls_client_ca needs a certificate of the mock cluster itself: call tls, too"
             );
             if let Some(identity) = tls {
                 cluster.security().be(Identity { client_ca: tls_client_ca, ..identity });

@@ -1,4 +1,4 @@
-//! What tests hold: the cluster, and one of its brokers.
+//! `MockCluster` and `MockBroker`: the types that a test uses.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -18,17 +18,17 @@ use crate::time::{Clock, Deadline};
 
 /// A Kafka cluster inside the process. Dropping it closes its ports and connections and ends its threads.
 ///
-/// Methods that name a topic, a partition or a broker panic if it does not exist: in a test that is a
-/// mistake.
+/// Brokers and partitions are numbered from 0. A method that names a topic, a partition or a broker panics if it does not
+/// exist, unless the method says otherwise.
 ///
-/// What is to go wrong is ordered by [rules](MockRule); the methods that begin with `fail_next_` and `cut_next_` are
-/// short ways to make the commonest ones.
+/// [Rules](MockRule) order faults. The methods that begin with `fail_next_` and `cut_next_` are short forms of the most common
+/// rules.
 pub struct MockCluster {
     pub(super) shared: Arc<Shared>,
     servers: Mutex<Vec<server::Broker>>,
-    /// `None` only on the way out.
+    /// `None` only while the cluster is dropped.
     time_keeper: Option<JoinHandle<()>>,
-    /// The same for the life of the cluster.
+    /// The ports of the brokers. They do not change.
     ports: Vec<u16>,
 }
 
@@ -55,24 +55,24 @@ impl MockCluster {
         cluster
     }
 
-    /// The addresses of all brokers, those that are down too: `127.0.0.1:40001,127.0.0.1:40002`.
+    /// Returns the addresses of all brokers, also of those that are down: `127.0.0.1:40001,127.0.0.1:40002`.
     #[must_use]
     pub fn bootstrap_servers(&self) -> String {
         let addresses: Vec<_> = (0..self.ports.len()).map(|broker| self.address(broker)).collect();
         addresses.join(",")
     }
 
-    /// The address of one broker.
+    /// Returns the address of one broker, such as `127.0.0.1:40001`.
     #[must_use]
     pub fn address(&self, broker: usize) -> String {
         format!("127.0.0.1:{}", self.ports[broker])
     }
 
-    /// Creates a topic, whose partitions are led by the brokers in turn, the first one by broker 0.
+    /// Creates a topic. The brokers lead its partitions in turn: broker 0 leads partition 0, broker 1 partition 1, and so on.
     ///
     /// # Panics
     ///
-    /// If there is such a topic already, or the name is not one that a topic may have.
+    /// If the topic exists, or if the name is not a valid name of a topic.
     pub fn create_topic(&self, name: &str, partitions: usize) {
         assert!(crate::mock::cluster::is_topic_name(name), "{name:?} can't be the name of a topic");
         assert!(
@@ -81,12 +81,13 @@ impl MockCluster {
         );
     }
 
-    /// The records of a partition, in order.
+    /// Returns the records of a partition, in the order of their offsets.
     ///
     /// # Panics
     ///
-    /// If there is no such partition, the cluster only counts ([`counting`](crate::mock::MockClusterBuilder::counting)), or a batch was
-    /// compressed by a codec that is not among the features of this build.
+    /// If the partition does not exist, if the cluster only counts
+    /// ([`counting`](crate::mock::MockClusterBuilder::counting)), or if a batch was compressed with a codec that this build
+    /// does not have.
     #[must_use]
     pub fn records(&self, topic: &str, partition: i32) -> Vec<MockRecord> {
         let mut core = self.shared.core.lock();
@@ -96,38 +97,39 @@ impl MockCluster {
         records.unwrap_or_else(|error| panic!("{topic}-{partition}: {error}"))
     }
 
-    /// How many records all partitions of a topic have; 0 if there is no such topic (yet).
+    /// Returns the number of records in all partitions of a topic. It is 0 if the topic does not exist.
     #[must_use]
     pub fn record_count(&self, topic: &str) -> u64 {
         record_count(&self.shared.core.lock(), topic)
     }
 
-    /// How much was taken by all brokers together.
+    /// Returns the numbers of records, batches and requests of all brokers together.
     #[must_use]
     pub fn counted(&self) -> Counts {
         self.shared.core.lock().counts
     }
 
-    /// All requests so far, in the order in which they were acted on. A cluster that counts keeps none.
+    /// Returns all requests so far, in the order in which the cluster acted on them. A cluster that only counts keeps none.
     #[must_use]
     pub fn requests(&self) -> Vec<MockRequest> {
         self.shared.core.lock().requests.clone()
     }
 
-    /// Waits until there were `count` requests of all kinds; false if that takes longer than `timeout`.
+    /// Waits until there were `count` requests of all kinds. Returns false if that takes longer than `timeout`.
     #[must_use]
     pub fn wait_for_requests(&self, count: usize, timeout: Duration) -> bool {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.wait_until(timeout, |core| core.counts.requests >= count)
     }
 
-    /// Waits until all partitions of `topic` have `count` records together; false if that takes longer than `timeout`.
+    /// Waits until all partitions of `topic` together have `count` records. Returns false if that takes longer than `timeout`.
+    /// The topic does not have to exist yet.
     #[must_use]
     pub fn wait_for_records(&self, topic: &str, count: u64, timeout: Duration) -> bool {
         self.wait_until(timeout, |core| record_count(core, topic) >= count)
     }
 
-    /// Waits until `wanted` holds of the requests so far; false if that takes longer than `timeout`.
+    /// Waits until `wanted` returns true for the requests so far. Returns false if that takes longer than `timeout`.
     #[must_use]
     pub fn wait_until_requests(
         &self,
@@ -150,30 +152,31 @@ impl MockCluster {
         true
     }
 
-    /// Refuses batches of the topic that are larger, with `MESSAGE_TOO_LARGE`. Default: 1,048,588 bytes, as Kafka's.
+    /// Sets the largest batch of a topic in bytes (`max.message.bytes`). Larger batches are refused with `MESSAGE_TOO_LARGE`.
+    /// Default: 1,048,588, as in Kafka.
     ///
     /// # Panics
     ///
-    /// If there is no such topic.
+    /// If the topic does not exist.
     pub fn set_max_message_bytes(&self, topic: &str, bytes: usize) {
         let mut core = self.shared.core.lock();
         let known = core.cluster.topics.get_mut(topic);
         known.unwrap_or_else(|| panic!("there is no topic {topic}")).max_message_bytes = bytes;
     }
 
-    /// Refuses batches of the topic with records without a key, as brokers do where `cleanup.policy` is `compact`.
-    /// Nothing is compacted.
+    /// Makes the cluster refuse records without a key for a topic, as brokers do if its `cleanup.policy` is `compact`. The
+    /// topic is not compacted.
     ///
     /// # Panics
     ///
-    /// If there is no such topic.
+    /// If the topic does not exist.
     pub fn set_compacted(&self, topic: &str) {
         let mut core = self.shared.core.lock();
         let known = core.cluster.topics.get_mut(topic);
         known.unwrap_or_else(|| panic!("there is no topic {topic}")).compacted = true;
     }
 
-    /// Makes `broker` the leader of a partition, in a new leader epoch. The records stay.
+    /// Makes `broker` the leader of a partition, with a new leader epoch. The records stay.
     pub fn set_leader(&self, topic: &str, partition: i32, broker: usize) {
         assert!(broker < self.ports.len(), "there is no broker {broker}");
         let mut core = self.shared.core.lock();
@@ -182,34 +185,34 @@ impl MockCluster {
         partition.leader_epoch += 1;
     }
 
-    /// Takes a broker down: its port refuses connections, those there are end, and its partitions are without a leader
-    /// unless [`MockCluster::set_leader`] gives them one.
+    /// Stops a broker. Its port refuses connections, and its open connections end. The partitions that it leads have no leader
+    /// until [`MockCluster::set_leader`] sets one or the broker starts again.
     pub fn stop_broker(&self, broker: usize) {
         self.servers.lock()[broker].stop(&self.shared);
     }
 
-    /// Brings a broker back at the same port, with what its partitions held.
+    /// Starts a stopped broker at the same port. Its partitions have the same records as before.
     ///
     /// # Panics
     ///
-    /// If the port can't be listened on, which only a lack of file descriptors or threads should bring about.
+    /// If the broker can't listen at the port. That should happen only if there are no file descriptors or threads left.
     pub fn start_broker(&self, broker: usize) {
         let started = self.servers.lock()[broker].start(&self.shared);
         started.unwrap_or_else(|error| no_port(broker, &error));
     }
 
-    /// One broker, for faults of its own.
+    /// Returns one broker, for faults at this broker only.
     #[must_use]
     pub fn broker(&self, broker: usize) -> MockBroker<'_> {
         assert!(broker < self.ports.len(), "there is no broker {broker}");
         MockBroker { cluster: self, broker }
     }
 
-    /// Orders what is to happen to requests from now on; see [`MockRule`].
+    /// Adds a rule, which acts on later requests. See [`MockRule`].
     ///
     /// # Panics
     ///
-    /// If the rule is for a broker that there is not.
+    /// If the rule names a broker that does not exist.
     pub fn add_rule(&self, rule: MockRule) -> MockRuleId {
         let broker = rule.broker.unwrap_or(0);
         assert!(broker < self.ports.len(), "there is no broker {broker}");
@@ -218,97 +221,98 @@ impl MockCluster {
         faults.add(rule, || cluster.view())
     }
 
-    /// Has a rule do nothing from now on. What it has done to answers that wait stays done.
+    /// Removes a rule. Answers that are waiting because of it still wait.
     pub fn remove_rule(&self, rule: MockRuleId) {
         self.shared.core.lock().faults.remove(rule);
     }
 
-    /// Has all rules do nothing from now on, those of the `fail_next_…` and `cut_next_…` methods too.
+    /// Removes all rules, also those of the methods `fail_next_…` and `cut_next_…`.
     pub fn clear_rules(&self) {
         self.shared.core.lock().faults.clear();
     }
 
-    /// To how many requests a rule has happened.
+    /// Returns the number of requests that a rule has acted on.
     ///
     /// # Panics
     ///
-    /// If it is another cluster's.
+    /// If the rule belongs to another cluster.
     #[must_use]
     pub fn times_acted(&self, rule: MockRuleId) -> usize {
         self.shared.core.lock().faults.acted(rule)
     }
 
-    /// Stops the cluster's clock. What a rule delays ([`MockRule::delay`], [`MockRule::drip`]) then goes only when
-    /// [`advance_clock`](Self::advance_clock) says that it is time, and [`MockRequest::at`] stands still.
+    /// Stops the clock of the cluster. Answers that a rule delays ([`MockRule::delay`], [`MockRule::drip`]) are then sent only
+    /// when [`advance_clock`](Self::advance_clock) has moved the clock far enough. [`MockRequest::at`] does not change
+    /// meanwhile.
     pub fn hold_clock(&self) {
         self.shared.change_time(|time, now| time.hold(now));
     }
 
-    /// Moves the cluster's clock on, whether it stands still or not. When this returns, what is due then has been
-    /// written.
+    /// Moves the clock of the cluster forward, whether it is stopped or not. When this method returns, the answers that are due
+    /// have been written.
     pub fn advance_clock(&self, by: Duration) {
         self.shared.change_time(|time, _| time.advance(by));
     }
 
-    /// Lets the clock run on from where it stands.
+    /// Lets a stopped clock run on.
     pub fn release_clock(&self) {
         self.shared.change_time(|time, now| time.release(now));
     }
 
-    /// Deletes a topic with all it holds. Batches for it are answered with `UNKNOWN_TOPIC_OR_PARTITION`, or
-    /// `UNKNOWN_TOPIC_ID` from version 13 on; one that is created with the same name later has another id.
+    /// Deletes a topic and its records. Later batches for it are answered with `UNKNOWN_TOPIC_OR_PARTITION`, or with
+    /// `UNKNOWN_TOPIC_ID` from version 13 of Produce on. A topic that is created later with the same name has another id.
     ///
     /// # Panics
     ///
-    /// If there is no such topic.
+    /// If the topic does not exist.
     pub fn delete_topic(&self, name: &str) {
         assert!(self.shared.core.lock().cluster.delete_topic(name), "there is no topic {name}");
     }
 
-    /// Gives a topic more partitions, until it has `total`; they are led by the brokers in turn.
+    /// Adds partitions to a topic until it has `total`. The brokers lead them in turn.
     ///
     /// # Panics
     ///
-    /// If there is no such topic, or it has as many already.
+    /// If the topic does not exist, or has `total` partitions or more already.
     pub fn add_partitions(&self, name: &str, total: usize) {
         let added = self.shared.core.lock().cluster.add_partitions(name, total);
-        assert!(added, "topic {name} can't be given partitions so that it has {total}");
+        assert!(added, "topic {name} does not exist, or has {total} partitions already");
     }
 
-    /// Answers the next `times` batches of a partition with `code`: [`MockRule::fail`].
+    /// Answers the next `times` batches for a partition with `code`, as [`MockRule::fail`] does.
     ///
-    /// The batch is not appended, unless the code says that it was: `REQUEST_TIMED_OUT` and
-    /// `NOT_ENOUGH_REPLICAS_AFTER_APPEND`. The topic need not exist yet.
+    /// The batches are not appended, except with `REQUEST_TIMED_OUT` and `NOT_ENOUGH_REPLICAS_AFTER_APPEND`, which say that
+    /// they were. The topic does not have to exist yet.
     pub fn fail_next_produce(&self, topic: &str, partition: i32, code: ErrorCode, times: usize) {
         self.shared.core.lock().faults.fail_produce(topic, partition, code, times);
     }
 
-    /// Answers the next `times` questions for metadata of a topic with `code`: [`MockRule::fail`]. The topic need not
-    /// exist yet.
+    /// Answers the next `times` requests for metadata of a topic with `code`, as [`MockRule::fail`] does. The topic does not
+    /// have to exist yet.
     pub fn fail_next_metadata(&self, topic: &str, code: ErrorCode, times: usize) {
         self.shared.core.lock().faults.fail_metadata(topic, code, times);
     }
 
-    /// Answers the next `times` questions for a producer id, whichever broker they come to, with `code`.
+    /// Answers the next `times` requests for a producer id, at any broker, with `code`.
     pub fn fail_next_init_producer_id(&self, code: ErrorCode, times: usize) {
         self.shared.core.lock().faults.fail_init_producer_id(code, times);
     }
 
-    /// Has a partition forget its idempotent producers, as a broker does once they have been idle for
-    /// `producer.id.expiration.ms`. The next batch of each is taken, whatever its sequence number.
+    /// Makes a partition forget its idempotent producers, as a broker does after they have been idle for
+    /// `producer.id.expiration.ms`. The next batch of each producer is accepted with any sequence number.
     pub fn forget_producers(&self, topic: &str, partition: i32) {
         place(&mut self.shared.core.lock(), topic, partition).log.forget_producers();
     }
 
-    /// Has a partition lose what it holds from `offset` on, as an unclean election does. The leader epoch is a new one;
-    /// the leader stays, unless [`MockCluster::set_leader`] makes it another.
+    /// Removes the records of a partition from `offset` on, as an unclean leader election does. The leader epoch is a new one.
+    /// The leader stays, unless [`MockCluster::set_leader`] sets another one.
     ///
-    /// What is left begins with the first batch and ends before the one that has a record at `offset` or behind it. Of
-    /// its producers the partition knows what can be told from these batches.
+    /// Whole batches are removed, from the one that has a record at `offset` or later. The partition then knows of its
+    /// producers only what the batches that are left say.
     ///
     /// # Panics
     ///
-    /// If there is no such partition, or the cluster only counts, so that there is nothing to keep.
+    /// If the partition does not exist, or if the cluster only counts.
     pub fn lose_log(&self, topic: &str, partition: i32, offset: i64) {
         let mut core = self.shared.core.lock();
         assert!(!core.cluster.settings.counting, "a cluster that counts keeps no records");
@@ -317,22 +321,23 @@ impl MockCluster {
         partition.leader_epoch += 1;
     }
 
-    /// Appends what the next Produce request brings, and closes its connection in place of an answer:
-    /// [`MockRule::cut_after_append`]. Adds up.
+    /// Appends the batches of the next Produce request and closes the connection without an answer, as
+    /// [`MockRule::cut_after_append`] does. Each call adds one request.
     pub fn cut_next_produce_reply(&self) {
         self.shared.core.lock().faults.cut_produce_replies(None, 1);
     }
 
-    /// From now on requests are acted on, but their answers wait, as do closings in place of an answer.
+    /// Holds all later answers back. The cluster acts on the requests. If a rule closes the connection instead of an answer,
+    /// the close waits too.
     ///
-    /// That holds for requests of all kinds: call `partitions_for` or complete one `send` first, or the next `send` waits for
-    /// metadata until `max_block`.
+    /// This holds answers of all kinds. Call `partitions_for` or complete one `send` first. Otherwise the next `send` waits for
+    /// metadata until `max_block` is over.
     pub fn hold_replies(&self) {
         self.shared.core.lock().faults.held.fill(true);
     }
 
-    /// Sends the answers that wait, in order, and lets later ones go at once. Those that a rule holds
-    /// ([`MockRule::hold`]) go, too.
+    /// Sends the answers that are held back, in order. Later answers are sent at once. It also sends the answers that a rule
+    /// holds ([`MockRule::hold`]).
     pub fn release_replies(&self) {
         let mut core = self.shared.core.lock();
         core.faults.held.fill(false);
@@ -342,12 +347,12 @@ impl MockCluster {
         self.shared.reschedule();
     }
 
-    /// Closes all connections there are. Answers that wait are lost.
+    /// Closes all connections. Answers that are held back are lost.
     pub fn drop_connections(&self) {
         self.shared.drop_connections(|_| true);
     }
 
-    /// Puts this throttle time, in milliseconds, into all later answers. The brokers themselves hold nothing back.
+    /// Puts this throttle time, in milliseconds, into all later answers. The brokers do not delay anything themselves.
     pub fn throttle(&self, milliseconds: i32) {
         self.shared
             .core
@@ -358,9 +363,9 @@ impl MockCluster {
             .for_each(|broker| broker.throttle_ms = milliseconds);
     }
 
-    /// Has all brokers offer these versions of an API and no others; an empty range takes the API from their list.
+    /// Makes all brokers offer only these versions of an API. With an empty range they do not offer the API.
     ///
-    /// A version that the mock does not know may be offered; the connection is closed when it is used.
+    /// A version that the mock does not support may be offered. If a client uses it, the connection is closed.
     pub fn limit_api(&self, api: ApiKey, versions: RangeInclusive<i16>) {
         (0..self.ports.len()).for_each(|broker| self.broker(broker).limit_api(api, versions.clone()));
     }
@@ -382,7 +387,7 @@ impl fmt::Debug for MockCluster {
     }
 }
 
-/// One broker of a [`MockCluster`], for faults that the others do not have.
+/// One broker of a [`MockCluster`], for faults at this broker only.
 #[derive(Clone, Copy, Debug)]
 pub struct MockBroker<'a> {
     cluster: &'a MockCluster,
@@ -390,17 +395,17 @@ pub struct MockBroker<'a> {
 }
 
 impl MockBroker<'_> {
-    /// See [`MockCluster::cut_next_produce_reply`].
+    /// As [`MockCluster::cut_next_produce_reply`], for this broker.
     pub fn cut_next_produce_reply(&self) {
         self.cluster.shared.core.lock().faults.cut_produce_replies(self.broker, 1);
     }
 
-    /// See [`MockCluster::hold_replies`].
+    /// As [`MockCluster::hold_replies`], for this broker.
     pub fn hold_replies(&self) {
         self.cluster.shared.core.lock().faults.held[self.broker] = true;
     }
 
-    /// See [`MockCluster::release_replies`].
+    /// As [`MockCluster::release_replies`], for this broker.
     pub fn release_replies(&self) {
         let shared = &self.cluster.shared;
         let mut core = shared.core.lock();
@@ -411,23 +416,23 @@ impl MockBroker<'_> {
         shared.reschedule();
     }
 
-    /// See [`MockCluster::drop_connections`].
+    /// As [`MockCluster::drop_connections`], for this broker.
     pub fn drop_connections(&self) {
         self.cluster.shared.drop_connections(|broker| broker == self.broker);
     }
 
-    /// See [`MockCluster::throttle`].
+    /// As [`MockCluster::throttle`], for this broker.
     pub fn throttle(&self, milliseconds: i32) {
         self.cluster.shared.core.lock().cluster.brokers[self.broker].throttle_ms = milliseconds;
     }
 
-    /// From now on the cluster advertises this broker there (`advertised.listeners`), and not at its port.
+    /// Makes the cluster advertise this broker at another address (`advertised.listeners`) than its own.
     pub fn advertise(&self, host: &str, port: u16) {
         self.cluster.shared.core.lock().cluster.brokers[self.broker].advertised =
             Some((host.to_owned(), port));
     }
 
-    /// See [`MockCluster::limit_api`].
+    /// As [`MockCluster::limit_api`], for this broker.
     pub fn limit_api(&self, api: ApiKey, versions: RangeInclusive<i16>) {
         let mut core = self.cluster.shared.core.lock();
         let offered = &mut core.cluster.brokers[self.broker].versions;

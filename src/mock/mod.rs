@@ -1,31 +1,36 @@
-//! A Kafka broker inside the process, for the tests of programs that produce.
+//! A Kafka broker inside the process, for tests of programs that use this crate.
 //!
-//! It speaks the real protocol over real sockets on the loopback interface, keeps what it is sent, and does wrong what
-//! it is told to.
+//! It speaks Kafka's protocol over sockets of the loopback interface, keeps the records it is sent, and produces the faults
+//! that a test orders.
 //!
 //! ```
 //! use kafka_producer::mock::MockCluster;
 //!
 //! let cluster = MockCluster::start(1);
 //! cluster.create_topic("events", 3);
-//! // Point a producer at `cluster.bootstrap_servers()`, send, flush, and then:
+//! // Build a producer with `cluster.bootstrap_servers()`, send, flush, and then:
 //! assert_eq!(cluster.record_count("events"), 0);
 //! assert!(cluster.records("events", 0).is_empty());
 //! ```
 //!
-//! [`guide`] is about testing programs with it, and [`MockRule`] about what goes wrong.
+//! [`guide`] describes how to test programs with it. [`MockRule`] describes the faults.
 //!
-//! What it does as a broker does: versions (those of Kafka 4.1 to 4.3), topics created when they are asked about,
-//! leaders, checks of batches (checksum, one per partition, counted from zero), idempotence (producer ids, and the last
-//! five batches of each in each partition), no answer to acks 0, the error codes for all of these. What it leaves out:
-//! replicas (a partition has one log, whoever leads it), consumers, quotas, transactions, authorization.
+//! These things work as with a real broker:
+//! - the API versions of Kafka 4.1 to 4.3
+//! - topics that are created when a client requests their metadata
+//! - leaders
+//! - the checks of batches: checksum, one batch per partition, records numbered from zero
+//! - idempotence: producer ids, and the last five batches of each producer in each partition
+//! - no answer for `acks=0`
+//! - the error codes for all of these
 //!
-//! Clients log in if users or tokens are set ([`sasl_user`](MockClusterBuilder::sasl_user),
-//! [`oauth_token`](MockClusterBuilder::oauth_token)): by PLAIN, SCRAM and OAUTHBEARER, with a broker's refusals in its words,
-//! and again when their sessions end (KIP-368).
+//! It has no replicas (a partition has one log, with every leader), no consumers, quotas, transactions or authorization.
 //!
-//! Inside, sockets and threads (`server`) stand around a core without either (`core`), so that a simulation can drive
-//! the same core by a clock of its own.
+//! If users or tokens are set ([`sasl_user`](MockClusterBuilder::sasl_user),
+//! [`oauth_token`](MockClusterBuilder::oauth_token)), clients have to log in with PLAIN, SCRAM or OAUTHBEARER. Refusals have
+//! the messages of a real broker. Clients have to log in again when their session ends (KIP-368).
+// Sockets and threads (`server`) are around a core that has neither (`core`), so that a simulation can run the same core with
+// a clock of its own.
 
 mod api_versions;
 mod builder;
@@ -71,81 +76,82 @@ pub use self::handle::{MockBroker, MockCluster};
 pub use self::rule::{MockRule, MockRuleId};
 pub use self::security::MockSecurity;
 
-/// A record as the mock broker holds it.
+/// A record that the mock broker has stored.
 ///
-/// Unlike the rest of the crate, `Debug` shows keys and values: in a test they are what one wants to see.
+/// Unlike elsewhere in this crate, its `Debug` text shows key and value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MockRecord {
-    /// Its place in the partition, from 0.
+    /// The offset in the partition. The first one is 0.
     pub offset: i64,
-    /// Milliseconds since 1970, as the producer set it.
+    /// The timestamp that the producer has set, in milliseconds since 1970.
     pub timestamp: i64,
     /// The key; `None` is null.
     pub key: Option<Vec<u8>>,
     /// The value; `None` is null.
     pub value: Option<Vec<u8>>,
-    /// Names and values in the order they were sent, repeated names included.
+    /// The names and values of the headers, in the order in which they were sent. Names may be repeated.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// A request that the mock cluster has got and acted on.
+/// A request that the mock cluster has received and acted on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MockRequest {
-    /// Index of the broker that got it.
+    /// The index of the broker that received it.
     pub broker: usize,
-    /// What was asked for.
+    /// The kind of request.
     pub api: ApiKey,
-    /// In which version; -1 for a token of SASL that came bare, after version 0 of SaslHandshake.
+    /// The version of the request. It is -1 for a SASL token without a request around it, as it follows version 0 of
+    /// SaslHandshake.
     pub version: i16,
-    /// What the client calls itself.
+    /// The client's `client_id`.
     pub client_id: Option<String>,
-    /// Who the client had proven to be when the request came (SASL).
+    /// The user that the client had logged in as when the request came (SASL).
     pub user: Option<String>,
-    /// When, counted from the start of the cluster.
+    /// The time since the start of the cluster.
     pub at: Duration,
-    /// Of Produce only: whose acknowledgement is wanted (0, 1, or -1 for all).
+    /// For Produce only: the acknowledgements that are requested (0, 1, or -1 for all).
     pub acks: Option<i16>,
-    /// Names of the topics that Produce and Metadata are about, in the request's order; all there were, if Metadata
-    /// asked for all. One that is named by an id that the cluster does not know is left out.
+    /// The topics of a Produce or Metadata request, in the order of the request. If a Metadata request asks for all topics, it
+    /// is all topics. A topic id that the cluster does not know is left out.
     pub topics: Vec<String>,
-    /// Of Produce only: what it brought for each partition.
+    /// For Produce only: the batch for each partition.
     pub batches: Vec<MockBatch>,
 }
 
-/// What a Produce request brought for a partition.
+/// The batch that a Produce request has for one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MockBatch {
-    /// Empty if the request named it by an id that the cluster did not know.
+    /// The topic. It is empty if the request has an id that the cluster does not know.
     pub topic: String,
-    /// Its number, from 0.
+    /// The number of the partition. The first one is 0.
     pub partition: i32,
-    /// -1 without idempotence, as the two that follow.
+    /// The producer id; -1 without idempotence.
     pub producer_id: i64,
-    /// How often the producer has begun anew.
+    /// The epoch of the producer id; -1 without idempotence.
     pub producer_epoch: i16,
-    /// The sequence number of the first record.
+    /// The sequence number of the first record; -1 without idempotence.
     pub base_sequence: i32,
-    /// How many there are.
+    /// The number of records.
     pub records: i32,
 }
 
-/// How much a mock cluster has taken.
+/// The numbers of what a mock cluster has received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Records appended.
+    /// The number of records that were appended.
     pub records: u64,
-    /// Batches appended.
+    /// The number of batches that were appended.
     pub batches: u64,
-    /// Bytes of these batches as they were sent, headers included.
+    /// The size in bytes of these batches as they were sent, headers included.
     pub bytes: u64,
-    /// Batches that were there already, and answered with the offset they have (idempotence).
+    /// The number of batches that were stored already, and that were answered with the offset they have (idempotence).
     pub duplicates: u64,
-    /// Batches refused, for whatever reason.
+    /// The number of batches that were refused.
     pub refused: u64,
-    /// Requests of all kinds, refused ones included.
+    /// The number of requests of all kinds, refused ones included.
     pub requests: u64,
 }

@@ -1,4 +1,4 @@
-//! What a test orders to go wrong: a rule says what is to happen, and to which requests.
+//! `MockRule`: a fault that a test orders, and the requests that it acts on.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use crate::protocol::{ApiKey, ErrorCode};
 
-/// Something that is to happen to requests, and to which of them.
+/// A fault, and the requests that it acts on.
 ///
-/// Made from what is to happen; by default it happens once, to the next request of any kind at any broker. Rules are
-/// given to [`MockCluster::add_rule`](crate::mock::MockCluster::add_rule), as many as are wanted. Of those that do the
-/// same kind of thing the oldest acts, and the others wait; of different kinds several may act on one request.
+/// Each function without `self` makes a rule with one fault. By default the rule acts once, on the next request of any kind at
+/// any broker. The methods with `self` choose other requests. [`MockCluster::add_rule`](crate::mock::MockCluster::add_rule)
+/// adds the rule to a cluster.
+///
+/// If several rules of the same kind match a request, only the oldest acts on it. Rules of different kinds act together.
 ///
 /// ```
 /// use std::time::Duration;
@@ -18,11 +20,11 @@ use crate::protocol::{ApiKey, ErrorCode};
 /// use kafka_producer::mock::{ApiKey, MockCluster, MockRule};
 ///
 /// let cluster = MockCluster::start(3);
-/// // The broker stores what the second request from now brings, and its answer is lost.
+/// // The broker stores the records of the second request from now, and the answer is lost.
 /// cluster.add_rule(MockRule::cut_after_append().on(ApiKey::PRODUCE).skip(1));
-/// // Three attempts of one partition fail; other partitions in the same requests do not.
+/// // Three attempts for one partition fail. Other partitions in the same requests do not fail.
 /// cluster.add_rule(MockRule::fail(ErrorCode::NOT_ENOUGH_REPLICAS).on(ApiKey::PRODUCE).partition("events", 0).times(3));
-/// // One broker is slow, whatever it is asked.
+/// // One broker is slow with every request.
 /// cluster.add_rule(MockRule::delay(Duration::from_millis(200)).broker(2).forever());
 /// ```
 #[derive(Clone, Debug)]
@@ -34,11 +36,11 @@ pub struct MockRule {
     pub(super) topic: Option<String>,
     pub(super) partition: Option<i32>,
     pub(super) skip: usize,
-    /// `usize::MAX` is for ever.
+    /// `usize::MAX` is no limit.
     pub(super) times: usize,
 }
 
-/// Names a rule of a cluster: see [`MockCluster::add_rule`](crate::mock::MockCluster::add_rule).
+/// Identifies a rule of a cluster. [`MockCluster::add_rule`](crate::mock::MockCluster::add_rule) returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MockRuleId(pub(super) usize);
 
@@ -65,9 +67,9 @@ pub(super) enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) code: ErrorCode,
-    /// Whether the batch is appended all the same; `None` is what brokers do who answer so.
+    /// Whether the batch is appended. `None`: as brokers do that answer with this code.
     pub(super) appends: Option<bool>,
-    /// Said with it, where there is a place.
+    /// The message, if the answer has a field for it.
     pub(super) words: Option<Arc<str>>,
 }
 
@@ -79,7 +81,7 @@ impl Failure {
     }
 }
 
-/// Before a request is acted on, or when its answer would go out.
+/// Before the cluster acts on a request, or when its answer would be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Moment {
     Before,
@@ -97,20 +99,19 @@ impl fmt::Debug for Edit {
     }
 }
 
-/// What is to happen.
+/// The faults.
 impl MockRule {
-    /// Answers with `code`: to Produce for each partition, to Metadata for each topic (or partition, if the rule names
-    /// one), to other requests as a whole. Behind an answer of SaslHandshake or SaslAuthenticate with an error the
-    /// connection ends.
+    /// Answers with the error `code`: each partition of Produce, each topic of Metadata (or each partition, if the rule names
+    /// one), and other requests as a whole. After an error for SaslHandshake or SaslAuthenticate the connection is closed.
     ///
-    /// A batch is not appended, unless the code says that it was: `REQUEST_TIMED_OUT` and
-    /// `NOT_ENOUGH_REPLICAS_AFTER_APPEND`.
+    /// Batches are not appended, except with `REQUEST_TIMED_OUT` and `NOT_ENOUGH_REPLICAS_AFTER_APPEND`, which say that they
+    /// were.
     pub fn fail(code: ErrorCode) -> Self {
         Self::new(Action::Fail(Failure { code, appends: None, words: None }))
     }
 
-    /// As [`fail`](Self::fail), and says why, where the answer has a place for it: in SaslAuthenticate, and in Produce from
-    /// version 8 on.
+    /// As [`fail`](Self::fail), with a message. Only the answers of SaslAuthenticate, and of Produce from version 8 on, have a
+    /// field for it.
     ///
     /// ```
     /// use kafka_producer::ErrorCode;
@@ -124,84 +125,86 @@ impl MockRule {
         Self::new(Action::Fail(Failure { code, appends: None, words: Some(words.into()) }))
     }
 
-    /// As [`fail`](Self::fail), and appends the batch, whatever the code.
+    /// As [`fail`](Self::fail), but batches are appended, with any code.
     pub fn fail_after_append(code: ErrorCode) -> Self {
         Self::new(Action::Fail(Failure { code, appends: Some(true), words: None }))
     }
 
-    /// As [`fail`](Self::fail), and does not append the batch, whatever the code.
+    /// As [`fail`](Self::fail), but batches are not appended, with any code.
     pub fn fail_before_append(code: ErrorCode) -> Self {
         Self::new(Action::Fail(Failure { code, appends: Some(false), words: None }))
     }
 
-    /// Closes the connection in place of doing anything.
+    /// Closes the connection and does not act on the request.
     pub fn cut_before_append() -> Self {
         Self::new(Action::Cut { moment: Moment::Before, reset: false })
     }
 
-    /// Does what was asked, and closes the connection in place of an answer.
+    /// Acts on the request and closes the connection without an answer.
     pub fn cut_after_append() -> Self {
         Self::new(Action::Cut { moment: Moment::After, reset: false })
     }
 
-    /// As [`cut_before_append`](Self::cut_before_append), by a reset: the peer's reads and writes fail at once
+    /// As [`cut_before_append`](Self::cut_before_append), but with a reset: the client's reads and writes fail at once
     /// (`ECONNRESET`).
     pub fn reset_before_append() -> Self {
         Self::new(Action::Cut { moment: Moment::Before, reset: true })
     }
 
-    /// As [`cut_after_append`](Self::cut_after_append), by a reset. Earlier answers that the peer has not read yet are
-    /// lost with it.
+    /// As [`cut_after_append`](Self::cut_after_append), but with a reset. Earlier answers that the client has not read yet are
+    /// lost.
     pub fn reset_after_append() -> Self {
         Self::new(Action::Cut { moment: Moment::After, reset: true })
     }
 
-    /// Does what was asked, sends so many bytes of the answer (its four bytes of length included), and closes the
-    /// connection.
+    /// Acts on the request, sends the first `bytes` bytes of the answer, and closes the connection. The four bytes of the
+    /// answer's length count.
     pub fn cut_after_bytes(bytes: usize) -> Self {
         Self::new(Action::CutAfterBytes(bytes))
     }
 
-    /// Sends the answer in pieces of so many bytes, the first at once and one more each time `every` has passed.
+    /// Sends the answer in pieces of `bytes` bytes. The first piece is sent at once, and another one each time `every` has
+    /// passed.
     ///
     /// # Panics
     ///
-    /// If a piece is to have no bytes.
+    /// If `bytes` is 0.
     pub fn drip(bytes: usize, every: Duration) -> Self {
-        assert!(bytes > 0, "an answer can't be sent 0 bytes at a time");
+        assert!(bytes > 0, "a piece of an answer must have at least 1 byte");
         Self::new(Action::Drip { bytes, every })
     }
 
-    /// Neither acts on the request nor on any later one of its connection, and says nothing. The connection stays.
+    /// Does not act on the request, nor on later requests of its connection, and answers none of them. The connection stays
+    /// open.
     pub fn black_hole() -> Self {
         Self::new(Action::BlackHole(Moment::Before))
     }
 
-    /// Acts on the request and does not answer it, nor any later one of its connection, which are not acted on either.
-    /// The connection stays.
+    /// Acts on the request and does not answer it. Does not act on later requests of its connection, and answers none of them.
+    /// The connection stays open.
     pub fn black_hole_after_append() -> Self {
         Self::new(Action::BlackHole(Moment::After))
     }
 
-    /// Acts at once and answers so much later, by the cluster's clock
-    /// ([`hold_clock`](crate::mock::MockCluster::hold_clock)). Later answers of the connection wait behind it.
+    /// Acts on the request at once and answers after `by`, by the cluster's clock
+    /// ([`hold_clock`](crate::mock::MockCluster::hold_clock)). Later answers of the connection wait for this one.
     pub fn delay(by: Duration) -> Self {
         Self::new(Action::Delay(by))
     }
 
-    /// Acts at once and keeps the answer until
-    /// [`release_replies`](crate::mock::MockCluster::release_replies). Later answers of the connection wait behind it.
+    /// Acts on the request at once and holds the answer until
+    /// [`release_replies`](crate::mock::MockCluster::release_replies). Later answers of the connection wait for this one.
     pub fn hold() -> Self {
         Self::new(Action::Hold)
     }
 
-    /// Puts this throttle time into the answer, in place of the broker's own. Nothing is held back.
+    /// Puts this throttle time into the answer, in place of the broker's own. The broker does not delay anything itself.
     pub fn throttle(milliseconds: i32) -> Self {
         Self::new(Action::Throttle(milliseconds))
     }
 
-    /// Answers Metadata by what was true when the rule was added, as a broker does that has not heard of anything
-    /// since. Creates no topics.
+    /// Answers Metadata with the state of the cluster at the time when the rule was added, as a broker does that has missed all
+    /// changes since. It creates no topics.
     pub fn stale_metadata() -> Self {
         Self::new(Action::StaleMetadata)
     }
@@ -216,18 +219,18 @@ impl MockRule {
         Self::new(Action::RepeatPartition)
     }
 
-    /// Adds a partition to the answer to a Produce request that was not in it, as if it had been stored at offset 0.
+    /// Adds a partition that was not in the Produce request to the answer, as if its batch had been stored at offset 0.
     pub fn extra_partition(topic: &str, partition: i32) -> Self {
         Self::new(Action::ExtraPartition(topic.to_owned(), partition))
     }
 
-    /// Changes the answer's bytes, which begin with their length in four bytes and the correlation id in four. What is
-    /// left of them is sent as it is.
+    /// Changes the bytes of the answer with `edit`. They begin with four bytes of length and four bytes of correlation id. The
+    /// result is sent as it is.
     pub fn edit_answer(edit: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
         Self::new(Action::Edit(Edit(Arc::new(edit))))
     }
 
-    /// Gives the answer another correlation id than the request has.
+    /// Gives the answer a wrong correlation id.
     pub fn wrong_correlation_id() -> Self {
         Self::edit_answer(|frame| {
             if let Some(id) = frame.get_mut(4..8).and_then(|bytes| bytes.first_chunk_mut()) {
@@ -236,19 +239,19 @@ impl MockRule {
         })
     }
 
-    /// Acts on the request and never answers it. Later requests of the connection are answered.
+    /// Acts on the request and does not answer it. Later requests of the connection are answered.
     pub fn lose_answer() -> Self {
         Self::new(Action::LoseAnswer)
     }
 
-    /// Changes what a mechanism of SASL says to the client, before it is put into the answer to a SaslAuthenticate (or
-    /// goes bare, after version 0 of SaslHandshake). Passes over other requests.
+    /// Changes the token of a SASL mechanism with `edit`, before it is put into the answer to a SaslAuthenticate, or is sent
+    /// without an answer around it after version 0 of SaslHandshake. It acts on no other requests.
     pub fn edit_token(edit: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
         Self::new(Action::EditToken(Edit(Arc::new(edit))))
     }
 
-    /// Takes the client's proof and signs with a wrong signature of its own, as somebody who does not know the password.
-    /// Passes over all requests but the last of SCRAM.
+    /// Accepts the client's proof and answers with a wrong signature, as a server does that does not know the password. It acts
+    /// only on the last request of SCRAM.
     pub fn wrong_server_signature() -> Self {
         Self::new(Action::ForgeSignature)
     }
@@ -258,46 +261,46 @@ impl MockRule {
     }
 }
 
-/// To which requests. Whatever acts on an answer passes over requests that have none (Produce with acks 0).
+/// The requests that a rule acts on. A rule that acts on answers skips requests without an answer (Produce with `acks=0`).
 impl MockRule {
-    /// To requests of this kind only.
+    /// Acts only on requests of this kind.
     pub fn on(mut self, api: ApiKey) -> Self {
         self.api = Some(api);
         self
     }
 
-    /// To those that this broker gets.
+    /// Acts only on requests that this broker receives.
     pub fn broker(mut self, broker: usize) -> Self {
         self.broker = Some(broker);
         self
     }
 
-    /// To Produce requests with records for partitions of this topic that the broker leads, and to Metadata requests
-    /// about it. It need not exist yet.
+    /// Acts only on Produce requests with records for partitions of this topic that the broker leads, and on Metadata requests
+    /// for this topic. The topic does not have to exist yet.
     pub fn topic(mut self, topic: &str) -> Self {
         self.topic = Some(topic.to_owned());
         self
     }
 
-    /// As [`topic`](Self::topic), and to Produce requests only if they have records for this partition.
+    /// As [`topic`](Self::topic), but on Produce requests only if they have records for this partition.
     pub fn partition(mut self, topic: &str, partition: i32) -> Self {
         self.partition = Some(partition);
         self.topic(topic)
     }
 
-    /// Not to the first `requests` of them.
+    /// Skips the first `requests` matching requests. Default: 0.
     pub fn skip(mut self, requests: usize) -> Self {
         self.skip = requests;
         self
     }
 
-    /// To so many of them. Default: 1.
+    /// Acts on `requests` matching requests. Default: 1.
     pub fn times(mut self, requests: usize) -> Self {
         self.times = requests;
         self
     }
 
-    /// To all of them, until [`remove_rule`](crate::mock::MockCluster::remove_rule).
+    /// Acts on all matching requests, until [`remove_rule`](crate::mock::MockCluster::remove_rule).
     pub fn forever(self) -> Self {
         self.times(usize::MAX)
     }

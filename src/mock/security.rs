@@ -1,4 +1,4 @@
-//! Who may log in, changed while the cluster runs: what tests of rotation do.
+//! Users, tokens and certificates of a mock cluster that a test changes while the cluster runs.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::mock::tls::{Acceptor, Identity};
 #[cfg(feature = "tls")]
 use crate::security::Secret;
 
-/// Who may log in to a [`MockCluster`]: [`MockCluster::security`].
+/// The users, tokens and certificates of a [`MockCluster`]. [`MockCluster::security`] returns it.
 ///
-/// As with a broker, what changes counts for who logs in from then on. Who has logged in stays until the connection
-/// ends, or the session ([`session_lifetime`](crate::mock::MockClusterBuilder::session_lifetime)).
+/// As with a real broker, a change counts for later logins. Clients that have logged in stay until the connection or the
+/// session ends ([`session_lifetime`](crate::mock::MockClusterBuilder::session_lifetime)).
 ///
 /// ```
 /// use kafka_producer::mock::MockCluster;
 ///
 /// let cluster = MockCluster::builder().sasl_user("alice", "secret").build();
 /// cluster.security().set_user("alice", "another");
-/// // Who has logged in by the old password has to do it again.
+/// // Clients that have logged in with the old password have to log in again.
 /// cluster.drop_connections();
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ pub struct MockSecurity<'a> {
 }
 
 impl MockCluster {
-    /// Who may log in, to change it.
+    /// Returns the users, tokens and certificates of the cluster, so that a test can change them.
     #[must_use]
     pub fn security(&self) -> MockSecurity<'_> {
         MockSecurity { cluster: self }
@@ -36,61 +36,62 @@ impl MockCluster {
 }
 
 impl MockSecurity<'_> {
-    /// Adds a user, or gives the one of this name a new password.
+    /// Adds a user. If the user exists, it gets the new password.
     ///
     /// # Panics
     ///
-    /// As all of these methods, if the cluster was made without users and tokens: its brokers do not ask who their clients
-    /// are.
+    /// If the cluster was built without users and tokens, because clients do not log in to it then. All other methods
+    /// except `set_tls` panic in this case too.
     pub fn set_user(&self, name: &str, password: &str) {
         self.change(|credentials| credentials.set_user(name, password));
     }
 
-    /// The user may no longer log in.
+    /// Removes a user.
     ///
     /// # Panics
     ///
-    /// If there is no such user.
+    /// If the user does not exist.
     pub fn remove_user(&self, name: &str) {
         assert!(self.change(|credentials| credentials.remove_user(name)), "there is no user {name}");
     }
 
-    /// Takes one more token, of `principal`.
+    /// Adds a token of `principal`.
     pub fn add_oauth_token(&self, principal: &str, token: &str) {
         self.change(|credentials| credentials.add_token(principal, token));
     }
 
-    /// Takes a token no longer.
+    /// Removes a token.
     ///
     /// # Panics
     ///
-    /// If there is no such token.
+    /// If the token does not exist.
     pub fn remove_oauth_token(&self, token: &str) {
         assert!(self.change(|credentials| credentials.remove_token(token)), "there is no such token");
     }
 
-    /// Offers these mechanisms and no others: see
+    /// Sets the mechanisms that the brokers offer: see
     /// [`sasl_mechanisms`](crate::mock::MockClusterBuilder::sasl_mechanisms).
     ///
     /// # Panics
     ///
-    /// If the mock does not speak one of them, or not in this build.
+    /// If the mock does not support one of them, or not in this build.
     pub fn set_mechanisms<'a>(&self, mechanisms: impl IntoIterator<Item = &'a str>) {
         self.change(|credentials| credentials.set_mechanisms(mechanisms));
     }
 
-    /// For how long clients are believed that log in from now on; `None` is for ever. See
+    /// Sets the lifetime of later sessions. `None` is no limit. See
     /// [`session_lifetime`](crate::mock::MockClusterBuilder::session_lifetime).
     pub fn set_session_lifetime(&self, lifetime: impl Into<Option<Duration>>) {
         self.change(|credentials| credentials.lifetime = lifetime.into());
     }
 
-    /// Shows this certificate to connections from now on, which are encrypted from now on if they were not before; both are
-    /// PEM. `client_ca_pem` is who must have issued the certificates of clients; `None`: they need none. Feature `tls`.
+    /// Sets the certificate and the key of later connections, both PEM. Later connections use TLS, even if the cluster was
+    /// built without it. `client_ca_pem` are the CAs that must have issued the certificates of clients. With `None` clients
+    /// need no certificate. Feature `tls`.
     ///
     /// # Panics
     ///
-    /// If they can't be used, or do not belong together.
+    /// If the certificates or the key can't be used, or do not belong together.
     #[cfg(feature = "tls")]
     pub fn set_tls<'a>(
         &self,
@@ -113,7 +114,10 @@ impl MockSecurity<'_> {
 
     fn change<R>(&self, change: impl FnOnce(&mut Credentials) -> R) -> R {
         let shared = &self.cluster.shared;
-        assert!(shared.has_sasl, "the cluster was made without users and tokens, so nobody logs in to it");
+        assert!(
+            shared.has_sasl,
+            "the cluster was built without users and tokens, so clients do not log in to it"
+        );
         change(&mut shared.core.lock().cluster.settings.credentials)
     }
 }

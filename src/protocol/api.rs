@@ -4,7 +4,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// Which API a request belongs to. Open: a broker may list keys that are newer than this crate.
+/// The kind of a request. A broker may list kinds that are newer than this crate.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApiKey(pub(crate) i16);
 
@@ -135,13 +135,13 @@ apis! {
 
 #[cfg(feature = "mock")]
 impl ApiKey {
-    /// The API that has this key on the wire.
+    /// The API with this key.
     #[must_use]
     pub const fn new(key: i16) -> Self {
         Self(key)
     }
 
-    /// Its key on the wire.
+    /// Returns the key of the API.
     #[must_use]
     pub const fn key(self) -> i16 {
         self.0
@@ -173,7 +173,7 @@ impl ApiKey {
     }
 }
 
-/// `Produce`, or `ApiKey(99)` for one that is not known.
+/// The text is the name, such as `Produce`, or `ApiKey(99)` for an API that is newer than this crate.
 impl fmt::Display for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.api() {
