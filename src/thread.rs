@@ -54,9 +54,9 @@ impl<N: Network> SenderThread<N> {
             Ok(Ok(Left::Over)) => None,
             // All that this thread has is the parent's, and locks may be held for ever. With the thread the child ends.
             Ok(Ok(Left::Forked)) => return std::mem::forget(self),
-            Ok(Err(error)) => Some(broken(format!("the sender's poll failed: {error}"))),
+            Ok(Err(error)) => Some(broken(format!("polling the sockets failed: {error}"))),
             Err(panic) => {
-                let error = broken(format!("the sender panicked: {}", panic_message(&*panic)));
+                let error = broken(format!("the background thread panicked: {}", panic_message(&*panic)));
                 std::mem::forget(panic);
                 Some(error)
             }
@@ -99,7 +99,7 @@ impl<N: Network> SenderThread<N> {
         quietly(|| drop(sender));
         lifecycle.ended();
         if let Some(error) = error {
-            quietly(|| log::error!("{error}; every record that waited has failed"));
+            quietly(|| log::error!("{error}; all records without a result have failed"));
         }
     }
 

@@ -153,7 +153,7 @@ fn a_broker_that_wants_no_requests_for_weeks() {
     producer.send(record()).unwrap().get(PATIENCE).unwrap();
     cluster.throttle(i32::MAX);
     producer.send(record()).unwrap().get(PATIENCE).unwrap();
-    let asks = "asks for no requests for 2147483.647s (throttle_time_ms); it is asked again after 300s";
+    let asks = "asks for no requests for 2147483.647s (throttle_time_ms); it gets requests again after 300s";
     wait_for(asks, 1, 0);
     assert_eq!(logged(Level::Warn), [format!("{} {asks}", cluster.bootstrap_servers())]);
 }

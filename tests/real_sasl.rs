@@ -304,7 +304,7 @@ fn sasl_at_a_port_without_it_and_the_reverse() {
     let text = error.to_string();
     assert!(
         text.ends_with(
-            ": the broker closed the connection at the first request, as it does on a port with SASL: set security_protocol to \
+            ": the broker closed the connection at the first request, as brokers do on a port with SASL: set security_protocol to \
              SASL_SSL or SASL_PLAINTEXT, or name the port of a listener without SASL"
         ),
         "{text}"

@@ -201,7 +201,7 @@ fn named(mechanism: &dyn SaslMechanism, version: i16, frame: &[u8], again: bool)
             Err(Failure::Refused { mechanism: name, cause, offered: Some(offered) })
         }
         ErrorCode::ILLEGAL_SASL_STATE if !again => Err(refused(mechanism, NO_SASL.to_owned())),
-        code => Err(Failure::passing(format!("it does not take the mechanism's name: {code}"))),
+        code => Err(Failure::passing(format!("it refused the handshake for the mechanism: {code}"))),
     }
 }
 
@@ -227,7 +227,7 @@ fn accepted(
             let words = words.map_or_else(|| code.to_string(), |words| one_line(&words));
             Err(refused(mechanism, format!("{words}{remedy}")))
         }
-        code => Err(Failure::passing(format!("it can't say whether it accepts us: {code}"))),
+        code => Err(Failure::passing(format!("it could not check the login: {code}"))),
     }
 }
 
@@ -422,7 +422,7 @@ mod tests {
         let refused = authentication.frame(&handshake(1, ErrorCode::ILLEGAL_SASL_STATE, &[])).err();
         assert_eq!(
             refused,
-            Some(Failure::passing("it does not take the mechanism's name: ILLEGAL_SASL_STATE (34)"))
+            Some(Failure::passing("it refused the handshake for the mechanism: ILLEGAL_SASL_STATE (34)"))
         );
     }
 

@@ -349,7 +349,7 @@ impl<E: 'static> KafkaClient<E> {
             };
         }
         if node.connection().is_some() {
-            log::debug!("closing the connection to {}: not used for {max_idle:?}", node.address());
+            log::debug!("closing the connection to {}, which was not used for {max_idle:?}", node.address());
             self.disconnect(id, &ConnectionEnd::Closed, now);
         } else {
             self.dial(id, now);
@@ -614,7 +614,7 @@ impl<E: 'static> KafkaClient<E> {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         // Where it was before it moved says nothing about where it is.
         let moved = node.moved;
-        let cause = if moved { format!("{cause}, at its address of before") } else { cause };
+        let cause = if moved { format!("{cause}, at its former address") } else { cause };
         let trouble = node.trouble_at(stage, cause);
         self.disconnect(id, &ConnectionEnd::Failed { trouble: trouble.clone(), closed_by_peer }, now);
         self.coordinators.values_mut().for_each(|coordinator| coordinator.lost(id));
@@ -733,7 +733,10 @@ impl<E: 'static> KafkaClient<E> {
             && !std::mem::replace(&mut node.has_changed_mechanism, true)
         {
             node.mechanism = other;
-            log::debug!("{} does not offer {mechanism} for SASL: it is asked for another", node.address());
+            log::debug!(
+                "{} does not offer the SASL mechanism {mechanism}; another one is tried",
+                node.address()
+            );
             self.disconnect(id, &ConnectionEnd::Closed, now);
             return self.dial(id, now);
         }
@@ -864,7 +867,7 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
         let Some(node) = self.nodes.get(&id) else { return };
         let stage = match &node.state {
             State::Ready(connection) if connection.load() == 0 && connection.is_useful(now) => {
-                log::debug!("{} closed a connection that was at rest", node.address());
+                log::debug!("{} closed an idle connection", node.address());
                 return self.disconnect(id, &ConnectionEnd::Closed, now);
             }
             State::Ready(connection) => {
@@ -891,8 +894,8 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
 }
 
 /// It tells the versions that it speaks, and takes nothing more from somebody who has not authenticated.
-const WANTS_SASL: &str = "the broker closed the connection at the first request, as it does on a port with SASL: set \
+const WANTS_SASL: &str = "the broker closed the connection at the first request, as brokers do on a port with SASL: set \
                           security_protocol to SASL_SSL or SASL_PLAINTEXT, or name the port of a listener without SASL";
 /// KRaft's controllers speak on ports of their own, and answer ApiVersions there.
 const NO_BROKER: &str =
-    "it does not know this request, as the cluster's controllers do not; name the port of a broker";
+    "it does not know this request; if this is the port of a controller, name the port of a broker";

@@ -329,7 +329,7 @@ impl Metadata {
     ) {
         if response.brokers.is_empty() {
             // A broker that is starting up. What is known is better than nothing.
-            log::debug!("a metadata answer without brokers is passed over");
+            log::debug!("a metadata answer without brokers is ignored");
             return self.failed(now, random);
         }
         let Some(scope) = self.asked.take() else { return };
@@ -378,7 +378,7 @@ impl Metadata {
 
     fn warn_of_port(&mut self, broker: &MetadataBroker, now: Instant) {
         let MetadataBroker { node_id, port, .. } = broker;
-        let text = format!("broker {node_id} advertises the impossible port {port}");
+        let text = format!("broker {node_id} advertises port {port}, which is not valid");
         if self.warnings.should_log(&text, self.settings.max_age, now).is_some() {
             log::warn!("{text}; look at its advertised.listeners");
         }

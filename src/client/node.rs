@@ -174,7 +174,7 @@ impl<E> Node<E> {
         if asked > LONGEST_QUIET && self.throttle_warnings.should_log("", QUIET_OF_WARNINGS, now).is_some() {
             let address = self.address();
             log::warn!(
-                "{address} asks for no requests for {asked:?} (throttle_time_ms); it is asked again after {LONGEST_QUIET:?}"
+                "{address} asks for no requests for {asked:?} (throttle_time_ms); it gets requests again after {LONGEST_QUIET:?}"
             );
         }
         let until = now + asked.min(LONGEST_QUIET);

@@ -108,7 +108,7 @@ impl Session {
                 Ok(Some(line))
             }
             Err(Failure::Attempt { cause, .. } | Failure::Refused { cause, .. }) => {
-                log::debug!("a session can't be renewed yet: {cause}");
+                log::debug!("the SASL session can't be renewed yet: {cause}");
                 *trouble = Some(cause);
                 let rest = end.remaining(now).map(|left| (left / 10).max(SHORTEST_REST));
                 *renewal = Deadline::after(now, rest);

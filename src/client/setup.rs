@@ -200,7 +200,7 @@ fn versions(version: i16, frame: &[u8]) -> Result<Answer, Failure> {
         }
         code => {
             let is_fatal = code.is_fatal() && code != ErrorCode::UNSUPPORTED_VERSION;
-            Err(Failure::Attempt { cause: format!("it refuses to say what it speaks: {code}"), is_fatal })
+            Err(Failure::Attempt { cause: format!("it refused the ApiVersions request: {code}"), is_fatal })
         }
     }
 }

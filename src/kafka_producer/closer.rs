@@ -27,7 +27,9 @@ impl Closer {
         self.lifecycle.check_process()?;
         if is_inside() {
             if timeout != Some(Duration::ZERO) {
-                log::warn!("close inside a callback does not wait: that would be for the thread it runs on");
+                log::warn!(
+                    "close was called inside a callback: it does not wait, and records without a result fail"
+                );
             }
             self.begin(Limit::Close, Some(Duration::ZERO));
             return Ok(());
@@ -55,7 +57,7 @@ impl Closer {
             return;
         }
         if let Err(error) = self.result() {
-            log::warn!("a producer was dropped, and not everything was delivered: {error}");
+            log::warn!("a producer was dropped, and not all records were delivered: {error}");
         }
         self.join();
     }
@@ -73,7 +75,7 @@ impl Closer {
         // The thread keeps the deadline itself. The grace is for failing the rest; a callback that blocks the thread
         // for longer must not block whoever closes.
         if !self.lifecycle.wait(&self.clock, GRACE) {
-            log::warn!("the sender thread has not ended in time: a callback is keeping it");
+            log::warn!("the background thread has not ended in time, because a callback is still running");
         }
         self.result_now()
     }

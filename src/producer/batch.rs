@@ -219,7 +219,7 @@ fn compress<'a>(
     let compressed =
         with_compressor(|compressor| compressor.compress(codec, encoding.level, &mut chunks, &mut out));
     if let Err(error) = compressed {
-        log::error!("records go out uncompressed: {error}");
+        log::error!("a batch is sent uncompressed: {error}");
         return None;
     }
     if out.len() < len {

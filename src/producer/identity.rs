@@ -137,7 +137,7 @@ impl ProducerIds {
         self.wanted &= !self.is_denied;
         self.failures = self.failures.saturating_add(1);
         self.state = State::BackingOff(now + self.retry.delay(self.failures, random));
-        log::debug!("no producer id: {error}");
+        log::debug!("the request for a producer id failed: {error}");
         self.last_error = Some(error);
     }
 

@@ -360,7 +360,7 @@ impl Sender {
                 }
                 let parts = batch.split(max_bytes, self.drain.encoding());
                 log::debug!(
-                    "a batch of {size} bytes for {name} was refused as too large: sent as {}",
+                    "a batch of {size} bytes for {name} was refused as too large; it is sent again in {} parts",
                     parts.len()
                 );
                 parts.into_iter().for_each(|part| partition.put_waiting(part));
@@ -578,7 +578,7 @@ impl Sender {
             (_, Some(Some(error))) => {
                 format!(": no broker has given a producer id, the last attempt: {error}")
             }
-            _ if brokers.is_empty() => ": its broker was busy with others".to_owned(),
+            _ if brokers.is_empty() => ": its leader was busy with other partitions".to_owned(),
             _ => String::new(),
         };
         let waited_for = format!("before the records for {name} could be sent{why_not}");

@@ -149,7 +149,7 @@ fn a_port_where_controllers_talk_to_each_other() {
         trouble(&cluster.bootstrap_servers(), "controller"),
         format!(
             "the call's timeout of 100ms ran out waiting for the first answer of a broker; last seen: {} (from bootstrap_servers) \
-             at Metadata: it does not know this request, as the cluster's controllers do not; name the port of a broker",
+             at Metadata: it does not know this request; if this is the port of a controller, name the port of a broker",
             cluster.bootstrap_servers()
         )
     );

@@ -64,7 +64,7 @@ fn a_logger_that_panics_ends_the_producer_and_nobody_waits() {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "a defect of kafka-producer, please report it: the sender panicked: stdout is closed{written}"
+                    "a defect of kafka-producer, please report it: the background thread panicked: stdout is closed{written}"
                 )
             );
         }
@@ -75,7 +75,8 @@ fn a_logger_that_panics_ends_the_producer_and_nobody_waits() {
             assert_eq!(told.recv_timeout(PATIENCE), Ok((true, true)));
         });
         // Whoever comes later learns the cause as well.
-        let why = "a defect of kafka-producer, please report it: the sender panicked: stdout is closed";
+        let why =
+            "a defect of kafka-producer, please report it: the background thread panicked: stdout is closed";
         assert_eq!(send(0).unwrap_err().to_string(), why);
         assert_eq!(producer.partitions_for("other").unwrap_err().to_string(), why);
     }

@@ -6,7 +6,7 @@ use crate::error::{Certainty, ErrorKind};
 /// What the defect has to say.
 fn is_told(error: &Error, step: Step) {
     let ErrorKind::Bug { what } = error.kind() else { panic!("{step:?}: {error}") };
-    assert_eq!(*what, format!("the sender panicked: before {step:?}"));
+    assert_eq!(*what, format!("the background thread panicked: before {step:?}"));
 }
 
 #[test]
