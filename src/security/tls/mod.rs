@@ -84,13 +84,13 @@ impl Tls {
                 let silences = Arc::clone(&self.connector.silences);
                 self.connector = Connector::new(&self.settings, &material, silences)?;
                 self.material = Arc::new(material);
-                log::info!("the files of TLS have changed; new connections use them as they are now");
+                log::info!("the TLS files have changed; new connections use the new files");
             }
             Ok(())
         };
         if let Err(problems) = load() {
             for problem in problems {
-                log::warn!("{problem}; what it was when it was read before goes on to be used");
+                log::warn!("{problem}; the files that were read before are still used");
             }
         }
         &self.connector
