@@ -44,7 +44,8 @@ impl Compression {
 
     /// Why it can't be used in this build, with what to do.
     pub(crate) fn why_not(self) -> Option<String> {
-        let built_in = || Self::ALL.into_iter().filter(|codec| codec.is_built_in()).map(|codec| codec.to_string());
+        let built_in =
+            || Self::ALL.into_iter().filter(|codec| codec.is_built_in()).map(|codec| codec.to_string());
         (!self.is_built_in()).then(|| {
             let others = built_in().collect::<Vec<_>>().join(", ");
             format!("{self} is not built in; {}; or use one of {others}", turn_on(&self.to_string()))
