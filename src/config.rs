@@ -17,18 +17,26 @@ mod key;
 mod keys;
 mod later;
 mod librdkafka;
-mod producer_config;
-mod properties;
-mod proxy;
-mod sasl;
 mod servers;
-mod setters;
 mod settings;
-mod texts;
-#[cfg(any(feature = "tls", feature = "rustls"))]
-mod tls;
 mod types;
 mod values;
+
+// The methods of `ProducerConfig`, in the order in which rustdoc shows them.
+mod producer_config;
+
+mod setters;
+
+mod texts;
+
+mod properties;
+
+#[cfg(any(feature = "tls", feature = "rustls"))]
+mod tls;
+
+mod sasl;
+
+mod proxy;
 
 pub use dialect::Dialect;
 pub use into_servers::IntoServers;
