@@ -318,7 +318,7 @@ fn an_end_in_the_middle_is_told_as_one() {
     assert_eq!(ended(SOCKS, &[&[5, 0], &[5]], true), middle);
     assert_eq!(ended(HTTP, &[b"HTTP/1.1 200 OK\r\n"], true), middle);
     let (cause, is_fatal) = ended(HTTP, &[b"HTTP/1.1 407 Who are you\r\nServer: x\r\n"], true);
-    assert!(is_fatal && cause.starts_with("wants a user and a password"), "{cause}");
+    assert!(is_fatal && cause.starts_with("requires a user and a password"), "{cause}");
 }
 
 /// A broker's name is the cluster's to choose: it must not become a header of its own.
