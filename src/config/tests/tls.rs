@@ -81,7 +81,7 @@ mod built_in {
         assert_eq!(
             text(&[("ssl_cafile", "/missing"), ("ssl.ca.pem", "hunter2")]),
             "ssl.ca.pem: ssl_cafile is set too; remove one of the two; ssl_cafile = '/missing': there is no such file; \
-             name one that is there"
+             correct the path"
         );
     }
 

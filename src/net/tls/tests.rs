@@ -358,8 +358,8 @@ fn a_peer_that_does_not_speak_tls_is_told_of(backend: TlsBackend) {
         if round == 0 {
             assert_eq!(
                 error.to_string(),
-                "the peer answered, but not with TLS: name the port of an SSL or SASL_SSL listener, or set \
-                 security_protocol to what this one speaks"
+                "the peer answered, but not with TLS: use the port of an SSL or SASL_SSL listener, or set \
+                 security_protocol to the protocol of this port"
             );
         }
     }
@@ -403,9 +403,9 @@ fn a_host_is_looked_for_in_the_certificate(backend: TlsBackend) {
     assert_eq!(
         refusal(settings(backend, &authority), "localhost", &elsewhere, |_| {}),
         fatal(
-            "the broker's certificate is not for 'localhost' but for 'broker.example.org', '*.example.com', '10.0.0.1'; \
-             name the broker as its certificate does (bootstrap_servers, its advertised.listeners), or have 'localhost' \
-             added to the certificate"
+            "the broker's certificate is not for 'localhost' but for 'broker.example.org', '*.example.com', \
+             '10.0.0.1'; use a name of the certificate in bootstrap_servers and in the broker's advertised.listeners, \
+             or add 'localhost' to the certificate"
         )
     );
     let (text, _) = refusal(settings(backend, &authority), "127.0.0.1", &of(&[]), |_| {}).unwrap();
@@ -450,31 +450,31 @@ fn a_certificate_that_is_refused_is_told_of_with_the_remedy(backend: TlsBackend)
     assert_eq!(
         refused(Leaf { name: "old", valid: (2020, 2021), ..Leaf::default() }),
         fatal(
-            "the certificate 'CN=old' of the broker has expired: it was valid until Jan  1 00:00:00 2021 GMT; renew it, or \
-             see this machine's clock"
+            "the certificate 'CN=old' of the broker has expired: it was valid until Jan  1 00:00:00 2021 GMT; renew \
+             it, or check this machine's clock"
         )
     );
     assert_eq!(
         refused(Leaf { name: "new", valid: (2080, 2090), ..Leaf::default() }),
         fatal(
-            "the certificate 'CN=new' of the broker is valid only from Jan  1 00:00:00 2080 GMT on; check the clocks \
-             of this machine and of the broker"
+            "the certificate 'CN=new' of the broker is not valid before Jan  1 00:00:00 2080 GMT; check the clocks of \
+             this machine and of the broker"
         )
     );
     let stranger = Authority::new("other").issue(Leaf::default());
     assert_eq!(
         refusal(settings(backend, &authority), "localhost", &stranger, |_| {}),
         fatal(
-            "the certificate 'CN=broker' of the broker was issued by 'CN=other', which ssl_cafile does not have; add that \
-             CA's certificate to it"
+            "the certificate 'CN=broker' of the broker was issued by 'CN=other', which is not in ssl_cafile; add that \
+             CA's certificate"
         )
     );
     let of_the_system = TlsSettings { authorities: None, ..settings(backend, &authority) };
     assert_eq!(
         refusal(of_the_system, "localhost", &stranger, |_| {}),
         fatal(
-            "the certificate 'CN=broker' of the broker was issued by 'CN=other', which this system does not know; give \
-             that CA's certificate as ssl_cafile"
+            "the certificate 'CN=broker' of the broker was issued by 'CN=other', which this system does not trust; set \
+             ssl_cafile to that CA's certificate"
         )
     );
 }
@@ -511,7 +511,7 @@ fn a_broker_that_wants_a_certificate_says_so_in_every_version(backend: TlsBacken
             refusal(with(&stranger), "localhost", &own, wants),
             fatal(
                 "the broker does not trust the CA of the certificate of ssl_certfile: it answered with the TLS alert \
-                 unknown_ca (48); give one that a CA of its ssl.truststore.location has issued"
+                 unknown_ca (48); use one that was issued by a CA in the broker's ssl.truststore.location"
             )
         );
     }
@@ -532,14 +532,17 @@ fn versions_and_ciphers_that_do_not_meet_are_told_of(backend: TlsBackend) {
     assert_eq!(refusal(only("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"), "localhost", &own, before), None);
     let (text, is_fatal) = refusal(only("ECDHE-ECDSA-AES128-GCM-SHA256"), "localhost", &own, before).unwrap();
     assert!(
-        is_fatal && text.starts_with("the broker shares no cipher with us or wants a certificate"),
+        is_fatal
+            && text.starts_with(
+                "the broker accepts no cipher of this client, or it requires a client certificate"
+            ),
         "{text}"
     );
     assert_eq!(
         refusal(only("TLS_AES_128_GCM_SHA256"), "localhost", &own, before),
         fatal(
-            "the broker speaks neither TLS 1.2 nor 1.3 with us: it answered with the TLS alert protocol_version (70); see \
-             its ssl.enabled.protocols and ssl_ciphers"
+            "the broker accepts neither TLS 1.2 nor TLS 1.3 from this client: it answered with the TLS alert \
+             protocol_version (70); see the broker's ssl.enabled.protocols and ssl_ciphers"
         )
     );
 }

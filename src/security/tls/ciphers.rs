@@ -17,7 +17,7 @@ impl Ciphers {
         let (suites, before): (Vec<_>, Vec<_>) =
             names.map(of_java).partition(|name| name.starts_with("TLS_"));
         if suites.is_empty() && before.is_empty() {
-            return Err("there is none; leave it out for the default".to_owned());
+            return Err("it names no cipher suite; leave it out for the default".to_owned());
         }
         Ok(Self { suites, before })
     }

@@ -32,8 +32,8 @@ pub(super) fn of_handshake(
     match reason_of(error) {
         // A broker or proxy that is starting or going does the same, but not each time.
         Reason::End if !has_heard => Failure {
-            cause: "the peer closed the connection when TLS began, as a broker does on a port without TLS: name the port \
-                    of an SSL or SASL_SSL listener, or set security_protocol to what this one speaks"
+            cause: "the peer closed the connection at the start of TLS, as a broker does on a port without TLS: use \
+                    the port of an SSL or SASL_SSL listener, or set security_protocol to the protocol of this port"
                 .to_owned(),
             is_fatal: silences >= SILENCES,
         },
@@ -42,25 +42,25 @@ pub(super) fn of_handshake(
         }
         Reason::Alert(alert) => of_alert(alert, blame),
         Reason::NotTls => fatal(
-            "the peer answered, but not with TLS: name the port of an SSL or SASL_SSL listener, or set \
-             security_protocol to what this one speaks"
+            "the peer answered, but not with TLS: use the port of an SSL or SASL_SSL listener, or set \
+             security_protocol to the protocol of this port"
                 .to_owned(),
         ),
         Reason::NothingInCommon(reason) => fatal(format!(
-            "client and broker have no version of TLS or no cipher in common ({reason}): see its ssl.enabled.protocols \
-             and ssl.cipher.suites, and {}",
+            "client and broker have no TLS version or no cipher in common ({reason}): compare the broker's \
+             ssl.enabled.protocols and ssl.cipher.suites with {}",
             blame.ciphers
         )),
         #[cfg(all(feature = "tls", not(any(windows, target_vendor = "apple"))))]
         Reason::Weak(reason) => fatal(format!(
-            "the broker's keys or certificates are weaker than this machine's OpenSSL takes ({reason}): renew them, or \
-             lower its security level with {}, as DEFAULT@SECLEVEL=1",
+            "the broker's keys or certificates are weaker than this machine's OpenSSL accepts ({reason}): renew them, \
+             or lower OpenSSL's security level with {}, for example DEFAULT@SECLEVEL=1",
             blame.ciphers
         )),
         Reason::Certificate(reason) => fatal(format!("the broker's certificate is refused: {reason}")),
         Reason::Local(reason) => passing(format!("TLS failed: {reason}")),
         Reason::Other if blame.is_ready_made => {
-            fatal(format!("the connector of ssl_context refuses the session: {error}"))
+            fatal(format!("the connector of ssl_context refused the session: {error}"))
         }
         Reason::Other => passing(format!("TLS failed: {error}")),
     }
@@ -71,7 +71,7 @@ pub(super) fn of_session(error: &(dyn StdError + 'static), blame: &Blame) -> Opt
     match reason_of(error) {
         Reason::End => None,
         Reason::Alert(alert) => Some(of_alert(alert, blame)),
-        Reason::NotTls => Some(passing("what the peer sends is not TLS any more".to_owned())),
+        Reason::NotTls => Some(passing("the peer sent bytes that are not TLS".to_owned())),
         #[cfg(all(feature = "tls", not(any(windows, target_vendor = "apple"))))]
         Reason::Weak(reason) => Some(passing(format!("TLS failed: {reason}"))),
         Reason::NothingInCommon(reason) | Reason::Certificate(reason) | Reason::Local(reason) => {
@@ -117,16 +117,17 @@ fn of_alert(alert: i32, blame: &Blame) -> Failure {
     let said = format!("it answered with the TLS alert {name} ({alert})");
     fatal(match (alert, &blame.certificate) {
         (70 | 71 | 86, _) => format!(
-            "the broker speaks neither TLS 1.2 nor 1.3 with us: {said}; see its ssl.enabled.protocols and {}",
+            "the broker accepts neither TLS 1.2 nor TLS 1.3 from this client: {said}; see the broker's \
+             ssl.enabled.protocols and {}",
             blame.ciphers
         ),
         (40, None) if !blame.is_ready_made => format!(
-            "the broker shares no cipher with us or wants a certificate, and none is set: {said}; give ssl_certfile and \
-             ssl_keyfile, or see its ssl.cipher.suites and {}",
+            "the broker accepts no cipher of this client, or it requires a client certificate and none is set: {said}; \
+             set ssl_certfile and ssl_keyfile, or see the broker's ssl.cipher.suites and {}",
             blame.ciphers
         ),
         (40, _) => format!(
-            "the broker shares no cipher with us: {said}; see its ssl.cipher.suites and {}",
+            "the broker accepts no cipher of this client: {said}; see the broker's ssl.cipher.suites and {}",
             blame.ciphers
         ),
         (112, _) => {
@@ -136,18 +137,20 @@ fn of_alert(alert: i32, blame: &Blame) -> Failure {
         }
         (41..=46 | 48 | 49 | 51 | 116, None) if !blame.is_ready_made => {
             format!(
-                "the broker wants a certificate of ours, and none is set: {said}; give ssl_certfile and ssl_keyfile"
+                "the broker requires a client certificate, and none is set: {said}; set ssl_certfile and ssl_keyfile"
             )
         }
         (45, Some(certificate)) => {
             format!("the broker says that the certificate of {certificate} has expired: {said}; renew it")
         }
         (48 | 46, Some(certificate)) => format!(
-            "the broker does not trust the CA of the certificate of {certificate}: {said}; give one that a CA of its \
-             ssl.truststore.location has issued"
+            "the broker does not trust the CA of the certificate of {certificate}: {said}; use one that was issued by \
+             a CA in the broker's ssl.truststore.location"
         ),
         (41..=46 | 49 | 51 | 116, Some(certificate)) => {
-            format!("the broker refuses the certificate of {certificate}: {said}; give one that it accepts")
+            format!(
+                "the broker refuses the certificate of {certificate}: {said}; use one that the broker accepts"
+            )
         }
         _ => return passing(format!("the broker ended the TLS session: {said}")),
     })

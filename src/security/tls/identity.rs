@@ -74,7 +74,7 @@ pub(super) fn own<F: Forms>(
         _ => match &settings.key {
             None => return Ok(None),
             Some(Named { setting, value }) => {
-                let why = "there is a key and no certificate; give the certificate too, as ssl_certfile";
+                let why = "there is a key but no certificate; set ssl_certfile too";
                 return Err(problem(setting, value, why));
             }
         },
@@ -102,10 +102,7 @@ pub(super) fn own<F: Forms>(
     let key = match (&settings.key, &material.key) {
         (Some(source), Some(bytes)) => key::<F>(settings, source, bytes)?,
         _ => own_key.ok_or_else(|| {
-            refuse(
-                "there is a certificate in it and no private key; give the key too, as ssl_keyfile"
-                    .to_owned(),
-            )
+            refuse("it contains a certificate but no private key; set ssl_keyfile too".to_owned())
         })?,
     };
     if !F::belong(&certificate, &key) {
@@ -113,7 +110,7 @@ pub(super) fn own<F: Forms>(
             Some(key) => (key, format!("the first certificate of {}", source.setting)),
             None => (source, "the first certificate in it".to_owned()),
         };
-        let why = format!("the key is not that of {of}; give the two that were made together");
+        let why = format!("the key does not belong to {of}; use a certificate and its own key");
         return Err(problem(&at.setting, &at.value, why));
     }
     Ok(Some(Identity { certificate, between: chain, key }))
@@ -134,9 +131,7 @@ fn key<F: Forms>(
         Form::Pkcs12 => F::archive(bytes, &settings.store_password).map_err(refuse)?.key,
         other => return Err(refuse(other.is_not(KEY, F::READS_PKCS12))),
     };
-    found.ok_or_else(|| {
-        refuse(format!("there is no private key in it; give {}", wanted(KEY, F::READS_PKCS12)))
-    })
+    found.ok_or_else(|| refuse(format!("it contains no private key; give {}", wanted(KEY, F::READS_PKCS12))))
 }
 
 fn certificates<F: Forms>(blocks: &[Block]) -> Result<Vec<F::Certificate>, String> {
@@ -151,7 +146,7 @@ fn certificates<F: Forms>(blocks: &[Block]) -> Result<Vec<F::Certificate>, Strin
 }
 
 fn no_certificate<F: Forms>() -> String {
-    format!("there is no certificate in it; give {}", wanted(CERTIFICATE, F::READS_PKCS12))
+    format!("it contains no certificate; give {}", wanted(CERTIFICATE, F::READS_PKCS12))
 }
 
 /// Labels of PEM.

@@ -69,7 +69,7 @@ fn read_file(path: &Path) -> Result<Secret, String> {
     };
     match read().map(Secret::from) {
         Ok(bytes) if bytes.bytes().len() as u64 > LARGEST => {
-            Err(format!("it has more than {LARGEST} bytes, which no file of certificates or keys has"))
+            Err(format!("it has more than {LARGEST} bytes, which is too much for certificates or keys"))
         }
         Ok(bytes) => Ok(bytes),
         Err(error) => Err(match error.kind() {
@@ -77,9 +77,10 @@ fn read_file(path: &Path) -> Result<Secret, String> {
                 "there is no such file; for the system's CAs, as with librdkafka's probe, leave it out"
                     .to_owned()
             }
-            io::ErrorKind::NotFound => "there is no such file; name one that is there".to_owned(),
+            io::ErrorKind::NotFound => "there is no such file; correct the path".to_owned(),
             io::ErrorKind::PermissionDenied => {
-                "this process may not read the file; give its user the right to".to_owned()
+                "this process has no permission to read the file; grant it to the user of the process"
+                    .to_owned()
             }
             io::ErrorKind::IsADirectory => "it is a directory; name a file".to_owned(),
             _ => format!("it can't be read: {error}"),

@@ -82,23 +82,23 @@ impl Form {
             Self::JavaKeystore => {
                 let and_then = match reads_pkcs12 {
                     true => "",
-                    false => ", and PEM of that: openssl pkcs12 -in FILE.p12 -nodes -out FILE.pem",
+                    false => ", and that to PEM: openssl pkcs12 -in FILE.p12 -nodes -out FILE.pem",
                 };
                 format!(
-                    "it is a Java keystore (JKS), which only Java reads; make it PKCS#12: keytool -importkeystore \
-                     -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12{and_then}"
+                    "it is a Java keystore (JKS), which only Java reads; convert it to PKCS#12: keytool \
+                     -importkeystore -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12{and_then}"
                 )
             }
             Self::Der => {
                 let command = if label.ends_with("KEY") { "pkey" } else { "x509" };
                 let what = if reads_pkcs12 { "neither PEM nor PKCS#12" } else { "not PEM" };
                 format!(
-                    "it is {what}; if it is DER, make it PEM: openssl {command} -inform DER -in FILE -out \
+                    "it is {what}; if it is DER, convert it to PEM: openssl {command} -inform DER -in FILE -out \
                      FILE.pem"
                 )
             }
             Self::CutOff => {
-                "it is cut off: a -----BEGIN line in it has no -----END line; give the whole of it".to_owned()
+                "it is incomplete: a -----BEGIN line has no -----END line; give all of it".to_owned()
             }
             Self::Empty => format!("it is empty; give {wanted}"),
             _ => format!("it is neither PEM nor PKCS#12; give {wanted}"),
@@ -207,8 +207,8 @@ mod tests {
             assert_eq!(
                 Form::Der.is_not(label, true),
                 format!(
-                    "it is neither PEM nor PKCS#12; if it is DER, make it PEM: openssl {command} -inform DER -in FILE -out \
-                     FILE.pem"
+                    "it is neither PEM nor PKCS#12; if it is DER, convert it to PEM: openssl {command} -inform DER -in \
+                     FILE -out FILE.pem"
                 )
             );
         }

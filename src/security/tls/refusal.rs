@@ -43,48 +43,53 @@ impl Refusal {
     pub(super) fn text(&self, host: &str, blame: &Blame) -> String {
         let which = match &self.subject {
             Some(subject) => format!("the certificate '{}'", shown(subject)),
-            None => "the broker's certificate".to_owned(),
+            None => "the certificate".to_owned(),
         };
         let issuer = shown(&self.issuer);
         let revoked = &blame.revoked;
         match &self.why {
             Why::NotYetValid { from } => format!(
-                "{which} of the broker is valid only from {from} on; check the clocks of this machine and of the broker"
+                "{which} of the broker is not valid before {from}; check the clocks of this machine and of the broker"
             ),
             Why::Expired { until } => format!(
-                "{which} of the broker has expired: it was valid until {until}; renew it, or see this machine's clock"
+                "{which} of the broker has expired: it was valid until {until}; renew it, or check this machine's \
+                 clock"
             ),
             Why::UnknownIssuer => match &blame.authorities {
                 Some(authorities) => format!(
-                    "{which} of the broker was issued by '{issuer}', which {authorities} does not have; add that CA's \
-                     certificate to it"
+                    "{which} of the broker was issued by '{issuer}', which is not in {authorities}; add that CA's \
+                     certificate"
                 ),
                 None => format!(
-                    "{which} of the broker was issued by '{issuer}', which this system does not know; give that CA's \
-                     certificate as ssl_cafile"
+                    "{which} of the broker was issued by '{issuer}', which this system does not trust; set ssl_cafile \
+                     to that CA's certificate"
                 ),
             },
             Why::Revoked => {
-                format!("{which} of the broker has been revoked, as {revoked} says; replace it")
+                format!("{which} of the broker has been revoked, according to {revoked}; replace it")
             }
             Why::NoList => {
-                format!("{revoked} has no list of '{issuer}', which issued {which} of the broker; add it")
+                format!(
+                    "{revoked} has no revocation list of '{issuer}', which issued {which} of the broker; add that list"
+                )
             }
-            Why::ListExpired => format!("the list of '{issuer}' in {revoked} has expired; fetch a new one"),
+            Why::ListExpired => {
+                format!("the revocation list of '{issuer}' in {revoked} has expired; fetch a new one")
+            }
             // That the check can be turned off is not said: who stands in between would bring everybody to do so.
             Why::OtherHost { names } => format!(
-                "the broker's certificate is not for '{host}' but for {}; name the broker as its certificate does \
-                 (bootstrap_servers, its advertised.listeners), or have '{host}' added to the certificate",
+                "the broker's certificate is not for '{host}' but for {}; use a name of the certificate in \
+                 bootstrap_servers and in the broker's advertised.listeners, or add '{host}' to the certificate",
                 listed(names)
             ),
             #[cfg(feature = "rustls")]
             Why::NamesNoHost { common } => format!(
-                "the broker's certificate has the CN {} and no subjectAltName, and rustls looks for '{host}' only there; \
-                 have it made with subjectAltName, or set tls_backend to native-tls",
+                "the broker's certificate has the CN {} and no subjectAltName, and rustls looks for '{host}' only in \
+                 subjectAltName; issue it with subjectAltName, or set tls_backend to native-tls",
                 listed(common)
             ),
             Why::NotForServers => format!(
-                "{which} of the broker is not one for servers: have it made with extendedKeyUsage serverAuth"
+                "{which} of the broker is not a server certificate; issue it with extendedKeyUsage serverAuth"
             ),
             Why::Other(reason) => format!("{which} of the broker is refused: {reason}"),
         }

@@ -157,16 +157,16 @@ fn rustls_refuses_what_is_encrypted_by_name() {
         assert_eq!(
             problems(with_key(backend, &issued, &key, Some("secret"))),
             [format!(
-                "ssl_keyfile: the key is encrypted, and rustls reads no such keys; take the password off: openssl pkey -in \
-                 KEY -out NEW_KEY, or {instead}"
+                "ssl_keyfile: the key is encrypted, which rustls does not support; remove the password: openssl pkey \
+                 -in KEY -out NEW_KEY, or {instead}"
             )]
         );
     }
     let directory = Directory::new("archive-rustls");
     let (settings, path) = with_archive(backend, &directory);
     let why = format!(
-        "it is a PKCS#12 file, which rustls does not read; make it PEM: openssl pkcs12 -in FILE -nodes -out NEW_FILE, or \
-         {instead}"
+        "it is a PKCS#12 file, which rustls does not support; convert it to PEM: openssl pkcs12 -in FILE -nodes -out \
+         NEW_FILE, or {instead}"
     );
     assert_eq!(problems(settings.clone()), [format!("ssl_ = '{path}': {why}")]);
     let authorities = TlsSettings { authorities: settings.certificate, certificate: None, ..settings };
@@ -184,14 +184,15 @@ fn a_key_that_can_not_be_used_is_told_of(backend: TlsBackend) {
     assert_eq!(
         told(&other.key, None),
         [
-            "ssl_keyfile: the key is not that of the first certificate of ssl_certfile; give the two that were made together"
+            "ssl_keyfile: the key does not belong to the first certificate of ssl_certfile; use a certificate and its \
+             own key"
         ]
     );
     let or_archive = or_archive(backend);
     assert_eq!(
         told(&own.certificate, None),
         [format!(
-            "ssl_keyfile: there is no private key in it; give PEM with -----BEGIN PRIVATE KEY-----{or_archive}"
+            "ssl_keyfile: it contains no private key; give PEM with -----BEGIN PRIVATE KEY-----{or_archive}"
         )]
     );
     let cut = own.key.replace('M', "N");
@@ -211,11 +212,11 @@ fn half_of_a_pair_is_told_of(backend: TlsBackend) {
     };
     assert_eq!(
         problems(only(Some(&own.certificate), None)),
-        ["ssl_certfile: there is a certificate in it and no private key; give the key too, as ssl_keyfile"]
+        ["ssl_certfile: it contains a certificate but no private key; set ssl_keyfile too"]
     );
     assert_eq!(
         problems(only(None, Some(&own.key))),
-        ["ssl_keyfile: there is a key and no certificate; give the certificate too, as ssl_certfile"]
+        ["ssl_keyfile: there is a key but no certificate; set ssl_certfile too"]
     );
 }
 
@@ -230,37 +231,39 @@ fn a_file_that_can_not_be_used_is_told_of_with_its_path(backend: TlsBackend) {
     };
     let or_archive = or_archive(backend);
     let and_pem = match backend {
-        TlsBackend::Rustls => ", and PEM of that: openssl pkcs12 -in FILE.p12 -nodes -out FILE.pem",
+        TlsBackend::Rustls => ", and that to PEM: openssl pkcs12 -in FILE.p12 -nodes -out FILE.pem",
         _ => "",
     };
     assert_eq!(
         told("ca.jks", &[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 1]),
         format!(
-            "it is a Java keystore (JKS), which only Java reads; make it PKCS#12: keytool -importkeystore -srckeystore FILE \
-             -destkeystore FILE.p12 -deststoretype PKCS12{and_pem}"
+            "it is a Java keystore (JKS), which only Java reads; convert it to PKCS#12: keytool -importkeystore \
+             -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12{and_pem}"
         )
     );
     let give = format!("give PEM with -----BEGIN CERTIFICATE-----{or_archive}");
     assert_eq!(told("empty", b""), format!("it is empty; {give}"));
     assert_eq!(told("text", b"hello"), format!("it is neither PEM nor PKCS#12; {give}"));
-    assert_eq!(told("key", client().key.as_bytes()), format!("there is no certificate in it; {give}"));
+    assert_eq!(told("key", client().key.as_bytes()), format!("it contains no certificate; {give}"));
     let what = if backend == TlsBackend::Rustls { "not PEM" } else { "neither PEM nor PKCS#12" };
     assert_eq!(
         told("ca.der", &der(&client())),
-        format!("it is {what}; if it is DER, make it PEM: openssl x509 -inform DER -in FILE -out FILE.pem")
+        format!(
+            "it is {what}; if it is DER, convert it to PEM: openssl x509 -inform DER -in FILE -out FILE.pem"
+        )
     );
     let (first, second) = (client().certificate, client().certificate);
     let cut = format!("{first}{}", &second[..second.len() / 2]);
     assert_eq!(
         told("cut", cut.as_bytes()),
-        "it is cut off: a -----BEGIN line in it has no -----END line; give the whole of it"
+        "it is incomplete: a -----BEGIN line has no -----END line; give all of it"
     );
     let list = directory.0.join("cut.crl");
     std::fs::write(&list, "-----BEGIN X509 CRL-----\nAAAA\n").unwrap();
     assert_eq!(
         problems(TlsSettings { revoked: Some(named("ssl_crlfile", list.clone())), ..settings(backend) }),
         [format!(
-            "ssl_crlfile = '{}': it is cut off: a -----BEGIN line in it has no -----END line; give the whole of it",
+            "ssl_crlfile = '{}': it is incomplete: a -----BEGIN line has no -----END line; give all of it",
             list.display()
         )]
     );
@@ -279,7 +282,7 @@ fn a_file_that_can_not_be_used_is_told_of_with_its_path(backend: TlsBackend) {
     let missing = directory.0.join("missing");
     assert_eq!(
         of(&missing),
-        [format!("ssl_cafile = '{}': there is no such file; name one that is there", missing.display())]
+        [format!("ssl_cafile = '{}': there is no such file; correct the path", missing.display())]
     );
     assert_eq!(
         of(&directory.0),
@@ -306,7 +309,7 @@ fn all_that_is_wrong_is_told_at_once(backend: TlsBackend) {
     assert_eq!(problems.len(), 3);
     let known = match backend {
         TlsBackend::Rustls => "rustls has none of NO-SUCH-CIPHER; it has TLS_AES_256_GCM_SHA384, ",
-        _ => "this machine's OpenSSL knows none of them (no cipher match); see `openssl ciphers`",
+        _ => "this machine's OpenSSL supports none of them (no cipher match); see `openssl ciphers`",
     };
     assert!(problems[2].starts_with(&format!("ssl_ciphers = 'NO-SUCH-CIPHER': {known}")), "{}", problems[2]);
 }

@@ -30,19 +30,22 @@ fn a_revoked_certificate_is_refused_and_so_is_one_without_a_list(backend: TlsBac
     assert_eq!(
         refusal(revoked.clone(), "localhost", &bad, |_| {}),
         fatal(&format!(
-            "the certificate 'CN=bad' of the broker has been revoked, as ssl_crlfile '{path}' says; replace it"
+            "the certificate 'CN=bad' of the broker has been revoked, according to ssl_crlfile '{path}'; replace it"
         ))
     );
     assert_eq!(refusal(revoked, "localhost", &good, |_| {}), None);
     assert_eq!(
         refusal(with(other.revoked(&[5])), "localhost", &good, |_| {}),
         fatal(&format!(
-            "ssl_crlfile '{path}' has no list of 'CN=ca', which issued the certificate 'CN=good' of the broker; add it"
+            "ssl_crlfile '{path}' has no revocation list of 'CN=ca', which issued the certificate 'CN=good' of the \
+             broker; add that list"
         ))
     );
     assert_eq!(
         refusal(with(authority.revoked_until(&[5], 2022)), "localhost", &good, |_| {}),
-        fatal(&format!("the list of 'CN=ca' in ssl_crlfile '{path}' has expired; fetch a new one"))
+        fatal(&format!(
+            "the revocation list of 'CN=ca' in ssl_crlfile '{path}' has expired; fetch a new one"
+        ))
     );
     std::fs::remove_dir_all(directory).unwrap();
 }
@@ -61,8 +64,8 @@ fn a_chain_leads_from_the_broker_to_whatever_is_trusted(backend: TlsBackend) {
     assert_eq!(refusal(settings(backend, &between), "localhost", &own, |_| {}), None);
     let unknown = |subject: &str, issuer: &str| {
         fatal(&format!(
-            "the certificate 'CN={subject}' of the broker was issued by 'CN={issuer}', which ssl_cafile does not have; add \
-             that CA's certificate to it"
+            "the certificate 'CN={subject}' of the broker was issued by 'CN={issuer}', which is not in ssl_cafile; add \
+             that CA's certificate"
         ))
     };
     assert_eq!(refusal(settings(backend, &stranger), "localhost", &own, chain), unknown("between", "root"));

@@ -54,7 +54,7 @@ fn authorities(
     let blocks = match Form::of(bytes.bytes()) {
         Form::Pem(blocks) => blocks,
         Form::Pkcs12 => {
-            return Err(refuse(format!("PKCS#12 is not read for CAs on this system; give {PEM}")));
+            return Err(refuse(format!("PKCS#12 is not supported for CAs on this system; give {PEM}")));
         }
         other => return Err(refuse(other.is_not(CERTIFICATE, true))),
     };
@@ -64,7 +64,7 @@ fn authorities(
     match certificates {
         Err(error) => Err(refuse(format!("a certificate in it can't be read: {error}"))),
         Ok(none) if none.is_empty() => {
-            Err(refuse(format!("there is no certificate in it; give {}", wanted(CERTIFICATE, true))))
+            Err(refuse(format!("it contains no certificate; give {}", wanted(CERTIFICATE, true))))
         }
         Ok(certificates) => Ok(certificates),
     }
@@ -75,7 +75,7 @@ fn identity(settings: &TlsSettings, material: &Material) -> Result<Option<Identi
         (Some(source), Some(bytes), _) => (source, bytes),
         (_, _, None) => return Ok(None),
         (_, _, Some(Named { setting, value })) => {
-            let why = "there is a key and no certificate; give the certificate too, as ssl_certfile";
+            let why = "there is a key but no certificate; set ssl_certfile too";
             return Err(problem(setting, value, why));
         }
     };
@@ -87,7 +87,7 @@ fn identity(settings: &TlsSettings, material: &Material) -> Result<Option<Identi
             let given = password.value.as_ref().and_then(Secret::text).unwrap_or_default();
             let identity = Identity::from_pkcs12(bytes.bytes(), given);
             return identity.map(Some).map_err(|error| {
-                refuse(format!("it can't be opened with {}, or not be read: {error}", password.setting))
+                refuse(format!("it can't be read, or {} is not its password: {error}", password.setting))
             });
         }
         other => return Err(refuse(other.is_not(CERTIFICATE, true))),
@@ -102,11 +102,11 @@ fn identity(settings: &TlsSettings, material: &Material) -> Result<Option<Identi
     let refuse_key = |why: String| problem(&key_source.setting, &key_source.value, why);
     let key = key_blocks.iter().find(|block| block.is_key());
     let key =
-        key.ok_or_else(|| refuse_key(format!("there is no private key in it; give {}", wanted(KEY, true))))?;
+        key.ok_or_else(|| refuse_key(format!("it contains no private key; give {}", wanted(KEY, true))))?;
     if key.label != "PRIVATE KEY" {
         return Err(refuse_key(format!(
-            "a key that is {} is not read on this system; make it PKCS#8 without a password, or PKCS#12: openssl pkcs8 \
-             -topk8 -nocrypt -in KEY -out NEW_KEY",
+            "a key that is {} is not supported on this system; convert it to PKCS#8 without a password, or to PKCS#12: \
+             openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW_KEY",
             if key.is_encrypted() { "encrypted" } else { "neither PKCS#8 nor PKCS#12" }
         )));
     }

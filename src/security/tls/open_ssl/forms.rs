@@ -41,7 +41,7 @@ impl Forms for OpenSsl {
             match (block.is_encrypted(), given) {
                 (true, None) => format!("the key is encrypted; give its password as {setting}"),
                 (true, Some(_)) if is_unsupported(&error) => format!(
-                    "the key is encrypted in a way that this machine's OpenSSL does not do; encrypt it anew: \
+                    "the key is encrypted in a way that this machine's OpenSSL does not support; encrypt it again: \
                      openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY -out NEW_KEY ({})",
                     first(&error)
                 ),
@@ -59,14 +59,11 @@ impl Forms for OpenSsl {
         let given = password.value.as_ref().and_then(Secret::text);
         let text = given.unwrap_or_default();
         if text.contains('\0') {
-            return Err(format!(
-                "{} has a zero byte in it, and no password of PKCS#12 has",
-                password.setting
-            ));
+            return Err(format!("{} contains a zero byte, and no PKCS#12 password does", password.setting));
         }
         let opened = archive.parse2(text).map_err(|error| match given {
             _ if is_unsupported(&error) => format!(
-                "it is encrypted in a way that this machine's OpenSSL does not do; make it anew: openssl pkcs12 \
+                "it is encrypted in a way that this machine's OpenSSL does not support; convert it: openssl pkcs12 \
                  -legacy -in FILE -nodes | openssl pkcs12 -export -out NEW_FILE ({})",
                 first(&error)
             ),

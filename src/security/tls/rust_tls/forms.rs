@@ -30,7 +30,7 @@ impl Forms for Rustls {
         let first = Der(&der).next().map_or(&[][..], |first| first.whole);
         match Certificate::of(first) {
             Some(_) => Ok(first.to_vec().into()),
-            None => Err("it is no certificate of X.509".to_owned()),
+            None => Err("it is not an X.509 certificate".to_owned()),
         }
     }
 
@@ -38,7 +38,7 @@ impl Forms for Rustls {
     fn key(block: &Block, _password: &Named<Option<Secret>>) -> Result<Arc<dyn SigningKey>, String> {
         if block.is_encrypted() {
             return Err(format!(
-                "the key is encrypted, and rustls reads no such keys; take the password off: openssl pkey -in KEY -out \
+                "the key is encrypted, which rustls does not support; remove the password: openssl pkey -in KEY -out \
                  NEW_KEY, or {}",
                 other()
             ));
@@ -50,8 +50,8 @@ impl Forms for Rustls {
 
     fn archive(_bytes: &Secret, _password: &Named<Option<Secret>>) -> Result<Archive<Self>, String> {
         Err(format!(
-            "it is a PKCS#12 file, which rustls does not read; make it PEM: openssl pkcs12 -in FILE -nodes -out NEW_FILE, \
-             or {}",
+            "it is a PKCS#12 file, which rustls does not support; convert it to PEM: openssl pkcs12 -in FILE -nodes \
+             -out NEW_FILE, or {}",
             other()
         ))
     }

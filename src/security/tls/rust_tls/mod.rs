@@ -75,7 +75,7 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
     let given = if lists.is_empty() { given } else { Vec::new() };
     let webpki = webpki(roots, lists, Arc::clone(&provider)).map_err(|error| match &settings.revoked {
         Some(Named { setting, value }) => {
-            let why = format!("a list in it can't be used: {error}");
+            let why = format!("a revocation list in it can't be used: {error}");
             vec![problem(setting, &Source::File(value.clone()), why)]
         }
         None => defect(&error),
@@ -120,8 +120,8 @@ fn roots(settings: &TlsSettings, material: &Material) -> Result<Roots, ConfigPro
         if roots.is_empty() {
             let error = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
             let why = format!(
-                "it is not set, and there are no CAs where this system keeps them{error}; give those that issued the \
-                 brokers' certificates"
+                "it is not set, and this system has no CAs{error}; set it to the CAs that issued the brokers' \
+                 certificates"
             );
             return Err(ConfigProblem::invalid("ssl_cafile", None, why));
         }
@@ -137,8 +137,7 @@ fn lists(
         return Ok(Vec::new());
     };
     let refuse = |why: String| {
-        let why =
-            format!("there is no list of revoked certificates in it ({why}); give {}", wanted(LIST, false));
+        let why = format!("it contains no revocation list ({why}); give {}", wanted(LIST, false));
         problem(setting, &Source::File(value.clone()), why)
     };
     let blocks = match Form::of(bytes.bytes()) {
@@ -152,7 +151,7 @@ fn lists(
     let lists: Result<Vec<_>, _> =
         lists.map(|block| CertificateRevocationListDer::from_pem_slice(block.pem.bytes())).collect();
     match lists {
-        Ok(none) if none.is_empty() => Err(refuse("it is PEM of something else".to_owned())),
+        Ok(none) if none.is_empty() => Err(refuse("the PEM contains something else".to_owned())),
         Ok(lists) => Ok(lists),
         Err(error) => Err(refuse(error.to_string())),
     }
@@ -180,7 +179,7 @@ impl Own {
         let broken = |error: Error| Broken { error: error.into(), refusal: None };
         let name = ServerName::try_from(host.to_owned()).map_err(|_| {
             broken(Error::General(format!(
-                "'{host}' is no name that a certificate can be for; name the broker otherwise"
+                "'{host}' can't be a host name in a certificate; use another name for the broker"
             )))
         })?;
         let refusal = Noted::default();

@@ -17,7 +17,7 @@ impl Offer {
         let named = Ciphers::of(list)?;
         if let Some(word) = named.before.iter().find(|name| is_a_word(name)) {
             return Err(format!(
-                "'{word}' stands for a group of suites, and rustls takes only suites by name; it has {}",
+                "'{word}' names a group of suites, and rustls accepts only single suites; it has {}",
                 names(all)
             ));
         }
@@ -112,10 +112,10 @@ mod tests {
         for (list, said) in [
             ("AES256-SHA", "rustls has none of AES256-SHA; it has TLS_AES_256_GCM_SHA384, "),
             ("TLS_AES_128_CCM_SHA256", "rustls has none of TLS_AES_128_CCM_SHA256; it has "),
-            ("HIGH", "'HIGH' stands for a group of suites, and rustls takes only suites by name; it has "),
-            ("ECDHE-RSA-AES128-GCM-SHA256:!aNULL", "'!aNULL' stands for a group"),
-            ("DEFAULT@SECLEVEL=1", "'DEFAULT@SECLEVEL=1' stands for a group"),
-            (":", "there is none; "),
+            ("HIGH", "'HIGH' names a group of suites, and rustls accepts only single suites; it has "),
+            ("ECDHE-RSA-AES128-GCM-SHA256:!aNULL", "'!aNULL' names a group"),
+            ("DEFAULT@SECLEVEL=1", "'DEFAULT@SECLEVEL=1' names a group"),
+            (":", "it names no cipher suite; "),
         ] {
             let refused = offered(list).unwrap_err();
             assert!(refused.starts_with(said), "{list}: {refused}");

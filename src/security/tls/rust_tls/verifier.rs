@@ -188,10 +188,11 @@ fn said(error: &CertificateError) -> String {
     };
     match text.as_str() {
         "CaUsedAsEndEntity" => {
-            "it is the certificate of a CA; have one issued for the broker, or give this one itself as ssl_cafile".to_owned()
+            "it is a CA certificate; issue one for the broker, or set ssl_cafile to this certificate"
+                .to_owned()
         }
         "UnsupportedCertVersion" => {
-            "it is of version 1, which has no subjectAltName; have it made with that".to_owned()
+            "it has version 1, which has no subjectAltName; issue it with subjectAltName".to_owned()
         }
         _ => text,
     }

@@ -46,8 +46,8 @@ fn what_the_system_does_not_do_is_refused_by_name() {
             problems(&refused),
             [
                 format!(
-                    "ssl_keyfile: a key that is {form} is not read on this system; make it PKCS#8 without a password, or \
-                     PKCS#12: openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW_KEY"
+                    "ssl_keyfile: a key that is {form} is not supported on this system; convert it to PKCS#8 without a \
+                     password, or to PKCS#12: openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW_KEY"
                 ),
                 "ssl_ciphers = 'HIGH': the TLS library of this operating system has no such setting; leave it out"
                     .to_owned()
