@@ -20,7 +20,9 @@ pub(crate) fn with_password(
     is_token: bool,
 ) -> Result<Arc<dyn SaslMechanism>, SaslError> {
     match name {
-        Plain::NAME if is_token => Err(SaslError::refused("PLAIN knows no delegation tokens; SCRAM does")),
+        Plain::NAME if is_token => {
+            Err(SaslError::refused("PLAIN does not support delegation tokens; use SCRAM"))
+        }
         Plain::NAME => Ok(Arc::new(Plain::new(username, password)?)),
         #[cfg(feature = "scram")]
         "SCRAM-SHA-256" => Ok(Arc::new(Scram::new(SHA_256, username, password, is_token)?)),

@@ -54,7 +54,7 @@ impl JaasLogin {
         let flags = ["required", "requisite", "sufficient", "optional"];
         if !matches!(flag, Token::Word(word) if flags.iter().any(|flag| flag.eq_ignore_ascii_case(word))) {
             flag.wipe();
-            return Err(JaasError::after(before, "the word required must stand behind the module's name"));
+            return Err(JaasError::after(before, "the word required must follow the module's name"));
         }
         let mut options = Options::read(&mut tokens)?;
         let (before, rest) = tokens.next()?;
@@ -62,7 +62,7 @@ impl JaasLogin {
             rest.wipe();
             return Err(JaasError::after(
                 before,
-                "only one entry is taken, and it has ended at the semicolon before this",
+                "only one entry is allowed, and it ended at the previous semicolon",
             ));
         }
         let (login, known) = match module {
@@ -102,16 +102,16 @@ fn module(tokens: &mut Tokens<'_>) -> Result<Module, JaasError> {
         return Ok(*module);
     }
     if name.ends_with("Krb5LoginModule") {
-        return refuse("Krb5LoginModule is Kerberos, and the mechanism GSSAPI is not there yet");
+        return refuse("Krb5LoginModule is for Kerberos (GSSAPI), which is not supported yet");
     }
     if name.ends_with("IAMLoginModule") {
-        return refuse("IAMLoginModule is AWS_MSK_IAM, a mechanism that is not there yet");
+        return refuse("IAMLoginModule is for AWS_MSK_IAM, which is not supported yet");
     }
     if let (_, Token::Open) = tokens.next()? {
-        return refuse("this is a whole JAAS file; what is wanted is the entry between its braces");
+        return refuse("this is a complete JAAS file; give only the entry between its braces");
     }
     let known: Vec<&str> = MODULES.iter().map(|(name, _)| *name).collect();
-    refuse(&format!("there must be the name of a login module that is known here: {}", known.join(", ")))
+    refuse(&format!("a login module must be named here; these are supported: {}", known.join(", ")))
 }
 
 /// Whether it is that one, perhaps in another place.

@@ -18,9 +18,13 @@ impl Plain {
         let wrong = match () {
             () if username.is_empty() => "the user name is empty",
             () if password.is_empty() => "the password is empty",
-            () if username.contains('\0') => "the user name has a NUL in it, which PLAIN can't say",
-            () if password.bytes().contains(&0) => "the password has a NUL in it, which PLAIN can't say",
-            () if password.text().is_none() => "the password is not UTF-8, which PLAIN asks for",
+            () if username.contains('\0') => {
+                "the user name contains a NUL character, which PLAIN does not allow"
+            }
+            () if password.bytes().contains(&0) => {
+                "the password contains a NUL character, which PLAIN does not allow"
+            }
+            () if password.text().is_none() => "the password is not UTF-8, which PLAIN requires",
             () => return Ok(Self { username, password }),
         };
         Err(SaslError::refused(wrong))
@@ -78,9 +82,9 @@ mod tests {
         let cases: [(&str, &[u8], &str); 5] = [
             ("", b"pw", "the user name is empty"),
             ("alice", b"", "the password is empty"),
-            ("ali\0ce", b"pw", "the user name has a NUL in it, which PLAIN can't say"),
-            ("alice", b"p\0w", "the password has a NUL in it, which PLAIN can't say"),
-            ("alice", b"p\xffw", "the password is not UTF-8, which PLAIN asks for"),
+            ("ali\0ce", b"pw", "the user name contains a NUL character, which PLAIN does not allow"),
+            ("alice", b"p\0w", "the password contains a NUL character, which PLAIN does not allow"),
+            ("alice", b"p\xffw", "the password is not UTF-8, which PLAIN requires"),
         ];
         for (username, password, expected) in cases {
             let error = Plain::new(username, Secret::from(password)).unwrap_err();

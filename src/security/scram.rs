@@ -58,7 +58,9 @@ impl Scram {
         let wrong = match () {
             () if username.is_empty() => "the user name is empty",
             () if password.is_empty() => "the password is empty",
-            () if username.contains('\0') => "the user name has a NUL in it, which SCRAM can't say",
+            () if username.contains('\0') => {
+                "the user name contains a NUL character, which SCRAM does not allow"
+            }
             () => {
                 let username = messages::escaped(username);
                 let salted = Mutex::new(None);
@@ -154,8 +156,8 @@ impl SaslExchange for Exchange {
     }
 }
 
-const WRONG_SIGNATURE: &str = "the broker does not know the password: its signature is wrong, so it is not the one that it \
-                               claims to be";
+const WRONG_SIGNATURE: &str = "the broker does not know the password: its signature is wrong, so it is not the broker \
+                               that it claims to be";
 
 fn out_of_turn() -> SaslError {
     SaslError::refused("the broker sent another message after SCRAM had ended")

@@ -106,7 +106,7 @@ fn what_can_not_be_a_login_says_what_to_change() {
         ),
         (
             &[named("PLAIN"), ("sasl.jaas.config", "com.sun.security.auth.module.Krb5LoginModule required;")],
-            "sasl.jaas.config: at character 1: Krb5LoginModule is Kerberos, and the mechanism GSSAPI is not there yet",
+            "sasl.jaas.config: at character 1: Krb5LoginModule is for Kerberos (GSSAPI), which is not supported yet",
         ),
     ] {
         assert_eq!(plaintext(pairs), expected);

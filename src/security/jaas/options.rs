@@ -48,7 +48,7 @@ impl<'a> Options<'a> {
                 (before, _) => return Err(JaasError::after(before, "the value is missing, or needs quotes")),
             };
             if list.iter().any(|given| given.name == name) {
-                return Err(JaasError::after(before, "this option is there for the second time"));
+                return Err(JaasError::after(before, "this option is given twice"));
             }
             list.push(Given { before, name, value });
         }
@@ -97,22 +97,25 @@ impl<'a> Options<'a> {
     pub(super) fn finish(self, known: &str) -> Result<(), JaasError> {
         let Some(given) = self.list.first() else { return Ok(()) };
         let families = [
+            ("user_", "options user_NAME are for a broker's entry; a client has username and password"),
+            ("unsecured", "unsecured tokens (unsecuredLogin...) are not supported; set a token provider"),
             (
-                "user_",
-                "users are listed by options (user_NAME) in a broker's entry; a client has username and password",
+                "clientId",
+                "fetching tokens from a server (clientId) is not supported yet; set a token provider",
             ),
-            ("unsecured", "unsecured tokens (unsecuredLogin...) are not made here; give a token provider"),
-            ("clientId", "a server can't be asked for tokens (clientId) yet; give a token provider"),
-            ("clientSecret", "a server can't be asked for tokens (clientSecret) yet; give a token provider"),
-            ("scope", "a server can't be asked for tokens (scope) yet; give a token provider"),
-            ("ssl", "a server can't be asked for tokens (ssl...) yet; give a token provider"),
-            ("serviceName", "a service's name (serviceName) is for Kerberos; leave it out"),
+            (
+                "clientSecret",
+                "fetching tokens from a server (clientSecret) is not supported yet; set a token provider",
+            ),
+            ("scope", "fetching tokens from a server (scope) is not supported yet; set a token provider"),
+            ("ssl", "fetching tokens from a server (ssl...) is not supported yet; set a token provider"),
+            ("serviceName", "serviceName is for Kerberos; leave it out"),
         ];
         // By its family, not its own name: behind a value without quotes this may be a part of a password.
         let family = families.iter().find(|(family, _)| given.name.starts_with(family));
         let text = match family {
             Some((_, text)) => (*text).to_owned(),
-            None => format!("the module does not know this option; it knows {known}"),
+            None => format!("the module does not have this option; it has {known}"),
         };
         Err(JaasError::after(given.before, text))
     }
@@ -125,5 +128,5 @@ impl Given<'_> {
     }
 }
 
-const NEEDS_QUOTES: &str = "here must be OPTION=\"VALUE\" or the semicolon; a value needs quotes if it has other characters than \
-                            letters, digits, and - _ $ .";
+const NEEDS_QUOTES: &str = "OPTION=\"VALUE\" or the semicolon must follow here; a value needs quotes if it has \
+                            characters other than letters, digits, - _ $ and .";

@@ -98,20 +98,24 @@ fn what_is_wrong_is_said_with_its_place_and_without_its_content() {
             "{text}: {error}"
         );
     };
-    let wanted = "must be OPTION=\"VALUE\" or the semicolon; a value needs quotes";
+    let wanted = "OPTION=\"VALUE\" or the semicolon must follow here; a value needs quotes";
     expect(String::new(), "", "name of a login module must come first");
     expect("\"s3cret\" required;".to_owned(), "\"", "without quotes");
-    expect("s3cret".to_owned(), "s3cret", "name of a login module that is known here: org.apache.kafka");
-    expect(format!("x{PLAIN} required;"), "x", "name of a login module that is known here");
+    expect(
+        "s3cret".to_owned(),
+        "s3cret",
+        "a login module must be named here; these are supported: org.apache.kafka",
+    );
+    expect(format!("x{PLAIN} required;"), "x", "a login module must be named here");
     expect(
         "com.sun.security.auth.module.Krb5LoginModule required;".to_owned(),
         "com",
-        "GSSAPI is not there yet",
+        "Kerberos (GSSAPI), which is not supported yet",
     );
     expect("software.amazon.msk.auth.iam.IAMLoginModule required;".to_owned(), "soft", "AWS_MSK_IAM");
-    expect(format!("KafkaClient {{ {PLAIN} required; }};"), "Kafka", "a whole JAAS file");
-    expect(PLAIN.to_owned(), "", "the word required must stand");
-    expect(format!("{PLAIN} username=u password=s3cret;"), "username", "the word required must stand");
+    expect(format!("KafkaClient {{ {PLAIN} required; }};"), "Kafka", "a complete JAAS file");
+    expect(PLAIN.to_owned(), "", "the word required must follow");
+    expect(format!("{PLAIN} username=u password=s3cret;"), "username", "the word required must follow");
     expect(
         format!("{PLAIN} required username=u password=s3cret"),
         "",
@@ -155,22 +159,22 @@ fn what_is_wrong_is_said_with_its_place_and_without_its_content() {
     expect(
         format!("{PLAIN} required username=u password=a s3cret=b;"),
         "s3cret",
-        "it knows username and password",
+        "it has username and password",
     );
     expect(
         format!("{PLAIN} required username=u password=s3cret tokenauth=true;"),
         "tokenauth",
-        "it knows username and",
+        "it has username and",
     );
     expect(
         format!("{PLAIN} required username=u password=x username=s3cret;"),
         "username=s3",
-        "for the second time",
+        "is given twice",
     );
     expect(
         format!("{PLAIN} required username=u password=x user_alice=s3cret;"),
         "user_alice",
-        "in a broker's entry",
+        "for a broker's entry",
     );
     expect(format!("{SCRAM} required username=u password=x serviceName=k;"), "serviceName", "for Kerberos");
     expect(
@@ -186,10 +190,14 @@ fn what_is_wrong_is_said_with_its_place_and_without_its_content() {
     expect(
         format!("{OAUTH} required clientId=\"a\" clientSecret=\"s3cret\";"),
         "clientId",
-        "(clientId) yet; give a token",
+        "(clientId) is not supported yet; set a token",
     );
-    expect(format!("{OAUTH} required scope=x;"), "scope", "(scope) yet; give a token provider");
-    expect(format!("{OAUTH} required username=s3cret;"), "username", "it knows extension_NAME");
+    expect(
+        format!("{OAUTH} required scope=x;"),
+        "scope",
+        "(scope) is not supported yet; set a token provider",
+    );
+    expect(format!("{OAUTH} required username=s3cret;"), "username", "it has extension_NAME");
     expect(format!("{PLAIN} required /* username=u password=s3cret;"), "/*", "the comment does not end");
 }
 

@@ -12,10 +12,10 @@ impl Extensions {
                 return Err(format!("the name of an extension must be letters from a to z, not {name:?}"));
             }
             if name.eq_ignore_ascii_case("auth") {
-                return Err("an extension can't be called auth: that is the token's name".to_owned());
+                return Err("an extension can't be named auth, which is the name of the token".to_owned());
             }
             if pairs[..at].iter().any(|(earlier, _)| earlier == name) {
-                return Err(format!("the extension {name} is there twice"));
+                return Err(format!("the extension {name} is given twice"));
             }
             let is_said = |byte: u8| byte.is_ascii_graphic() || b" \t\r\n".contains(&byte);
             if value.is_empty() || !value.bytes().all(is_said) {

@@ -127,7 +127,8 @@ impl Keeper {
         // Visible characters (RFC 6750 knows even fewer): any other would end the token, and the rest mean something else.
         if value.is_empty() || !value.bytes().iter().all(u8::is_ascii_graphic) {
             return Err(
-                "the token of the token provider is empty or has characters that no token has".to_owned()
+                "the token provider returned a token that is empty or contains characters that no token has"
+                    .to_owned(),
             );
         }
         let extensions = Extensions::new(self.provider.extensions())
@@ -135,7 +136,7 @@ impl Keeper {
         // Its time has begun at the latest when the provider answered, perhaps when it was asked.
         let ends = Deadline::after(asked, lifetime);
         if ends.has_passed(self.clock.now()) {
-            return Err("the token of the token provider has expired already".to_owned());
+            return Err("the token provider returned a token that has already expired".to_owned());
         }
         Ok(Held { value, extensions: extensions.and(&self.extensions), since: asked, ends })
     }
@@ -181,7 +182,7 @@ impl Kept {
             if now.since(earlier.since) < self.patience() {
                 return None;
             }
-            self.last_failure = Some("the token provider does not answer, and is asked again".to_owned());
+            self.last_failure = Some("the token provider has not returned, so it is called again".to_owned());
         }
         self.begun += 1;
         self.unanswered += 1;
@@ -202,7 +203,7 @@ impl Kept {
             (Some(token), ..) if !token.ends.has_passed(now) => Ok(Arc::clone(token)),
             (_, Some(words), _) => Err(SaslError::passing(format!("there is no token: {words}"))),
             (_, None, Some(_)) => {
-                Err(SaslError::passing("there is no token yet; the token provider was asked for one"))
+                Err(SaslError::passing("there is no token yet; the token provider has been called"))
             }
             (_, None, None) => Err(SaslError::passing(
                 "the token has expired and the token provider has not returned a new one yet",

@@ -144,7 +144,7 @@ fn a_refusal_is_answered_by_one_byte_and_a_broker_that_goes_on_all_the_same_is_r
 fn who_finds_no_token_is_told_not_yet_and_nobody_waits() {
     let provider = Arc::new(Numbered::default());
     let (mechanism, time) = mechanism(&provider, later);
-    let expected = SaslError::passing("there is no token yet; the token provider was asked for one");
+    let expected = SaslError::passing("there is no token yet; the token provider has been called");
     assert_eq!(token(&mechanism).unwrap_err(), expected);
     time.advance(Duration::from_secs(3));
     assert_eq!(token(&mechanism).unwrap_err(), expected, "in the same words, or each is logged");
@@ -234,7 +234,7 @@ fn a_failure_that_is_over_is_not_told_of_again() {
     assert_eq!(token(&mechanism).unwrap(), "token2");
     time.advance(Duration::from_secs(100));
     let error = token(&mechanism).unwrap_err().to_string();
-    assert!(error.ends_with("was asked for one"), "{error}");
+    assert!(error.ends_with("the token provider has been called"), "{error}");
     run();
 }
 
@@ -249,7 +249,7 @@ fn a_provider_that_hangs_is_asked_again_less_and_less_often() {
         assert_eq!(waiting(), calls);
         time.advance(Duration::from_millis(1));
         let error = token(&mechanism).unwrap_err();
-        let expected = "there is no token: the token provider does not answer, and is asked again";
+        let expected = "there is no token: the token provider has not returned, so it is called again";
         assert_eq!(error, SaslError::passing(expected));
         assert_eq!(waiting(), calls + 1);
     }
@@ -371,20 +371,23 @@ fn what_a_provider_must_not_give_is_told_without_being_shown() {
         error.to_string()
     };
     for token in ["", "s3 cret", "s3cret\u{1}", "s3crét", "s3cret\n"] {
-        assert!(reason(token, None, &[]).ends_with("empty or has characters that no token has"), "{token:?}");
+        assert!(
+            reason(token, None, &[]).ends_with("empty or contains characters that no token has"),
+            "{token:?}"
+        );
     }
-    assert!(reason("s3cret", Some(0), &[]).ends_with("has expired already"));
+    assert!(reason("s3cret", Some(0), &[]).ends_with("has already expired"));
     for (extensions, expected) in [
         (&[("", "v")], "must be letters from a to z"),
         (&[("a1", "v")], "must be letters from a to z"),
-        (&[("auth", "v")], "can't be called auth"),
+        (&[("auth", "v")], "can't be named auth"),
         (&[("a", "")], "the value of the extension a must be"),
         (&[("a", "s3\u{1}")], "the value of the extension a must be"),
         (&[("a", "s3é")], "the value of the extension a must be"),
     ] {
         assert!(reason("s3cret", None, extensions).contains(expected), "{extensions:?}");
     }
-    assert!(reason("s3cret", None, &[("a", "1"), ("a", "2")]).contains("a is there twice"));
+    assert!(reason("s3cret", None, &[("a", "1"), ("a", "2")]).contains("a is given twice"));
     let provider: Arc<dyn OauthTokenProvider> = Arc::new(Numbered::default());
     assert!(OauthBearer::new(provider, pairs(&[("auth", "v")]), Clock::System).is_err());
 }

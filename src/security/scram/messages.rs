@@ -52,7 +52,7 @@ impl<'a> ServerFirst<'a> {
         attributes.finish()?;
         let is_theirs_too = nonce.strip_prefix(our_nonce).is_some_and(|theirs| !theirs.is_empty());
         if !is_theirs_too || !nonce.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(unreadable("its nonce is not ours with more behind it"));
+            return Err(unreadable("its nonce does not extend the client's nonce"));
         }
         let salt = decoded(salt, "the salt")?;
         let iterations = counted(iterations)?;
@@ -84,7 +84,7 @@ fn attributes(message: &[u8]) -> Result<(&str, Attributes<'_>), SaslError> {
         return Err(told(error));
     }
     if text.starts_with("m=") {
-        return Err(unreadable("it asks for an extension (m=) that nobody knows"));
+        return Err(unreadable("it requires an unknown extension (m=)"));
     }
     Ok((text, Attributes(text.split(','))))
 }
@@ -95,7 +95,7 @@ impl<'a> Attributes<'a> {
         let next = self.0.next().and_then(|attribute| attribute.strip_prefix(name)?.strip_prefix('='));
         match next {
             Some(value) if !value.is_empty() && !value.contains('\0') => Ok(value),
-            _ => Err(unreadable(&format!("{what} ({name}=) is not where it should be"))),
+            _ => Err(unreadable(&format!("{what} ({name}=) is missing or in the wrong place"))),
         }
     }
 
@@ -105,7 +105,7 @@ impl<'a> Attributes<'a> {
             let name = attribute.split_once('=').map_or("", |(name, _)| name);
             let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic());
             if !is_name || ["a", "n", "m", "r", "c", "s", "i", "p", "v", "e"].contains(&name) {
-                return Err(unreadable("an attribute stands where none like it may be"));
+                return Err(unreadable("an attribute is in the wrong place"));
             }
         }
         Ok(())
@@ -128,7 +128,7 @@ fn counted(iterations: &str) -> Result<u32, SaslError> {
             let (least, most) = (ITERATIONS.start(), ITERATIONS.end());
             let asked = if number == u32::MAX { "too many".to_owned() } else { number.to_string() };
             Err(SaslError::refused(format!(
-                "the broker asks for {asked} iterations of SCRAM's hash; taken are {least} to {most}"
+                "the broker requires {asked} SCRAM iterations; {least} to {most} are accepted"
             )))
         }
     }
@@ -141,7 +141,7 @@ fn told(error: &str) -> SaslError {
         "invalid-proof" => SaslError::refused("the broker says that the password is wrong (invalid-proof)"),
         "unknown-user" => SaslError::refused("the broker says that it does not know the user (unknown-user)"),
         "no-resources" | "other-error" => {
-            SaslError::passing(format!("the broker says that it can't tell who we are now ({error})"))
+            SaslError::passing(format!("the broker says that it can't authenticate the client now ({error})"))
         }
         error => {
             // A stranger's words: not more of them than a line has, and no control characters.

@@ -128,7 +128,7 @@ fn what_the_broker_says_against_us_is_said_on() {
     );
     assert_eq!(
         told("e=other-error"),
-        ("the broker says that it can't tell who we are now (other-error)".to_owned(), true)
+        ("the broker says that it can't authenticate the client now (other-error)".to_owned(), true)
     );
     assert_eq!(told("e=no\u{7}\n"), ("the broker refuses: no\\u{7}\\n".to_owned(), false));
     assert!(told(&format!("e={}", "long".repeat(1000))).0.len() < 150);
@@ -139,11 +139,14 @@ fn a_first_message_that_is_not_as_it_must_be_is_refused_by_name() {
     let cases: [(&[u8], &str); 24] = [
         (b"", "the nonce (r=)"),
         (b"r=\xff,s=c2FsdA==,i=4096", "not UTF-8"),
-        (b"m=x,r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=4096", "an extension (m=)"),
-        (b"r=rOprNGfwEbeRWgbNEkqO,s=c2FsdA==,i=4096", "its nonce is not ours with more behind it"),
-        (b"r=rOprNGfwEbeRWgbNEkqP3rfcNHYJY1,s=c2FsdA==,i=4096", "its nonce is not ours"),
-        (b"r=rOprNGfwEbeRWgbNEkq,s=c2FsdA==,i=4096", "its nonce is not ours"),
-        (b"r=rOprNGfwEbeRWgbNEkqO x,s=c2FsdA==,i=4096", "its nonce is not ours"),
+        (b"m=x,r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=4096", "an unknown extension (m=)"),
+        (b"r=rOprNGfwEbeRWgbNEkqO,s=c2FsdA==,i=4096", "its nonce does not extend the client's nonce"),
+        (
+            b"r=rOprNGfwEbeRWgbNEkqP3rfcNHYJY1,s=c2FsdA==,i=4096",
+            "its nonce does not extend the client's nonce",
+        ),
+        (b"r=rOprNGfwEbeRWgbNEkq,s=c2FsdA==,i=4096", "its nonce does not extend the client's nonce"),
+        (b"r=rOprNGfwEbeRWgbNEkqO x,s=c2FsdA==,i=4096", "its nonce does not extend the client's nonce"),
         (b"r=,s=c2FsdA==,i=4096", "the nonce (r=)"),
         (b"s=c2FsdA==,r=rOprNGfwEbeRWgbNEkqOx,i=4096", "the nonce (r=)"),
         (b"r=rOprNGfwEbeRWgbNEkqOx,i=4096,s=c2FsdA==", "the salt (s=)"),
@@ -153,17 +156,17 @@ fn a_first_message_that_is_not_as_it_must_be_is_refused_by_name() {
         (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA,i=4096", "the salt is not base64"),
         (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2Fs-A==,i=4096", "the salt is not base64"),
         (b"r=rOprNGfwEbeRWgbNEkqOx,r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=4096", "the salt (s=)"),
-        (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=4096,i=4096", "an attribute stands where"),
-        (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=4096,", "an attribute stands where"),
-        (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=4096,m=x", "an attribute stands where"),
+        (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=4096,i=4096", "an attribute is in the wrong place"),
+        (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=4096,", "an attribute is in the wrong place"),
+        (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=4096,m=x", "an attribute is in the wrong place"),
         (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=+4096", "the iteration count is not a number"),
         (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=04096", "the iteration count is not a number"),
         (
             b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=4095",
-            "asks for 4095 iterations of SCRAM's hash; taken are 4096 to 1000000",
+            "requires 4095 SCRAM iterations; 4096 to 1000000 are accepted",
         ),
-        (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=1000001", "asks for 1000001 iterations"),
-        (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=99999999999999999999", "asks for too many iterations"),
+        (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=1000001", "requires 1000001 SCRAM iterations"),
+        (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=99999999999999999999", "requires too many SCRAM iterations"),
     ];
     let scram = scram(SHA_256);
     for (message, expected) in cases {
@@ -173,7 +176,7 @@ fn a_first_message_that_is_not_as_it_must_be_is_refused_by_name() {
     }
     assert!(scram.login.salted.lock().is_none(), "nothing was computed for these");
     let error = last(b"v=6rri,v=6rri").unwrap_err();
-    assert!(error.to_string().contains("an attribute stands where"), "{error}");
+    assert!(error.to_string().contains("an attribute is in the wrong place"), "{error}");
     let error = last(b"x=1").unwrap_err();
     assert!(error.to_string().contains("the broker's signature (v=)"), "{error}");
 }
