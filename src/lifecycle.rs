@@ -1,4 +1,4 @@
-//! The one life of a producer, as all of its parts see it: whether it is open, until when it may close, how it ended.
+//! The life of a producer, shared by all its parts: whether it is open, until when it may close, how it ended.
 //!
 //! ```text
 //!   from      event                          to
@@ -9,23 +9,24 @@
 //!   Closing   ended, by the sender thread    Ended(the same)
 //! ```
 //!
-//! What `close` tells its callers is found out once, by the first of them for whom the wait is over, and kept.
+//! The first caller of `close` whose wait is over computes the result. It is kept for the others.
 //!
 //! # Appending and the end
 //!
-//! `send` may not touch a lock that all threads share, so it reads [`is_open`](Lifecycle::is_open), an atomic, and does
-//! so **under the lock of its partition's queue**. No record is appended to a queue that was emptied for good:
+//! `send` must not take a lock that all threads share. So it reads [`is_open`](Lifecycle::is_open), an atomic, **under the
+//! lock of its partition's queue**. No record is appended to a queue that was emptied for good:
 //!
-//! - The sender thread empties a queue under that lock, and after the producer was closed. Whoever locks the queue later
-//!   has that unlocking, and so the store of "not open", behind it, and reads it: no ordering of the atomic is needed for
-//!   that, the lock's is enough.
-//! - Whoever locked the queue before is done when it is emptied: its record is among those that are taken out.
-//! - A queue that is not in the topic table when the sender thread lists all queues is made under the table's lock later,
-//!   so its first user, too, has the store behind it.
+//! - The sender thread empties a queue under that lock, after the producer was closed. A thread that locks the queue later
+//!   synchronizes with that unlock, so it sees the store of "not open". The ordering of the lock is enough; the atomic
+//!   needs none.
+//! - A thread that locked the queue before has finished when the queue is emptied. Its record is among those that are taken
+//!   out.
+//! - A queue that is not in the topic table when the sender thread lists all queues is made later, under the lock of the
+//!   table. So its first user sees the store, too.
 //!
-//! An append that has read "open" may still be going on, under its lock, when `close` is called. So that such a record is
-//! delivered and not found only when all is over, the sender thread passes through all those locks before it believes
-//! that nothing is left (`thread.rs`). A model checker runs the first two points (`producer/models.rs`).
+//! An append that has read "open" may still hold the queue's lock when `close` is called. Its record must be delivered, and
+//! not be found only at the very end. So the sender thread takes all those locks once before it assumes that nothing is
+//! left (`thread.rs`). A model checker runs the first two points (`producer/models.rs`).
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -35,23 +36,23 @@ use crate::process::Process;
 use crate::sync::{AtomicBool, Condvar, Mutex, Ordering};
 use crate::time::{Clock, Deadline, Instant};
 
-/// Shared by a producer, its sender thread and all that either waits for.
+/// Shared by a producer, its sender thread, and everything that they wait for.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
-    /// Whose thread the sender is.
+    /// The process that the sender thread belongs to.
     process: Process,
-    /// A mirror of "the stage is `Open`", for who can't take the lock.
+    /// A copy of "the phase is `Open`", for code that can't take the lock.
     open: AtomicBool,
-    /// A leaf: nothing is locked while it is held.
+    /// No other lock is taken while this one is held.
     phase: Mutex<Phase>,
     changed: Condvar,
-    /// What `close` tells, once that is known. Apart: to find it out takes all other locks.
+    /// The result of `close`, once it is known. It has its own lock, because computing the result takes all other locks.
     close_result: Mutex<Option<Result<(), Error>>>,
 }
 
 thread_local! {
-    /// On a sender thread, where its producer's lifecycle is. Without a destructor, so it is there to the very end of a
-    /// thread, where `std::thread::current` may not be.
+    /// On a sender thread: the address of its producer's lifecycle. It has no destructor, so it exists until the very end
+    /// of a thread, where `std::thread::current` may not work.
     static SENDS_FOR: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -62,12 +63,12 @@ enum Phase {
     Ended(Reason),
 }
 
-/// Why a producer is not open any more: one of the two at least.
+/// Why a producer is not open any more. At least one field is set.
 #[derive(Clone, Debug, Default)]
 struct Reason {
-    /// Somebody closes.
+    /// A caller closes the producer.
     closing: Option<Closing>,
-    /// A defect of ours ended the sender thread.
+    /// A defect of this crate ended the sender thread.
     defect: Option<Error>,
 }
 
@@ -80,12 +81,12 @@ impl Phase {
     }
 }
 
-/// Until when everything should have a result, and whose limit that is.
+/// The deadline until which everything should have a result, and the limit that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Closing {
     pub(crate) deadline: Deadline,
     pub(crate) limit: Limit,
-    /// The limit's value; `None` is for ever.
+    /// The value of the limit. `None` is no limit.
     pub(crate) value: Option<Duration>,
 }
 
@@ -108,19 +109,20 @@ impl Default for Lifecycle {
 }
 
 impl Lifecycle {
-    /// As a forked child of `process` has it.
+    /// The lifecycle in a forked child of `process`.
     #[cfg(test)]
     pub(crate) fn of(process: Process) -> Self {
         Self { process, ..Self::default() }
     }
 
-    /// Whether records are taken; see above for when this may be believed.
+    /// Whether records are accepted. See above for when this value is reliable.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
     }
 
-    /// That this is the process that made the producer, not a forked child of it. Comes before any lock.
+    /// Checks that this is the process that built the producer, and not a forked child of it. It is called before any lock
+    /// is taken.
     ///
     /// # Errors
     /// [`ErrorKind::UsedAfterFork`].
@@ -128,7 +130,8 @@ impl Lifecycle {
         if self.process.is_another() { Err(self.used_after_fork()) } else { Ok(()) }
     }
 
-    /// The same at the price of a comparison, as of the last tick of the coarse clock, which is at `wall` milliseconds.
+    /// As [`check_process`](Self::check_process), at the cost of one comparison, as of the last tick of the coarse clock,
+    /// which shows `wall` milliseconds.
     #[inline]
     pub(crate) fn check_process_at(&self, wall: i64) -> Result<(), Error> {
         if self.process.was_another(wall) { Err(self.used_after_fork()) } else { Ok(()) }
@@ -139,7 +142,7 @@ impl Lifecycle {
         Error::new(ErrorKind::UsedAfterFork { process: self.process.id() })
     }
 
-    /// From here on records are refused. Who waits for something else than the end must be woken by the caller.
+    /// From here on records are refused. The caller has to wake the threads that wait for other things than the end.
     pub(crate) fn close(&self, closing: Closing) {
         let mut phase = self.phase.lock();
         let reason = match &mut *phase {
@@ -154,7 +157,7 @@ impl Lifecycle {
         *phase = Phase::Closing(reason.clone());
         self.open.store(false, Ordering::Release);
         drop(phase);
-        // Who waits for the end waits no longer than the earliest deadline.
+        // Threads that wait for the end wait no longer than the earliest deadline.
         self.changed.notify_all();
     }
 
@@ -167,17 +170,17 @@ impl Lifecycle {
         self.open.store(false, Ordering::Release);
     }
 
-    /// The sender thread says which it is.
+    /// Called by the sender thread, so that it is recognized.
     pub(crate) fn runs_here(&self) {
         SENDS_FOR.set(std::ptr::from_ref(self).addr());
     }
 
-    /// Whether this is the sender thread itself, which can't wait for its own end.
+    /// Whether this is the sender thread itself. It can't wait for its own end.
     pub(crate) fn is_sender_here(&self) -> bool {
         SENDS_FOR.get() == std::ptr::from_ref(self).addr()
     }
 
-    /// The sender thread has ended: everything has a result.
+    /// The sender thread has ended. Everything has a result.
     pub(crate) fn ended(&self) {
         let mut phase = self.phase.lock();
         *phase = Phase::Ended(phase.reason().cloned().unwrap_or_default());
@@ -186,7 +189,7 @@ impl Lifecycle {
         self.changed.notify_all();
     }
 
-    /// Until when everything should have a result, if somebody closes.
+    /// The earliest deadline of all callers that close the producer.
     pub(crate) fn closing(&self) -> Option<Closing> {
         if self.is_open() {
             return None;
@@ -199,7 +202,7 @@ impl Lifecycle {
         self.phase.lock().reason()?.defect.clone()
     }
 
-    /// What a call learns that comes when the producer is not open any more, or that waits meanwhile.
+    /// The error of a call that is made when the producer is not open any more, or that waits when it is closed.
     #[cold]
     pub(crate) fn refusal(&self) -> Error {
         self.defect().unwrap_or_else(|| Error::new(ErrorKind::Closed))
@@ -218,8 +221,8 @@ impl Lifecycle {
         }
     }
 
-    /// Waits for the sender thread's end, until the earliest deadline of all who close and `grace` beyond. False if that
-    /// came first.
+    /// Waits for the end of the sender thread, until `grace` after the earliest deadline of all callers. False if the
+    /// thread has not ended by then.
     pub(crate) fn wait(&self, clock: &Clock, grace: Duration) -> bool {
         let mut phase = self.phase.lock();
         loop {
@@ -235,9 +238,9 @@ impl Lifecycle {
         }
     }
 
-    /// What `close` tells: the same to everybody, found out by the first who asks.
+    /// The result of `close`. The first caller computes it, and all callers get the same.
     pub(crate) fn close_result(&self, find_out: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
-        // Under the lock: the others wait for it.
+        // Under the lock, because the other callers wait for the result.
         self.close_result.lock().get_or_insert_with(find_out).clone()
     }
 
@@ -246,7 +249,7 @@ impl Lifecycle {
         matches!(*self.phase.lock(), Phase::Ended(_))
     }
 
-    /// Whether somebody has been told already.
+    /// Whether a caller of `close` has got a result already.
     pub(crate) fn has_close_result(&self) -> bool {
         self.close_result.lock().is_some()
     }
@@ -301,7 +304,7 @@ mod tests {
             }
             lifecycle.broke(Error::new(ErrorKind::Spawn));
             lifecycle.close(after(2));
-            // The sender thread may be kept by a callback on its way out: whoever closes does not wait for that.
+            // A callback may keep the sender thread from ending. The caller of `close` does not wait for that.
             assert!(!lifecycle.wait(&Clock::System, Duration::ZERO));
             lifecycle.ended();
             assert!(!lifecycle.is_open() && lifecycle.wait(&Clock::System, Duration::ZERO));

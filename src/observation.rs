@@ -1,6 +1,7 @@
-//! What is seen of the sender's work from outside: by those who wait in vain and want to know why, and later by metrics.
+//! What other threads see of the sender's work: calls that ran out of time need it for their errors, and metrics will need
+//! it later.
 //!
-//! The sender feeds it once a step. Batches, `send`, `flush` and `close` ask it.
+//! The sender updates it in each step. Batches, `send`, `flush` and `close` read it.
 
 use std::sync::Arc;
 
@@ -9,15 +10,15 @@ use crate::process::Process;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::time::Clock;
 
-/// One for each producer; its batches and its calls share it.
+/// One for each producer. Its batches and calls share it.
 #[derive(Debug)]
 pub(crate) struct Observer {
     clock: Clock,
     process: Process,
     troubles: Mutex<Vec<BrokerTrouble>>,
-    /// Records that failed, and whose future is gone without anybody having looked.
+    /// The number of records that failed and whose futures were dropped before the program looked at the failure.
     overlooked: AtomicU64,
-    /// Those of them that nobody has been told of, and the error of the last.
+    /// The number of those that were not logged or reported yet, and the error of the last one.
     unreported: Mutex<Option<(u64, Error)>>,
 }
 
@@ -36,18 +37,17 @@ impl Observer {
         &self.clock
     }
 
-    /// The process that made the producer.
+    /// The process that built the producer.
     pub(crate) fn process(&self) -> Process {
         self.process
     }
 
-    /// Sender: what keeps it from brokers now.
+    /// Sender: sets what stops it at each broker now.
     pub(crate) fn publish(&self, troubles: Vec<BrokerTrouble>) {
         *self.troubles.lock() = troubles;
     }
 
-    /// What keeps the sender from brokers, and after that those of `asked` of which nothing worse is known than that they
-    /// have not answered.
+    /// What stops the sender at each broker, followed by those of `asked` that have only not answered yet.
     pub(crate) fn troubles<'a>(
         &self,
         asked: impl IntoIterator<Item = &'a BrokerTrouble>,
@@ -64,16 +64,16 @@ impl Observer {
         troubles
     }
 
-    /// So many records failed with `error`, and nobody can look at it any more.
+    /// Counts `records` that failed with `error` and that the program can't look at any more.
     pub(crate) fn overlook(&self, records: u64, error: &Error) {
         self.overlooked.fetch_add(records, Ordering::Relaxed);
-        // A forked child has no sender that would tell of it.
+        // A forked child has no sender that would log it.
         let Some(mut unreported) = self.unreported.lock_unless(|| self.process.is_another()) else { return };
         let before = unreported.take().map_or(0, |(records, _)| records);
         *unreported = Some((before + records, error.clone()));
     }
 
-    /// All that was ever overlooked.
+    /// The number of all records that were ever overlooked.
     pub(crate) fn overlooked(&self) -> u64 {
         self.overlooked.load(Ordering::Relaxed)
     }
@@ -82,12 +82,12 @@ impl Observer {
         self.unreported.lock().is_some()
     }
 
-    /// What was overlooked since the last call, and the error of the last of it: for whoever tells of it.
+    /// The number of records that were overlooked since the last call, and the error of the last one.
     pub(crate) fn take_unreported(&self) -> Option<(u64, Error)> {
         self.unreported.lock().take()
     }
 }
 
-/// Brokers that are told of at once. Each batch that expires keeps what it was told, and of a cluster of a thousand brokers
-/// that is gone nobody reads more.
+/// The most brokers in one error. Each batch that expires keeps them, and nobody reads more than these if a cluster of a
+/// thousand brokers is down.
 pub(crate) const MOST_TROUBLES: usize = 16;

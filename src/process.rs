@@ -1,12 +1,11 @@
-//! Which process this is. A forked child has a copy of all memory, and of the threads only the one that forked.
+//! The identity of the process. A forked child has a copy of all memory, but only the thread that forked.
 //!
-//! So whatever belongs to a producer is dead in a child: nobody sends, a lock that another thread held at that moment
-//! stays locked for ever, and the sockets are still the parent's. Every call finds that out before it locks anything or
-//! writes a byte.
+//! So a producer is unusable in a child: no thread sends, a lock that another thread held stays locked forever, and the
+//! sockets belong to the parent. Every call checks this before it locks anything or writes a byte.
 //!
-//! Only the kernel knows, and asking it takes some 50 to 100 ns, more than a `send`. So [`Process::is_another`], which
-//! asks, is for calls that wait, wake the sender or reserve memory, and [`Process::was_another`], which asks once for
-//! each tick of the coarse clock, for what is done with each record.
+//! Only the kernel knows the process, and asking it takes 50 to 100 ns, more than a `send`. So calls that wait, wake the
+//! sender or reserve memory use [`Process::is_another`], which asks the kernel. Code that runs for each record uses
+//! [`Process::was_another`], which asks once for each tick of the coarse clock.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -16,8 +15,8 @@ use std::sync::OnceLock;
 pub(crate) struct Process(u32);
 
 thread_local! {
-    /// When this thread asked last, by the coarse clock, and what it was told. Without a destructor, so it is there at a
-    /// thread's very end.
+    /// When this thread asked the kernel last, by the coarse clock, and the answer. It has no destructor, so it exists
+    /// until the very end of a thread.
     static ASKED: Cell<(i64, u32)> = const { Cell::new((i64::MIN, 0)) };
 }
 
@@ -26,7 +25,7 @@ impl Process {
         Self(std::process::id())
     }
 
-    /// One that is not there.
+    /// A process that does not exist.
     #[cfg(test)]
     pub(crate) const ELSEWHERE: Self = Self(u32::MAX);
 
@@ -34,19 +33,18 @@ impl Process {
         self.0
     }
 
-    /// Whether this is not the current one: then we are in a forked child.
+    /// Whether this is not the current process. Then this code runs in a forked child.
     pub(crate) fn is_another(self) -> bool {
         let is_another = self != Self::current();
         if is_another {
-            // From now on the quick question knows it too.
+            // From now on `was_another` knows it, too.
             ASKED.set((i64::MIN, 0));
         }
         is_another
     }
 
-    /// As [`is_another`](Self::is_another), as of the first time in this millisecond, `wall`, that this thread wanted to
-    /// know: a child is not found out before the next tick if its parent's thread had asked in the tick in which it
-    /// forked.
+    /// As [`is_another`](Self::is_another), but it asks the kernel only once per millisecond `wall` in each thread. If the
+    /// thread has asked in the tick in which it forks, the child is detected only after that tick.
     #[inline]
     pub(crate) fn was_another(self, wall: i64) -> bool {
         let (at, process) = ASKED.get();
@@ -61,8 +59,8 @@ impl Process {
     }
 }
 
-/// What there is one of in each process, for a `static`: a child begins anew and does not touch its parent's, which may
-/// be locked for ever.
+/// A value that exists once in each process, for a `static`. A child starts with a new one and does not touch its parent's,
+/// which may be locked forever.
 pub(crate) struct PerProcess<T> {
     first: InstanceCell<T>,
 }
@@ -72,7 +70,7 @@ type InstanceCell<T> = OnceLock<Box<Instance<T>>>;
 struct Instance<T> {
     process: Process,
     value: T,
-    /// For the child of a process, if it is one.
+    /// The value of a child of this process, if there is one.
     next: InstanceCell<T>,
 }
 
@@ -81,12 +79,12 @@ impl<T> PerProcess<T> {
         Self { first: OnceLock::new() }
     }
 
-    /// This process's own, if it has any yet.
+    /// The value of this process, if it exists.
     pub(crate) fn get(&self) -> Option<&T> {
         self.find().ok()
     }
 
-    /// This process's own, made now if it has none yet.
+    /// The value of this process. It is made now if it does not exist.
     pub(crate) fn get_or_make(&self, make: impl Fn() -> T) -> &T {
         loop {
             match self.find() {
@@ -94,15 +92,15 @@ impl<T> PerProcess<T> {
                 Err(cell) => {
                     let instance =
                         Instance { process: Process::current(), value: make(), next: OnceLock::new() };
-                    // Another thread may have been quicker. Not `get_or_init`: a fork while `make` runs would leave
-                    // the place locked in the child.
+                    // Another thread may have been faster. This is not `get_or_init`: if the process forks while `make`
+                    // runs, the cell would stay locked in the child.
                     drop(cell.set(Box::new(instance)));
                 }
             }
         }
     }
 
-    /// It, or the place where it belongs.
+    /// The value, or the empty cell that it belongs to.
     fn find(&self) -> Result<&T, &InstanceCell<T>> {
         let (current, mut cell) = (Process::current(), &self.first);
         while let Some(instance) = cell.get() {
@@ -127,11 +125,11 @@ mod tests {
         let own = Process::current();
         assert!(!own.is_another() && CHILD.is_another());
         assert!(!own.was_another(1) && CHILD.was_another(1));
-        // As it is in a child of a thread that has asked in this tick.
+        // The state of a child whose parent thread has asked in this tick.
         ASKED.set((2, CHILD.0));
         assert!(own.was_another(2) && !CHILD.was_another(2));
         assert!(!own.was_another(3) && CHILD.was_another(3));
-        // Whoever has really asked is believed.
+        // An answer of the kernel is believed.
         ASKED.set((4, CHILD.0));
         assert!(!CHILD.was_another(4) && CHILD.is_another() && CHILD.was_another(4));
     }

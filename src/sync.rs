@@ -1,8 +1,9 @@
-//! The only door to locks, condition variables and atomics.
+//! The only module that uses locks, condition variables and atomics directly.
 //!
-//! The same production files run on three kinds of them: the machine's; loom's and shuttle's (`--cfg loom`,
-//! `--cfg shuttle`), which try interleavings; and, in tests, the machine's watched ones, which a seeded
-//! schedule (`sync/schedule.rs`) can drive. Waiting is by value (`guard = condvar.wait(guard)`), the one form that all share.
+//! The same production files run on three kinds of them: the machine's own, those of loom and shuttle (`--cfg loom`, `--cfg
+//! shuttle`), which try interleavings, and, in tests, watched ones of the machine that a seeded schedule
+//! (`sync/schedule.rs`) can drive. Waiting is by value (`guard = condvar.wait(guard)`), the only form that all of them
+//! have.
 
 #[cfg(any(loom, shuttle))]
 #[path = "sync/model.rs"]
@@ -21,7 +22,7 @@ pub(crate) use self::base::{Condvar, Mutex, MutexGuard};
 #[cfg(test)]
 pub(crate) use self::watched::{Alarm, Condvar, Mutex, MutexGuard};
 
-/// The atomics, with what of them is in use.
+/// The atomics, with the methods that are used.
 macro_rules! atomics {
     ($($path:ident)::+) => {
         #[derive(Debug)]
@@ -83,22 +84,22 @@ macro_rules! atomics {
 }
 use atomics;
 
-/// Here a schedule may let another thread go on. Nothing, but in tests.
+/// A schedule may run another thread here. Outside of tests it does nothing.
 #[inline(always)]
 fn point() {
     #[cfg(test)]
     schedule::point();
 }
 
-/// Says that something rare happens here, so that seeded runs can tell whether they come to it. Nothing, but in tests.
+/// Marks a rare event, so that seeded runs can tell whether it happens. Outside of tests it does nothing.
 #[inline(always)]
 pub(crate) fn is_rare(_what: &'static str) {
     #[cfg(test)]
     schedule::count(_what);
 }
 
-/// Ends the sender thread's wait. Never blocks and never fails, whatever the state of the thread; the descriptor
-/// behind it lives in `net/`, and who calls it need not know.
+/// Ends a wait of the sender thread. It never blocks and never fails, in any state of the thread. The descriptor behind it
+/// is in `net/`; the caller need not know.
 pub(crate) trait Wake: Send + Sync {
     fn wake(&self);
 }

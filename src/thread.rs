@@ -1,4 +1,4 @@
-//! The sender thread: the one loop, and the only place where the producer's logic and the sockets meet.
+//! The sender thread: the one loop, and the only place that uses both the producer's logic and the sockets.
 
 #[cfg(test)]
 mod errands;
@@ -15,7 +15,7 @@ use crate::producer::{Sender, TopicTable, enter, has_run, panic_message};
 use crate::time::{Clock, Deadline};
 use crate::topic_partition::TopicPartition;
 
-/// What a thread runs.
+/// The body of a thread.
 pub(crate) type Body = Box<dyn FnOnce() + Send>;
 /// Waits until a thread has ended.
 pub(crate) type Join = Box<dyn FnOnce() + Send>;
@@ -23,7 +23,7 @@ pub(crate) type Join = Box<dyn FnOnce() + Send>;
 #[cfg(test)]
 pub(crate) use errands::{Errands, Step};
 
-/// Everything the thread owns or ends.
+/// Everything that the thread owns or ends.
 pub(crate) struct SenderThread<N: Network> {
     pub(crate) sender: Sender,
     pub(crate) io: Io<N>,
@@ -35,24 +35,25 @@ pub(crate) struct SenderThread<N: Network> {
     pub(crate) errands: Errands,
 }
 
-/// Why the loop was left.
+/// Why the loop ended.
 enum Left {
-    /// The producer is closed, and nothing is left to be done.
+    /// The producer is closed and nothing is left to do.
     Over,
     /// This is the copy of the thread in a forked child.
     Forked,
 }
 
 impl<N: Network> SenderThread<N> {
-    /// To the end of the producer; no panic leaves it.
+    /// Runs until the producer ends. No panic leaves this function.
     pub(crate) fn run(mut self) {
-        // Callbacks, loggers, destructors of what a callback has captured: whatever is a user's and runs here would wait
+        // Callbacks, loggers and the destructors of captured values run on this thread. A call that waits there would wait
         // for itself.
         let _inside = enter();
         self.lifecycle.runs_here();
         let error = match catch_unwind(AssertUnwindSafe(|| self.go_round())) {
             Ok(Ok(Left::Over)) => None,
-            // All that this thread has is the parent's, and locks may be held for ever. With the thread the child ends.
+            // Everything that this thread has belongs to the parent, and locks may be held forever. The child ends with
+            // this thread.
             Ok(Ok(Left::Forked)) => return std::mem::forget(self),
             Ok(Err(error)) => Some(broken(format!("polling the sockets failed: {error}"))),
             Err(panic) => {
@@ -61,10 +62,10 @@ impl<N: Network> SenderThread<N> {
                 Some(error)
             }
         };
-        // After a panic the sender's state may be anything. So each step is on its own, the one that matters most
-        // comes first, and whoever waits for the end is told in any case.
+        // After a panic the sender's state may be anything. So each step is run on its own, the most important one first,
+        // and the threads that wait for the end are woken in any case.
         let Self { mut sender, mut io, clock, topics, metadata, lifecycle, .. } = self;
-        // First of all: what is appended before is failed below, and nothing is after.
+        // This comes first: records that are appended before it are failed below, and none is appended after it.
         if let Some(error) = &error {
             quietly(|| lifecycle.broke(error.clone()));
         }
@@ -82,17 +83,17 @@ impl<N: Network> SenderThread<N> {
             }
         };
         let fail_queued = |sender: &mut Sender| {
-            // Each queue on its own as well: what stops one must not leave the futures of another waiting.
+            // Each queue is failed on its own, too. What stops one must not leave the futures of another one waiting.
             let mut queues = Vec::new();
             quietly(|| queues = topics.queues());
             queues.iter().for_each(|queue| quietly(|| sender.fail_queued(&failure, queue)));
         };
         fail_queued(&mut sender);
         quietly(|| sender.fail_in_flight(&failure, clock.now()));
-        // An answer heard at the very end may have put a batch back, and a panic kept it there.
+        // An answer that was read at the end may have put a batch back, and a panic may have left it there.
         fail_queued(&mut sender);
         if lifecycle.check_process().is_err() {
-            // Forked by one of those callbacks.
+            // One of the callbacks has forked.
             return std::mem::forget((sender, io));
         }
         quietly(|| drop(io.flush(&clock, sender.client_mut())));
@@ -119,17 +120,17 @@ impl<N: Network> SenderThread<N> {
             #[cfg(test)]
             run_errands(Step::Act, sender);
             let acted = sender.act(clock.now(), heard);
-            // A callback may fork, and return in the child as well: what this loop did there would go to the parent's
-            // brokers, and what they answer would be taken from it.
+            // A callback may fork and return in the child, too. There, this loop would write to the parent's brokers and
+            // read their answers.
             if has_run() && lifecycle.check_process().is_err() {
                 return Ok(Left::Forked);
             }
             if !acted {
-                // Whoever has seen the producer open appends under the lock of its queue; after this nobody does.
+                // A thread that has seen the producer open appends under the lock of its queue. After this no thread does.
                 topics.pass_through();
                 if sender.is_over(clock.now()) {
                     if sender.has_unfinished() {
-                        // Something may have kept this thread: what lies in a socket has come in time.
+                        // This thread may have been delayed. An answer that is in a socket by now has come in time.
                         heard = io.wait(Deadline::at(clock.now()), clock, sender.client_mut())?;
                         sender.hear(clock.now(), heard);
                     }
@@ -149,7 +150,7 @@ impl<N: Network> SenderThread<N> {
     }
 }
 
-/// On the way out one more panic changes nothing; what it throws may panic when it is dropped.
+/// On the way out, one more panic changes nothing. Its payload may panic when it is dropped.
 fn quietly(step: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(step)) {
         std::mem::forget(panic);

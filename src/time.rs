@@ -1,7 +1,7 @@
-//! The only clock, and points in time that travel as arguments.
+//! The only clock, and points in time that are passed as arguments.
 //!
-//! Everything but this file takes `now`; a tool keeps it so (`.clippy.toml`). A [`Clock`] also owns waiting, so that
-//! a test, a simulation or a model checker that moves the clock decides when a timeout fires.
+//! All other files get `now` as an argument; a lint checks it (`.clippy.toml`). A [`Clock`] also does the waiting, so that
+//! a test, a simulation or a model checker that moves the clock decides when a timeout ends.
 
 #[cfg(test)]
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::sync::{Alarm, AtomicU64, Mutex, Ordering, schedule};
 use crate::sync::{Condvar, MutexGuard};
 
-/// A point in monotonic time: nanoseconds since some origin of the process.
+/// A point in monotonic time, in nanoseconds since an origin of the process.
 ///
-/// Our own type rather than `std::time::Instant`, because that one can't be made from a number: virtual time, seeds
-/// and traces need it to be.
+/// This is not `std::time::Instant`, because that type can't be made from a number, which virtual time, seeds and traces
+/// need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Instant(u64);
 
@@ -32,7 +32,7 @@ impl Instant {
         self.0
     }
 
-    /// How long ago `earlier` was; zero if it lies ahead.
+    /// The time since `earlier`; zero if `earlier` is later.
     pub(crate) const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -46,8 +46,8 @@ impl std::ops::Add<Duration> for Instant {
     }
 }
 
-/// The moment until which something may take: computed once at the API's border, then handed down, so that no step
-/// on the way restarts it. [`Deadline::NEVER`] is a value like any other and the largest.
+/// The end of a limit of time. It is computed once, when a call begins, and then passed on, so that no step starts it anew.
+/// [`Deadline::NEVER`] is the largest value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Deadline(Instant);
 
@@ -58,7 +58,7 @@ impl Deadline {
         Self(instant)
     }
 
-    /// `timeout` from `now`; `None`, and what would overflow, is for ever.
+    /// `timeout` after `now`. `None`, and a value that overflows, is [`Deadline::NEVER`].
     pub(crate) fn after(now: Instant, timeout: impl Into<Option<Duration>>) -> Self {
         timeout.into().map_or(Self::NEVER, |timeout| Self(now + timeout))
     }
@@ -67,7 +67,7 @@ impl Deadline {
         self != Self::NEVER && self.0 <= now
     }
 
-    /// What is left of it at `now`; `None` is for ever.
+    /// The time that is left at `now`. `None` is no limit.
     pub(crate) fn remaining(self, now: Instant) -> Option<Duration> {
         (self != Self::NEVER).then(|| self.0.since(now))
     }
@@ -77,7 +77,7 @@ impl Deadline {
     }
 }
 
-/// Milliseconds since 1970, negative before; what does not fit becomes the nearest that does.
+/// Milliseconds since 1970, negative before. A value that does not fit becomes the nearest one that does.
 pub(crate) fn millis_since_epoch(time: SystemTime) -> i64 {
     let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     match time.duration_since(UNIX_EPOCH) {
@@ -87,30 +87,30 @@ pub(crate) fn millis_since_epoch(time: SystemTime) -> i64 {
     }
 }
 
-/// The time that is so many milliseconds after 1970; 1970 if this machine has no such time.
+/// The time `millis` milliseconds after 1970. It is 1970 if this machine has no such time.
 pub(crate) fn since_epoch(millis: i64) -> SystemTime {
     let distance = Duration::from_millis(millis.unsigned_abs());
     let time = if millis < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
     time.unwrap_or(UNIX_EPOCH)
 }
 
-/// Reads time and waits for it.
+/// Reads the time and waits.
 #[derive(Clone, Debug)]
 pub(crate) enum Clock {
-    /// The machine's.
+    /// The machine's clock.
     System,
-    /// One that is moved by hand.
+    /// A clock that a test moves.
     #[cfg(test)]
     #[allow(dead_code, reason = "where a schedule has the time, nobody moves it")]
     Manual(ManualClock),
-    /// That of the schedule which this thread runs under.
+    /// The clock of the schedule that this thread runs under.
     #[cfg(test)]
     #[allow(dead_code, reason = "model checkers have a schedule of their own")]
     Simulated,
 }
 
 impl Clock {
-    /// Whether it is real time: if not, nothing that decides may depend on the machine either.
+    /// Whether this is the machine's clock. If not, no decision may depend on the machine either.
     pub(crate) fn is_the_machines(&self) -> bool {
         matches!(self, Self::System)
     }
@@ -125,8 +125,8 @@ impl Clock {
         }
     }
 
-    /// Milliseconds since 1970, as coarse as the kernel's tick (1–4 ms): what a record's timestamp needs, for a fifth
-    /// of the price of the precise clock.
+    /// Milliseconds since 1970, as coarse as the kernel's tick (1–4 ms). That is enough for the timestamp of a record, and
+    /// takes a fifth of the time of the precise clock.
     pub(crate) fn wall_millis(&self) -> i64 {
         match self {
             Self::System => system_wall_millis(),
@@ -138,8 +138,8 @@ impl Clock {
         }
     }
 
-    /// Gives `guard` up until `condvar` is notified or `deadline` comes, or for no reason at all: the caller looks at
-    /// its state again, and then at the time.
+    /// Releases `guard` until `condvar` is notified or `deadline` comes, or without a reason. The caller checks its state
+    /// again, and then the time.
     #[cfg_attr(test, track_caller)]
     pub(crate) fn wait<'a, T>(
         &self,
@@ -163,7 +163,7 @@ impl Clock {
     }
 }
 
-/// A clock that stands still until it is moved, and then ends the waits whose deadline it passes.
+/// A clock that stands still until it is moved. Then it ends the waits whose deadlines have passed.
 #[cfg(test)]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ManualClock {
@@ -185,7 +185,7 @@ impl ManualClock {
         Instant(self.nanos.load(Ordering::SeqCst))
     }
 
-    /// False if it would have rung already: who moves the clock looks at the alarms after that.
+    /// False if the time of the alarm has passed. The thread that moves the clock looks at the alarms after that.
     fn set_alarm(&self, at: Instant, alarm: Alarm) -> bool {
         let mut alarms = self.alarms.lock();
         let is_ahead = at > self.now();
@@ -196,15 +196,15 @@ impl ManualClock {
     }
 }
 
-/// How long to wait before the next try: doubling from `initial` to `max`, spread by 20 % either way so that many
-/// clients of a broker that came back do not call at once.
+/// The time until the next attempt. It doubles from `initial` to `max`, and is spread by 20 % in both directions, so that
+/// many clients of a broker that comes back do not connect at the same moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
     pub(crate) initial: Duration,
     pub(crate) max: Duration,
 }
 
-/// Without any wait at all a broker that is down would cost a whole processor.
+/// Without any wait, a broker that is down would keep a whole processor busy.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 impl Backoff {
@@ -218,7 +218,7 @@ impl Backoff {
     pub(crate) fn delay(&self, failures: u32, random: &mut fastrand::Rng) -> Duration {
         const JITTER: f64 = 0.2;
         let spread = 1.0 - JITTER + 2.0 * JITTER * random.f64();
-        // `mul_f64` panics where this says "for ever".
+        // `mul_f64` panics if the result does not fit.
         Duration::try_from_secs_f64(self.nominal(failures).as_secs_f64() * spread)
             .unwrap_or(Duration::MAX)
             .max(SHORTEST)
@@ -232,7 +232,7 @@ fn nanos(duration: Duration) -> u64 {
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 fn system_now() -> Instant {
     static ORIGIN: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
-    // One second ahead of the origin, so that tests and back-off may look a little into the past.
+    // One second after the origin, so that tests and back-off may look a little into the past.
     Instant(nanos(ORIGIN.elapsed()) + 1_000_000_000)
 }
 
@@ -286,7 +286,7 @@ mod tests {
         }
         assert_eq!(millis_since_epoch(UNIX_EPOCH - Duration::from_nanos(1)), -1);
         assert_eq!(millis_since_epoch(UNIX_EPOCH + Duration::from_nanos(1_999_999)), 1);
-        // What a broker may answer must not end a program.
+        // No timestamp that a broker may answer must panic.
         let _ = (since_epoch(i64::MIN), since_epoch(i64::MAX));
     }
 

@@ -1,4 +1,4 @@
-//! The one place where a producer is put together: from its settings, and from what it runs on.
+//! Builds a producer from its settings and its environment.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::sync::{Mutex, Wake};
 use crate::thread::{Body, Join, SenderThread};
 use crate::time::Clock;
 
-/// Everything that a producer needs of the world around it. The machine is one; a simulation is another.
+/// The environment of a producer: the machine or a simulation.
 pub(crate) struct Environment<N: Network> {
     pub(crate) clock: Clock,
     pub(crate) random: fastrand::Rng,
@@ -25,18 +25,18 @@ pub(crate) struct Environment<N: Network> {
     /// Ends a wait of `io`.
     pub(crate) waker: Box<dyn Wake>,
     pub(crate) spawn: Box<dyn FnOnce(String, Body) -> io::Result<Join>>,
-    /// What a test has the thread do.
+    /// What a test makes the sender thread do.
     #[cfg(test)]
     pub(crate) errands: crate::thread::Errands,
 }
 
 impl Environment<MioNetwork> {
-    /// Its clock, its sockets, its threads.
+    /// The clock, the sockets and the threads of the machine.
     pub(crate) fn machine(socket: SocketSettings) -> Result<Self, Error> {
         Ok(Self::on(net::open(socket).map_err(spawn_error)?))
     }
 
-    /// With a look-up of names of a test's own.
+    /// As `machine`, with a name look-up of the test.
     #[cfg(all(test, feature = "mock"))]
     pub(crate) fn with_lookup(
         socket: SocketSettings,
@@ -58,10 +58,10 @@ impl Environment<MioNetwork> {
     }
 }
 
-/// Builds a producer and starts its thread.
+/// Builds a producer and starts its sender thread.
 ///
 /// # Errors
-/// [`ErrorKind::Spawn`] if there is no thread to be had.
+/// [`ErrorKind::Spawn`] if the thread can't be started.
 pub(super) fn assemble<N>(settings: Settings, environment: Environment<N>) -> Result<BytesProducer, Error>
 where
     N: Network + Send + 'static,
@@ -125,7 +125,7 @@ where
 
 fn spawn_thread(name: String, body: Body) -> io::Result<Join> {
     let thread = std::thread::Builder::new().name(name).spawn(body)?;
-    // It has run to its end; a panic on the way there has been caught and told.
+    // The thread has run to its end. A panic on the way was caught and logged.
     Ok(Box::new(move || drop(thread.join())))
 }
 

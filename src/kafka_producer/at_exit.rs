@@ -1,14 +1,14 @@
-//! The end of the process: producers that nobody has dropped, in a `static` or leaked, send what is buffered.
+//! The end of the process: producers that are not dropped, because they are in a `static` or leaked, send what is buffered.
 //!
-//! Rust runs no destructors of statics. `dtor` has the linker list a function of ours among those that run when the
-//! process ends: when `main` returns and after `std::process::exit`, not when it aborts or is killed. On Linux and the
-//! other systems of ELF that is `.fini_array`, on macOS and Windows `atexit`. It runs after what the program has
-//! registered with `atexit`, so what is sent there is still taken. Other threads go on meanwhile, the senders' among
-//! them; on Windows that is so only when `main` returns, as `std::process::exit` ends all other threads first. In a
-//! library that is loaded at run time it runs when that is unloaded.
+//! Rust runs no destructors of statics. `dtor` makes the linker list a function of this crate among those that run when the
+//! process ends: when `main` returns and after `std::process::exit`, not when the process aborts or is killed. On Linux and
+//! other ELF systems that list is `.fini_array`, on macOS and Windows it is `atexit`. The function runs after the functions
+//! that the program has registered with `atexit`, so records that those send are sent too. Other threads, also the sender
+//! threads, go on meanwhile. On Windows they go on only when `main` returns, because `std::process::exit` ends all other
+//! threads first. In a library that is loaded at run time the function runs when the library is unloaded.
 //!
-//! Thread-locals with a destructor are gone on the thread that ends the process. Nothing here has one, nor what it calls;
-//! a logger may, and if it panics over it, that is swallowed.
+//! On the thread that ends the process, thread-locals with a destructor are gone. This code and what it calls have none. A
+//! logger may have one. If it panics because of that, the panic is ignored.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -19,8 +19,8 @@ use crate::error::Limit;
 use crate::process::PerProcess;
 use crate::sync::Mutex;
 
-/// The producers that may be there at the end; none is kept alive by that. A forked child has none of its parent's: what
-/// those hold is the parent's to send.
+/// The producers that may exist at the end. The list keeps none of them alive. A forked child has none of its parent's
+/// producers: the parent sends their records.
 static LIVE: PerProcess<Mutex<Vec<Live>>> = PerProcess::new();
 
 struct Live {
@@ -28,7 +28,7 @@ struct Live {
     closer: Weak<Closer>,
 }
 
-/// From here on the end of the process closes the producer, if it is still there then, for at most `exit_timeout`.
+/// If the producer still exists when the process ends, the process closes it, with the limit `exit_timeout`.
 pub(super) fn register(closer: &Arc<Closer>, exit_timeout: Duration) {
     if exit_timeout.is_zero() {
         return;
@@ -38,7 +38,7 @@ pub(super) fn register(closer: &Arc<Closer>, exit_timeout: Duration) {
     live.push(Live { exit_timeout, closer: Arc::downgrade(closer) });
 }
 
-// What a model checker watches lives only as long as a model.
+// State that a model checker watches lives only as long as one model.
 #[cfg(not(any(loom, shuttle)))]
 dtor::declarative::dtor! {
     #[dtor(unsafe)]
@@ -48,7 +48,7 @@ dtor::declarative::dtor! {
     }
 }
 
-/// All at once, so that all share the same time: it takes no longer than the longest `exit_timeout`.
+/// Closes all producers at once, so that it takes no longer than the longest `exit_timeout`.
 fn close_all() {
     let Some(live) = LIVE.get() else { return };
     let live: Vec<Live> = std::mem::take(&mut *live.lock());
@@ -63,7 +63,7 @@ fn close_all() {
     }
     for (_, closer) in &live {
         quietly(|| {
-            // The thread that ends the process can't wait for itself.
+            // If the sender thread itself ends the process, it can't wait for its own end.
             let (result, whose) = match closer.lifecycle.is_sender_here() {
                 true => (closer.result_now(), " inside a callback"),
                 false => (closer.result(), ""),

@@ -1,4 +1,4 @@
-//! The producer of bytes, below the serializers: one for all types of keys and values.
+//! The producer of bytes. All producers use it, with any types of keys and values.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl<'a> BytesRecord<'a> {
     }
 }
 
-/// A record with what `send` has found out about it.
+/// A record, with its size and the time of the `send`.
 struct Prepared<'a> {
     record: &'a BytesRecord<'a>,
     size: RecordSize,
@@ -142,7 +142,7 @@ impl BytesProducer {
         }
     }
 
-    /// Appends to a topic that is known; `None` if the partition is not.
+    /// Appends to a known topic. `None` if the topic has no such partition.
     #[inline]
     fn append(
         &self,
@@ -164,7 +164,7 @@ impl BytesProducer {
         self.partitioner.partition(&context)
     }
 
-    /// For a topic or partition that this thread does not know, or not as of the latest metadata.
+    /// For a topic or a partition that this thread does not know as of the latest metadata.
     #[cold]
     fn send_slowly(&self, ready: &Prepared<'_>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
         let record = ready.record;
@@ -179,7 +179,7 @@ impl BytesProducer {
         if let Some(result) = self.append(&topic, ready, wait) {
             return result;
         }
-        // The partition may be new: one newer answer decides (KAFKA-6833). A negative one never is.
+        // The partition may be new. One newer answer decides (KAFKA-6833). A negative number is never a new partition.
         let unknown = |topic: &TopicHandle, partition| {
             let (topic, known) = (Arc::clone(&topic.name), topic.queues.len());
             let by_partitioner = record.partition.is_none();

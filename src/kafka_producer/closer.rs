@@ -1,4 +1,4 @@
-//! The end of a producer, as its users bring it about: `close`, dropping it, and the end of the process.
+//! The end of a producer: `close`, dropping it, and the end of the process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::sync::Mutex;
 use crate::thread::Join;
 use crate::time::Clock;
 
-/// What ends a producer. Apart from the producer, which may be dropped: the exit hook finds it by a `Weak`.
+/// The parts that are needed to end a producer. They are separate from the producer, which may be dropped: the exit hook
+/// holds a `Weak` of them.
 pub(super) struct Closer {
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) accumulator: RecordAccumulator,
@@ -40,11 +41,11 @@ impl Closer {
         result
     }
 
-    /// The producer is dropped: sends what is left, for at most five seconds; what fails after that is logged. In a forked
-    /// child nothing happens at all.
+    /// The producer is dropped. Sends what is buffered, for at most five seconds. Failures are logged. In a forked child
+    /// this does nothing.
     pub(super) fn dropped(self: &Arc<Self>) {
         if self.lifecycle.check_process().is_err() {
-            // To let go of a thread that is not there may hit another one, which has got its place in memory.
+            // Dropping the handle of a thread that does not exist here could hit another thread that has its memory.
             std::mem::forget(Arc::clone(self));
             return;
         }
@@ -53,7 +54,7 @@ impl Closer {
         }
         self.begin(Limit::Drop, Some(DROP_TIMEOUT));
         if is_inside() {
-            // Nobody can wait here; the thread goes on by itself.
+            // This thread must not wait for itself. The sender thread ends later without it.
             return;
         }
         if let Err(error) = self.result() {
@@ -62,7 +63,7 @@ impl Closer {
         self.join();
     }
 
-    /// Refuses further records, wakes who blocks, and tells the sender.
+    /// Refuses further records, wakes the threads that wait, and notifies the sender.
     pub(super) fn begin(&self, limit: Limit, value: Option<Duration>) {
         self.lifecycle.close(Closing::after(self.clock.now(), limit, value));
         self.accumulator.pool().wake();
@@ -70,23 +71,23 @@ impl Closer {
         self.inbox.close();
     }
 
-    /// Waits for the end, at most until the earliest deadline of all who close; tells all of them the same.
+    /// Waits for the end, at most until the earliest deadline of all callers. All of them get the same result.
     pub(super) fn result(&self) -> Result<(), Error> {
-        // The thread keeps the deadline itself. The grace is for failing the rest; a callback that blocks the thread
-        // for longer must not block whoever closes.
+        // The sender thread keeps the deadline itself. The grace is for the time it takes to fail the records that are
+        // left. If a callback blocks the thread for longer, the caller of `close` does not wait for it.
         if !self.lifecycle.wait(&self.clock, GRACE) {
             log::warn!("the background thread has not ended in time, because a callback is still running");
         }
         self.result_now()
     }
 
-    /// As things are.
+    /// The result without waiting.
     pub(super) fn result_now(&self) -> Result<(), Error> {
         let closing = self.lifecycle.closing();
         self.lifecycle.close_result(|| self.accumulator.close(closing, &self.topics))
     }
 
-    /// Lets the thread go that has run to its end.
+    /// Joins the sender thread if it has ended.
     fn join(&self) {
         if !self.lifecycle.is_ended() {
             return;

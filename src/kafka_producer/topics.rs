@@ -1,4 +1,4 @@
-//! Finding a topic: what is known of it, waiting for its metadata, and what to say when that does not come.
+//! Finds a topic: waits for its metadata, and makes the error if they do not come.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::producer::{Inbox, PartitionQueue, TopicHandle, TopicTable, Wait, is_i
 use crate::protocol::ErrorCode;
 use crate::time::Deadline;
 
-/// The topics of a producer, as its users find them.
+/// The topics of a producer, for its calls.
 pub(super) struct Topics {
     pub(super) table: Arc<TopicTable>,
     pub(super) metadata: Arc<SharedMetadata>,
@@ -29,12 +29,12 @@ impl Topics {
         self.table.cached(topic, self.metadata.version(), with)
     }
 
-    /// The topic, waiting for its metadata as `wait` says.
+    /// Finds the topic. It waits for the metadata as `wait` says.
     pub(super) fn find(&self, topic: &str, wait: Wait) -> Result<Arc<TopicHandle>, Error> {
         self.find_as_of(0, topic, wait)
     }
 
-    /// The topic by an answer about it that is newer than what is known now.
+    /// Finds the topic in an answer about it that is newer than the current metadata.
     pub(super) fn find_newer(&self, topic: &str, wait: Wait) -> Result<Arc<TopicHandle>, Error> {
         self.find_as_of(self.metadata.version() + 1, topic, wait)
     }
@@ -51,8 +51,8 @@ impl Topics {
         if !self.lifecycle.is_open() {
             return Err(self.lifecycle.refusal());
         }
-        // What was said before the question is no answer to it, nor what is said of other topics. One that comes while
-        // another waits is: so one question serves all who wait, each of them until its own deadline.
+        // An answer from before this request does not count, nor does an answer about other topics. An answer that comes
+        // while another call waits counts: one request serves all calls that wait, each until its own deadline.
         let version = version.max(snapshot.version() + 1);
         let name: Arc<str> = Arc::from(topic);
         let now = self.observer.clock().now();
@@ -61,7 +61,7 @@ impl Topics {
             Wait::Until(deadline) => deadline,
             Wait::MaxBlock => Deadline::after(now, self.max_block),
         };
-        // Asked for in any case: a later try may find it.
+        // The topic is requested in any case, because a later call may find it.
         self.inbox.topic(&name, deadline);
         if matches!(wait, Wait::Never) {
             let what = format!("metadata of topic '{topic}'");
@@ -118,7 +118,7 @@ fn refused(topic: &Arc<str>, code: ErrorCode) -> Error {
     }
 }
 
-/// Kafka's own rules, which its brokers apply too: refused here, it costs no round trip.
+/// Kafka's own rules. Brokers check them too, but a check here takes no round trip.
 fn check_topic_name(topic: &str) -> Result<(), Error> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let reason = match topic {

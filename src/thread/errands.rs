@@ -1,4 +1,4 @@
-//! What a test has the sender's thread do between two steps, as nobody else can reach the sender.
+//! What a test makes the sender thread do between two steps. Only that thread can reach the sender.
 
 #![cfg_attr(not(feature = "mock"), allow(dead_code, reason = "the simulation needs the mock broker"))]
 
@@ -14,7 +14,7 @@ pub(crate) struct Errands(Arc<Mutex<VecDeque<(Step, Errand)>>>);
 
 type Errand = Box<dyn FnOnce(&mut Sender, Instant) + Send>;
 
-/// A step of the loop: an errand is done before it.
+/// A step of the loop. An errand runs before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Hear,
@@ -29,7 +29,7 @@ impl Step {
 }
 
 impl Errands {
-    /// To be done between two rounds.
+    /// The errands to run between two rounds.
     #[cfg_attr(any(loom, shuttle), allow(dead_code, reason = "models have no thread of the sender's"))]
     pub(crate) fn add(&self, errand: impl FnOnce(&mut Sender, Instant) + Send + 'static) {
         self.add_before(Step::Hear, errand);
@@ -40,7 +40,7 @@ impl Errands {
         self.0.lock().push_back((step, Box::new(errand)));
     }
 
-    /// The next thing to do before `step`.
+    /// The next errand to run before `step`.
     pub(super) fn next(&self, step: Step) -> Option<Errand> {
         let mut errands = self.0.lock();
         let at = errands.iter().position(|(before, _)| *before == step)?;
