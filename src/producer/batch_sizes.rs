@@ -1,8 +1,8 @@
-//! The largest batch that a topic's brokers take. They do not say; it is learnt from what they refuse.
+//! The largest batch that the brokers of a topic accept. They do not say it, so it is learnt from their refusals.
 //!
-//! A refusal halves what is tried next; what is stored proves a size; between the largest that was stored and the
-//! smallest that was refused the limit is narrowed down until they are close. While a size is on trial only one batch
-//! of the topic is under way: or each partition would be refused for the same lesson.
+//! A refusal halves the size that is tried next. A batch that is stored proves its size. Between the largest size that was
+//! stored and the smallest that was refused the limit is narrowed down until they are close. During a trial only one batch
+//! of the topic is in flight. Otherwise each partition would be refused to learn the same.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use std::time::Duration;
 use crate::producer::batch::Ordinal;
 use crate::time::Instant;
 
-/// A size that is not told, between what was taken and what was refused.
+/// A size limit that is not known, between what was accepted and what was refused.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Learned {
-    /// The largest to try.
+    /// The largest size to try.
     max_bytes: usize,
     taken: usize,
     refused: usize,
@@ -22,7 +22,7 @@ pub(super) struct Learned {
 }
 
 impl Learned {
-    /// From the first refusal.
+    /// The state after the first refusal.
     pub(super) fn from(bytes: usize, now: Instant) -> Self {
         let mut learned = Self { max_bytes: usize::MAX, taken: 0, refused: usize::MAX, refused_at: now };
         learned.refuse(bytes, now);
@@ -33,7 +33,7 @@ impl Learned {
         self.max_bytes
     }
 
-    /// The smallest that was refused.
+    /// The smallest size that was refused.
     pub(super) fn refused(&self) -> usize {
         self.refused
     }
@@ -43,7 +43,7 @@ impl Learned {
     }
 
     pub(super) fn refuse(&mut self, bytes: usize, now: Instant) {
-        // What is refused now counts more than what was taken once: the limit may have been changed.
+        // A refusal counts more than an earlier success, because the limit may have been changed.
         self.taken = if self.taken >= bytes { 0 } else { self.taken };
         self.refused = self.refused.min(bytes);
         self.refused_at = now;
@@ -55,7 +55,7 @@ impl Learned {
         if now.since(self.refused_at) > FORGET {
             self.refused = usize::MAX;
         }
-        // Nothing is learnt from sizes that are far from the limit.
+        // Sizes far below the limit say nothing.
         if bytes < self.max_bytes - self.max_bytes / 8 {
             return;
         }
@@ -76,14 +76,14 @@ pub(crate) struct BatchSizes {
 
 struct Topic {
     learned: Learned,
-    /// The batch that is larger than what is proven, and under way.
+    /// The batch in flight that is larger than what is proven.
     on_trial: Option<(u32, Ordinal)>,
-    /// Partitions that wait for the outcome.
+    /// The partitions that wait for its outcome.
     waiting: Vec<u32>,
 }
 
 impl BatchSizes {
-    /// What to keep batches of `topic` below, if that was ever a question.
+    /// The size limit for batches of `topic`, if one was ever refused.
     pub(crate) fn max_bytes(&self, topic: &str) -> Option<usize> {
         if self.topics.is_empty() {
             return None;
@@ -91,7 +91,7 @@ impl BatchSizes {
         self.topics.get(topic).map(|topic| topic.learned.max_bytes)
     }
 
-    /// Whether a batch of `bytes` may go. If not, its partition is told of by [`end`](Self::end).
+    /// Whether a batch of `bytes` may be sent. If not, [`end`](Self::end) returns its partition later.
     pub(crate) fn begin(&mut self, topic: &str, queue_id: u32, ordinal: Ordinal, bytes: usize) -> bool {
         let Some(topic) = self.topics.get_mut(topic) else { return true };
         if bytes <= topic.learned.taken {
@@ -105,7 +105,7 @@ impl BatchSizes {
         true
     }
 
-    /// An attempt of a batch is over, whatever came of it. Returns the partitions that waited for that.
+    /// An attempt to send a batch has ended. Returns the partitions that waited for it.
     pub(crate) fn end(&mut self, topic: &str, queue_id: u32, ordinal: Ordinal) -> Vec<u32> {
         match self.topics.get_mut(topic) {
             Some(topic) if topic.on_trial == Some((queue_id, ordinal)) => {
@@ -116,7 +116,7 @@ impl BatchSizes {
         }
     }
 
-    /// A batch of `bytes` was refused. Returns what parts of it must be kept below.
+    /// A batch of `bytes` was refused. Returns the size limit for its parts.
     pub(crate) fn refused(&mut self, topic: &Arc<str>, bytes: usize, now: Instant) -> usize {
         match self.topics.get_mut(topic) {
             Some(topic) => {
@@ -143,7 +143,7 @@ impl BatchSizes {
     }
 }
 
-/// A limit may be raised by who runs the cluster: after this a little more is tried again.
+/// The limit of a topic may be raised. After this time a slightly larger size is tried again.
 const FORGET: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
@@ -153,7 +153,7 @@ mod tests {
 
     const FIRST: Ordinal = Ordinal::of(0);
 
-    /// The number of refusals until batches of nearly the broker's limit go through, with `partitions` at work.
+    /// The number of refusals until batches of nearly the broker's limit are accepted.
     fn refusals(broker_takes: usize) -> usize {
         let (mut sizes, topic) = (BatchSizes::default(), Arc::from("t"));
         let now = Instant::ZERO;

@@ -1,36 +1,36 @@
-//! "Inside a callback": whoever waits there waits for the thread it stands on.
+//! Code that runs inside a callback. If it waited, it would wait for its own thread.
 //!
-//! A callback is not all of a user's that runs on a sender thread: a logger may send what it is told, and what a callback
-//! has captured has destructors. So the whole thread counts as inside.
+//! Callbacks are not the only code of the program on a sender thread: a logger may send records, and captured values have
+//! destructors. So the whole sender thread counts as inside a callback.
 
 use std::any::Any;
 use std::cell::Cell;
 
 thread_local! {
-    /// Without a destructor, so it is there at a thread's very end.
+    /// It has no destructor, so it exists until the very end of a thread.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     /// A callback has run on this thread.
     static HAS_RUN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread runs a callback of any producer's, or is one's sender thread.
+/// Whether this thread runs a callback of any producer, or is the sender thread of one.
 pub(crate) fn is_inside() -> bool {
     DEPTH.get() > 0
 }
 
-/// From here until the guard goes, this thread is inside a callback.
+/// Until the guard is dropped, this thread is inside a callback.
 pub(crate) fn enter() -> Inside {
     DEPTH.set(DEPTH.get() + 1);
     HAS_RUN.set(true);
     Inside(())
 }
 
-/// Whether a callback has run on this thread since this was asked last.
+/// Whether a callback has run on this thread since the last call.
 pub(crate) fn has_run() -> bool {
     HAS_RUN.replace(false)
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")

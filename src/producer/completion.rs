@@ -1,29 +1,29 @@
-//! The end of a batch: its result, what `flush` hears of it, and its callbacks, in the order in which they must come.
+//! The end of a batch: its result, its failures for `flush`, and its callbacks, in the order in which they must come.
 
 use std::sync::Arc;
 
 use crate::producer::result::{BatchResult, Completer, ResultSlot};
 use crate::producer::unfinished::Unfinished;
 
-/// The completer of a batch's slot, and its entry among the unfinished, in the order in which they must end.
+/// The completer of a batch's slot, and its entry among the unfinished batches, in the order in which they must end.
 pub(crate) struct Completion {
     completer: Option<Completer>,
     pub(super) slot: Arc<ResultSlot>,
-    /// The last field, dropped last: after `flush` has returned, failures whose futures are gone have been counted.
+    /// The last field, so it is dropped last: when `flush` returns, the failures whose futures are gone have been counted.
     entry: Entry,
 }
 
-/// Its entry among the unfinished. Dropping it is leaving, here and nowhere else, so that a batch leaves once, whatever
-/// happened on the way: a panic in user code too.
+/// The entry among the unfinished batches. The batch leaves when this is dropped, and in no other way. So a batch leaves
+/// once, also if user code panics.
 struct Entry {
     unfinished: Arc<Unfinished>,
     batch_id: u64,
-    /// If it was cut up, each part leaves by itself.
+    /// If the batch was split, each part leaves by itself.
     in_parts: bool,
 }
 
 impl Completion {
-    /// And the flush epoch that the batch is of.
+    /// Also returns the flush epoch of the batch.
     pub(crate) fn new(
         completer: Completer,
         slot: Arc<ResultSlot>,
@@ -38,7 +38,7 @@ impl Completion {
         self.entry.batch_id
     }
 
-    /// One for each part of a batch that is cut up.
+    /// One for each part of a batch that is split.
     pub(super) fn split(mut self, sizes: &[u32]) -> Vec<Self> {
         let Some(completer) = self.completer.take() else { return Vec::new() };
         let Entry { unfinished, batch_id, in_parts } = &mut self.entry;
@@ -55,7 +55,7 @@ impl Completion {
     pub(super) fn complete(mut self, result: BatchResult, records: u32) {
         let Some(completer) = self.completer.take() else { return };
         let failed = result.error().is_some();
-        // Before the callbacks: whoever waits no longer than they take must hear of it too.
+        // Before the callbacks: a thread that waits for a shorter time than the callbacks take must see the failure, too.
         completer.complete(result, records, || {
             if failed {
                 self.entry.unfinished.failed(&self.slot);
@@ -97,7 +97,7 @@ mod tests {
         let unfinished = Arc::new(Unfinished::default());
         let (completion, _) = Completion::new(completer, Arc::clone(&slot), Arc::clone(&unfinished));
         let (tell, told) = mpsc::channel();
-        // A flush that waits no longer than the callback takes.
+        // A flush that waits for a shorter time than the callback takes.
         let flush = move || unfinished.report(&unfinished.cut(), None, Default::default()).is_err();
         slot.on_completion(0, false, Box::new(move |_, _| tell.send(flush()).unwrap()));
         drop(completion);

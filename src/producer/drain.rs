@@ -1,4 +1,4 @@
-//! The sender's half of the accumulator: it looks and takes away, and appends nothing.
+//! The sender's half of the accumulator. It looks at batches and takes them; it appends nothing.
 
 use std::sync::Arc;
 
@@ -9,19 +9,20 @@ use crate::producer::inbox::{Inbox, Notices};
 use crate::producer::queue::{Batch, Front, PartitionQueue, QueueState, SMALLEST_BUFFER};
 use crate::producer::shared::Shared;
 
-/// The sender's half of the accumulator: there is one, and it can't be cloned.
+/// The sender's half of the accumulator. There is only one, and it can't be cloned.
 pub(crate) struct Drain {
     pub(super) shared: Arc<Shared>,
 }
 
 impl Drain {
-    /// Takes what user threads have noted.
+    /// Takes the notices of user threads.
     pub(crate) fn notices(&self) -> Notices<Arc<PartitionQueue>> {
         self.shared.inbox.take()
     }
 
-    /// The front of `queue`, and whether it is left to wait for company, as it may if it is not full and `may_linger`. To be
-    /// full it has to outweigh `bytes_to_outweigh`, the bytes under way. From here on user threads tell nothing, unless it is left or there is none.
+    /// Returns the front of `queue`, and whether it stays to wait for more records. It stays if it is not full and
+    /// `may_linger`. It is full only if it is as large as `bytes_to_outweigh`, the bytes in flight. Unless it stays or
+    /// there is no front, user threads leave no notices from here on.
     pub(crate) fn look(
         &self,
         queue: &Arc<PartitionQueue>,
@@ -31,8 +32,8 @@ impl Drain {
         let batch_size = self.shared.settings.batch_size;
         let mut state = queue.state.lock();
         state.several_in_flight = bytes_to_outweigh > 0;
-        // Beside several it is worth a request only if it is as large as all of them. So requests stay few while answers
-        // come soon, and soon grow large where they do not.
+        // Beside several batches in flight it is worth a request only if it is as large as all of them together. So there
+        // are few requests while answers come soon, and large ones where they do not.
         state.full_size = if batch_size == 0 { 0 } else { batch_size.max(bytes_to_outweigh) };
         let lingers =
             |front: &Option<Front>| front.as_ref().is_some_and(|front| !front.full && may_linger(front));
@@ -49,8 +50,9 @@ impl Drain {
         front.map(|front| (front, lingers))
     }
 
-    /// Looks at the front and takes it away, sealed, if it is `wanted`. Under one lock: between two, the thread that fills
-    /// it could take it away to compress it, and not tell when it is back, as the sender seems to know of it.
+    /// Looks at the front, and takes and seals it if it is `wanted`. Both happen under one lock. Between two locks, the
+    /// thread that fills the batch could take it away to compress it. It would not notify the sender when the batch is
+    /// back, because the sender seems to know of it.
     pub(crate) fn pop_if(
         &self,
         queue: &PartitionQueue,
@@ -64,7 +66,7 @@ impl Drain {
         state.front(self.shared.unfinished.epoch())
     }
 
-    /// Takes the front away if it is `late`. It is not to be sent, and nothing is compressed for that.
+    /// Takes the front if it is `late`. It will not be sent, so nothing is compressed.
     pub(crate) fn give_up_front(
         &self,
         queue: &PartitionQueue,
@@ -103,7 +105,7 @@ impl Drain {
         }
     }
 
-    /// Takes all batches away, for good: one that is being sealed meanwhile finds its place gone, and fails.
+    /// Takes all batches for good. A batch that is being sealed meanwhile finds its place gone, and fails.
     pub(crate) fn empty(&self, queue: &PartitionQueue) -> Vec<SealedBatch> {
         let batches = std::mem::take(&mut queue.state.lock().batches);
         let sealed = batches.into_iter().filter_map(|batch| match batch {
@@ -118,7 +120,7 @@ impl Drain {
         &self.shared.settings.encoding
     }
 
-    /// Batches of this partition grow no larger from here on.
+    /// From here on batches of this partition do not grow larger than this.
     pub(crate) fn set_max_bytes(&self, queue: &PartitionQueue, max_bytes: usize) {
         queue.state.lock().max_bytes = max_bytes;
     }
@@ -131,7 +133,7 @@ impl Drain {
         !self.shared.unfinished.is_empty()
     }
 
-    /// Until when everything should have a result, if somebody closes.
+    /// The deadline until which everything should have a result, if the producer is being closed.
     pub(crate) fn closing(&self) -> Option<Closing> {
         self.shared.lifecycle.closing()
     }
@@ -140,12 +142,12 @@ impl Drain {
         self.shared.lifecycle.is_open()
     }
 
-    /// At the end: fails who waits for memory.
+    /// At the end: fails the threads that wait for memory.
     pub(crate) fn close_pool(&self) {
         self.shared.pool.wake();
     }
 
-    /// When the time of `close` is over: what has no result by now is about to fail, and `close` tells of it.
+    /// The time of `close` is over. The batches without a result are about to fail, and `close` reports them.
     pub(crate) fn give_up(&self, queues: &[Arc<PartitionQueue>]) -> Vec<BrokerTrouble> {
         queues.iter().for_each(|queue| queue.note_records());
         self.shared.unfinished.give_up(&self.shared.observer)

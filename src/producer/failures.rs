@@ -1,10 +1,10 @@
-//! Failures of the same kind that nobody has looked at yet: what `flush` and `close` report, in the memory of one number,
-//! however many there are.
+//! Failures of the same kind that the program has not looked at. `flush` and `close` report them. They take the memory of
+//! one number, however many there are.
 
 use crate::error::Error;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
-/// The records of one partition that failed in one way since the last report, and that nobody has looked at.
+/// The records of one partition that failed in one way since the last report and that the program has not looked at.
 #[derive(Debug)]
 pub(crate) struct Failures {
     records: AtomicU64,
@@ -22,7 +22,7 @@ impl Failures {
         self.records.fetch_add(records, Ordering::Relaxed);
     }
 
-    /// Somebody has looked at one.
+    /// The program has looked at one of them.
     pub(super) fn take_one(&self) {
         self.records.fetch_sub(1, Ordering::Relaxed);
     }
@@ -35,7 +35,7 @@ impl Failures {
         &self.first_error
     }
 
-    /// `flush` or `close` tells of them.
+    /// `flush` or `close` reports them.
     pub(super) fn report(&self) {
         self.is_reported.store(true, Ordering::Relaxed);
     }

@@ -1,8 +1,8 @@
-//! Who this producer is to the brokers (KIP-98): a producer id that one of them gives, and an epoch.
+//! The identity of this producer for the brokers (KIP-98): a producer id, which a broker gives, and an epoch.
 //!
-//! Brokers keep what they know of a producer per partition. So an epoch belongs to a partition, too: one that has to
-//! begin anew takes the next epoch, without a request and without a word to the others (KIP-360). Only when the epochs of
-//! an id are used up is another id asked for.
+//! Brokers keep the state of a producer for each partition. So an epoch belongs to a partition, too. A partition that is
+//! reset takes the next epoch, without a request and without a change for other partitions (KIP-360). Another id is
+//! requested only when the epochs of an id are used up.
 //!
 //! ```text
 //!           wanted                    given
@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::protocol::{ErrorCode, InitProducerIdRequest, InitProducerIdResponse};
 use crate::time::{Backoff, Deadline, Instant};
 
-/// By what a partition's brokers know the batches of this producer.
+/// The identity by which the brokers of a partition recognize the batches of this producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) producer_id: i64,
@@ -24,24 +24,24 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The one after it; `None` if the epochs of its id are used up.
+    /// The next identity. `None` if the epochs of the id are used up.
     pub(crate) fn next(self) -> Option<Self> {
         self.epoch.checked_add(1).map(|epoch| Self { epoch, ..self })
     }
 }
 
-/// The producer id, and how to come by one.
+/// The producer id, and when to request one.
 #[derive(Debug)]
 pub(crate) struct ProducerIds {
     retry: Backoff,
     current: Option<Identity>,
-    /// Somebody has something to send and no identity.
+    /// A partition has records to send and no identity.
     wanted: bool,
     state: State,
-    /// Questions in a row that came to nothing.
+    /// The number of failed requests in a row.
     failures: u32,
     last_error: Option<Error>,
-    /// The last answer was that there will be none: what is sent fails at once, until somebody asks again.
+    /// The last answer was that there will be no id. Records fail at once until the next request.
     is_denied: bool,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct ProducerIds {
 enum State {
     Idle,
     Asked,
-    /// Not to be asked again before.
+    /// No request before this.
     BackingOff(Instant),
 }
 
@@ -66,8 +66,8 @@ impl ProducerIds {
         }
     }
 
-    /// An identity for a partition that has none; `spent` is the id whose epochs it has used up, if it has. `None` if there
-    /// is none yet: then one is wanted.
+    /// An identity for a partition that has none. `spent` is the id whose epochs the partition has used up. `None` if there
+    /// is no identity yet; then one is wanted.
     pub(crate) fn identity(&mut self, spent: Option<i64>) -> Option<Identity> {
         if self.current.is_some_and(|current| Some(current.producer_id) == spent) {
             self.current = None;
@@ -81,7 +81,7 @@ impl ProducerIds {
         self.wanted |= self.current.is_none();
     }
 
-    /// When to ask for one.
+    /// When to request an id.
     pub(crate) fn next_request_at(&self) -> Deadline {
         match self.state {
             _ if !self.wanted => Deadline::NEVER,
@@ -94,11 +94,11 @@ impl ProducerIds {
     pub(crate) fn ask(&mut self) -> InitProducerIdRequest {
         self.state = State::Asked;
         self.is_denied = false;
-        // Without transactions the broker keeps nothing, so there is nothing that could run out.
+        // Without transactions the broker keeps nothing that could time out.
         InitProducerIdRequest { transaction_timeout_ms: i32::MAX, ..Default::default() }
     }
 
-    /// What came of the question.
+    /// The outcome of the request.
     pub(crate) fn answered(
         &mut self,
         outcome: Outcome<InitProducerIdResponse>,
@@ -120,7 +120,7 @@ impl ProducerIds {
                 error
             }
             Outcome::Lost(loss) => {
-                // A controller does not know the request either, and may be all that is known before the first metadata.
+                // A controller does not know the request either, and may be the only known node before the first metadata.
                 self.is_denied = match loss.error.kind() {
                     ErrorKind::UnsupportedVersion { address, .. } => cluster.has_broker_at(address),
                     _ => false,
@@ -130,10 +130,10 @@ impl ProducerIds {
                     false => loss.error,
                 }
             }
-            // It is always answered.
+            // This request always gets an answer.
             Outcome::Written => return,
         };
-        // Who still wants one says so again, if what it has to send was not failed with this.
+        // A partition that still needs an id says so again, if its records have not failed with this error.
         self.wanted &= !self.is_denied;
         self.failures = self.failures.saturating_add(1);
         self.state = State::BackingOff(now + self.retry.delay(self.failures, random));
@@ -141,14 +141,14 @@ impl ProducerIds {
         self.last_error = Some(error);
     }
 
-    /// Why nothing can be sent, if a broker has said that this will not change by itself. After a while somebody asks
-    /// again, and what there is to send waits for the answer.
+    /// Why nothing can be sent, if a broker has said that this will not change by itself. After a while a new request is
+    /// made, and the records wait for its answer.
     pub(crate) fn denial(&self, now: Instant) -> Option<&Error> {
         let rests = matches!(self.state, State::BackingOff(until) if until > now);
         self.last_error.as_ref().filter(|_| self.is_denied && rests)
     }
 
-    /// What the last question ended with, if it was not with an id.
+    /// The error of the last request, if it failed.
     pub(crate) fn last_error(&self) -> Option<&Error> {
         self.last_error.as_ref()
     }

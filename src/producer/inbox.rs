@@ -1,15 +1,15 @@
-//! What user threads tell the sender, and the flag that says whether it must be woken for it.
+//! The notices of user threads for the sender, and the flag that says whether the sender must be woken.
 //!
 //! ```text
 //!   user:    lock { note; was_asleep = take(asleep) }   if was_asleep { wake }
 //!   sender:  lock { if nothing noted { asleep = true } }  wait  lock { asleep = false }  drain the socket, take
 //! ```
 //!
-//! Notes and flag share one lock, so there is no moment at which something is noted, the sender sleeps and nobody is on
-//! the way to wake it. The first who finds it asleep clears the flag, so one byte is written however many come. A model
+//! Notices and flag share one lock. So it can't happen that a notice is left while the sender sleeps and no thread wakes
+//! it. The first thread that finds it asleep clears the flag, so one byte is written for any number of notices. A model
 //! checker runs this file (`models.rs`).
 //!
-//! What is said twice is noted once: however long the sender is kept from looking, notes do not pile up.
+//! A repeated notice is kept once, so notices do not pile up while the sender is busy.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use std::sync::Arc;
 use crate::sync::{Mutex, Wake};
 use crate::time::Deadline;
 
-/// Everything that user threads have to say; `P` is a partition, each of which is told of once until it is looked at.
+/// The notices of user threads. `P` is a partition; each one is listed once until the sender has taken the list.
 pub(crate) struct Notices<P> {
-    /// They have something to send, or more than the sender knew.
+    /// Partitions that have records to send, or more than the sender knows of.
     pub(crate) partitions: Vec<P>,
-    /// Newer metadata is waited for, of these topics above all, until then at most.
+    /// Topics for which a call waits for newer metadata, and until when.
     pub(crate) topics: BTreeMap<Arc<str>, Deadline>,
-    /// What lingers should go: memory is waited for, or a flush.
+    /// Lingering batches should be sent, because a thread waits for memory or for a flush.
     pub(crate) hurry: bool,
-    /// The producer is being closed, or earlier than the sender knew: the lifecycle says until when.
+    /// The producer is being closed, or earlier than the sender knows. The lifecycle has the deadline.
     pub(crate) close: bool,
 }
 
@@ -41,7 +41,7 @@ impl<P> Notices<P> {
     }
 }
 
-/// The notices, and the sender's "I sleep".
+/// The notices, and whether the sender sleeps.
 pub(crate) struct Inbox<P> {
     state: Mutex<State<P>>,
     sender: Box<dyn Wake>,
@@ -87,14 +87,14 @@ impl<P> Inbox<P> {
         }
     }
 
-    /// Sender: may I wait? If not, there is something to take. After a yes, the next note wakes.
+    /// Sender: returns whether it may sleep. If not, there are notices to take. If so, the next notice wakes it.
     pub(crate) fn fall_asleep(&self) -> bool {
         let mut state = self.state.lock();
         state.asleep = state.notices.is_empty();
         state.asleep
     }
 
-    /// Sender: takes all that was noted; from here on nobody wakes it.
+    /// Sender: takes all notices. From here on no notice wakes it.
     pub(crate) fn take(&self) -> Notices<P> {
         let mut state = self.state.lock();
         state.asleep = false;

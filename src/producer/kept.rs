@@ -1,20 +1,20 @@
-//! Buffers that came back, for the next ones who ask.
+//! Buffers that were returned and are kept for reuse.
 //!
-//! An allocator that many threads use can't pass on at once what one of them has let go of: what comes and goes by small
-//! pieces of many sizes takes half as much memory again as there is in use. So nothing is let go of as long as somebody can
-//! use it, as it is.
+//! If many threads use an allocator, it can't reuse at once what one of them has freed. Buffers of many sizes that are
+//! allocated and freed all the time take half as much memory again as is in use. So no buffer is freed as long as it can be
+//! used as it is.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// By what they have room for, each with what is charged for it.
+/// Buffers by their capacity, each with the number of bytes that is charged for it.
 #[derive(Debug)]
 pub(super) struct Kept {
-    /// What most of them have room for, and are charged.
+    /// The capacity of most buffers, and what is charged for them.
     usual: usize,
     of_usual_size: Vec<Vec<u8>>,
     others: BTreeMap<usize, Vec<Lot>>,
-    /// What is charged for `others`.
+    /// The bytes that are charged for `others`.
     bytes_of_others: usize,
 }
 
@@ -24,11 +24,11 @@ pub(super) struct Lot {
     pub(super) buffer: Vec<u8>,
 }
 
-/// How much is asked for.
+/// The size of a request for a buffer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size {
     pub(crate) wanted: usize,
-    /// What is of use, if it lies there already.
+    /// A buffer of this size is of use if it is already there.
     pub(crate) least: usize,
 }
 
@@ -43,20 +43,20 @@ impl Kept {
         Self { usual, of_usual_size: Vec::new(), others: BTreeMap::new(), bytes_of_others: 0 }
     }
 
-    /// What is charged for all of them.
+    /// The bytes that are charged for all buffers.
     pub(super) fn bytes(&self) -> usize {
         self.of_usual_size.len() * self.usual + self.bytes_of_others
     }
 
-    /// What all of them have room for.
+    /// The capacity of all buffers.
     #[cfg(test)]
     pub(super) fn room(&self) -> usize {
         let others = self.others.iter().map(|(capacity, lots)| capacity * lots.len());
         self.of_usual_size.iter().map(Vec::capacity).chain(others).sum()
     }
 
-    /// False if it is not fit to be kept: what came by another way than from the pool may have less room than it was charged
-    /// for, or much more.
+    /// False if the buffer can't be kept. A buffer that does not come from the pool may have less room than is charged for
+    /// it, or much more.
     pub(super) fn keep(&mut self, mut buffer: Vec<u8>, charged: usize) -> bool {
         if charged == 0 || !(charged..=roomy(charged)).contains(&buffer.capacity()) {
             return false;
@@ -71,7 +71,7 @@ impl Kept {
         true
     }
 
-    /// One with room for `size` and not much more.
+    /// A buffer with room for `size` and not much more.
     pub(super) fn take(&mut self, size: usize) -> Option<Lot> {
         if size == self.usual
             && let Some(buffer) = self.of_usual_size.pop()
@@ -81,14 +81,15 @@ impl Kept {
         self.take_other(size..roomy(size) + 1)
     }
 
-    /// The largest that is less than wanted and still of use. Not a very small one: what takes a thousand records should
-    /// not come by tens.
+    /// The largest buffer that is smaller than wanted and still of use. It is not very small: a batch for a thousand
+    /// records should not be made of many small buffers.
     pub(super) fn take_less(&mut self, size: Size) -> Option<Lot> {
         let Size { wanted, least } = size;
         self.take_other(roomy(least).max(wanted / SMALLEST_PART)..wanted)
     }
 
-    /// One that may be let go of, for those who can't use it: a large one, whose place is the easiest to use again.
+    /// A buffer that may be freed for callers that can't use it. It is a large one, because its memory is the easiest to
+    /// reuse.
     pub(super) fn take_any(&mut self) -> Option<Lot> {
         match self.of_usual_size.pop() {
             Some(buffer) => Some(Lot { charged: self.usual, buffer }),
@@ -96,7 +97,7 @@ impl Kept {
         }
     }
 
-    /// The largest with room for so much.
+    /// The buffer with the largest capacity in `room`.
     fn take_other(&mut self, room: Range<usize>) -> Option<Lot> {
         if room.is_empty() {
             return None;
@@ -112,10 +113,10 @@ impl Kept {
     }
 }
 
-/// What a buffer may have room for that is charged for `size`.
+/// The most room that a buffer may have for which `size` is charged.
 fn roomy(size: usize) -> usize {
     size + size / 8
 }
 
-/// One of so many of what is wanted is of use.
+/// A buffer is of use if it has at least this part of the wanted size.
 const SMALLEST_PART: usize = 8;

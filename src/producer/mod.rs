@@ -1,4 +1,5 @@
-//! LOGIC: from a record to its result. Sans-IO but for the user threads' waiting; the sender is stepped by `thread.rs`.
+//! The producer's logic, from a record to its result. It does no I/O. Only user threads wait here; `thread.rs` calls the
+//! sender.
 
 mod accumulator;
 mod batch;

@@ -1,5 +1,5 @@
-//! The numbers that the records of a partition are sent with (KIP-98): a broker takes a batch only if it follows the one
-//! before, and knows one that it has got already.
+//! The sequence numbers of the records of a partition (KIP-98). A broker accepts a batch only if its number follows the one
+//! before, and recognizes a batch that it already has.
 //!
 //! ```text
 //!                 begin                  a batch is stored
@@ -9,9 +9,9 @@
 //!      └───────────────── a new beginning: the next epoch, from 0 (`partition.rs` says when)
 //! ```
 //!
-//! While it numbers alone one batch is under way: to a broker that knows nothing of this producer any number is the first,
-//! so of two batches the second could be stored and the first refused. Brokers forget producers, too: where a partition is
-//! led from another place, made anew, or has been at rest, it numbers alone until a batch is stored there.
+//! While a partition numbers alone, one batch is in flight. A broker that does not know this producer accepts any number as
+//! the first. So of two batches the second could be stored and the first refused. Brokers also forget producers. So if the
+//! partition has another leader, was created again, or was idle, it numbers alone until a batch is stored there.
 
 use std::time::Duration;
 
@@ -24,9 +24,9 @@ pub(crate) struct Numbering {
     identity: Option<Identity>,
     /// The producer id whose epochs are used up.
     spent: Option<i64>,
-    /// Of the next record.
+    /// The sequence number of the next record.
     next: i32,
-    /// A batch of this identity was stored then, where the next one goes.
+    /// When a batch of this identity was stored at the broker that the next batch goes to.
     proven_at: Option<Instant>,
 }
 
@@ -43,7 +43,7 @@ impl Numbering {
         *self = Self { identity: Some(identity), ..Self::default() };
     }
 
-    /// The numbers of a batch that has none yet.
+    /// The sequence numbers of a batch that has none yet.
     pub(crate) fn give(&mut self, records: u32) -> Option<Sequence> {
         let Identity { producer_id, epoch } = self.identity?;
         let base = self.next;
@@ -55,17 +55,17 @@ impl Numbering {
         self.proven_at.is_some()
     }
 
-    /// A batch is stored, that had been given its numbers by this identity.
+    /// A batch of this identity was stored.
     pub(crate) fn stored(&mut self, now: Instant) {
         self.proven_at = Some(now);
     }
 
-    /// Nothing is under way, and the next batch goes to where the last one went, or `elsewhere`.
+    /// No batch is in flight. The next batch goes to the same broker as the last one, or `elsewhere`.
     pub(crate) fn expire_proof(&mut self, elsewhere: bool, now: Instant) {
         self.proven_at = self.proven_at.filter(|at| !elsewhere && now.since(*at) <= REMEMBERED);
     }
 
-    /// From 0, in the next epoch. What has been given a number needs another.
+    /// Starts at 0 in the next epoch. Batches that have sequence numbers need others.
     pub(crate) fn reset(&mut self) {
         let Some(identity) = self.identity else { return };
         match identity.next() {
@@ -75,12 +75,11 @@ impl Numbering {
     }
 }
 
-/// So long a broker is believed to know a producer that sends nothing. It forgets one after
-/// `producer.id.expiration.ms`, a day by default; to doubt it costs a round trip.
+/// How long a broker is assumed to know a producer that sends nothing. It forgets one after `producer.id.expiration.ms`, a
+/// day by default. Assuming that it has forgotten costs a round trip.
 const REMEMBERED: Duration = Duration::from_secs(1);
 
-/// The number of the record that comes `records` after the one with the number `base`: after `i32::MAX` comes 0
-/// (KAFKA-7693).
+/// The sequence number `records` after `base`. After `i32::MAX` comes 0 (KAFKA-7693).
 pub(crate) fn after(base: i32, records: u32) -> i32 {
     ((i64::from(base) + i64::from(records)) & i64::from(i32::MAX)) as i32
 }

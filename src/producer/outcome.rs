@@ -1,4 +1,4 @@
-//! What the end of an attempt means for its batch: the only place that decides.
+//! What happens to a batch when an attempt ends. This is the only place that decides it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::protocol::{ErrorCode, ProducePartitionResponse, RecordError};
 use crate::time::Instant;
 use crate::topic_partition::TopicPartition;
 
-/// When a batch is given up.
+/// When a batch is not sent again.
 #[derive(Clone, Debug)]
 pub(crate) struct RetryPolicy {
     /// `retries`: how often a batch is sent again.
     pub(crate) retries: u32,
-    /// `delivery_timeout_ms`; `None` is for ever.
+    /// `delivery_timeout_ms`; `None` is no limit.
     pub(crate) delivery_timeout: Option<Duration>,
 }
 
@@ -24,11 +24,11 @@ pub(crate) struct RetryPolicy {
 #[derive(Clone, Copy)]
 pub(crate) enum AttemptOutcome<'a> {
     Answered(&'a ProducePartitionResponse),
-    /// The answer to its request says nothing of it.
+    /// The answer to the request says nothing about the batch.
     LeftOut,
-    /// All bytes are with the kernel, and no answer is to come (acks=0).
+    /// All bytes were passed to the kernel, and no answer comes (acks=0).
     Written,
-    /// No answer will come; some of its bytes had left, or not.
+    /// No answer will come. Some bytes of the request were sent, or none.
     Lost {
         error: &'a Error,
         sent: bool,
@@ -38,21 +38,21 @@ pub(crate) enum AttemptOutcome<'a> {
 /// What to do with the batch.
 #[derive(Debug)]
 pub(crate) enum Action {
-    /// It is over, with this.
+    /// The batch is complete, with this result.
     Complete(BatchResult),
-    /// Send the same bytes again after a while.
+    /// Send the same bytes again after the back-off.
     SendAgain { error: Error, maybe_written: bool },
-    /// No broker takes it with its numbers: send it with others.
+    /// No broker accepts the batch with its sequence numbers. Send it with others.
     Renumber { error: Error },
-    /// It is too large: send it in parts.
+    /// The batch is too large. Send it in parts.
     Split,
-    /// It was given up before, and its futures know; whether it was written is not known still.
+    /// The batch was given up before. Whether it was written is still unknown.
     Keep { maybe_written: bool },
-    /// It was given up before, and its futures know: what comes back is for nobody.
+    /// The batch was given up before. The answer is not needed any more.
     Forget,
 }
 
-/// What becomes of `batch`, which is of `partition`, when an attempt to send it ends.
+/// Decides what happens to `batch` of `partition` when an attempt to send it ends.
 pub(crate) fn decide(
     batch: &SealedBatch,
     partition: &Partition,
@@ -85,7 +85,7 @@ fn choose_action(
         AttemptOutcome::Written => return stored(None, None),
         AttemptOutcome::Answered(answer) if answer.error_code == ErrorCode::NONE => {
             let told = |number: i64| (number >= 0).then_some(number);
-            // Of a batch that it knows again a broker tells the time of the newest record as if it were its own.
+            // For a batch that it recognizes, a broker returns the time of the newest record as if it were its own time.
             let is_ours = |time: &i64| batch.attempts() > 1 && *time == batch.max_timestamp();
             let append_time = told(answer.log_append_time_ms).filter(|time| !is_ours(time));
             return stored(told(answer.base_offset), append_time);
@@ -98,7 +98,7 @@ fn choose_action(
             let kind = ErrorKind::RefusedAsTooLarge { code, size, topic_partition: name.clone() };
             return Action::Complete(BatchResult::Failed(Error::new(kind)));
         }
-        // It was stored by an attempt whose answer got lost, too long ago for the broker to know where.
+        // An attempt whose answer was lost has stored the batch, so long ago that the broker does not know the offset.
         AttemptOutcome::Answered(answer)
             if is_numbered && answer.error_code == ErrorCode::DUPLICATE_SEQUENCE_NUMBER =>
         {
@@ -118,7 +118,7 @@ fn choose_action(
             if !is_of_numbers && !code.is_retriable() {
                 return Action::Complete(refused(error, answer));
             }
-            // Of a batch behind others a gap says no more than that those are not stored yet.
+            // For a batch behind others, a gap only says that those are not stored yet.
             waits_for_others =
                 code == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER && !partition.is_oldest(batch.ordinal());
             renumber = is_of_numbers && !waits_for_others;
@@ -127,7 +127,7 @@ fn choose_action(
         AttemptOutcome::LeftOut => (Error::new(ErrorKind::LeftOut { topic_partition: name.clone() }), true),
         AttemptOutcome::Lost { error, sent } => (error.clone(), sent),
     };
-    // What was given up is sent again only for the sake of others, and as long as they need it.
+    // A batch that was given up is sent again only because of batches behind it, and only as long as they need it.
     let counts_not = waits_for_others && !retry_policy.is_over(batch.created(), now);
     if counts_not || retry_policy.allows(batch, now) || batch.is_given_up() {
         return if renumber {
@@ -144,7 +144,7 @@ fn stored(base_offset: Option<i64>, log_append_time: Option<i64>) -> Action {
     Action::Complete(BatchResult::Stored { base_offset, log_append_time })
 }
 
-/// Of a refusal that no further attempt changes.
+/// The result of a refusal that another attempt does not change.
 fn refused(error: Error, answer: &ProducePartitionResponse) -> BatchResult {
     if answer.error_code.may_have_been_written() {
         return BatchResult::Failed(error.maybe_written());
@@ -152,14 +152,14 @@ fn refused(error: Error, answer: &ProducePartitionResponse) -> BatchResult {
     if answer.record_errors.is_empty() {
         return BatchResult::Failed(error);
     }
-    // Some of its records are to blame, by the broker's own words (KIP-467).
+    // The broker names the records that are the cause (KIP-467).
     let mut blamed: Arc<[RecordError]> = answer.record_errors.as_slice().into();
     Arc::make_mut(&mut blamed).sort_by_key(|blamed| blamed.batch_index);
     BatchResult::Refused { error, blamed }
 }
 
 impl AttemptOutcome<'_> {
-    /// Whether the partition may be led by another broker by now.
+    /// Whether the partition may have another leader by now.
     pub(crate) fn wants_metadata(self) -> bool {
         match self {
             AttemptOutcome::Answered(answer) => answer.error_code.needs_metadata_refresh(),
@@ -175,13 +175,13 @@ impl RetryPolicy {
         batch.attempts() <= self.retries && !self.is_over(batch.created(), now)
     }
 
-    /// Whether the delivery timeout of what was created then has run out.
+    /// Whether the delivery timeout of a batch that was created at `created` is over.
     pub(crate) fn is_over(&self, created: Instant, now: Instant) -> bool {
         self.delivery_timeout.is_some_and(|timeout| created + timeout <= now)
     }
 
-    /// The final error of a batch whose time ran out, or whose retries are used up; `last` is what the last attempt ended
-    /// with.
+    /// The final error of a batch whose time ran out, or whose retries are used up. `last` is the error of the last
+    /// attempt.
     pub(crate) fn final_error(
         &self,
         batch: &SealedBatch,
@@ -197,7 +197,7 @@ impl RetryPolicy {
                 let waited_for = match last {
                     None => waited_for,
                     Some(last) => {
-                        // Once is enough.
+                        // The trouble of the last attempt is in the text already.
                         let told = |trouble: &BrokerTrouble| matches!(last.kind(), ErrorKind::Network { trouble: told, .. } if told == trouble);
                         brokers.retain(|trouble| !told(trouble));
                         let attempts = Count(u64::from(attempts), "attempt");

@@ -1,9 +1,10 @@
-//! Which threads compress: as many at a time as the machine has processors, each with a compressor that is lent.
+//! The permits to compress. As many threads compress at a time as the machine has processors, each with a compressor that
+//! is lent.
 //!
-//! What a codec needs lies outside of `buffer_memory`: up to 2.5 MiB, and the result. With one for each thread that sends,
-//! sixteen threads have more of that than of records. More threads than processors gain nothing by compressing at once.
-//! Nobody waits for a turn, as `send` has a deadline and `try_send` must not wait: without one the batch is left to the
-//! sender, which has a compressor of its own.
+//! A codec needs memory beside `buffer_memory`: up to 2.5 MiB, and the result. With a compressor for each of sixteen
+//! threads, that would be more than the records take. More threads than processors gain nothing by compressing at once. No
+//! thread waits for a permit, because `send` has a deadline and `try_send` must not wait. Without a permit the batch is
+//! left to the sender, which has a compressor of its own.
 
 use crate::record::{Compressor, lend_compressor};
 use crate::sync::Mutex;
@@ -17,24 +18,25 @@ pub(super) struct Permits {
 #[derive(Default)]
 struct State {
     taken: usize,
-    /// Of those whose turn is over.
+    /// The compressors that are not in use.
     idle: Vec<Compressor>,
 }
 
 impl Permits {
-    /// `most` at a time.
+    /// `most` permits at a time.
     pub(super) fn new(most: usize) -> Self {
         Self { most, state: Mutex::new(State::default()) }
     }
 
-    /// By the processors of this machine; where time is made up, always the same, so that a seed means the same anywhere.
+    /// As many permits as this machine has processors. With simulated time it is always the same number, so that a seed
+    /// gives the same run on any machine.
     pub(super) fn by(clock: &Clock) -> Self {
         let processors =
             clock.is_the_machines().then(std::thread::available_parallelism).and_then(Result::ok);
         Self::new(processors.map_or(UNKNOWN, |count| count.get().min(MOST)))
     }
 
-    /// A turn, unless all are taken.
+    /// A permit, unless all are taken.
     pub(super) fn try_take(&self) -> Option<Permit<'_>> {
         let mut state = self.state.lock();
         if state.taken >= self.most {
@@ -47,12 +49,12 @@ impl Permits {
 
 pub(super) struct Permit<'a> {
     permits: &'a Permits,
-    /// `None` while it is lent; one that a panic left half-way is gone.
+    /// `None` while it is lent. A compressor that was lent when a panic came is lost.
     compressor: Option<Compressor>,
 }
 
 impl Permit<'_> {
-    /// Does `act` with a compressor that stays for the next one. The turn is over then.
+    /// Runs `act` with a compressor, which is then kept for the next permit. This ends the permit.
     pub(super) fn act<R>(mut self, act: impl FnOnce() -> R) -> R {
         let (result, compressor) = lend_compressor(self.compressor.take().unwrap_or_default(), act);
         self.compressor = Some(compressor);
@@ -68,10 +70,10 @@ impl Drop for Permit<'_> {
     }
 }
 
-/// Where the processors can't be counted, or must not count.
+/// If the number of processors is unknown or must not count.
 const UNKNOWN: usize = 2;
 
-/// Beyond these the compressors alone would take a large part of what `buffer_memory` usually is.
+/// With more, the compressors alone would take a large part of the usual `buffer_memory`.
 const MOST: usize = 16;
 
 #[cfg(test)]

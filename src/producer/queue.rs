@@ -1,5 +1,5 @@
-//! The batches of one partition, where user threads and the sender meet: one pushes at the back, the other pops at the
-//! front, under one lock.
+//! The batches of one partition, shared by user threads and the sender. User threads push at the back, the sender pops at
+//! the front, under one lock.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::topic_partition::TopicPartition;
 
 /// The batches of one partition, oldest first. Records are pushed at the back, batches popped at the front.
 pub(crate) struct PartitionQueue {
-    /// Its number among all partitions that this producer has met.
+    /// The number of the queue within its producer.
     id: u32,
     pub(super) topic_partition: Arc<TopicPartition>,
     pub(super) state: Mutex<QueueState>,
@@ -19,23 +19,23 @@ pub(crate) struct PartitionQueue {
 
 pub(super) struct QueueState {
     pub(super) batches: VecDeque<Batch>,
-    /// The sender knows that something is here and looks by itself. If not, it is to be told of the first batch, and
-    /// when the one in front need not wait for company any more.
+    /// The sender knows that there are batches, and looks by itself. If not, it has to be notified of the first batch, and
+    /// when the front does not have to wait for more records any more.
     pub(super) notified: bool,
-    /// The size at which a batch need not wait for company: `batch_size`, or more while others are under way.
+    /// The size at which a batch does not wait for more records: `batch_size`, or more while others are in flight.
     pub(super) full_size: usize,
-    /// Several others are under way. The sender need not be told of a batch before it is full: it looks when one of those is
-    /// over.
+    /// Several batches are in flight. The sender need not be notified of a batch that is not full, because it looks when
+    /// one of them is complete.
     pub(super) several_in_flight: bool,
-    /// The size that the next batch's first buffer should have: what the last one needed.
+    /// The size of the first buffer of the next batch. It is what the last batch needed.
     pub(super) first_buffer: usize,
-    /// What its topic has taught of the largest batch.
+    /// The largest batch that the topic accepts, as far as known.
     pub(super) max_bytes: usize,
 }
 
 pub(super) enum Batch {
     Open(OpenBatch),
-    /// The place of a batch, by its ticket, that a user thread is sealing.
+    /// The place of a batch that a user thread is sealing, with the id of the batch.
     Sealing(u64),
     Sealed(SealedBatch),
 }
@@ -45,18 +45,19 @@ pub(super) enum Batch {
 pub(crate) struct Front {
     pub(crate) ordinal: Ordinal,
     pub(crate) created: Instant,
-    /// Somebody waits for it. If not, its time is over and it goes for the sake of others.
+    /// A future waits for the batch. If not, its time is over, and it is sent because of batches behind it.
     pub(crate) is_awaited: bool,
     pub(crate) bytes: usize,
-    /// A thread waits for its result: it waits for `linger`, and for no answer to others.
+    /// A thread waits for the result. The batch waits for `linger`, but not for answers to other batches.
     pub(crate) is_urgent: bool,
-    /// It need not wait for company: large enough, cut off by a flush, sealed before, or not the only one.
+    /// The batch does not wait for more records: it is large enough, was closed by a flush, was sealed before, or is not
+    /// the only one.
     pub(crate) full: bool,
 }
 
 impl QueueState {
-    /// What the sender could take. `None` if there is nothing, or if it is being sealed: then the sender is told when
-    /// that is done. The only place that decides what is full.
+    /// The batch that the sender could take. `None` if there is none, or if it is being sealed; then the sender is notified
+    /// when that is done. This is the only place that decides which batch is full.
     pub(super) fn front(&self, flush_epoch: u64) -> Option<Front> {
         let several = self.batches.len() > 1;
         match self.batches.front()? {
@@ -74,7 +75,7 @@ impl QueueState {
         }
     }
 
-    /// Something was added: must the sender be told? It counts as told then.
+    /// A record was appended. Returns whether the sender must be notified, and marks it as notified.
     #[inline]
     pub(super) fn must_notify(&mut self, is_first: bool, flush_epoch: u64) -> bool {
         if self.notified {
@@ -107,10 +108,10 @@ impl PartitionQueue {
         &self.topic_partition
     }
 
-    /// A thread waits for the batch with this ticket. Returns whether the sender must be told: it counts as told then.
+    /// A thread waits for the batch with this id. Returns whether the sender must be notified, and marks it as notified.
     pub(super) fn hasten(&self, batch_id: u64) -> bool {
         let mut state = self.state.lock();
-        // One that is not the last is full.
+        // A batch that is not the last one is full.
         match state.batches.back_mut() {
             Some(Batch::Open(batch)) if batch.batch_id() == batch_id => batch.hasten(),
             _ => return false,
@@ -118,7 +119,7 @@ impl PartitionQueue {
         !std::mem::replace(&mut state.notified, true)
     }
 
-    /// Tells whoever waits in vain how many records the open batches have.
+    /// Stores the number of records of open batches, for errors and reports.
     pub(super) fn note_records(&self) {
         for batch in &self.state.lock().batches {
             if let Batch::Open(batch) = batch {
@@ -127,11 +128,11 @@ impl PartitionQueue {
         }
     }
 
-    /// Waits until whoever appends at this moment is done.
+    /// Waits until the thread that appends at this moment is done.
     pub(crate) fn pass_through(&self) {
         drop(self.state.lock());
     }
 }
 
-/// What a partition's very first batch begins with.
+/// The size of the first buffer of a partition's first batch.
 pub(super) const SMALLEST_BUFFER: usize = 1024;

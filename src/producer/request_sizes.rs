@@ -1,6 +1,7 @@
-//! How large a request a broker takes. A broker that finds a request too large (its `socket.request.max.bytes`) closes
-//! the connection without a word, as it does when it dies. So a connection that ends in the middle of a request makes the
-//! next ones smaller for a while: a second at first, and twice as long each time that this happens again.
+//! The size limit of requests for each broker. A broker that finds a request too large (its `socket.request.max.bytes`)
+//! closes the connection without an answer, as it does when it dies. So after a connection has ended in the middle of a
+//! request, the next requests are smaller for a while: for a second at first, and for twice as long each time that it
+//! happens again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,20 +17,20 @@ pub(crate) struct RequestSizes {
 
 struct Node {
     learned: Learned,
-    /// Since a request was answered that was as large as what is believed to be too large.
+    /// The number of refusals since a request was answered that was as large as the assumed limit.
     refusals: u32,
 }
 
 impl RequestSizes {
-    /// What to keep requests to `node` below for now, if there is a reason. A single batch goes whatever its size.
+    /// The size limit of requests to `node` for now, if there is one. A single batch is sent with any size.
     pub(crate) fn max_bytes(&self, node: NodeId, now: Instant) -> Option<usize> {
         let node = self.nodes.get(&node)?;
         (now.since(node.learned.refused_at()) < CAREFUL_FOR.nominal(node.refusals))
             .then(|| node.learned.max_bytes())
     }
 
-    /// The broker ended the connection before it had answered a request of `bytes`. Of the requests that end at the same
-    /// moment the first counts: a broker reads no further before it has answered.
+    /// The broker closed the connection before it had answered a request of `bytes`. Of several requests that end at the
+    /// same moment only the first counts, because a broker reads no further before it has answered.
     pub(crate) fn cut_off(&mut self, node: NodeId, bytes: usize, now: Instant) {
         match self.nodes.get_mut(&node) {
             None => {
@@ -69,8 +70,8 @@ mod tests {
         Instant::ZERO + Duration::from_millis(millis)
     }
 
-    /// A program that sends as much as it may, one request each 10 ms, to a broker that takes `max_bytes` bytes; the number of
-    /// connections that it loses.
+    /// A program that sends as much as it may, one request each 10 ms, to a broker that accepts `max_bytes`. Returns the
+    /// number of connections that it loses.
     fn lost(max_bytes: usize, millis: u64) -> usize {
         let (mut sizes, mut lost) = (RequestSizes::default(), 0);
         for now in (0..millis).step_by(10).map(at) {
@@ -98,7 +99,7 @@ mod tests {
     fn a_broker_that_died_once_is_given_large_requests_again_after_a_second() {
         let mut sizes = RequestSizes::default();
         sizes.cut_off(NODE, 20_000, at(0));
-        // What was lost with it says nothing more.
+        // The other requests that were lost with it say nothing more.
         sizes.cut_off(NODE, 100, at(0));
         assert_eq!(
             (sizes.max_bytes(NODE, at(999)), sizes.max_bytes(NodeId::Broker(2), at(0))),

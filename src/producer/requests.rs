@@ -1,4 +1,4 @@
-//! A Produce request: what goes into it, and what is remembered of it until its answer comes.
+//! A Produce request: its content, and what is kept of it until its answer comes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::producer::batch::Ordinal;
 use crate::protocol::{ProducePartition, ProduceRequest, ProduceTopic, Segments, Uuid};
 use crate::topic_partition::TopicPartition;
 
-/// A request in the making: at most one batch of each partition.
+/// A request that is being made, with at most one batch of each partition.
 pub(crate) struct Draft {
     entries: BTreeMap<(Arc<str>, i32), (RequestEntry, Segments)>,
     bytes: usize,
@@ -18,25 +18,25 @@ pub(crate) struct Draft {
 /// The batch of a partition in a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestEntry {
-    /// Of the partition.
+    /// The queue id of the partition.
     pub(crate) queue_id: u32,
     pub(crate) ordinal: Ordinal,
-    /// How many were taken before it for this request.
+    /// How many batches were taken for this request before this one.
     pub(crate) turn: usize,
 }
 
-/// A request that is under way, by what its answer will name.
+/// A request in flight, by the topics and partitions that its answer will name.
 pub(crate) struct InFlightRequest {
     node: NodeId,
-    /// Of its batches.
+    /// The size of its batches.
     bytes: usize,
     entries: BTreeMap<(Arc<str>, i32), RequestEntry>,
-    /// Those of the time of the request. From version 13 on an answer names topics by them.
+    /// The topic ids at the time of the request. From version 13 on an answer names topics by id.
     topic_ids: BTreeMap<Uuid, Arc<str>>,
 }
 
 impl Draft {
-    /// Of batches with at most `max_bytes` bytes, unless a single one is larger.
+    /// For batches of at most `max_bytes` together, unless a single one is larger.
     pub(crate) fn new(max_bytes: usize) -> Self {
         Self { entries: BTreeMap::new(), bytes: 0, max_bytes }
     }
@@ -68,7 +68,7 @@ impl Draft {
         self.entries.keys().map(|(topic, _)| topic)
     }
 
-    /// The request, and what to remember of it.
+    /// The request, and what to keep of it.
     pub(crate) fn finish(
         self,
         node: NodeId,
@@ -105,15 +105,15 @@ impl InFlightRequest {
         self.bytes
     }
 
-    /// The highest version to send it in. From the next one on topics are named by id: not where one has none, and never
-    /// with acks=0, where a broker that does not know an id closes the connection and loses all that is unanswered on it,
-    /// without a word.
+    /// The highest version to send the request in. From the next version on topics are named by id. It is not used if a
+    /// topic has no id, and never with acks=0: a broker that does not know an id then closes the connection without an
+    /// answer, and everything that is unanswered on it is lost.
     pub(crate) fn last_version(&self, acks: i16) -> i16 {
         let by_id = acks != 0 && !self.topic_ids.contains_key(&Uuid::ZERO);
         if by_id { i16::MAX } else { LAST_VERSION_BY_NAME }
     }
 
-    /// The topic that an answer means, by id if it has one.
+    /// The topic that an answer means, by its id if it has one.
     pub(crate) fn topic(&self, id: Uuid, name: String) -> Arc<str> {
         match self.topic_ids.get(&id) {
             Some(topic) if id != Uuid::ZERO => Arc::clone(topic),
@@ -121,7 +121,7 @@ impl InFlightRequest {
         }
     }
 
-    /// The id under which it was sent to a topic; zero if the topic had none.
+    /// The id of the topic in the request; zero if the topic had none.
     pub(crate) fn topic_id(&self, topic: &Arc<str>) -> Uuid {
         let mut ids = self.topic_ids.iter();
         ids.find(|(_, name)| *name == topic).map_or(Uuid::ZERO, |(id, _)| *id)
@@ -131,7 +131,7 @@ impl InFlightRequest {
         self.entries.remove(&(Arc::clone(topic), partition))
     }
 
-    /// What has not been taken, in turn.
+    /// The batches that the answer did not name, in the order in which they were taken.
     pub(crate) fn rest(self) -> impl Iterator<Item = RequestEntry> {
         let mut rest: Vec<RequestEntry> = self.entries.into_values().collect();
         rest.sort_unstable_by_key(|entry| entry.turn);
@@ -139,8 +139,8 @@ impl InFlightRequest {
     }
 }
 
-/// The first with record batches: 0 to 2 carry message sets, which 4.x lists and then refuses (KAFKA-18659).
+/// The first version with record batches. 0 to 2 have message sets, which Kafka 4 lists and then refuses (KAFKA-18659).
 pub(crate) const FIRST_VERSION_OF_RECORD_BATCHES: i16 = 3;
-/// The first in which batches may be compressed with zstd (KIP-110).
+/// The first version in which batches may be compressed with zstd (KIP-110).
 pub(crate) const FIRST_VERSION_OF_ZSTD: i16 = 7;
 const LAST_VERSION_BY_NAME: i16 = 12;

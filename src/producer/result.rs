@@ -1,12 +1,12 @@
-//! The result of a batch: a slot that the futures of all its records share, and the one right to fill it.
+//! The result of a batch: a slot that the futures of all its records share, and the only right to complete it.
 //!
 //! ```text
 //!   Pending ──complete──▶ Stored │ Failed          once, by the owner of the Completer; its Drop is a completion too
 //!      └──────split─────▶ Split into other slots    the records have moved: ask there
 //! ```
 //!
-//! A failure counts as overlooked until a future or a callback has seen it. When the last handle of a slot goes, nobody can
-//! look any more: what is overlooked then is counted by the [`Observer`], for the log.
+//! A failure counts as overlooked until a future or a callback has looked at it. When the last handle of a slot is dropped,
+//! nothing can look at it any more. The [`Observer`] then counts it, for the log.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,17 +22,17 @@ use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::time::Deadline;
 use crate::topic_partition::TopicPartition;
 
-/// What the broker said of a batch.
+/// The result of a batch.
 #[derive(Clone, Debug)]
 pub(crate) enum BatchResult {
     Stored {
-        /// The offset of the first record; `None` where none is told (acks=0).
+        /// The offset of the first record. `None` if no broker has named it (acks=0).
         base_offset: Option<i64>,
         /// The broker's own time, if the topic uses it (`message.timestamp.type=LogAppendTime`).
         log_append_time: Option<i64>,
     },
     Failed(Error),
-    /// Refused as a whole, because of some of its records: those that the broker names, by their place in the batch.
+    /// The whole batch was refused because of some of its records. The broker names them by their index in the batch.
     Refused {
         error: Error,
         blamed: Arc<[RecordError]>,
@@ -40,7 +40,7 @@ pub(crate) enum BatchResult {
 }
 
 impl BatchResult {
-    /// The same, with errors that name the partition.
+    /// The same result, with errors that name the partition.
     fn at(self, topic_partition: &TopicPartition) -> Self {
         match self {
             Self::Stored { .. } => self,
@@ -57,11 +57,11 @@ impl BatchResult {
     }
 }
 
-/// How it stands with a batch.
+/// The status of a batch.
 enum Status {
     Pending,
     Done(BatchResult),
-    /// Refused as too large and cut up: each part with the index of its first record.
+    /// Refused as too large and split: each part with the index of its first record.
     Split(Arc<[(u32, Arc<ResultSlot>)]>),
 }
 
@@ -77,34 +77,34 @@ struct State {
     status: Status,
     callbacks: Vec<(u32, Callback)>,
     waiting: u32,
-    /// What the first who waits has to do.
+    /// What the first thread that waits has to do.
     hasten: Option<Hasten>,
     progress: Progress,
-    /// The records whose failure somebody has looked at.
+    /// The records whose failure the program has looked at.
     looked_at: BTreeSet<u32>,
-    /// Where the others are counted, for `flush` to report.
+    /// Where the other failures are counted, for `flush`.
     counted: Option<Arc<Failures>>,
 }
 
-/// How far a batch has got, for those who wait in vain.
+/// The progress of a batch, for the errors of calls that run out of time.
 #[derive(Clone, Default)]
 pub(crate) struct Progress {
-    /// As of the last time that somebody counted: while it grows nobody does.
+    /// The number of records when it was last counted. It is not counted while the batch grows.
     pub(crate) records: u32,
-    /// The broker that has it and has not answered yet.
+    /// The broker that has the batch and has not answered yet.
     pub(crate) in_flight: Option<Arc<BrokerTrouble>>,
-    /// What the last attempt ended with.
+    /// The error of the last attempt.
     pub(crate) last_error: Option<Error>,
 }
 
-/// Sends a batch that waits for company: somebody waits for its result now.
+/// Sends a batch that waits for more records, because a thread waits for its result now.
 pub(crate) type Hasten = Box<dyn FnOnce() + Send>;
 
-/// Takes the record's index in the batch it went out with, and the result of that.
+/// Takes the index of the record in the batch that was sent, and the result of that batch.
 pub(super) type Callback = Box<dyn FnOnce(u32, &BatchResult) + Send>;
 
 impl ResultSlot {
-    /// The slot, and the one right to complete it.
+    /// The slot, and the only right to complete it.
     pub(crate) fn new(
         topic_partition: Arc<TopicPartition>,
         observer: Arc<Observer>,
@@ -123,7 +123,7 @@ impl ResultSlot {
         (Arc::clone(&slot), Completer { slot: Some(slot) })
     }
 
-    /// Has the first thread that waits for the result call `hasten`, with no lock held. False if one waits already.
+    /// The first thread that waits for the result calls `hasten`, with no lock held. False if a thread waits already.
     pub(crate) fn on_first_wait(&self, hasten: impl FnOnce() + Send + 'static) -> bool {
         let mut state = self.state.lock();
         let nobody_waits = state.waiting == 0;
@@ -151,7 +151,7 @@ impl ResultSlot {
         progress.last_error = Some(error.clone());
     }
 
-    /// How far it has got, all its parts taken together; `None` if it has a result.
+    /// The progress of the batch, with all its parts. `None` if it has a result.
     pub(crate) fn progress(&self) -> Option<Progress> {
         let parts = {
             let state = self.state.lock();
@@ -169,8 +169,8 @@ impl ResultSlot {
         })
     }
 
-    /// It has failed: adds the records whose failure nobody has seen yet to what `failures` chooses. That goes down again
-    /// for each that somebody looks at later.
+    /// The batch has failed. Adds the records whose failure the program has not looked at to the counter that `failures`
+    /// chooses. The counter goes down for each that the program looks at later.
     pub(crate) fn count_failures(&self, failures: impl FnOnce(&Error) -> Arc<Failures>) {
         let mut state = self.state.lock();
         let Some((overlooked, error)) = state.overlooked() else { return };
@@ -179,17 +179,17 @@ impl ResultSlot {
         state.counted = Some(failures);
     }
 
-    /// `None` in a forked child, if a thread that has not come along holds the lock.
+    /// `None` in a forked child if the lock is held by a thread that does not exist there.
     fn lock(&self) -> Option<MutexGuard<'_, State>> {
         self.state.lock_unless(|| self.observer.process().is_another())
     }
 
-    /// Whether this is a forked child, as of the last tick of the coarse clock: without a result by now, it gets none here.
+    /// Whether this is a forked child, as of the last tick of the coarse clock. A slot without a result gets none there.
     fn was_forked_off(&self) -> bool {
         self.observer.process().was_another(self.observer.clock().wall_millis())
     }
 
-    /// The result in a forked child of what had none when it was forked: its parent may get another.
+    /// The result in a forked child for a slot that had none when the process forked. The parent may get another.
     #[cold]
     fn forked_off(&self) -> BatchResult {
         let process = self.observer.process().id();
@@ -198,7 +198,7 @@ impl ResultSlot {
         )
     }
 
-    /// The result of record `index`, with the index that it has in the batch it went out with.
+    /// The result of record `index`, with its index in the batch that was sent.
     pub(super) fn wait(&self, mut index: u32, deadline: Deadline) -> Option<(u32, BatchResult)> {
         let (mut slot, mut held) = (self, None);
         loop {
@@ -251,9 +251,9 @@ impl ResultSlot {
         }
     }
 
-    /// Runs `callback` on completion, or now, on this thread, if that has been.
+    /// Runs `callback` on completion. If the batch is complete, it runs now, on this thread.
     ///
-    /// `sees_failure`: a callback that is only told of success has not looked at a failure.
+    /// `sees_failure` is false for a callback that is called only for stored records: it does not look at failures.
     pub(super) fn on_completion(&self, mut index: u32, sees_failure: bool, callback: Callback) {
         let (mut slot, mut held) = (self, None);
         loop {
@@ -287,7 +287,7 @@ impl ResultSlot {
         }
     }
 
-    /// Why there is no answer after `value`; `None` if it has come since.
+    /// The error of a `get` that has no result after `value`. `None` if the result has come since.
     #[cold]
     pub(super) fn timed_out(&self, value: Duration) -> Option<Error> {
         let Self { topic_partition, observer, .. } = self;
@@ -310,13 +310,13 @@ impl ResultSlot {
         Some(error.at(topic_partition))
     }
 
-    /// How many of its records failed without anybody having looked.
+    /// The number of records that failed and that the program has not looked at.
     #[cfg(test)]
     pub(super) fn overlooked(&self) -> u64 {
         self.state.lock().overlooked().map_or(0, |(records, _)| records)
     }
 
-    /// How many threads wait for it.
+    /// The number of threads that wait for the result.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> u32 {
         self.state.lock().waiting
@@ -332,7 +332,7 @@ impl State {
         }
     }
 
-    /// How many of its records failed without anybody having looked, and why.
+    /// The number of records that failed and that the program has not looked at, and the error.
     fn overlooked(&self) -> Option<(u64, &Error)> {
         let Status::Done(result) = &self.status else { return None };
         let error = result.error()?;
@@ -345,7 +345,7 @@ impl Drop for ResultSlot {
     fn drop(&mut self) {
         let Some(state) = self.lock() else { return };
         let Some((overlooked, error)) = state.overlooked() else { return };
-        // What `flush` or `close` has told of is no secret, and of what the end of a producer failed `close` always tells.
+        // `flush` or `close` has reported these failures already, and `close` reports what the end of the producer failed.
         let is_reported = state.counted.as_ref().is_some_and(|failures| failures.is_reported());
         if !is_reported && !error.is_closed() {
             self.observer.overlook(overlooked, error);
@@ -361,19 +361,19 @@ fn part_of(parts: &[(u32, Arc<ResultSlot>)], index: &mut u32) -> Arc<ResultSlot>
     Arc::clone(slot)
 }
 
-/// The right, and the duty, to complete a [`ResultSlot`]. Dropped without a result, on whatever way out of whatever
-/// function, it fails the slot: no future waits for ever for a batch that has been lost.
+/// The right, and the duty, to complete a [`ResultSlot`]. If it is dropped without a result, in any function, the slot
+/// fails. So no future waits forever for a batch that was lost.
 pub(crate) struct Completer {
     slot: Option<Arc<ResultSlot>>,
 }
 
 impl Completer {
-    /// Sets the result, releases who waits, does what is `due`, then runs the callbacks, which may take their time.
+    /// Sets the result, wakes the threads that wait, does what is `due`, then runs the callbacks, which may take long.
     pub(crate) fn complete(mut self, result: BatchResult, records: u32, due: impl FnOnce()) {
         self.set_result(result, records, due);
     }
 
-    /// Cuts the batch up into parts of so many records each: futures and callbacks move to the slots of those.
+    /// Splits the batch into parts of these numbers of records. Futures and callbacks move to the slots of the parts.
     pub(crate) fn split(mut self, sizes: &[u32]) -> Vec<(Arc<ResultSlot>, Self)> {
         let Some(slot) = self.slot.take() else { return Vec::new() };
         let part = |records: &u32| {
@@ -390,7 +390,7 @@ impl Completer {
             (std::mem::take(&mut state.callbacks), std::mem::take(&mut state.looked_at));
         state.status = Status::Split(Arc::clone(&table));
         drop(state);
-        // The parts can't be completed before they are handed out: no callback comes too late.
+        // The parts can't be completed before this function returns, so no callback comes too late.
         for (mut index, callback) in callbacks {
             let part = part_of(&table, &mut index);
             part.state.lock().callbacks.push((index, callback));
@@ -402,7 +402,7 @@ impl Completer {
         parts
     }
 
-    /// As dropping it does, and does what is `due` before the callbacks run.
+    /// As dropping it, but does what is `due` before the callbacks run.
     pub(crate) fn lose(mut self, due: impl FnOnce()) {
         self.set_lost(due);
     }
@@ -440,10 +440,10 @@ impl Drop for Completer {
     }
 }
 
-/// User code: it may panic, and it must not wait for the thread it runs on.
+/// Runs user code. It may panic, and it must not wait for the thread that it runs on.
 fn run(callback: Callback, index: u32, result: &BatchResult, topic_partition: &TopicPartition) {
     let _inside = callback::enter();
-    // What is thrown may itself panic when it is dropped, and so may the logger: a second panic, while the first one
+    // The payload of the panic may panic when it is dropped, and so may the logger. A second panic, while the first one
     // unwinds through the batches of a request, would end the process.
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| callback(index, result))) {
         let words = callback::panic_message(&*panic).to_owned();

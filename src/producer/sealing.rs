@@ -1,8 +1,8 @@
-//! Sealing a full batch on the thread that filled it, outside the queue's lock: so compression scales with the threads
-//! that send, and the sender's thread never compresses more than it has to.
+//! Sealing a full batch on the thread that filled it, outside the queue's lock. So compression scales with the threads that
+//! send, and the sender thread compresses only what is left.
 //!
-//! The batch is taken out of its queue and leaves its place there, so that order holds. Whatever happens, a batch comes
-//! back to that place: compressed, or as it was if the codec panics.
+//! The batch is taken out of its queue, and a placeholder keeps its position. A batch always comes back to that position:
+//! compressed, or unchanged if the codec panics.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ pub(super) struct Sealing<'a> {
     shared: &'a Shared,
     batch_id: u64,
     batch: Option<OpenBatch>,
-    /// There is more that the sender must be told of.
+    /// The sender has to be notified of the partition in any case.
     must_notify: bool,
 }
 
 impl<'a> Sealing<'a> {
-    /// Takes the place of `batch`, which the caller has just taken out of `queue` and replaced by its ticket.
-    /// `must_notify`: the sender must be told of the partition in any case.
+    /// Takes `batch`, which the caller has just taken out of `queue` and replaced by its id. `must_notify`: the sender has
+    /// to be notified of the partition in any case.
     pub(super) fn new(
         queue: &'a Arc<PartitionQueue>,
         shared: &'a Shared,
@@ -34,8 +34,8 @@ impl<'a> Sealing<'a> {
         Self { queue, shared, batch_id: batch.batch_id(), batch: Some(batch), must_notify }
     }
 
-    /// Compresses, puts the batch back, and tells the sender if it must be told. The turn is over before that: what is run
-    /// for a batch that comes too late must not keep others from compressing.
+    /// Compresses the batch, puts it back, and notifies the sender if needed. The permit ends before that: callbacks that
+    /// run for a batch that comes too late must not keep other threads from compressing.
     pub(super) fn finish(mut self, permit: Permit<'_>) {
         crate::sync::is_rare("sealed by a user thread");
         let shared = self.shared;
@@ -69,7 +69,7 @@ impl<'a> Sealing<'a> {
         false
     }
 
-    /// The sender has ended meanwhile and emptied the queue.
+    /// The sender has ended and emptied the queue.
     fn too_late(&self, batch: SealedBatch) {
         let waited_for = format!("before the records for {} could be sent", self.queue.topic_partition());
         batch.complete(BatchResult::Failed(self.shared.lifecycle.failure(waited_for, Vec::new())));
@@ -78,7 +78,7 @@ impl<'a> Sealing<'a> {
 
 impl Drop for Sealing<'_> {
     fn drop(&mut self) {
-        // On the way out of a panic: nobody else would tell the sender.
+        // After a panic no other code would notify the sender.
         if let Some(batch) = self.batch.take() {
             self.put_back(batch.seal(&self.shared.settings.encoding, None));
         }

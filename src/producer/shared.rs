@@ -1,4 +1,4 @@
-//! What the two halves of the accumulator share, and whoever seals a batch for them.
+//! What the two halves of the accumulator share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use crate::producer::permits::Permits;
 use crate::producer::queue::PartitionQueue;
 use crate::producer::unfinished::Unfinished;
 
-/// What the accumulator needs of the configuration.
+/// The settings of the accumulator.
 #[derive(Clone, Debug)]
 pub(crate) struct AccumulatorSettings {
-    /// Bytes at which a batch need not wait for company any more; 0 is a batch per record.
+    /// The size in bytes at which a batch does not wait for more records; 0 is one record per batch.
     pub(crate) batch_size: usize,
-    /// Bytes up to which a batch that can't go yet grows.
+    /// The size in bytes up to which a batch grows that can't be sent yet.
     pub(crate) batch_max_bytes: usize,
     pub(crate) encoding: Encoding,
-    /// How long a batch takes records, in milliseconds.
+    /// How long a batch accepts records, in milliseconds.
     pub(crate) max_age_millis: i64,
     pub(crate) max_block: Duration,
 }
@@ -36,8 +36,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Several others are under way, and `batch`, which is the last of `queue`, waits for an answer to one of them: not if a
-    /// thread waits for it, or as soon as one does.
+    /// Several batches are in flight, and `batch`, the last of `queue`, waits for an answer to one of them. It does not if
+    /// a thread waits for its result, now or later.
     pub(super) fn watch(&self, queue: &Arc<PartitionQueue>, batch: &mut OpenBatch) {
         let (weak, inbox, batch_id) = (Arc::downgrade(queue), Arc::clone(&self.inbox), batch.batch_id());
         let nobody_waits = batch.slot().on_first_wait(move || {

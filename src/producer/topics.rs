@@ -1,7 +1,7 @@
-//! From a topic's name to its partition queues, at the price of one string comparison.
+//! From the name of a topic to its queues, at the cost of one string comparison.
 //!
-//! Every `send` asks this, and nothing that threads share may be written for it: no lock, no reference count. So each
-//! thread keeps what it has looked up, and believes it as long as the metadata's version stays.
+//! Every `send` needs this, and it must write nothing that threads share: no lock, no reference count. So each thread keeps
+//! the topics it has looked up. They are valid as long as the version of the metadata stays the same.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -21,9 +21,9 @@ pub(crate) struct TopicHandle {
     pub(crate) available: Box<[i32]>,
 }
 
-/// The queues of every topic this producer has sent to.
+/// The queues of every topic that this producer has sent to.
 pub(crate) struct TopicTable {
-    /// Distinguishes the producers of a process in their threads' caches.
+    /// Distinguishes the producers of a process in the caches of threads.
     id: u64,
     lifecycle: Arc<Lifecycle>,
     partitions: AtomicU32,
@@ -33,8 +33,8 @@ pub(crate) struct TopicTable {
 struct Entry {
     version: u64,
     handle: Arc<TopicHandle>,
-    /// Every partition that the topic ever had. A cluster may lose some and find them again: a lagging broker, a topic
-    /// that is made anew. What is queued there must be found by the sender, by `close`, and not exist twice.
+    /// Every partition that the topic ever had. A cluster may lose some and find them again, because a broker lags or a
+    /// topic is created again. Their batches must be found by the sender and by `close`, and must not exist twice.
     all: Vec<Arc<PartitionQueue>>,
 }
 
@@ -45,7 +45,7 @@ struct Cached {
 }
 
 thread_local! {
-    /// The topics this thread sent to last, the very last first.
+    /// The topics that this thread has sent to, the last one first.
     static CACHE: RefCell<Vec<Cached>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -68,8 +68,8 @@ impl TopicTable {
         version: u64,
         with: impl FnOnce(&TopicHandle) -> R,
     ) -> Option<R> {
-        // At a thread's very end there is no cache any more, as with all that it keeps: a guard's last words take the
-        // long way. So does a partitioner that sends, which finds it borrowed.
+        // At the very end of a thread the cache is gone, as all thread-locals with a destructor. Then the slow path is
+        // taken. A partitioner that sends takes it, too, because the cache is borrowed.
         let known = CACHE.try_with(|cache| {
             let mut cache = cache.try_borrow_mut().ok()?;
             let fits = |cached: &Cached| {
@@ -77,8 +77,8 @@ impl TopicTable {
             };
             let at = cache.iter().position(fits)?;
             if at > 0 {
-                // Half way to the front each time: what is used often gets there, what is used once does not push
-                // everything else back.
+                // The topic moves half way to the front each time. So topics that are used often get there, and one that is
+                // used once does not push the others back.
                 cache.swap(at, at / 2);
             }
             Some(with(&cache[at / 2].handle))
@@ -86,15 +86,15 @@ impl TopicTable {
         known.ok().flatten()
     }
 
-    /// The topic's handle by `snapshot`, with queues for all its partitions; `None` if the snapshot lacks it.
-    /// This thread remembers it.
+    /// The handle of the topic in `snapshot`, with queues for all its partitions. `None` if the snapshot does not have the
+    /// topic. This thread remembers the handle.
     pub(crate) fn handle(
         self: &Arc<Self>,
         topic: &str,
         snapshot: &ClusterMetadata,
     ) -> Option<Arc<TopicHandle>> {
         let (name, partitions) = snapshot.topic(topic)?;
-        // The topic's own: an answer that changes nothing for it is no reason to build anything.
+        // The version of the topic. An answer that changes nothing for this topic needs no new handle.
         let version = snapshot.topics.get(topic)?.version;
         let mut topics = self.topics.lock();
         let old = topics.get(topic).filter(|entry| entry.version >= version);
@@ -116,12 +116,12 @@ impl TopicTable {
         Some(handle)
     }
 
-    /// Waits until whoever appends at this moment is done.
+    /// Waits until the threads that append at this moment are done.
     pub(crate) fn pass_through(&self) {
         self.queues().iter().for_each(|queue| queue.pass_through());
     }
 
-    /// Every queue there is.
+    /// Every queue.
     pub(crate) fn queues(&self) -> Vec<Arc<PartitionQueue>> {
         let topics = self.topics.lock();
         topics.values().flat_map(|entry| entry.all.iter().map(Arc::clone)).collect()

@@ -1,5 +1,5 @@
-//! The batches that have no result yet, and the failures that nobody has looked at: what `flush` and `close` wait for
-//! and report.
+//! The batches that have no result yet, and the failures that the program has not looked at. `flush` and `close` wait for
+//! them and report them.
 
 use std::collections::BTreeMap;
 use std::mem::discriminant;
@@ -14,11 +14,12 @@ use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
 use crate::time::{Clock, Deadline};
 use crate::topic_partition::TopicPartition;
 
-/// Batches by the order of their creation.
+/// Batches in the order of their creation.
 #[derive(Default)]
 pub(crate) struct Unfinished {
-    /// Batches of an older epoch take no more records. Raised under the lock, together with what a flush waits for, so
-    /// that no batch can be of this epoch and yet be waited for; read by every thread that appends, without it.
+    /// Batches of an older epoch accept no more records. It is raised under the lock, together with the batches that a
+    /// flush waits for, so that a flush never waits for a batch of the new epoch. Threads that append read it without the
+    /// lock.
     epoch: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
@@ -27,37 +28,37 @@ pub(crate) struct Unfinished {
 #[derive(Default)]
 struct State {
     next: u64,
-    /// With the number of parts that each still has.
+    /// With the number of parts of each that are left.
     batches: BTreeMap<u64, (Arc<ResultSlot>, usize)>,
-    /// What has failed, by the number of the report that comes next, until every flush that began before has reported it.
+    /// Failures, by the number of the next report, until every flush that began before has reported them.
     failed: BTreeMap<u64, Vec<Group>>,
     next_report: u64,
-    /// The reports that came next when the flushes under way began.
+    /// The numbers of the next report when the current flushes began.
     flushes: Vec<u64>,
-    /// What the sender had to fail when the time of `close` was over, for `close` to tell of.
+    /// The batches that the sender had to fail when the time of `close` was over, for the report of `close`.
     given_up: Option<Pending>,
     waiting: u32,
 }
 
-/// Failures of one partition and one kind.
+/// Failures of one partition and of one kind.
 struct Group {
     topic_partition: Arc<TopicPartition>,
     failures: Arc<Failures>,
 }
 
-/// What has no result, and what is known of the reasons.
+/// The records without a result, and what stops the sender at each broker.
 pub(crate) type Pending = (Vec<PendingPartition>, Vec<BrokerTrouble>);
 
-/// What a flush waits for and reports.
+/// The batches that a flush waits for, and the failures that it reports.
 pub(crate) struct Cut {
-    /// Batches below this.
+    /// Batches with a smaller id.
     pub(crate) until: u64,
     /// Failures from this report on.
     failures_from: u64,
 }
 
 impl Unfinished {
-    /// A batch is born. Returns its ticket and epoch.
+    /// A new batch. Returns its id and its epoch.
     pub(crate) fn enter(&self, slot: Arc<ResultSlot>) -> (u64, u64) {
         let mut state = self.state.lock();
         let batch_id = state.next;
@@ -71,14 +72,14 @@ impl Unfinished {
         self.epoch.load(Ordering::Relaxed)
     }
 
-    /// A batch was cut up: it leaves when each of its parts has left.
+    /// A batch was split. It leaves when each of its parts has left.
     pub(crate) fn split(&self, batch_id: u64, parts: usize) {
         if let Some((_, left)) = self.state.lock().batches.get_mut(&batch_id) {
             *left += parts.saturating_sub(1);
         }
     }
 
-    /// A batch, or a part of one, has failed: to be reported.
+    /// A batch or a part has failed, and has to be reported.
     pub(crate) fn failed(&self, slot: &ResultSlot) {
         let mut state = self.state.lock();
         slot.count_failures(|error| state.failures(slot.topic_partition(), error));
@@ -94,7 +95,7 @@ impl Unfinished {
             }
             _ => state.batches.remove(&batch_id).is_some(),
         };
-        // Whoever waits, waits for the oldest.
+        // Threads wait for the oldest batch.
         let notify = was_first && is_over && state.waiting > 0;
         drop(state);
         if notify {
@@ -106,7 +107,7 @@ impl Unfinished {
         self.state.lock().batches.is_empty()
     }
 
-    /// Draws the line: batches that are open now take no more records. [`wait`](Self::wait) must follow.
+    /// Open batches accept no more records. [`wait`](Self::wait) must follow.
     pub(crate) fn cut(&self) -> Cut {
         let mut state = self.state.lock();
         self.epoch.fetch_add(1, Ordering::Relaxed);
@@ -115,8 +116,8 @@ impl Unfinished {
         Cut { until: state.next, failures_from }
     }
 
-    /// Waits until every batch before the cut has left; false if the deadline comes first.
-    /// [`report`](Self::report) must follow.
+    /// Waits until every batch before the cut has left. False if the deadline comes first. [`report`](Self::report) must
+    /// follow.
     pub(crate) fn wait(&self, cut: &Cut, clock: &Clock, deadline: Deadline) -> bool {
         let mut state = self.state.lock();
         loop {
@@ -132,7 +133,7 @@ impl Unfinished {
         }
     }
 
-    /// What is `pending` after `limit`, if anything is, and what failed since the last report before the cut.
+    /// The report of what is `pending` after `limit`, and of what failed since the last report before the cut.
     pub(crate) fn report(
         &self,
         cut: &Cut,
@@ -140,7 +141,8 @@ impl Unfinished {
         (pending, brokers): Pending,
     ) -> Result<(), DeliveryReport> {
         let timed_out = limit.filter(|_| !pending.is_empty());
-        // What the end has failed because its time was over is what is pending, told once, whether it has failed by now.
+        // Records that failed because the time of the producer was over are those that are pending. They are reported once,
+        // whether they have failed yet or not.
         let is_pending = |error: &Error| timed_out.is_some() && error.is_closed();
         let (mut count, mut first_error) = (0, None);
         let reported = self.state.lock().report(cut);
@@ -158,8 +160,8 @@ impl Unfinished {
         Err(DeliveryReport { failed: count, first_error, pending, brokers, timed_out })
     }
 
-    /// Sender, when the time of `close` is over: what has no result by now is about to fail.
-    /// Returns what keeps it here.
+    /// Sender: the time of `close` is over, and the batches without a result are about to fail. Returns what stops it at
+    /// each broker.
     pub(crate) fn give_up(&self, observer: &Observer) -> Vec<BrokerTrouble> {
         let pending = self.pending_below(u64::MAX, observer);
         let brokers = pending.1.clone();
@@ -167,27 +169,27 @@ impl Unfinished {
         brokers
     }
 
-    /// What [`give_up`](Self::give_up) has found, once.
+    /// What [`give_up`](Self::give_up) has found. It is returned once.
     pub(crate) fn given_up(&self) -> Option<Pending> {
         self.state.lock().given_up.take()
     }
 
-    /// The partitions of the batches below `until`, each once.
+    /// The partitions of the batches with ids below `until`, each once.
     pub(crate) fn places_below(&self, until: u64) -> Vec<Arc<TopicPartition>> {
         let state = self.state.lock();
         let mut topic_partitions: Vec<_> =
             state.batches.range(..until).map(|(_, (slot, _))| Arc::clone(slot.topic_partition())).collect();
         drop(state);
-        // Not by address: a simulated run must be the same each time.
+        // Not sorted by address: a simulated run must be the same each time.
         topic_partitions
             .sort_unstable_by(|one, other| (&one.topic, one.partition).cmp(&(&other.topic, other.partition)));
         topic_partitions.dedup_by(|one, other| Arc::ptr_eq(one, other));
         topic_partitions
     }
 
-    /// What keeps the oldest batches here, for those who wait for their memory.
+    /// What stops the oldest batches, for threads that wait for their memory.
     pub(crate) fn troubles(&self, observer: &Observer) -> Vec<BrokerTrouble> {
-        /// A program that does not wait asks for each record.
+        /// A program that does not wait asks for it with each record.
         const OLDEST: usize = 64;
         let slots: Vec<_> =
             self.state.lock().batches.values().take(OLDEST).map(|(slot, _)| Arc::clone(slot)).collect();
@@ -195,9 +197,9 @@ impl Unfinished {
         observer.troubles(in_flight.iter().map(|broker| &**broker))
     }
 
-    /// What below `until` has no result.
+    /// The records of batches with ids below `until` that have no result.
     pub(crate) fn pending_below(&self, until: u64, observer: &Observer) -> Pending {
-        // As with the failures: the slots' locks come later.
+        // As with failures, the locks of the slots are taken after this one.
         let slots: Vec<_> =
             self.state.lock().batches.range(..until).map(|(_, (slot, _))| Arc::clone(slot)).collect();
         let (mut partitions, mut topic_partitions, mut asked) = (Vec::new(), BTreeMap::new(), Vec::new());
@@ -222,10 +224,10 @@ impl Unfinished {
 }
 
 impl State {
-    /// Where a failure of `topic_partition` is counted.
+    /// The counter for a failure of `topic_partition`.
     fn failures(&mut self, topic_partition: &Arc<TopicPartition>, error: &Error) -> Arc<Failures> {
         let groups = self.failed.entry(self.next_report).or_default();
-        // A program that never flushes must not pay for each of its partitions for ever.
+        // If a program never flushes, the memory must not grow with the number of partitions.
         let any_topic_partition = groups.len() >= MOST_GROUPS;
         let is_like_it = |group: &&mut Group| {
             let first = group.failures.first_error();
@@ -237,7 +239,7 @@ impl State {
         match groups.iter_mut().find(is_like_it) {
             Some(group) => {
                 if group.failures.records() == 0 {
-                    // Somebody has looked at all of them: what comes now has a first error of its own.
+                    // The program has looked at all of them. The next failure is a first error again.
                     group.failures = fresh();
                 }
                 Arc::clone(&group.failures)
@@ -253,7 +255,7 @@ impl State {
         }
     }
 
-    /// The failures of one flush, the first one first. They stay for the others that began before this report.
+    /// The failures that a flush reports, the first one first. They stay for the flushes that began before this report.
     fn report(&mut self, cut: &Cut) -> Vec<Arc<Failures>> {
         let groups = self.failed.range(cut.failures_from..).flat_map(|(_, groups)| groups);
         let failures = groups.map(|group| Arc::clone(&group.failures)).collect();
@@ -267,7 +269,7 @@ impl State {
     }
 }
 
-/// Groups of failures that are told apart by their partition; beyond that only by their kind.
+/// The most groups of failures that are distinguished by partition. Beyond that they are distinguished only by kind.
 const MOST_GROUPS: usize = 64;
 
 #[cfg(test)]
@@ -331,7 +333,7 @@ mod tests {
         assert_eq!(failed(&unfinished, &unfinished.cut()), 0, "once is enough");
     }
 
-    /// D12: of three records in each batch one is looked at at once, another later.
+    /// D12: of three records in each batch the program looks at one at once, and at another one later.
     #[test]
     fn only_failures_that_nobody_looked_at_count() {
         let unfinished = Unfinished::default();
@@ -343,7 +345,7 @@ mod tests {
             })
             .collect();
         slots.iter().for_each(|slot| look_at(slot, 1));
-        // Twice is not two.
+        // Looking twice counts once.
         slots.iter().for_each(|slot| look_at(slot, 1));
         assert_eq!(failed(&unfinished, &unfinished.cut()), 3000);
         assert_eq!(failed(&unfinished, &unfinished.cut()), 0);
@@ -385,7 +387,7 @@ mod tests {
         assert_eq!(failed(&unfinished, &unfinished.cut()), 2000);
     }
 
-    /// What `flush` has told of is not told again on the log.
+    /// A failure that `flush` has reported is not logged.
     #[test]
     fn what_was_reported_is_not_overlooked() {
         let unfinished = Unfinished::default();
