@@ -1,7 +1,7 @@
 //! `RecordAccumulator`: the batches of every partition, filled by user threads and emptied by the sender.
 //!
-//! It comes as two halves. [`RecordAccumulator`] appends; [`Drain`] looks and takes away, and there is one of it, in the
-//! sender's thread.
+//! It has two halves. [`RecordAccumulator`] appends. [`Drain`] looks at batches and takes them; there is only one, on the
+//! sender thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,13 +28,13 @@ use crate::record::{Compression, RecordFields, RecordSize};
 use crate::time::{Deadline, Instant};
 use crate::topic_partition::TopicPartition;
 
-/// The user threads' half.
+/// The half of the user threads.
 #[derive(Clone)]
 pub(crate) struct RecordAccumulator {
     shared: Arc<Shared>,
 }
 
-/// The two halves.
+/// Makes the two halves.
 pub(crate) fn record_accumulator(
     lifecycle: Arc<Lifecycle>,
     settings: AccumulatorSettings,
@@ -52,19 +52,19 @@ pub(crate) fn record_accumulator(
 pub(crate) enum Wait {
     Never,
     Until(Deadline),
-    /// For `max_block` from the moment on that it has to.
+    /// For `max_block`, from the moment at which it begins to wait.
     MaxBlock,
 }
 
-/// Why a record could not be appended with what was at hand.
+/// Why a record could not be appended without new memory.
 enum Refused {
     Closed,
-    /// A buffer of so many bytes is needed.
+    /// A buffer of this size is needed.
     NeedsBuffer(usize),
 }
 
 impl RecordAccumulator {
-    /// Appends a record, waiting for memory as `wait` says.
+    /// Appends a record. It waits for memory as `wait` says.
     ///
     /// `wall` is the time in milliseconds since 1970 that the caller has read.
     pub(crate) fn append(
@@ -76,7 +76,7 @@ impl RecordAccumulator {
         wall: i64,
         wait: Wait,
     ) -> Result<FutureRecordMetadata, Error> {
-        // Who holds it may not have come along into a forked child.
+        // In a forked child the lock may be held by a thread that does not exist there.
         let lifecycle = &self.shared.lifecycle;
         let Some(mut state) = queue.state.lock_unless(|| lifecycle.check_process().is_err()) else {
             return Err(lifecycle.used_after_fork());
@@ -112,11 +112,11 @@ impl RecordAccumulator {
         let shared = &*self.shared;
         shared.lifecycle.check_process()?;
         let buffer = shared.reserve(queue, Size { wanted: needed, least: size.at_most() }, wait)?;
-        // Both clocks anew: waiting for memory may have taken a while, and a batch that was born old would end at once.
+        // Both clocks are read again: waiting for memory may have taken long, and a batch must not be old when it is made.
         let (now, wall) = (shared.observer.clock().now(), shared.observer.clock().wall_millis());
         let mut full = None;
         let mut state = queue.state.lock();
-        // While there was no lock another thread may have made room: then this buffer is for nothing.
+        // While the lock was free, another thread may have made room. Then this buffer is not needed.
         let (result, unused) = match shared.append_fast(&mut state, fields, size, timestamp, wall) {
             Ok(appended) => (Ok(appended), Some(buffer)),
             Err(Refused::Closed) => (Err(shared.lifecycle.refusal()), Some(buffer)),
@@ -161,7 +161,7 @@ impl RecordAccumulator {
         &self.shared.pool
     }
 
-    /// Closes what is open to appends, sends it, and waits until all of it has a result.
+    /// Closes the open batches to appends, sends them, and waits until all of them have a result.
     pub(crate) fn flush(
         &self,
         deadline: Deadline,
@@ -179,8 +179,8 @@ impl RecordAccumulator {
         self.report(&cut, timeout.map(|value| (Limit::Call, value)), pending)
     }
 
-    /// What has failed since the last flush and nobody has looked at, and what had no result when the time of `close`
-    /// was over: without waiting.
+    /// Reports the failures since the last flush that the program has not looked at, and the records that had no result
+    /// when the time of `close` was over. It does not wait.
     pub(crate) fn close(&self, closing: Option<Closing>, topics: &TopicTable) -> Result<(), Error> {
         let cut = self.shared.unfinished.cut();
         let pending =
@@ -189,7 +189,7 @@ impl RecordAccumulator {
         self.report(&cut, limit, pending)
     }
 
-    /// How many records have no result, and in how many batches they are.
+    /// How many records have no result, and how many batches they are in.
     pub(crate) fn in_flight(&self, topics: &TopicTable) -> (u64, u64) {
         let (partitions, _) = self.pending_below(u64::MAX, topics);
         let sums = partitions.iter().map(|partition| (partition.records, partition.batches));
@@ -197,7 +197,7 @@ impl RecordAccumulator {
     }
 
     fn pending_below(&self, until: u64, topics: &TopicTable) -> Pending {
-        // Not of all that are known: a program may ask again and again without any time to wait.
+        // Not for all known partitions: a program may call this again and again without a time to wait.
         let topic_partitions = self.shared.unfinished.places_below(until);
         topics.queues_of(&topic_partitions).iter().for_each(|queue| queue.note_records());
         self.shared.unfinished.pending_below(until, &self.shared.observer)
@@ -205,14 +205,14 @@ impl RecordAccumulator {
 
     fn report(&self, cut: &Cut, limit: Option<(Limit, Duration)>, pending: Pending) -> Result<(), Error> {
         let reported = self.shared.unfinished.report(cut, limit, pending);
-        // They are in this report, or in the one of another flush.
+        // They are in this report, or in that of another flush.
         drop(self.shared.observer.take_unreported());
         reported.map_err(|report| Error::new(ErrorKind::Undelivered { report }))
     }
 }
 
 impl Shared {
-    /// Appends if that needs no memory. Returns whether the sender must be told.
+    /// Appends if that needs no new memory. Returns whether the sender must be notified.
     #[inline]
     fn append_fast(
         &self,
@@ -222,7 +222,7 @@ impl Shared {
         timestamp: i64,
         wall: i64,
     ) -> Result<(FutureRecordMetadata, bool), Refused> {
-        // Under the queue's lock; see `lifecycle.rs` for why that is enough.
+        // Under the queue's lock. `lifecycle.rs` says why that is enough.
         if !self.lifecycle.is_open() {
             return Err(Refused::Closed);
         }
@@ -254,8 +254,8 @@ impl Shared {
         }
     }
 
-    /// The batch at the back, out of its queue, if it is to be compressed by this thread: it is full, others leave it
-    /// a turn, and this is not the sender's thread in a callback, which others wait for.
+    /// Takes the batch at the back out of its queue if this thread is to compress it: the batch is full, there is a permit,
+    /// and this is not the sender thread in a callback, which other threads wait for.
     fn take_full(
         &self,
         state: &mut QueueState,
@@ -406,7 +406,7 @@ mod tests {
     fn the_sender_is_told_of_a_batch_once_however_many_buffers_it_takes() {
         let (accumulator, _drain, _topics, [queue, _]) = halves();
         for _ in 0..5 {
-            // More than the buffer that the batch has: each takes another.
+            // More than the room in the buffer of the batch, so each takes another buffer.
             let fields = RecordFields { key: None, value: Some(&[7; 100]), headers: &[] };
             accumulator.append(&queue, &fields, RecordSize::of(&fields), 0, 0, Wait::Never).unwrap();
         }
@@ -424,7 +424,7 @@ mod tests {
         assert_eq!((pending.topic_partition.partition(), pending.batches, pending.records), (0, 2, 3));
     }
 
-    /// A sender that panics closes nothing but this.
+    /// If the sender panics, only its own part is closed.
     #[test]
     fn who_waits_for_memory_is_told_when_the_sender_ends() {
         let (accumulator, drain, _topics, _queues) = halves();
@@ -478,7 +478,7 @@ mod tests {
         }
     }
 
-    /// Nor is a lock waited for whose holder has not come along.
+    /// It does not wait either for a lock whose holder does not exist in the child.
     #[test]
     fn in_a_forked_child_nothing_is_reserved_and_the_sender_is_not_told() {
         let (accumulator, drain, _topics, [queue, held]) =
@@ -494,7 +494,7 @@ mod tests {
         assert!(drain.notices().partitions.is_empty());
     }
 
-    /// Others may be a hundred thousand, and a program may flush in a loop.
+    /// There may be a hundred thousand other partitions, and a program may flush in a loop.
     #[test]
     fn a_flush_in_vain_asks_only_the_partitions_that_have_something_pending() {
         let (accumulator, _drain, topics, [queue, other]) = halves();
@@ -538,7 +538,7 @@ mod tests {
         assert_eq!(report(accumulator.flush(Deadline::NEVER, None, &topics)).failed, 3);
     }
 
-    /// The batch behind it, or a panic of the codec, must not keep the sender from hearing of both.
+    /// The sender must be notified of the sealed batch and of the batch behind it, also if the codec panics.
     #[test]
     fn the_sender_is_told_of_a_batch_whose_codec_panics_and_of_the_one_behind_it() {
         let (accumulator, drain, _topics, [queue, _]) = halves();

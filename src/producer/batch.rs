@@ -8,10 +8,10 @@
 //!                                                         └── split: refused as too large, cut up
 //! ```
 //!
-//! Sealing compresses, if a codec is set: a full batch is sealed by the thread that filled it, outside the queue's lock
-//! (`sealing.rs`), one that is sent before it is full by the sender.
+//! Sealing compresses the batch if a codec is set. A full batch is sealed by the thread that filled it, outside the queue's
+//! lock (`sealing.rs`). A batch that is sent before it is full is sealed by the sender.
 //!
-//! A type for each state: what may be appended to has no checksum yet, and what has one can't be changed any more.
+//! Each state has its own type: a batch that grows has no checksum yet, and a batch with a checksum can't be changed.
 
 use std::sync::Arc;
 
@@ -28,7 +28,8 @@ use crate::record::{
 };
 use crate::time::Instant;
 
-/// A batch that takes records: a chain of pool buffers, so that growing copies nothing and a small batch is small.
+/// A batch that accepts records. It is a chain of pool buffers, so growing copies nothing, and a small batch takes little
+/// memory.
 pub(crate) struct OpenBatch {
     buffers: Vec<PooledBuffer>,
     bytes: usize,
@@ -36,7 +37,7 @@ pub(crate) struct OpenBatch {
     base_timestamp: i64,
     max_timestamp: i64,
     created: Instant,
-    /// By the wall clock, which every `send` has read anyway: only to stop growing after a while.
+    /// The time of the wall clock, which every `send` reads anyway. It only limits how long the batch grows.
     created_wall: i64,
     flush_epoch: u64,
     is_urgent: bool,
@@ -44,7 +45,7 @@ pub(crate) struct OpenBatch {
     completion: Completion,
 }
 
-/// What a batch is born with.
+/// What is needed to make a batch.
 pub(crate) struct NewBatch {
     pub(crate) now: Instant,
     pub(crate) wall: i64,
@@ -71,7 +72,7 @@ impl OpenBatch {
         }
     }
 
-    /// Appends if the last buffer has room; a record never spans two.
+    /// Appends if the last buffer has room. A record never spans two buffers.
     #[inline]
     pub(crate) fn try_append(
         &mut self,
@@ -103,7 +104,7 @@ impl OpenBatch {
         self.buffers.push(buffer);
     }
 
-    /// Whether it may grow by `bytes` at this time: below the limit, young, and not cut off by a `flush`.
+    /// Whether it may grow by `bytes` now: it is below the size limit, not too old, and not closed by a `flush`.
     #[inline]
     pub(crate) fn accepts(&self, bytes: usize, growth: &Growth) -> bool {
         self.len() + bytes <= growth.max_bytes
@@ -111,13 +112,13 @@ impl OpenBatch {
             && (0..=growth.max_age_millis).contains(&(growth.wall - self.created_wall))
     }
 
-    /// Bytes as they will be sent, header included.
+    /// The size in bytes as it will be sent, header included.
     pub(crate) fn len(&self) -> usize {
         BATCH_HEADER_LEN + self.bytes
     }
 
-    /// The size the next buffer should have: doubling what there is, so that quiet partitions stay small. Not what the last
-    /// one had, which may be less than was wanted.
+    /// The size of the next buffer. It doubles the size of the batch, so that partitions with few records take little
+    /// memory. It does not depend on the size of the last buffer, which may be smaller than wanted.
     pub(crate) fn next_buffer(&self, most: usize) -> usize {
         let room = self.buffers.last().map_or(0, PooledBuffer::room);
         (self.bytes + room + 1).next_power_of_two().min(most)
@@ -127,8 +128,8 @@ impl OpenBatch {
         self.created
     }
 
-    /// Tells whoever waits in vain how many records it has. While it grows nobody counts: to be called for a report, and
-    /// under the queue's lock when it leaves the queue.
+    /// Stores the number of records for reports and errors. It is not counted while the batch grows. It is called for a
+    /// report, and under the queue's lock when the batch leaves the queue.
     pub(crate) fn note_records(&self) {
         self.slot.note_records(self.records);
     }
@@ -141,7 +142,7 @@ impl OpenBatch {
         &self.slot
     }
 
-    /// A thread waits for its result.
+    /// A thread waits for the result.
     pub(crate) fn hasten(&mut self) {
         self.is_urgent = true;
     }
@@ -150,7 +151,7 @@ impl OpenBatch {
         self.is_urgent
     }
 
-    /// Its number among all batches of the producer.
+    /// The number of the batch within its producer.
     pub(crate) fn batch_id(&self) -> u64 {
         self.completion.batch_id()
     }
@@ -159,13 +160,13 @@ impl OpenBatch {
         Ordinal::of(self.batch_id())
     }
 
-    /// What the codec makes of the records, if that is less than they are. Takes its time: not to be done under a lock.
+    /// The compressed records, if they are smaller. This takes long, so it must not be done under a lock.
     pub(crate) fn compress(&self, encoding: &Encoding) -> Option<Vec<u8>> {
         let chunks = self.buffers.iter().map(PooledBuffer::bytes);
         compress(chunks, self.bytes, encoding)
     }
 
-    /// Ends growth. Takes a checksum of all records: not to be done under a lock.
+    /// Ends the growth. It computes a checksum of all records, so it must not be done under a lock.
     pub(crate) fn seal(self, encoding: &Encoding, compressed: Option<Vec<u8>>) -> SealedBatch {
         let (buffers, len, attributes) = match compressed {
             None => (self.buffers, self.bytes, 0),
@@ -201,11 +202,11 @@ impl OpenBatch {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Encoding {
     pub(crate) compression: Compression,
-    /// The codec's default if `None`.
+    /// `None` is the default of the codec.
     pub(crate) level: Option<i32>,
 }
 
-/// What the codec makes of `len` bytes of records; `None` if that is not less.
+/// Compresses `len` bytes of records. `None` if the result is not smaller.
 fn compress<'a>(
     mut chunks: impl Iterator<Item = &'a [u8]>,
     len: usize,
@@ -229,17 +230,17 @@ fn compress<'a>(
     None
 }
 
-/// What decides whether an open batch takes one more record.
+/// What decides whether an open batch accepts one more record.
 pub(crate) struct Growth {
-    /// Bytes of a batch, header included.
+    /// The size limit of a batch, header included.
     pub(crate) max_bytes: usize,
     pub(crate) max_age_millis: i64,
     pub(crate) wall: i64,
     pub(crate) flush_epoch: u64,
 }
 
-/// Where a batch stands among those of its partition: by its own number, or, as a part of one that was cut up, by that of
-/// the whole and then by its first record.
+/// The position of a batch among those of its partition: its batch id, and for a part of a batch that was split the index
+/// of its first record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ordinal {
     batch_id: u64,
@@ -252,7 +253,7 @@ impl Ordinal {
     }
 }
 
-/// A batch as it is sent, any number of times.
+/// A batch that can be sent, any number of times.
 pub(crate) struct SealedBatch {
     ordinal: Ordinal,
     payload: Arc<Payload>,
@@ -260,11 +261,11 @@ pub(crate) struct SealedBatch {
     head: BatchHead,
     created: Instant,
     attempts: u32,
-    /// With idempotence, from the first attempt on: the same for each attempt.
+    /// With idempotence, from the first attempt on. It is the same for each attempt.
     sequence: Option<Sequence>,
     maybe_written: bool,
     last_error: Option<Error>,
-    /// `None` once it was given up while under way.
+    /// `None` after it was given up while in flight.
     completion: Option<Completion>,
 }
 
@@ -273,7 +274,7 @@ impl SealedBatch {
         self.ordinal
     }
 
-    /// The header for one attempt and the shared records behind it.
+    /// The header for one attempt, followed by the shared records.
     pub(crate) fn segments(&self) -> Segments {
         let mut segments = Segments::default();
         segments.push_bytes(&self.head.encode(self.payload.len, self.crc, self.sequence));
@@ -293,12 +294,12 @@ impl SealedBatch {
         self.attempts
     }
 
-    /// Of its newest record.
+    /// The timestamp of the newest record.
     pub(crate) fn max_timestamp(&self) -> i64 {
         self.head.max_timestamp
     }
 
-    /// By what brokers know it, once it was sent.
+    /// The sequence number by which brokers recognize it, once it was sent.
     pub(crate) fn sequence(&self) -> Option<Sequence> {
         self.sequence
     }
@@ -307,12 +308,12 @@ impl SealedBatch {
         self.sequence = sequence;
     }
 
-    /// Whether an attempt before the one under way may have written it.
+    /// Whether an attempt before the current one may have written it.
     pub(crate) fn is_maybe_written(&self) -> bool {
         self.maybe_written
     }
 
-    /// It goes out, to `broker`, of which whoever waits in vain is told until the attempt is over.
+    /// An attempt begins. Until it ends, reports and errors name `broker`.
     pub(crate) fn begin_attempt(&mut self, broker: &Arc<BrokerTrouble>) {
         self.attempts += 1;
         if let Some(completion) = &self.completion {
@@ -320,7 +321,7 @@ impl SealedBatch {
         }
     }
 
-    /// The attempt that has just ended does not count: it was refused because of others.
+    /// The attempt that has just ended does not count, because the batch was refused because of others.
     pub(crate) fn excuse_attempt(&mut self) {
         self.attempts = self.attempts.saturating_sub(1);
     }
@@ -329,7 +330,7 @@ impl SealedBatch {
         self.maybe_written |= maybe_written;
     }
 
-    /// Remembers why an attempt failed, for the case that it was the last.
+    /// Stores the error of an attempt, in case it was the last.
     pub(crate) fn attempt_failed(&mut self, error: Error, maybe_written: bool) {
         self.maybe_written |= maybe_written;
         if let Some(completion) = &self.completion {
@@ -346,10 +347,11 @@ impl SealedBatch {
         self.head.records
     }
 
-    /// Cuts it up into batches of at most `max_bytes` bytes, header included, and at least two; a record that is larger by
-    /// itself stays alone. What can't be read, or is a single record, comes back as it is.
+    /// Splits it into batches of at most `max_bytes`, header included, and at least two. A record that is larger stays
+    /// alone. A batch that can't be read, or that has a single record, is returned unchanged.
     ///
-    /// Of compressed records the limit is a guess by how well they were compressed together: parts may be cut again.
+    /// For compressed records the size is estimated from how well they were compressed together, so parts may be split
+    /// again.
     pub(crate) fn split(self, max_bytes: usize, encoding: &Encoding) -> Vec<Self> {
         let Some(parts) = self.parts(max_bytes) else { return vec![self] };
         let Self { ordinal, payload, created, sequence, maybe_written, last_error, completion, .. } = self;
@@ -360,7 +362,7 @@ impl SealedBatch {
             .map(|part| {
                 let Part { bytes, records, base_timestamp, max_timestamp } = part;
                 let mut compressed = compress(std::iter::once(&bytes[..]), bytes.len(), encoding);
-                // It takes the place of what it was made of, and may have far more room.
+                // It replaces the memory that it was made from, and may have much more room.
                 compressed.iter_mut().for_each(Vec::shrink_to_fit);
                 let attributes = if compressed.is_some() { encoding.compression.attributes() } else { 0 };
                 let head = BatchHead { attributes, records, base_timestamp, max_timestamp };
@@ -369,7 +371,7 @@ impl SealedBatch {
             .unzip();
         let buffers = match Arc::try_unwrap(payload) {
             Ok(payload) => buffer::replace(payload.buffers, bytes),
-            // A request that is being given up still holds it.
+            // A request that is being given up still holds the payload.
             Err(payload) => buffer::beside(&payload.buffers, bytes),
         };
         let mut first_record = ordinal.first_record;
@@ -378,7 +380,7 @@ impl SealedBatch {
             let crc = checksum(&payload);
             let (last_error, completion) = (last_error.clone(), Some(completion));
             let before = first_record - ordinal.first_record;
-            // The parts have the numbers of the whole: what comes after it has been given its own.
+            // The parts have the sequence numbers of the whole batch, because later batches have theirs already.
             let sequence =
                 sequence.map(|sequence| Sequence { base: after(sequence.base, before), ..sequence });
             let ordinal = Ordinal { first_record, ..ordinal };
@@ -417,7 +419,7 @@ impl SealedBatch {
         record::split(std::iter::once(&*records), base, max_bytes).ok()
     }
 
-    /// The end: every future of the batch learns it, callbacks run, `flush` counts it.
+    /// Sets the result: futures get it, callbacks run, `flush` counts it.
     pub(crate) fn complete(self, result: BatchResult) {
         let result = match result {
             BatchResult::Failed(error) if self.maybe_written => BatchResult::Failed(error.maybe_written()),
@@ -426,15 +428,15 @@ impl SealedBatch {
             }
             result => result,
         };
-        // Memory first: who waits for it should not wait for callbacks.
+        // The memory is freed first: threads that wait for it should not wait for the callbacks.
         drop(self.payload);
         if let Some(completion) = self.completion {
             completion.complete(result, self.head.records);
         }
     }
 
-    /// It may have been written, and its time is over: the futures learn it now, the bytes stay, for the socket or for those
-    /// behind it, and what comes back is for nobody.
+    /// The batch may have been written, and its time is over. Its futures fail now. Its bytes are kept, for the socket or
+    /// for batches behind it. Its answer is not needed any more.
     pub(crate) fn give_up(&mut self, error: Error) {
         self.maybe_written = true;
         if let Some(completion) = self.completion.take() {
@@ -447,7 +449,7 @@ impl SealedBatch {
     }
 }
 
-/// The encoded records of a sealed batch. The memory goes back with its last holder: the retry queue or the socket.
+/// The encoded records of a sealed batch. The memory is freed when the last holder, the retry queue or the socket, is done.
 struct Payload {
     buffers: Vec<PooledBuffer>,
     len: usize,
@@ -467,5 +469,5 @@ impl Chunks for Payload {
     }
 }
 
-/// Our own records, decompressed again: they were no more when they were compressed.
+/// These are our own records, decompressed again. There can't be more of them than there were before.
 const MOST_RECORDS: usize = i32::MAX as usize;

@@ -1,12 +1,11 @@
-//! `SimpleBufferPool`: the memory budget.
+//! `SimpleBufferPool`: the memory of a producer.
 //!
-//! kafka-python's name with the Java client's semantics: every byte that waits to be sent is reserved here first, and
-//! who comes when nothing is left waits in line. Memory goes to the *longest* waiter, whole: a newcomer never
-//! overtakes, a large request can't be starved by small ones, and a waiter that gives up makes way at once
-//! (KAFKA-3651).
+//! It has kafka-python's name and the behaviour of the Java client. All memory for records is reserved here first. If
+//! nothing is left, threads wait in line. Memory goes to the *longest* waiter, and it gets all it needs: later ones never
+//! overtake it, small requests can't starve a large one, and a waiter that gives up leaves the line at once (KAFKA-3651).
 //!
-//! One partition whose leader is stuck must not end up with all of it, a piece for each one that comes back: a holder
-//! that has a share already waits behind those that have not, and leaves a reserve for them.
+//! A partition whose leader is stuck must not get all memory bit by bit, as it is returned. So a partition that has its
+//! share waits behind those that do not, and leaves a reserve for them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,33 +15,33 @@ use crate::producer::kept::{Kept, Lot, Size};
 use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use crate::time::{Clock, Deadline};
 
-/// `buffer_memory` bytes, handed out as buffers. A leaf lock: nothing else is locked while it is held, and nobody may
-/// hold a lock while waiting here.
+/// `buffer_memory` bytes, given out as buffers. No other lock is taken while its lock is held, and no thread may hold a
+/// lock while it waits here.
 #[derive(Debug)]
 pub(crate) struct SimpleBufferPool {
     total: usize,
     buffer_size: usize,
     lifecycle: Arc<Lifecycle>,
-    /// Somebody waits, or would have if that were allowed, and nothing has come back since. The sender asks for each
-    /// partition it looks at, so it is apart from the lock.
+    /// A thread waits, or would wait if it were allowed, and nothing has been returned since. The sender reads it for each
+    /// partition, so it is not under the lock.
     wanted: AtomicBool,
     state: Mutex<State>,
 }
 
-/// A partition, by its queue's number.
+/// A partition, by its queue id.
 pub(crate) type Holder = u32;
 
 #[derive(Debug)]
 struct State {
-    /// Bytes neither handed out nor kept.
+    /// The bytes that are neither given out nor kept for reuse.
     untouched: usize,
     kept: Kept,
-    /// What each holder has of it; `None` if it has never had any.
+    /// The bytes that each holder has. `None` if it never had any.
     held: Vec<Option<usize>>,
-    /// How many have ever had any. Who is alone need not leave anything.
+    /// The number of holders that ever had any bytes. A single holder need not leave a reserve.
     holders: usize,
     waiting: VecDeque<Waiter>,
-    /// Reserved for a waiter that has been told but not looked yet.
+    /// Given to waiters that were notified and have not taken it yet.
     granted: Vec<(u64, Lot)>,
     next_waiter_id: u64,
 }
@@ -58,7 +57,7 @@ struct Waiter {
 /// Why no buffer was handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReserveError {
-    /// Nothing is left, or others wait already.
+    /// Nothing is left, or other threads wait already.
     Exhausted,
     /// The deadline came first.
     TimedOut,
@@ -66,7 +65,7 @@ pub(crate) enum ReserveError {
 }
 
 impl SimpleBufferPool {
-    /// A pool of `total` bytes that keeps buffers of `buffer_size` for the next one who asks.
+    /// A pool of `total` bytes that keeps buffers of `buffer_size` for reuse.
     pub(crate) fn new(total: usize, buffer_size: usize, lifecycle: Arc<Lifecycle>) -> Arc<Self> {
         let state = State {
             untouched: total,
@@ -94,12 +93,12 @@ impl SimpleBufferPool {
         self.buffer_size
     }
 
-    /// Whether somebody waits for memory, or will come again for it: what could go, should.
+    /// Whether a thread waits for memory, or will ask for it again. Then batches should be sent.
     pub(crate) fn is_wanted(&self) -> bool {
         self.wanted.load(Ordering::SeqCst)
     }
 
-    /// A buffer of `size`, if it can be had at once.
+    /// A buffer of `size`, if there is one at once.
     pub(crate) fn try_reserve(
         self: &Arc<Self>,
         holder: Holder,
@@ -115,8 +114,8 @@ impl SimpleBufferPool {
         Ok(self.buffer(holder, lot))
     }
 
-    /// Somebody who may not wait will come again. Stands until something comes back, and means nothing if nothing can.
-    /// `waiting` is called if that is new: whoever asks again and again must not wake the sender each time.
+    /// A thread that may not wait will ask again. This stays set until memory is returned, and does nothing if none can be.
+    /// `waiting` is called if it was not set before: a thread that asks again and again must not wake the sender each time.
     pub(crate) fn want(&self, waiting: impl FnOnce()) {
         let state = self.state.lock();
         let is_new = self.total > state.left() && self.is_newly_wanted();
@@ -126,8 +125,8 @@ impl SimpleBufferPool {
         }
     }
 
-    /// A buffer of `size`, waiting in line for it until `deadline`. `waiting` is called once it stands in line, the
-    /// first there: whoever can make room must hear of it when it shows, not before.
+    /// A buffer of `size`. It waits in line until `deadline`. `waiting` is called when the thread stands in line and is the
+    /// first one there: the sender must hear of it only when it can see it.
     pub(crate) fn reserve(
         self: &Arc<Self>,
         holder: Holder,
@@ -170,7 +169,7 @@ impl SimpleBufferPool {
             };
             if let Some(failure) = failure {
                 state.waiting.retain(|waiter| waiter.waiter_id != waiter_id);
-                // What is too little for this one may be enough for the next.
+                // Memory that is too little for this thread may be enough for the next one.
                 self.grant(&mut state);
                 return Err(failure);
             }
@@ -179,15 +178,15 @@ impl SimpleBufferPool {
         }
     }
 
-    /// Under the lock, as everything that changes it.
+    /// Called under the lock, as everything that changes it.
     fn is_newly_wanted(&self) -> bool {
         let was_wanted = self.wanted.load(Ordering::SeqCst);
         self.wanted.store(true, Ordering::SeqCst);
         !was_wanted
     }
 
-    /// The producer is closed: fails everybody who waits, and lets go of what is kept for reuse. Who has looked before
-    /// it was, and stands in line, is told under the lock that it looked under.
+    /// The producer is closed: fails all threads that wait, and frees the memory that is kept for reuse. A thread that has
+    /// seen the producer open and stands in line is notified under the same lock.
     pub(crate) fn wake(&self) {
         let mut state = self.state.lock();
         state.untouched = state.left();
@@ -197,14 +196,14 @@ impl SimpleBufferPool {
         }
     }
 
-    /// Bytes handed out.
+    /// The bytes that are given out.
     pub(crate) fn used(&self) -> usize {
         let state = self.state.lock();
         self.total - state.left()
     }
 
     fn buffer(self: &Arc<Self>, holder: Holder, Lot { charged, mut buffer }: Lot) -> PooledBuffer {
-        // New ones are made outside of the lock. What is reused has room enough.
+        // New buffers are allocated outside of the lock. A reused buffer has enough room.
         buffer.reserve_exact(charged);
         PooledBuffer { bytes: buffer, charged, holder, pool: Arc::clone(self) }
     }
@@ -222,7 +221,7 @@ impl SimpleBufferPool {
 
     fn grant(&self, state: &mut MutexGuard<'_, State>) {
         while !state.waiting.is_empty() {
-            // The longest waiter of those that have no share yet; if all have, the longest.
+            // The longest waiter among those without a share. If all have their share, the longest waiter.
             let first = state.waiting.iter().position(|waiter| !self.has_share(state, waiter.holder));
             let first = first.unwrap_or(0);
             let Some(Waiter { holder, size, .. }) = state.waiting.get(first) else { return };
@@ -239,7 +238,7 @@ impl SimpleBufferPool {
         self.wanted.store(false, Ordering::SeqCst);
     }
 
-    /// Unless somebody waits who comes first.
+    /// Unless a thread that comes first waits.
     fn take_at_once(&self, state: &mut MutexGuard<'_, State>, holder: Holder, size: Size) -> Option<Lot> {
         let comes_first =
             |waiter: &Waiter| self.has_share(state, holder) || !self.has_share(state, waiter.holder);
@@ -261,13 +260,13 @@ impl SimpleBufferPool {
     }
 }
 
-/// A partition has its share when it holds one of so many.
+/// A partition has its share when it holds this part of all memory.
 const SHARES: usize = 4;
-/// One of so many is not for those who have their share, unless there is nobody else.
+/// This part is a reserve that partitions with a share do not get, unless there is no other partition.
 const RESERVES: usize = 8;
 
 impl State {
-    /// Bytes that are not handed out.
+    /// The bytes that are not given out.
     fn left(&self) -> usize {
         self.untouched + self.kept.bytes()
     }
@@ -276,7 +275,7 @@ impl State {
         self.held.get(holder as usize).copied().flatten().unwrap_or(0)
     }
 
-    /// Takes as much as is wanted, of which the caller knows that it is there, or less if that saves making a new one of
+    /// Takes as much as is wanted; the caller knows that it is there. It takes less if that saves making a new buffer from
     /// others.
     fn take(&mut self, holder: Holder, size: Size) -> Lot {
         let lot = self.find(size);
@@ -289,7 +288,7 @@ impl State {
         lot
     }
 
-    /// A buffer without any room is still to be made.
+    /// A buffer without room is allocated later.
     fn find(&mut self, size: Size) -> Lot {
         let wanted = size.wanted;
         let buffer = match self.kept.take(wanted) {
@@ -319,7 +318,7 @@ impl State {
     }
 }
 
-/// Memory of the pool's. It goes back when this is dropped, wherever that is.
+/// Memory of the pool. It is returned when this is dropped.
 #[derive(Debug)]
 pub(crate) struct PooledBuffer {
     bytes: Vec<u8>,
@@ -329,7 +328,7 @@ pub(crate) struct PooledBuffer {
 }
 
 impl PooledBuffer {
-    /// What can still be put in without outgrowing what was reserved.
+    /// The number of bytes that can be added without exceeding what was reserved.
     pub(crate) fn room(&self) -> usize {
         self.charged.saturating_sub(self.bytes.len())
     }
@@ -338,13 +337,13 @@ impl PooledBuffer {
         &self.bytes
     }
 
-    /// For appending no more than [`room`](Self::room).
+    /// For appending at most [`room`](Self::room) bytes.
     pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 }
 
-/// Puts `bytes`, which are fewer than `buffers` hold, into as many of them as that takes; the others go back.
+/// Puts `bytes`, which are fewer than `buffers` hold, into as many buffers as they need. The others are returned.
 pub(crate) fn refill(mut buffers: Vec<PooledBuffer>, mut bytes: &[u8]) -> Vec<PooledBuffer> {
     let mut needed = 0;
     for buffer in &mut buffers {
@@ -361,13 +360,13 @@ pub(crate) fn refill(mut buffers: Vec<PooledBuffer>, mut bytes: &[u8]) -> Vec<Po
     buffers
 }
 
-/// Puts `contents` in the place of what `buffers` held: the reservation goes over, nothing is given back between.
-/// What is larger than all of it together, by a few bytes at the most, is not charged.
+/// Puts `contents` in the place of `buffers`. The reservation is kept, and nothing is returned in between. If `contents`
+/// are a few bytes larger, these are not charged.
 pub(crate) fn replace(buffers: Vec<PooledBuffer>, contents: Vec<Vec<u8>>) -> Vec<PooledBuffer> {
     let Some(first) = buffers.first() else { return Vec::new() };
     let (pool, holder) = (Arc::clone(&first.pool), first.holder);
     let mut charged: usize = buffers.iter().map(|buffer| buffer.charged).sum();
-    // Dropped with nothing charged, they give nothing back.
+    // With nothing charged, dropping them returns nothing.
     buffers.into_iter().for_each(|mut buffer| buffer.charged = 0);
     let last = contents.len().saturating_sub(1);
     let buffer = |(index, bytes): (usize, Vec<u8>)| {
@@ -378,7 +377,7 @@ pub(crate) fn replace(buffers: Vec<PooledBuffer>, contents: Vec<Vec<u8>>) -> Vec
     contents.into_iter().enumerate().map(buffer).collect()
 }
 
-/// The same for buffers that somebody else still holds, and will give back: nothing is left to charge.
+/// As `replace`, for buffers that other code still holds and will return. Nothing is charged for `contents`.
 pub(crate) fn beside(buffers: &[PooledBuffer], contents: Vec<Vec<u8>>) -> Vec<PooledBuffer> {
     let Some(PooledBuffer { pool, holder, .. }) = buffers.first() else { return Vec::new() };
     let buffer = |bytes| PooledBuffer { bytes, charged: 0, holder: *holder, pool: Arc::clone(pool) };
@@ -441,7 +440,7 @@ mod tests {
         assert_eq!((second.bytes().as_ptr(), second.bytes().len()), (place, 0));
     }
 
-    /// An allocator that sixteen threads use keeps twice as much as they hold, if each megabyte goes back to it.
+    /// An allocator that sixteen threads use keeps twice as much memory as they use if each megabyte is freed.
     #[test]
     fn a_buffer_of_another_size_is_kept_for_who_needs_about_as_much() {
         let pool = pool_of(1000, 40);
@@ -451,20 +450,20 @@ mod tests {
             let buffer = pool.try_reserve(0, first).unwrap();
             let place = buffer.bytes().as_ptr();
             drop(buffer);
-            // Nothing else comes to lie at the same place.
+            // So that no other buffer gets the same address.
             let between = Vec::<u8>::with_capacity(first);
             let buffer = pool.try_reserve(0, second).unwrap();
             assert_eq!(buffer.bytes().as_ptr() == place, is_reused, "{second} after {first}");
             assert!(buffer.room() == second && pool.used() == second);
             drop((buffer, between));
-            // All of it can be had, whatever is kept.
+            // All memory can be used, whatever is kept for reuse.
             assert_eq!(pool.try_reserve(0, 1000).unwrap().room(), 1000);
             assert_eq!(pool.used(), 0);
             pool.wake();
         }
     }
 
-    /// Nor if all of it lies there in pieces that are too small: who can use one of those as it is gets it.
+    /// All memory can be used also if it is there in pieces that are too small. A piece that is of use is used as it is.
     #[test]
     fn a_smaller_buffer_is_used_as_it_is_if_the_one_that_is_wanted_would_have_to_be_made_of_others() {
         for (wanted, least, charged) in
@@ -489,7 +488,7 @@ mod tests {
         }
     }
 
-    /// A buffer that is charged for less each time it is lent must not stay.
+    /// A buffer that is charged for less each time it is given out must not stay.
     #[test]
     fn what_is_kept_is_never_much_larger_than_what_is_charged() {
         let pool = pool_of(1000, 40);
@@ -506,7 +505,7 @@ mod tests {
         assert!(room <= charged + charged / 8 && state.left() == 1000, "room for {room} bytes is kept");
     }
 
-    /// Whoever comes again and again, or many who wait, wake the sender once.
+    /// Many threads that wait, or one that asks again and again, wake the sender once.
     #[test]
     fn that_memory_is_wanted_is_told_once_until_some_comes_back() {
         let pool = pool_of(100, 100);
@@ -560,7 +559,7 @@ mod tests {
         assert_eq!(pool.used(), 0);
     }
 
-    /// B27: a waiter at the head that gives up blocks nobody, and newcomers do not overtake.
+    /// B27: a waiter that gives up blocks no other one, and later ones do not overtake.
     #[test]
     fn memory_goes_to_the_longest_waiter_and_round_one_that_gave_up() {
         let pool = pool_of(10, 10);
@@ -593,7 +592,7 @@ mod tests {
         let buffers = vec![pool.try_reserve(0, 40).unwrap(), pool.try_reserve(0, 40).unwrap()];
         let parts = replace(buffers, vec![vec![0; 10], vec![0; 25], vec![0; 41]]);
         assert_eq!(pool.used(), 80);
-        // The last has what is left.
+        // The last one has what is left.
         assert!(parts.iter().map(|part| part.charged).eq([10, 25, 45]));
         let beside = beside(&parts, vec![vec![7; 99], vec![8; 9]]);
         let held = beside.iter().map(|buffer| (buffer.bytes.as_slice(), buffer.charged));
@@ -605,7 +604,7 @@ mod tests {
         assert_eq!(pool.try_reserve(0, 100).unwrap().room(), 100);
     }
 
-    /// What comes back goes past those that have their share already, and they leave a reserve.
+    /// Memory that is returned goes past the partitions that have their share, and they leave a reserve.
     #[test]
     fn a_holder_that_has_its_share_waits_behind_those_that_have_not() {
         let pool = pool_of(80, 10);
@@ -628,7 +627,7 @@ mod tests {
                 std::thread::yield_now();
             }
             assert_eq!(*order.lock(), [1]);
-            // Ten are there, and they are the reserve.
+            // Ten bytes are there, and they are the reserve.
             assert_eq!(pool.used(), 70);
             drop(pool.try_reserve(2, 10).unwrap());
             assert_eq!(pool.try_reserve(0, 1).unwrap_err(), ReserveError::Exhausted);
@@ -646,8 +645,8 @@ mod tests {
         drop(all);
     }
 
-    /// As the sender does it: nothing is given back but when somebody is said to wait. So whoever waits is told of at
-    /// all times, and what comes back gets everyone on in the end, whoever has how much.
+    /// As the sender does it: memory is returned only when a thread is said to wait. So a thread that waits is always
+    /// known, and in the end every thread gets memory, whatever the partitions hold.
     #[test]
     fn nobody_waits_for_ever_if_memory_comes_back_only_while_it_is_wanted() {
         let pool = pool_of(1000, 100);

@@ -1,4 +1,4 @@
-//! A partition as the sender knows it: where it stands, and the batches that have left its queue and are not over.
+//! A partition as the sender sees it: its state, and the batches that have left its queue and are not complete.
 //!
 //! A partition is in exactly one [`PartitionState`]; each event below makes the sender look at it again:
 //!
@@ -6,31 +6,31 @@
 //! |---|---|---|
 //! | Idle | first record | NoProducerId, Lingering, Ready, Leaderless |
 //! | NoProducerId | a producer id | Lingering, Ready, Leaderless |
-//! | Lingering | batch full, linger over, flush, close, memory wanted, a batch under way is over | Ready, Leaderless |
+//! | Lingering | batch full, linger over, flush, close, memory wanted, a batch in flight is complete | Ready, Leaderless |
 //! | Ready | its node took a batch | Lingering, Ready, Full |
 //! | Ready | a batch of this size is on trial already | AwaitingTrial |
 //! | Ready | metadata: another leader, none | Ready, Leaderless, Full |
 //! | AwaitingTrial | the trial is over | Idle, Ready, Leaderless |
 //! | Leaderless | metadata: a leader | Ready |
-//! | Full | a batch is over | Idle, NoProducerId, Lingering, Ready, Leaderless |
+//! | Full | a batch is complete | Idle, NoProducerId, Lingering, Ready, Leaderless |
 //! | any | a batch is to be sent again | BackingOff |
-//! | BackingOff | its time is over, metadata: another leader | Ready, Leaderless |
-//! | any | the delivery timeout of a batch | as it was, without that batch |
+//! | BackingOff | the back-off is over, metadata: another leader | Ready, Leaderless |
+//! | any | the delivery timeout of a batch is over | the same, without that batch |
 //!
-//! A batch that has left the queue is under way, or waits to be sent again. Batches keep the order in which they left,
-//! whatever comes back first: the oldest that waits goes before everything else.
+//! A batch that has left the queue is in flight or waits to be sent again. Batches keep the order in which they left, in
+//! whatever order their answers come. The oldest batch that waits is sent before all others.
 //!
-//! With idempotence a batch gets its numbers when it is first sent and keeps them for each attempt. What becomes of the
-//! others when a batch fails for good, so that its numbers are missing:
+//! With idempotence a batch gets its sequence numbers when it is first sent, and keeps them for each attempt. If a batch
+//! fails for good, its numbers are missing. This is what happens to the others:
 //!
-//! - It may have been written: it stays, for nobody waits for it any more, and is sent again only for the sake of those
-//!   behind it that may have been written too, which no broker takes without it.
-//! - Else nothing behind it is sent until nothing is under way and what came before it is over. Then the partition begins
-//!   anew, under its next identity. Of what waits, a batch that may have been written can't be sent again: under another
-//!   identity no broker would know it, and it could be stored twice. It fails. The others get new numbers.
+//! - If the batch may have been written, it stays although its futures have failed. It is sent again only because of
+//!   batches behind it that may have been written, too, and that no broker accepts without it.
+//! - Otherwise nothing behind it is sent until nothing is in flight and all batches before it are complete. Then the
+//!   partition is reset to its next identity. A waiting batch that may have been written can't be sent again: under another
+//!   identity no broker would recognize it, and it could be stored twice. So it fails. The others get new numbers.
 //!
-//! A batch whose time is over while it is under way is given up, not taken back: its futures fail at once, its bytes stay
-//! for the socket, and its place stays taken until the answer. Else a later batch could overtake it.
+//! If the time of a batch is over while it is in flight, the batch is given up: its futures fail at once, its bytes are
+//! kept for the socket, and its position is kept until the answer. Otherwise a later batch could overtake it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -43,66 +43,66 @@ use crate::producer::queue::{Front, PartitionQueue};
 use crate::time::{Deadline, Instant};
 use crate::topic_partition::TopicPartition;
 
-/// Where a partition is.
+/// The state of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PartitionState {
-    /// Nothing to send.
+    /// There is nothing to send.
     Idle,
-    /// Something to send, and no producer id.
+    /// There are records to send, and no producer id.
     NoProducerId,
-    /// Waits for company.
+    /// Waits for more records.
     Lingering,
-    /// In its leader's list.
+    /// It is in the list of its leader.
     Ready(NodeId),
-    /// Something to send and nowhere to.
+    /// There are records to send, and there is no leader.
     Leaderless,
-    /// Waits to be sent again.
+    /// Waits for the end of the back-off.
     BackingOff,
-    /// Waits to see whether a batch of its size is taken at all.
+    /// Waits to see whether a batch of this size is accepted.
     AwaitingTrial,
-    /// As many batches are under way as may be.
+    /// As many batches are in flight as may be.
     Full,
 }
 
-/// How batches of a partition follow each other.
+/// The rules for the batches of a partition.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SendRules {
-    /// How many may be under way.
+    /// The most batches in flight.
     pub(crate) window: usize,
-    /// They are numbered.
+    /// Batches have sequence numbers.
     pub(crate) idempotence: bool,
 }
 
 pub(crate) struct Partition {
     queue: Arc<PartitionQueue>,
     state: PartitionState,
-    /// Not to be sent to this node before.
+    /// Nothing is sent to this node before this time.
     backs_off: Option<(NodeId, Instant)>,
     batches: BTreeMap<Ordinal, DequeuedBatch>,
-    /// Where the next batch would go,
+    /// The leader that the next batch would go to,
     led_from: Option<Leadership>,
-    /// and where those that are under way went, or the last.
+    /// and the leader that the batches in flight went to, or the last ones.
     sent_to: Option<Leadership>,
-    /// What was sent and is not over, and all that was sent after the oldest of it. A broker knows the last five batches of
-    /// a producer: one that is sent again must be among them.
+    /// The batches that were sent and are not complete, and all that were sent after the oldest of them. A broker knows the
+    /// last five batches of a producer. A batch that is sent again must be among them.
     sent: BTreeSet<Ordinal>,
     window: usize,
     /// `None` without idempotence.
     numbering: Option<Numbering>,
-    /// The first batch whose numbers are missing for good, or that no broker takes under the identity of now. From there on
-    /// nothing is sent before a new beginning.
+    /// The first batch whose numbers are missing for good, or that no broker accepts under the current identity. From it on
+    /// nothing is sent before a reset.
     gap: Option<Ordinal>,
 }
 
 /// A batch that has left the queue.
 struct DequeuedBatch {
     batch: SealedBatch,
-    /// The broker that has it, if it is under way.
+    /// The broker that has it, if it is in flight.
     at: Option<NodeId>,
 }
 
 impl DequeuedBatch {
-    /// It was sent under the identity of now, and whether it was written is not known.
+    /// It was sent under the current identity, and it is not known whether it was written.
     fn is_unknown(&self) -> bool {
         self.batch.sequence().is_some() && self.batch.is_maybe_written()
     }
@@ -128,7 +128,7 @@ impl Partition {
         &self.queue
     }
 
-    /// Its topic and number.
+    /// The topic and the number of the partition.
     pub(crate) fn topic_partition(&self) -> &Arc<TopicPartition> {
         self.queue.topic_partition()
     }
@@ -141,12 +141,12 @@ impl Partition {
         std::mem::replace(&mut self.state, state)
     }
 
-    /// Whether it has anything that is not over, as far as the sender knows.
+    /// Whether it has anything that is not complete, as far as the sender knows.
     pub(crate) fn is_busy(&self) -> bool {
         self.state != PartitionState::Idle || !self.batches.is_empty()
     }
 
-    /// Until when nothing is to be sent to `node`.
+    /// The time before which nothing is sent to `node`.
     pub(crate) fn backs_off(&self, node: NodeId) -> Option<Instant> {
         self.backs_off.filter(|(from, _)| *from == node).map(|(_, until)| until)
     }
@@ -159,7 +159,7 @@ impl Partition {
         self.backs_off = Some((node, until));
     }
 
-    /// Whether the next batch may be sent, as far as those before it are concerned.
+    /// Whether the batches before the next one allow it to be sent.
     pub(crate) fn has_room(&self) -> bool {
         let first =
             self.batches.iter().find(|(_, dequeued)| dequeued.at.is_none()).map(|(ordinal, _)| *ordinal);
@@ -176,8 +176,8 @@ impl Partition {
         self.batches.values().any(|dequeued| dequeued.at.is_some())
     }
 
-    /// Whether a batch is under way to where the partition was led from before: what comes after it must not be sent to
-    /// where it is led from now, or it could be stored before it.
+    /// Whether a batch is in flight to an earlier leader. Later batches must not be sent to the current leader meanwhile,
+    /// or they could be stored before it.
     pub(crate) fn is_in_flight_elsewhere(&self) -> bool {
         self.is_in_flight() && self.sent_to != self.led_from
     }
@@ -186,7 +186,8 @@ impl Partition {
         self.led_from = leadership;
     }
 
-    /// The bytes under way that the next batch has to outweigh: those of several. Beside one it goes at once.
+    /// The bytes in flight that the next batch must be as large as, if several batches are in flight. Beside one it is sent
+    /// at once.
     pub(crate) fn bytes_to_outweigh(&self) -> usize {
         let in_flight = self
             .batches
@@ -196,7 +197,7 @@ impl Partition {
         if in_flight.clone().count() > 1 { in_flight.sum() } else { 0 }
     }
 
-    /// The oldest batch that waits to be sent again. It goes before what is in the queue.
+    /// The oldest batch that waits to be sent again. It is sent before the batches in the queue.
     pub(crate) fn waiting(&self) -> Option<Front> {
         let batch = &self.batches.values().find(|dequeued| dequeued.at.is_none())?.batch;
         let (ordinal, created, bytes) = (batch.ordinal(), batch.created(), batch.len());
@@ -216,7 +217,7 @@ impl Partition {
         self.batches.remove(&ordinal).map(|dequeued| dequeued.batch)
     }
 
-    /// Whether it lacks an identity, and the producer id whose epochs it has used up, if it has.
+    /// Whether it lacks an identity, and the producer id whose epochs it has used up, if there is one.
     pub(crate) fn lacks_identity(&self) -> Option<Option<i64>> {
         let numbering = self.numbering.as_ref()?;
         (!numbering.has_identity()).then_some(numbering.spent())
@@ -228,7 +229,7 @@ impl Partition {
         }
     }
 
-    /// `batch` goes out to `node`; from its first time on it has numbers.
+    /// `batch` is sent to `node`. At its first attempt it gets sequence numbers.
     pub(crate) fn put_in_flight(
         &mut self,
         mut batch: SealedBatch,
@@ -249,7 +250,7 @@ impl Partition {
         self.put(batch, Some(node))
     }
 
-    /// `batch` is to be sent (again), in its turn.
+    /// `batch` is to be sent, for the first time or again, in its turn.
     pub(crate) fn put_waiting(&mut self, batch: SealedBatch) {
         self.put(batch, None);
     }
@@ -260,39 +261,40 @@ impl Partition {
         &self.batches[&ordinal].batch
     }
 
-    /// Its attempt is over. What is not put back must be told of ([`stored`](Self::stored), [`note_missing`](Self::note_missing)).
+    /// The attempt of a batch has ended. If the batch is not put back, call [`stored`](Self::stored) or
+    /// [`note_missing`](Self::note_missing).
     pub(crate) fn take(&mut self, ordinal: Ordinal) -> Option<SealedBatch> {
         self.batches.remove(&ordinal).map(|dequeued| dequeued.batch)
     }
 
-    /// Whether no batch before it is open, so that a broker must take its numbers.
+    /// Whether all batches before it are complete, so that a broker must accept its sequence numbers.
     pub(crate) fn is_oldest(&self, ordinal: Ordinal) -> bool {
         self.batches.keys().next().is_none_or(|oldest| *oldest >= ordinal)
     }
 
-    /// A batch with these numbers is stored.
+    /// A batch with these sequence numbers is stored.
     pub(crate) fn stored(&mut self, batch: &SealedBatch, now: Instant) {
         if let Some(numbering) = self.numbering.as_mut().filter(|_| batch.sequence().is_some()) {
             numbering.stored(now);
         }
     }
 
-    /// A batch is not sent any more: if it has been given numbers, those behind it can't follow.
+    /// A batch is not sent any more. If it has sequence numbers, those behind it can't follow.
     pub(crate) fn note_missing(&mut self, batch: &SealedBatch) {
         if batch.sequence().is_some() {
             self.note_gap(batch.ordinal());
         }
     }
 
-    /// From `at` on no batch is taken under the identity of now. True if that is news.
+    /// From `at` on no batch is accepted under the current identity. True if there was no gap before.
     pub(crate) fn note_gap(&mut self, at: Ordinal) -> bool {
         let before = self.gap;
         self.gap = Some(before.map_or(at, |before| before.min(at)));
         before.is_none()
     }
 
-    /// After anything has changed: forgets what need not be known any more, and begins anew if it must and can. Returns
-    /// what can't be sent any more, as whether it was written will not be known.
+    /// Called after each change. Forgets what is not needed any more, and resets the partition if it must and can. Returns
+    /// the batches that can't be sent any more, because it will never be known whether they were written.
     pub(crate) fn clean_up(&mut self) -> Vec<SealedBatch> {
         let oldest = self.batches.keys().next();
         while self.sent.first().is_some_and(|sent| oldest.is_none_or(|oldest| sent < oldest)) {
@@ -302,7 +304,7 @@ impl Partition {
             return Vec::new();
         }
         self.drop_what_nobody_needs();
-        // What comes before the gap can still be sent as it is: its brokers may know it, and say so.
+        // Batches before the gap can still be sent unchanged. Their brokers may recognize them.
         let first = self.batches.keys().next();
         if self.gap.is_none_or(|gap| first.is_some_and(|first| *first < gap)) {
             return Vec::new();
@@ -317,7 +319,7 @@ impl Partition {
         unknown.into_iter().map(|(_, dequeued)| dequeued.batch).collect()
     }
 
-    /// Of those that were given up, the ones behind which no other needs them.
+    /// Drops the batches that were given up and that no batch behind them needs.
     fn drop_what_nobody_needs(&mut self) {
         let gap = self.gap;
         let is_needed = |(ordinal, dequeued): &(&Ordinal, &DequeuedBatch)| {
@@ -337,14 +339,14 @@ impl Partition {
         }
     }
 
-    /// All of them, each with whether it is under way.
+    /// All batches, each with whether it is in flight.
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = (SealedBatch, bool)> {
         std::mem::take(&mut self.batches)
             .into_values()
             .map(|dequeued| (dequeued.batch, dequeued.at.is_some()))
     }
 
-    /// The birth of the oldest batch that somebody waits for; those in the queue are younger.
+    /// When the oldest batch with a waiting future was created. Those in the queue are younger.
     pub(crate) fn oldest(&self) -> Option<Instant> {
         self.batches
             .values()
@@ -352,7 +354,7 @@ impl Partition {
             .map(|dequeued| dequeued.batch.created())
     }
 
-    /// The oldest batch that waits to be sent again, if it is `late` and nobody behind it may need it.
+    /// The oldest batch that waits to be sent again, if it is `late` and no batch behind it may need it.
     pub(crate) fn take_late(&mut self, late: impl Fn(Instant) -> bool) -> Option<SealedBatch> {
         let is_late = |dequeued: &DequeuedBatch| {
             dequeued.at.is_none() && !dequeued.batch.is_given_up() && late(dequeued.batch.created())
@@ -364,8 +366,8 @@ impl Partition {
         Some(batch)
     }
 
-    /// Those that are `late`, that somebody still waits for, and that stay all the same: they are under way, or they may
-    /// have been written, and those behind them may need them.
+    /// The batches that are `late`, that have waiting futures, and that stay: they are in flight, or they may have been
+    /// written and batches behind them may need them.
     pub(crate) fn late_to_stay(
         &mut self,
         late: impl Fn(Instant) -> bool,
@@ -377,17 +379,17 @@ impl Partition {
     }
 }
 
-/// What is found when a partition is looked at that has something to send and room for it.
+/// The view of a partition that has a batch to send and room for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
     pub(crate) now: Instant,
-    /// When the oldest batch expires that somebody waits for.
+    /// When the oldest batch with a waiting future expires.
     pub(crate) expiry: Deadline,
-    /// When its front need not wait for company any more, if it still does.
+    /// When the front does not wait for more records any more, if it still does.
     pub(crate) lingers_until: Option<Deadline>,
 }
 
-/// Where a partition belongs that has something to send and room for it, and when to look at it again if nothing happens
+/// The state of a partition that has a batch to send and room for it, and when to look at it again if nothing happens
 /// before.
 pub(crate) fn next_state(partition: &Partition, view: View) -> (PartitionState, Deadline) {
     let View { now, expiry, lingers_until } = view;

@@ -1,7 +1,7 @@
-//! All partitions that ever had something to send, and the lists of those that wait for the same thing. Cost follows
-//! work: the sender is told which partitions have something to do, and never goes through them all.
+//! All partitions that ever had something to send, and the lists of those that wait for the same thing. The cost depends on
+//! the work: the sender is notified of partitions that have something to do, and never looks at all of them.
 //!
-//! Each partition stands in the one list of its place, and in no other.
+//! Each partition is in the one list of its state, and in no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,24 +13,24 @@ use crate::time::{Deadline, Instant};
 
 pub(crate) struct Partitions {
     all: Vec<Option<Entry>>,
-    /// Of each node, in the order of their turns.
+    /// The ready partitions of each node, in the order of their turns.
     ready: BTreeMap<NodeId, BTreeMap<u64, u32>>,
     next_turn: u64,
     leaderless: BTreeSet<u32>,
     backing_off: BTreeSet<u32>,
     without_producer_id: BTreeSet<u32>,
     lingering: BTreeSet<u32>,
-    /// Those that have a time to be looked at, once each.
+    /// The partitions that have to be looked at later, each once.
     timers: BTreeSet<(Instant, u32)>,
     send_rules: SendRules,
 }
 
 struct Entry {
     partition: Partition,
-    /// In the list of its node, while it is ready.
+    /// The turn in the list of its node, while it is ready.
     turn: u64,
     look_again: Deadline,
-    /// What [`Partitions::changed`] said last.
+    /// The last result of [`Partitions::changed`].
     was_busy: bool,
 }
 
@@ -49,7 +49,7 @@ impl Partitions {
         }
     }
 
-    /// Makes sure that the partition is known.
+    /// Makes the partition known if it is not.
     pub(crate) fn meet(&mut self, queue: &Arc<PartitionQueue>) -> u32 {
         let queue_id = queue.id();
         let at = queue_id as usize;
@@ -74,19 +74,19 @@ impl Partitions {
         self.entry(queue_id).map(|entry| &mut entry.partition)
     }
 
-    /// Every partition that was ever met.
+    /// Every known partition.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Partition> {
         self.all.iter_mut().flatten().map(|entry| &mut entry.partition)
     }
 
-    /// Whether the partition has something to send, if that is another answer than the last.
+    /// Whether the partition has something to send, if that has changed since the last call.
     pub(crate) fn changed(&mut self, queue_id: u32) -> Option<(&Partition, bool)> {
         let entry = self.entry(queue_id)?;
         let busy = entry.partition.is_busy();
         (std::mem::replace(&mut entry.was_busy, busy) != busy).then_some((&entry.partition, busy))
     }
 
-    /// Puts a partition where it belongs, to be looked at again at `look_again` if nothing happens before.
+    /// Sets the state of a partition, to be looked at again at `look_again` if nothing happens before.
     pub(crate) fn set_state(&mut self, queue_id: u32, state: PartitionState, look_again: Deadline) {
         let Self {
             all,
@@ -141,24 +141,24 @@ impl Partitions {
         }
     }
 
-    /// The turn that the next partition to get ready will have: those that are ready now come before it.
+    /// The turn of the next partition to get ready. Those that are ready now come before it.
     pub(crate) fn next_turn(&self) -> u64 {
         self.next_turn
     }
 
-    /// Whose turn it is at `node`, of those before the turn `end`. It keeps its turn until it is settled elsewhere: a
-    /// large batch that does not fit is not passed by small ones for ever.
+    /// The partition whose turn it is at `node`, of those before the turn `end`. It keeps its turn until its state is set
+    /// again. So a large batch that does not fit is not overtaken by small ones forever.
     pub(crate) fn first_ready(&self, node: NodeId, end: u64) -> Option<u32> {
         let (turn, queue_id) = self.ready.get(&node)?.first_key_value()?;
         (*turn < end).then_some(*queue_id)
     }
 
-    /// The nodes for which something is ready.
+    /// The nodes that have ready partitions.
     pub(crate) fn nodes(&self) -> Vec<NodeId> {
         self.ready.keys().copied().collect()
     }
 
-    /// Those that new metadata may bring elsewhere.
+    /// The partitions whose state new metadata may change.
     pub(crate) fn with_or_without_leader(&self) -> Vec<u32> {
         let ready = self.ready.values().flat_map(BTreeMap::values);
         self.leaderless.iter().chain(&self.backing_off).chain(ready).copied().collect()
@@ -172,7 +172,7 @@ impl Partitions {
         self.lingering.iter().copied().collect()
     }
 
-    /// Those whose time has come. Each is to be settled anew.
+    /// The partitions that are due to be looked at. The state of each has to be set again.
     pub(crate) fn take_due(&mut self, now: Instant) -> Vec<u32> {
         let mut due = Vec::new();
         while let Some((at, queue_id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {

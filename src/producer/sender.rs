@@ -1,8 +1,8 @@
-//! The sender: what is ready goes out, what comes back completes, what fails is sent again. One step at a time, with
-//! the time as an argument; who calls it, and what the bytes travel on, it does not know.
+//! The sender: it sends the batches that are ready, completes those that are answered, and sends again those that have
+//! failed. It runs one step at a time, with the time as an argument. It knows neither its caller nor the sockets.
 //!
-//! A step reads like the life of a batch: hear what user threads say, hear what brokers say, look at whose time has
-//! come, send. What is decided is decided elsewhere ([`outcome`], [`partition`]); here it is carried out.
+//! A step follows the life of a batch: read the notices of user threads, read the answers of brokers, look at what is due,
+//! send. Other modules decide ([`outcome`], [`partition`]); this one carries out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,20 +38,20 @@ pub(crate) struct SenderSettings {
     pub(crate) retry_policy: RetryPolicy,
     pub(crate) retry: Backoff,
     pub(crate) request_timeout: Duration,
-    /// Of Produce, the lowest that carries what is sent.
+    /// The first version of Produce that can carry the batches.
     pub(crate) first_version: i16,
-    /// Bytes of batches in one request, unless a single batch is larger.
+    /// The size limit of the batches in one request, unless a single batch is larger.
     pub(crate) request_max_bytes: usize,
-    /// `enable_idempotence`: batches are numbered, so that brokers know one that is sent again.
+    /// `enable_idempotence`: batches have sequence numbers, so that brokers recognize one that is sent again.
     pub(crate) idempotence: bool,
-    /// Batches of one partition that may be under way. With more than one and without idempotence, a batch that is sent
-    /// again is overtaken.
+    /// The most batches of one partition in flight. With more than one and without idempotence, a batch that is sent again
+    /// is overtaken.
     pub(crate) batches_in_flight: usize,
 }
 
-/// What has become of a request.
+/// The outcome of a request.
 pub(crate) enum Over {
-    /// By the sender's number for it.
+    /// With the sender's number of the request.
     Produce(u64, Outcome<ProduceResponse>),
     InitProducerId(Outcome<InitProducerIdResponse>),
 }
@@ -80,15 +80,15 @@ impl Tag<Over> for InitProducerId {
     }
 }
 
-/// The time, twice: as it is, and up to when all that brokers have said is heard. What is late is late by the second: an
-/// answer that lies in a socket has come in time, whatever has kept us from it.
+/// Two times: the current time, and the time up to which all answers were read. The second one decides what is late: an
+/// answer that is in a socket has come in time, whatever has delayed this thread.
 #[derive(Clone, Copy, Debug)]
 struct Moment {
     now: Instant,
     heard: Instant,
 }
 
-/// Why the records for a partition have failed at the end; whether bytes of them had left.
+/// Makes the error for the records of a partition that fail at the end. The flag says whether bytes of them were sent.
 pub(crate) type Failure<'a> = dyn Fn(&TopicPartition, bool) -> Error + 'a;
 
 pub(crate) struct Sender {
@@ -132,15 +132,16 @@ impl Sender {
         }
     }
 
-    /// Hears what users and brokers have said, and completes what that completes: callbacks run in here.
+    /// Reads the notices of user threads and the answers of brokers, and completes batches. Callbacks run in here.
     pub(crate) fn hear(&mut self, now: Instant, heard: Instant) {
         let at = Moment { now, heard };
         self.hear_users(at);
         self.hear_brokers(at);
     }
 
-    /// Does what is due at `now`, which is read after [`hear`](Self::hear): what callbacks took must not be taken from
-    /// the time of a request that has not been sent yet. False when it is over: closed, and nothing is left or no time.
+    /// Does what is due at `now`, which is read after [`hear`](Self::hear): the time that callbacks take must not count for
+    /// a request that has not been sent yet. False at the end: the producer is closed, and nothing is left or the time is
+    /// over.
     pub(crate) fn act(&mut self, now: Instant, heard: Instant) -> bool {
         let at = Moment { now, heard };
         self.client.step(now, heard);
@@ -151,20 +152,20 @@ impl Sender {
         for node in self.partitions.nodes() {
             self.send_to(node, at);
         }
-        // What was found out on the way may be a reason to ask.
+        // The steps before may have found a reason for a request.
         self.client.ask_if_due(now);
         self.ask_for_producer_id(now);
         if let Some(troubles) = self.client.changed_troubles() {
             self.observer.publish(troubles);
         }
-        // Who closes is told by `close`.
+        // If the producer is being closed, `close` reports them.
         if self.drain.is_open() {
             self.losses.log_overlooked(&self.observer, now);
         }
         !self.is_over(now)
     }
 
-    /// Closed, and nothing is left or no time.
+    /// The producer is closed, and nothing is left or the time is over.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         let closing = self.drain.closing();
         closing.is_some_and(|closing| !self.drain.has_unfinished() || closing.deadline.has_passed(now))
@@ -174,8 +175,8 @@ impl Sender {
         self.drain.has_unfinished()
     }
 
-    /// Until when nothing happens by itself; [`Deadline::NEVER`] if only others can make something happen. Zero if a
-    /// user thread has left a notice meanwhile; if not, the next one wakes.
+    /// Until when nothing happens by itself. [`Deadline::NEVER`] if only other threads can make something happen. Zero if a
+    /// user thread has left a notice meanwhile; if not, the next notice wakes the sender.
     pub(crate) fn sleep_until(&mut self, now: Instant) -> Deadline {
         if self.client.has_events() || !self.drain.inbox().fall_asleep() {
             return Deadline::at(now);
@@ -191,13 +192,13 @@ impl Sender {
         &mut self.client
     }
 
-    /// The end came before everything had a result: whoever closes is told what had none.
-    /// Returns what keeps it from one.
+    /// The end has come before everything had a result. `close` reports what had none. Returns what stops it at each
+    /// broker.
     pub(crate) fn give_up_rest(&mut self, queues: &[Arc<PartitionQueue>]) -> Vec<BrokerTrouble> {
         self.drain.give_up(queues)
     }
 
-    /// The end: fails what is queued, for good.
+    /// The end: fails the batches of a queue for good.
     pub(crate) fn fail_queued(&mut self, failure: &Failure<'_>, queue: &PartitionQueue) {
         self.drain.close_pool();
         for batch in self.drain.empty(queue) {
@@ -205,7 +206,7 @@ impl Sender {
         }
     }
 
-    /// The end: hears what has been answered, fails what has not, and ends every connection.
+    /// The end: reads the last answers, fails what has none, and closes every connection.
     pub(crate) fn fail_in_flight(&mut self, failure: &Failure<'_>, now: Instant) {
         self.hear_brokers(Moment { now, heard: now });
         self.client.close(now);
@@ -228,7 +229,7 @@ impl Sender {
     fn hear_users(&mut self, at: Moment) {
         let Notices { partitions, topics, hurry, close } = self.drain.notices();
         if !topics.is_empty() {
-            // What is to be sent next needs one. To ask now costs no round trip of its own.
+            // The next records will need a producer id. A request now costs no round trip of its own.
             self.producer_ids.iter_mut().for_each(ProducerIds::want);
         }
         for (topic, until) in topics {
@@ -287,10 +288,10 @@ impl Sender {
                 answers.push((entry, answer));
             }
         }
-        // An answer is in the order of the partitions' numbers: those would have their next turn by them, and the last of them
-        // half as many as the first.
+        // An answer is in the order of partition numbers. Without this, partitions would get their next turn in that order,
+        // and the last ones half as many turns as the first.
         answers.sort_unstable_by_key(|(entry, _)| entry.turn);
-        // Before what is to be sent again looks for its leader.
+        // Before batches that are sent again look for their leader.
         self.client.learn_leaders(&hints, &response.node_endpoints);
         for (entry, answer) in answers {
             self.over(entry, node, AttemptOutcome::Answered(&answer), at);
@@ -310,7 +311,7 @@ impl Sender {
         request.rest().for_each(|entry| self.over(entry, node, end, at));
     }
 
-    /// The end of an attempt: the batch is done, or waits to be sent again, in one piece or in several.
+    /// An attempt has ended: the batch is complete, or waits to be sent again, whole or in parts.
     fn over(&mut self, entry: RequestEntry, node: NodeId, end: AttemptOutcome<'_>, at: Moment) {
         let RequestEntry { queue_id, ordinal, .. } = entry;
         if end.wants_metadata() {
@@ -343,7 +344,7 @@ impl Sender {
                 partition.put_waiting(batch);
             }
             Action::Renumber { error } => {
-                // What follows from a batch that has failed is no news, and neither are those behind the first.
+                // Refusals that follow from a failed batch are not logged, and neither are those behind the first.
                 if partition.note_gap(ordinal) {
                     self.losses.refused(batch.attempts(), &name, &error, at.now);
                 }
@@ -371,7 +372,7 @@ impl Sender {
                     self.batch_sizes.stored(&name.topic, batch.len(), at.now);
                     complete(batch, result);
                 }
-                // Those behind it may need it.
+                // Batches behind it may need it.
                 Some(error) if batch.sequence().is_some() && is_maybe_written(&batch, error) => {
                     let (records, error) = (batch.records(), error.clone());
                     batch.give_up(error.clone());
@@ -387,7 +388,7 @@ impl Sender {
         self.attempt_is_over(queue_id, ordinal, at);
     }
 
-    /// The partition is looked at again, and those that waited to see whether a batch of its size is taken.
+    /// Looks at the partition again, and at those that waited to see whether a batch of this size is accepted.
     fn attempt_is_over(&mut self, queue_id: u32, ordinal: Ordinal, at: Moment) {
         let Some(partition) = self.partitions.get(queue_id) else { return };
         let name = Arc::clone(partition.topic_partition());
@@ -401,7 +402,7 @@ impl Sender {
         self.consider(queue_id, at);
     }
 
-    /// Puts a partition where it belongs, after what is late has been failed.
+    /// Sets the state of a partition, after the batches that are late have failed.
     fn consider(&mut self, queue_id: u32, at: Moment) {
         self.expire(queue_id, at);
         self.clean_up(queue_id);
@@ -421,12 +422,12 @@ impl Sender {
             _ if partition.state() == PartitionState::AwaitingTrial => {
                 (PartitionState::AwaitingTrial, expiry)
             }
-            // Nobody tells of what comes next before it is full; a flush must find it.
+            // No notice comes for the next batch before it is full. A flush must find it.
             None if partition.bytes_to_outweigh() > 0 => (PartitionState::Lingering, expiry),
             None => (PartitionState::Idle, expiry),
             Some(_) if lacks_producer_id => (PartitionState::NoProducerId, expiry),
             Some((front, lingers)) => {
-                // Beside others it waits for an answer, unless somebody waits for its own.
+                // Beside other batches it waits for an answer, unless a thread waits for its result.
                 let lingers_until = lingers.then(|| match partition.bytes_to_outweigh() {
                     1.. if !front.is_urgent => Deadline::NEVER,
                     _ => Deadline::at(front.created + self.settings.linger),
@@ -441,17 +442,17 @@ impl Sender {
         self.set_state(queue_id, state, look_again, at.now);
     }
 
-    /// Completes what can't be sent any more.
+    /// Completes the batches that can't be sent any more.
     fn clean_up(&mut self, queue_id: u32) {
         let Some(partition) = self.partitions.get_mut(queue_id) else { return };
         for batch in partition.clean_up() {
-            // It was sent, and nothing but such an end brings it here.
+            // It was sent before, because that is the only way that a batch gets here.
             let Some(error) = batch.last_error().cloned() else { continue };
             complete(batch, BatchResult::Failed(error.maybe_written()));
         }
     }
 
-    /// Whether nothing can be sent for want of a producer id.
+    /// Whether nothing can be sent because there is no producer id.
     fn lacks_producer_id(&mut self, queue_id: u32) -> bool {
         let Some(ids) = &mut self.producer_ids else { return false };
         let Some(partition) = self.partitions.get_mut(queue_id) else { return false };
@@ -465,11 +466,11 @@ impl Sender {
         }
     }
 
-    /// Fails what can't be sent because brokers give this producer no id. True if there may be more.
+    /// Fails the batches that can't be sent because brokers give this producer no id. True if there may be more.
     fn fail_denied(&mut self, queue_id: u32, at: Moment) -> bool {
         let denial = self.producer_ids.as_ref().and_then(|ids| ids.denial(at.now)).cloned();
         let Some(error) = denial else { return false };
-        // Not until there is nothing: user threads may append as fast.
+        // Not until the queue is empty: user threads may append as fast.
         for _ in 0..FAILED_AT_ONCE {
             let Some(partition) = self.partitions.get_mut(queue_id) else { return false };
             let queue = Arc::clone(partition.queue());
@@ -490,9 +491,10 @@ impl Sender {
         self.client.ask(Target::Any, request, InitProducerId, now);
     }
 
-    /// What goes next: a batch that waits to be sent again, else the front of the queue, and whether that lingers; and the
-    /// birth of the oldest that somebody waits for. While no more may be under way, or one that was given up goes first, the
-    /// queue is looked at only for what expires there, which nothing before it does sooner.
+    /// The next batch and whether it lingers, and when the oldest batch with a waiting future was created. The next batch
+    /// is one that waits to be sent again, or else the front of the queue. If no more batches may be in flight, or a batch
+    /// that was given up goes first, only batches that expire are looked for in the queue. None expires before those that
+    /// have left it.
     fn front(&mut self, queue_id: u32, at: Moment) -> (Option<(Front, bool)>, Option<Instant>) {
         loop {
             let Some(partition) = self.partitions.get(queue_id) else { return (None, None) };
@@ -507,7 +509,8 @@ impl Sender {
                 !self.drain.is_open() || self.drain.is_memory_wanted() || partition.is_backing_off(at.now);
             let linger = self.settings.linger;
             let (bytes_to_outweigh, oldest) = (partition.bytes_to_outweigh(), partition.oldest());
-            // Not `created + linger > now`: a batch made after this step began would "linger" with a linger of nothing.
+            // Not `created + linger > now`: with a linger of zero, a batch that was made after the beginning of this step
+            // would linger.
             let queued = self.drain.look(&queue, bytes_to_outweigh, |front| {
                 let waits_for_answers = bytes_to_outweigh > 0 && !front.is_urgent;
                 !hurry && (waits_for_answers || at.now.since(front.created) < linger)
@@ -520,7 +523,7 @@ impl Sender {
         }
     }
 
-    /// Its topic is not forgotten as long as it has got something to send, however long that takes.
+    /// As long as the partition has something to send, its topic is not forgotten.
     fn set_state(&mut self, queue_id: u32, state: PartitionState, look_again: Deadline, now: Instant) {
         self.partitions.set_state(queue_id, state, look_again);
         let Some((partition, busy)) = self.partitions.changed(queue_id) else { return };
@@ -532,7 +535,7 @@ impl Sender {
         }
     }
 
-    /// Fails what has left the queue and is late: under way, or waiting to be sent again.
+    /// Fails the batches that have left the queue and are late, in flight or waiting to be sent again.
     fn expire(&mut self, queue_id: u32, at: Moment) {
         let retry_policy = self.settings.retry_policy.clone();
         let late = |created| retry_policy.is_over(created, at.heard);
@@ -565,7 +568,7 @@ impl Sender {
         batch.into_iter().for_each(|batch| self.fail_late(batch, queue_id, at));
     }
 
-    /// The time of a batch that is not under way is over.
+    /// The time of a batch that is not in flight is over.
     fn fail_late(&mut self, batch: SealedBatch, queue_id: u32, at: Moment) {
         let Some(partition) = self.partitions.get(queue_id) else { return };
         let name = Arc::clone(partition.topic_partition());
@@ -627,7 +630,7 @@ impl Sender {
                     self.partitions.set_state(queue_id, PartitionState::AwaitingTrial, Deadline::NEVER);
                     self.consider(queue_id, at);
                 }
-                // It has expired, is being compressed, or has gone.
+                // The batch has expired, is being compressed, or was taken.
                 Next::Nothing => {
                     self.partitions.set_state(queue_id, PartitionState::Idle, Deadline::NEVER);
                     self.consider(queue_id, at);
@@ -637,7 +640,7 @@ impl Sender {
         draft
     }
 
-    /// The next batch of a partition, if it may go with `draft`.
+    /// The next batch of a partition, if it can go with `draft`.
     fn take(&mut self, queue_id: u32, draft: &Draft, at: Moment) -> Next {
         let Some(partition) = self.partitions.get_mut(queue_id) else { return Next::Nothing };
         let (queue, name) = (Arc::clone(partition.queue()), Arc::clone(partition.topic_partition()));
@@ -665,7 +668,7 @@ impl Sender {
         };
         match (batch, max_bytes) {
             (None, _) => refusal,
-            // What may have been written is sent as it was: the broker may know it.
+            // A batch that may have been written is sent unchanged, because the broker may recognize it.
             (Some(batch), Some(max_bytes)) if batch.len() > max_bytes && !batch.is_maybe_written() => {
                 let parts = batch.split(max_bytes, drain.encoding());
                 parts.into_iter().for_each(|part| partition.put_waiting(part));
@@ -691,7 +694,7 @@ impl Sender {
                 self.client.send(node, &request, version, Produce(number), at.now);
                 self.in_flight.insert(number, in_flight);
             }
-            // No later attempt would find another version.
+            // A later attempt would find the same versions.
             Err(error) => in_flight.rest().for_each(|entry| self.fail(entry, &error, at)),
         }
     }
@@ -705,7 +708,7 @@ impl Sender {
         self.attempt_is_over(queue_id, ordinal, at);
     }
 
-    /// What is told of a broker that has a batch and has not answered.
+    /// The text about a broker that has a batch and has not answered.
     fn broker(&self, node: NodeId) -> Arc<BrokerTrouble> {
         let (origin, known) = match node {
             NodeId::Broker(broker) => {
@@ -724,14 +727,14 @@ impl Sender {
 
 fn complete(batch: SealedBatch, result: BatchResult) {
     let (records, loss) = (batch.records(), result.error().cloned());
-    // Before the logger, which is a user's: it may take its time, and if it panics the futures must have their error.
+    // Before the logger runs: it is user code that may take long, and if it panics the futures must have their error.
     batch.complete(result);
     if let Some(error) = loss {
         losses::lost(records, &error);
     }
 }
 
-/// A batch behind others was refused because those are not stored yet: their failure is told of.
+/// The batch was refused because batches before it are not stored yet. Their failure is logged instead.
 fn is_of_numbers(error: &Error) -> bool {
     error.broker_code() == Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
 }
@@ -740,15 +743,15 @@ fn is_maybe_written(batch: &SealedBatch, error: &Error) -> bool {
     batch.is_maybe_written() || error.certainty() == Certainty::MaybeWritten
 }
 
-/// Batches of a partition in one go.
+/// The most batches of a partition that fail in one step.
 const FAILED_AT_ONCE: usize = 64;
 
-/// What the next batch of a ready partition is good for.
+/// The next batch of a ready partition, or why there is none.
 enum Next {
     Batch(SealedBatch),
     /// There is none now.
     Nothing,
     NoRoom,
-    /// Another batch of its topic tries out its size.
+    /// Another batch of the topic is on trial.
     AwaitingTrial,
 }
