@@ -1,6 +1,6 @@
-//! Who we are, said to a broker: SaslHandshake names the mechanism (KIP-43), then its tokens go back and forth, each in a
-//! SaslAuthenticate (KIP-152) or, to brokers that know only version 0 of the handshake, bare. It says what to write and
-//! reads what comes back; who writes it, and under which correlation id, is up to the connection.
+//! Authentication: SaslHandshake names the mechanism (KIP-43), then its tokens are exchanged, each in a SaslAuthenticate
+//! (KIP-152), or without a request around them for brokers that know only version 0 of the handshake. This module says what
+//! to write and reads the answers. The connection writes, and chooses correlation ids.
 //!
 //! ```text
 //!   Handshake ──"not that one"──▶ refused, with those that it offers
@@ -22,7 +22,7 @@ use crate::protocol::{
 };
 use crate::security::{SaslError, SaslExchange, SaslMechanism, Secret};
 
-/// How to say who we are, and to whom.
+/// The mechanism, and the host of the broker.
 #[derive(Clone)]
 pub(super) struct Login {
     pub(super) mechanism: Arc<dyn SaslMechanism>,
@@ -31,25 +31,25 @@ pub(super) struct Login {
 
 pub(super) struct Authentication {
     login: Login,
-    /// `None` if tokens go bare.
+    /// `None` if tokens are sent without a request around them.
     token_version: Option<i16>,
     step: Step,
 }
 
-/// What is waited for.
+/// The answer that is expected next.
 enum Step {
     Handshake { version: i16, opening: Option<Opening> },
     Token(Box<dyn SaslExchange>),
     Over,
 }
 
-/// An exchange, and what it says first.
+/// An exchange, and its first token.
 struct Opening {
     exchange: Box<dyn SaslExchange>,
     token: Secret,
 }
 
-/// What is to be written; one answer comes to each.
+/// A message to be written. Each gets one answer.
 pub(super) enum Line {
     Handshake {
         version: i16,
@@ -59,26 +59,26 @@ pub(super) enum Line {
         version: i16,
         token: Secret,
     },
-    /// With nothing but its length before it; so is its answer.
+    /// Only its length is before it. The same holds for its answer.
     Bare(Secret),
 }
 
-/// How far it got with an answer.
+/// The progress after an answer.
 pub(super) enum Progress {
     Say(Line),
     Over(Grant),
 }
 
-/// The broker has accepted who we are, and the mechanism is content.
+/// The broker has accepted the login, and the mechanism has accepted the broker.
 pub(super) struct Grant {
     pub(super) login: Login,
-    /// After so long we have to say it again; `None` is never (KIP-368).
+    /// The time after which the login has to be renewed; `None` is never (KIP-368).
     pub(super) lifetime: Option<Duration>,
 }
 
 impl Authentication {
-    /// Names the mechanism. Its exchange begins when the broker has taken the name: with another mechanism it may not be
-    /// able to, and need not.
+    /// Sends the name of the mechanism. The mechanism's exchange begins when the broker has accepted the name: if another
+    /// mechanism is used, this one may not be able to begin, and need not.
     pub(super) fn begin(login: Login, versions: &Versions) -> Result<(Self, Line), Failure> {
         let Some(version) = common_version::<SaslHandshakeRequest>(versions, SaslHandshakeRequest::VERSIONS)
         else {
@@ -95,8 +95,8 @@ impl Authentication {
         Ok((Self { login, token_version, step }, Line::Handshake { version, request }))
     }
 
-    /// The same on a connection that is in use. The exchange begins before the broker hears of it: after the handshake it
-    /// takes nothing but a token, so one that is still to come would keep the connection from everything else.
+    /// The same on a connection that is in use. The exchange begins before the handshake is sent: after the handshake the
+    /// broker accepts only a token, so waiting for a token would block everything else on the connection.
     pub(super) fn begin_again(login: Login, versions: &Versions) -> Result<(Self, Line), Failure> {
         let opening = Opening::of(&login)?;
         let (mut authentication, line) = Self::begin(login, versions)?;
@@ -106,13 +106,13 @@ impl Authentication {
         Ok((authentication, line))
     }
 
-    /// The broker ended the connection. With bare tokens it has no other way to refuse.
+    /// The broker closed the connection. Without requests around tokens it has no other way to refuse.
     pub(super) fn cut_off(&self) -> Option<Failure> {
         let is_bare = matches!(self.step, Step::Token(_)) && self.token_version.is_none();
         is_bare.then(|| refused(&*self.login.mechanism, CUT_OFF.to_owned()))
     }
 
-    /// Reads the answer to the last line.
+    /// Reads the answer to the last message.
     pub(super) fn frame(&mut self, frame: &[u8]) -> Result<Progress, Failure> {
         let mechanism = &*self.login.mechanism;
         match std::mem::replace(&mut self.step, Step::Over) {
@@ -157,12 +157,12 @@ impl Opening {
 }
 
 impl Line {
-    /// Whether its answer begins with the correlation id.
+    /// Whether the answer begins with the correlation id.
     pub(super) fn has_correlation(&self) -> bool {
         !matches!(self, Self::Bare(_))
     }
 
-    /// What is left of a token then is wiped.
+    /// Wipes what is left of a token then.
     pub(super) fn into_frame(self, correlation: i32, client_id: &str) -> Frame {
         match self {
             Self::Handshake { version, request } => {
@@ -182,7 +182,7 @@ impl Line {
     }
 }
 
-/// Reads the answer to the mechanism's name.
+/// Reads the answer to the name of the mechanism.
 fn named(mechanism: &dyn SaslMechanism, version: i16, frame: &[u8], again: bool) -> Result<(), Failure> {
     let (_, response) = protocol::decode_response::<SaslHandshakeRequest>(version, frame)
         .map_err(|error| Failure::passing(format!("its SaslHandshake answer can't be read: {error}")))?;
@@ -205,7 +205,7 @@ fn named(mechanism: &dyn SaslMechanism, version: i16, frame: &[u8], again: bool)
     }
 }
 
-/// The challenge in an answer to a token, and the session's lifetime if it was the last.
+/// The challenge in the answer to a token, and the lifetime of the session if the answer was the last.
 fn accepted(
     mechanism: &dyn SaslMechanism,
     version: i16,
@@ -231,12 +231,12 @@ fn accepted(
     }
 }
 
-/// A peer's words go to logs and errors: no more than a line, and no control characters.
+/// The text of a peer goes to logs and errors, so it must not be longer than a line and has no control characters.
 fn one_line(words: &str) -> String {
     words.chars().take(LONGEST_WORDS).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
-/// Brokers do not tell what is wrong with a login: that would help who guesses.
+/// Brokers do not say what is wrong with a login, because that would help attackers.
 fn remedy(mechanism: &str) -> &'static str {
     match mechanism {
         "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" => "; check the user name and the password",
@@ -249,7 +249,7 @@ fn refused(mechanism: &dyn SaslMechanism, cause: String) -> Failure {
     Failure::Refused { mechanism: mechanism.name().to_owned(), cause, offered: None }
 }
 
-/// The mechanism itself does not go on.
+/// The mechanism itself fails.
 fn mechanism_failure(mechanism: &dyn SaslMechanism, error: &SaslError) -> Failure {
     match error.is_passing() {
         true => Failure::passing(format!("{}: {error}", mechanism.name())),
@@ -257,7 +257,7 @@ fn mechanism_failure(mechanism: &dyn SaslMechanism, error: &SaslError) -> Failur
     }
 }
 
-/// Of a broker's words, in characters.
+/// The most characters of a broker's message.
 const LONGEST_WORDS: usize = 300;
 const NO_SASL: &str = "its port takes no SASL; set security_protocol to PLAINTEXT or SSL, or name the port of a listener \
                        with SASL";
@@ -273,7 +273,7 @@ mod tests {
         encode_response,
     };
 
-    /// Says each of `tokens`, and wants "yes" after the last.
+    /// Sends each of `tokens`, and expects "yes" after the last.
     struct Speaker(&'static [&'static str]);
 
     struct Speech(std::slice::Iter<'static, &'static str>);
@@ -363,7 +363,7 @@ mod tests {
         encode_response::<SaslAuthenticateRequest>(7, 2, &response).to_vec().split_off(4)
     }
 
-    /// After the handshake and the first token.
+    /// The state after the handshake and the first token.
     fn speaking() -> Authentication {
         let (mut authentication, line) = begin("host", &[HANDSHAKES, TOKENS]).unwrap();
         let bytes = written(line);
@@ -378,7 +378,7 @@ mod tests {
     #[test]
     fn tokens_go_to_and_fro_until_the_mechanism_is_content() {
         let mut authentication = speaking();
-        // Only the last answer tells how long it holds.
+        // Only the last answer has the lifetime.
         let first = answer(ErrorCode::NONE, None, "go on", 5);
         assert_eq!(token(authentication.frame(&first)), b"two");
         assert_eq!(lifetime(authentication.frame(&answer(ErrorCode::NONE, None, "yes", 3000))), {
@@ -408,7 +408,8 @@ mod tests {
         }
     }
 
-    /// On a connection that is in use: what is not ready, or not willing, says so before the broker hears of it.
+    /// On a connection that is in use. A mechanism that is not ready or refuses says so before anything is sent to the
+    /// broker.
     #[test]
     fn the_second_time_the_exchange_begins_before_the_handshake() {
         let versions = vec![HANDSHAKES, TOKENS];
@@ -417,7 +418,7 @@ mod tests {
         assert_eq!(token(authentication.frame(&handshake(1, ErrorCode::NONE, &["SPEAKER"]))), b"one");
         let not_ready = Authentication::begin_again(login("nowhere"), &versions).err();
         assert_eq!(not_ready, Some(Failure::passing("SPEAKER: nothing to say yet")));
-        // A broker that takes none a second time is not one without SASL.
+        // A broker that refuses a second handshake is not one without SASL.
         let (mut authentication, _) = Authentication::begin_again(login("host"), &versions).unwrap();
         let refused = authentication.frame(&handshake(1, ErrorCode::ILLEGAL_SASL_STATE, &[])).err();
         assert_eq!(
@@ -461,7 +462,7 @@ mod tests {
         no_sasl(authentication.frame(&handshake(1, ErrorCode::ILLEGAL_SASL_STATE, &[])).err());
     }
 
-    /// Whoever they are, they are not to be trusted; what may pass is tried again.
+    /// Peers are not trusted. An error that may pass is tried again.
     #[test]
     fn the_mechanisms_own_faults_and_what_can_not_be_read() {
         let mut authentication = speaking();
@@ -481,7 +482,7 @@ mod tests {
         assert!(is_passing(&[]) && is_passing(&[0, 0, 0, 1, 0]));
     }
 
-    /// At each step an answer, or what was one.
+    /// Hostile answers at each step.
     #[test]
     fn hostile_authentication() {
         let right = [

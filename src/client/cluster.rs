@@ -1,4 +1,4 @@
-//! What is known of the cluster: an immutable snapshot, and how user threads get at it.
+//! The metadata of the cluster: an immutable snapshot, and how user threads read it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,20 +10,20 @@ use crate::protocol::{ErrorCode, LeaderIdAndEpoch, ProducePartitionResponse, Uui
 use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
 use crate::time::{Clock, Deadline};
 
-/// A broker, by the cluster's number for it, or one of `bootstrap_servers`.
+/// A broker, by its number in the cluster, or an entry of `bootstrap_servers`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum NodeId {
-    /// By its place in the list.
+    /// By its index in the list.
     Bootstrap(u32),
     Broker(i32),
 }
 
-/// As it is dialled and named; an address of IPv6 in brackets.
+/// The address of a broker. IPv6 addresses are in brackets.
 pub(crate) fn address(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// One answer of the cluster's, merged with what was known before.
+/// The answers of the cluster, merged.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClusterMetadata {
     pub(crate) version: u64,
@@ -39,28 +39,28 @@ pub(crate) struct Broker {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TopicMetadata {
-    /// The [`ClusterMetadata::version`] that changed anything below.
+    /// The [`ClusterMetadata::version`] that last changed one of the fields below.
     pub(crate) version: u64,
-    /// That of the last answer that named the topic, whatever it said.
+    /// The version of the last answer that named the topic, with any content.
     pub(crate) answered_version: u64,
-    /// Zero if the cluster tells none.
+    /// Zero if the cluster has no topic ids.
     pub(crate) id: Uuid,
-    /// What the last answer said, if not "fine". The partitions are then those of the answer before.
+    /// The error of the last answer, if it had one. The partitions are then those of an earlier answer.
     pub(crate) error: Option<ErrorCode>,
     pub(crate) partitions: Vec<PartitionMetadata>,
-    /// Who holds each partition. It is only told to programs, so a change of it alone is no new `version`.
+    /// The replicas of each partition. Only programs read them, so a change of them alone is no new `version`.
     pub(crate) replicas: Vec<Arc<Replicas>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PartitionMetadata {
     pub(crate) leader: Option<i32>,
-    /// `None` if the cluster tells none, or none that can be relied on.
+    /// `None` if the cluster has none, or none that is reliable.
     pub(crate) leader_epoch: Option<i32>,
 }
 
-/// Where a partition is led from. What a broker knows of it is of this leadership: a topic that is made anew, or another
-/// leader, may know less.
+/// The leadership of a partition. What a broker knows of a partition belongs to its leadership: a topic that is created
+/// again, or another leader, may know less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Leadership {
     pub(crate) topic_id: Uuid,
@@ -68,11 +68,11 @@ pub(crate) struct Leadership {
     pub(crate) epoch: Option<i32>,
 }
 
-/// Who leads a partition, as a broker says that does not (KIP-951).
+/// The leader of a partition that another broker names when it refuses a batch (KIP-951).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeaderHint {
     pub(crate) topic: Arc<str>,
-    /// Of the topic that was asked about: a later one of that name begins its epochs anew. Zero if it has none.
+    /// The id of the topic in the request. A later topic with the same name starts its epochs again. Zero if it has none.
     pub(crate) topic_id: Uuid,
     pub(crate) partition: i32,
     pub(crate) leader: i32,
@@ -80,7 +80,7 @@ pub(crate) struct LeaderHint {
 }
 
 impl LeaderHint {
-    /// What an answer says of it, if it does.
+    /// The hint in an answer, if there is one.
     pub(crate) fn of(
         topic: &Arc<str>,
         topic_id: impl FnOnce() -> Uuid,
@@ -95,7 +95,7 @@ impl LeaderHint {
 }
 
 impl ClusterMetadata {
-    /// Grows with every answer.
+    /// It grows with every answer.
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
@@ -106,7 +106,7 @@ impl ClusterMetadata {
         (!metadata.partitions.is_empty()).then_some((name, &metadata.partitions))
     }
 
-    /// What a program may know of a partition.
+    /// The information about a partition for programs.
     pub(crate) fn partition_info(&self, topic: &str, partition: i32) -> PartitionInfo {
         let topic = self.topics.get(topic);
         let known = topic.zip(usize::try_from(partition).ok());
@@ -120,7 +120,7 @@ impl ClusterMetadata {
         self.topics.get(topic).map_or(0, |topic| topic.answered_version)
     }
 
-    /// Where a partition is led from, if it is.
+    /// The leadership of a partition, if it has a leader.
     pub(crate) fn leadership(&self, topic: &str, partition: i32) -> Option<Leadership> {
         let leader = self.leader(topic, partition)?;
         let topic = self.topics.get(topic)?;
@@ -134,15 +134,15 @@ impl ClusterMetadata {
         self.brokers.contains_key(&leader).then_some(NodeId::Broker(leader))
     }
 
-    /// Whether a broker listens there, by the cluster's own word; who is named in `bootstrap_servers` may be something else.
+    /// Whether the metadata have a broker at this address. An entry of `bootstrap_servers` may be something else.
     pub(crate) fn has_broker_at(&self, place: &str) -> bool {
         self.brokers.values().any(|broker| address(&broker.host, broker.port) == place)
     }
 }
 
-/// The snapshot as threads share it.
+/// The snapshot that threads share.
 pub(crate) struct SharedMetadata {
-    /// Of the snapshot in `state`: read by every `send`, written only when the cluster answers.
+    /// The version of the snapshot in `state`. Every `send` reads it. It is written only when the cluster answers.
     version: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
@@ -150,15 +150,15 @@ pub(crate) struct SharedMetadata {
 
 struct State {
     snapshot: Arc<ClusterMetadata>,
-    /// Why no broker will be reached with this configuration.
+    /// Why no broker can be used with this configuration.
     fatal: Option<Error>,
 }
 
-/// What a wait for metadata ended with.
+/// How a wait for metadata ended.
 pub(crate) enum Awaited<R> {
     Found(R),
     TimedOut,
-    /// With this configuration it will not come.
+    /// The metadata can't be had with this configuration.
     Fatal(Error),
     Closed,
 }
@@ -179,7 +179,8 @@ impl SharedMetadata {
         Arc::clone(&self.state.lock().snapshot)
     }
 
-    /// Waits until `check` finds what it wants in a snapshot, the first of which is today's, or the producer is closed.
+    /// Waits until `check` finds what it wants in a snapshot, beginning with the current one, or until the producer is
+    /// closed.
     pub(crate) fn wait<R>(
         &self,
         lifecycle: &Lifecycle,
@@ -189,7 +190,7 @@ impl SharedMetadata {
     ) -> Awaited<R> {
         let mut snapshot = self.snapshot();
         loop {
-            // Without the lock: the check takes others, and the sender must not wait for it to publish.
+            // Without the lock: the check takes other locks, and the sender must not wait when it publishes.
             if let Some(found) = check(&snapshot) {
                 return Awaited::Found(found);
             }
@@ -210,7 +211,7 @@ impl SharedMetadata {
         }
     }
 
-    /// Sender: the cluster has answered.
+    /// Sender: publishes a new snapshot.
     pub(crate) fn publish(&self, snapshot: Arc<ClusterMetadata>) {
         let mut state = self.state.lock();
         self.version.store(snapshot.version, Ordering::Release);
@@ -219,7 +220,7 @@ impl SharedMetadata {
         self.changed.notify_all();
     }
 
-    /// Sender: no wait can come to anything, or `None`: that is over.
+    /// Sender: no wait can succeed, because of this error. `None`: they can again.
     pub(crate) fn set_fatal(&self, error: Option<Error>) {
         let mut state = self.state.lock();
         let ends_waits = error.is_some();
@@ -230,8 +231,8 @@ impl SharedMetadata {
         }
     }
 
-    /// Ends every wait, once the producer is closed. Who has looked before it was is told under the lock that it looked
-    /// under.
+    /// Ends every wait after the producer is closed. A thread that has seen the producer open is notified under the same
+    /// lock.
     pub(crate) fn wake(&self) {
         drop(self.state.lock());
         self.changed.notify_all();

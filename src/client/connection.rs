@@ -1,8 +1,8 @@
-//! One connection that is ready: requests out, answers in, in the same order. No socket here: bytes come and go as
-//! arguments.
+//! One connection that is ready. It writes requests and reads answers, in the same order. It has no socket: bytes are
+//! passed as arguments.
 //!
-//! A request's time begins when it could be answered: when its last byte was given to the kernel, or the answer to the
-//! request before it came, whichever is later. Before that it is late only if no byte moves.
+//! The time of a request begins when the broker could answer it: when its last byte was passed to the kernel, or when the
+//! request before it was answered, whichever is later. Before that, it is late only if no byte is written.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::error::{Error, ErrorKind, Stage};
 use crate::protocol::{self, Frame, FrameReader, Request};
 use crate::time::{Deadline, Instant};
 
-/// What a set-up leaves behind for the connection.
+/// What the set-up leaves for the connection.
 pub(super) struct Foundation {
     pub(super) id: ConnectionId,
     pub(super) client_id: Arc<str>,
     pub(super) next_correlation: i32,
-    /// It may hold the beginning of a frame.
+    /// It may have the beginning of a frame.
     pub(super) reader: FrameReader,
     pub(super) versions: Versions,
 }
@@ -31,17 +31,17 @@ pub(super) struct Connection<E> {
     foundation: Foundation,
     session: Session,
     request_timeout: Duration,
-    /// Oldest first; those whose bytes have not all left are the last.
+    /// Oldest first. Those that are not completely written are the last.
     requests: VecDeque<InFlight<E>>,
-    /// Bytes that are gone of the first that has a frame.
+    /// The number of bytes that are written of the first one with a frame.
     offset: usize,
     last_used: Instant,
-    /// When a byte was written last, and when an answer came.
+    /// When a byte was written last, and when an answer came last.
     last_written: Instant,
     last_answer: Instant,
     /// See [`is_useful`](Self::is_useful).
     useful_from: Deadline,
-    /// No timeout before: the broker asked for quiet, and does not read meanwhile (KIP-219).
+    /// No request is late before this: the broker asked for no requests, and does not read meanwhile (KIP-219).
     not_late_before: Deadline,
 }
 
@@ -55,15 +55,15 @@ struct InFlight<E> {
 }
 
 enum Progress {
-    /// Queued then, and not all of it is gone.
+    /// When it was queued. Not all of it is written.
     Leaving(Frame, Instant),
     Written(Instant),
 }
 
-/// What came of bytes that came in.
+/// The result of bytes that were received.
 pub(super) struct Received<E> {
     pub(super) answers: Vec<Answer<E>>,
-    /// Not what this connection can be: it must be closed.
+    /// The bytes make no sense, so the connection must be closed.
     pub(super) broken: Option<String>,
 }
 
@@ -96,17 +96,17 @@ impl<E> Connection<E> {
         &self.session
     }
 
-    /// It has run out, and what is under way is waited for.
+    /// The session has ended. The requests in flight still get their answers.
     pub(super) fn end_session(&mut self) {
         self.session.end();
     }
 
-    /// Requests written or waiting to be, without an answer.
+    /// The number of requests without an answer, written or not.
     pub(super) fn load(&self) -> usize {
         self.requests.len()
     }
 
-    /// Whether some request is not wholly written.
+    /// Whether a request is not completely written.
     pub(super) fn is_writing(&self) -> bool {
         matches!(self.requests.back(), Some(InFlight { progress: Progress::Leaving(..), .. }))
     }
@@ -115,23 +115,23 @@ impl<E> Connection<E> {
         self.last_used
     }
 
-    /// Whether more has come of it than the set-up: an answer, or, where nothing is answered (acks=0) or asked, that it
-    /// has held for some time.
+    /// Whether the connection was of more use than its set-up: it has brought an answer, or has lasted for some time, if
+    /// there is nothing to answer.
     pub(super) fn is_useful(&self, now: Instant) -> bool {
         self.useful_from.has_passed(now)
     }
 
-    /// At the latest, if it holds so long.
+    /// It counts as useful from then on at the latest, if it lasts so long.
     pub(super) fn be_useful_from(&mut self, from: Deadline) {
         self.useful_from = self.useful_from.min(from);
     }
 
-    /// What its oldest request is about.
+    /// The stage of its oldest request.
     pub(super) fn stage(&self) -> Stage {
         self.requests.front().map_or(Stage::Idle, |oldest| oldest.request.stage())
     }
 
-    /// The highest version that both sides speak, between `floor` and `cap`. The address is for the error.
+    /// The highest version between `floor` and `cap` that both sides support. The address is for the error.
     pub(super) fn version<R: Request>(&self, floor: i16, cap: i16, address: &str) -> Result<i16, Error> {
         let ours = ours::<R>(floor, cap);
         common_version::<R>(&self.foundation.versions, ours.clone()).ok_or_else(|| {
@@ -156,7 +156,7 @@ impl<E> Connection<E> {
         self.push(request, Box::new(Tagged(tag)), version, is_answered, now);
     }
 
-    /// Says again who we are: begins to, or goes on after an answer. True if there is something to be written.
+    /// Begins to renew the login, or goes on after an answer. True if there is something to write.
     pub(super) fn renew(
         &mut self,
         answer: Option<&[u8]>,
@@ -169,7 +169,7 @@ impl<E> Connection<E> {
             Some(frame) => self.session.frame(frame, now, random),
         };
         let Some(line) = line? else { return Ok(false) };
-        // Its version is known to who reads its answer.
+        // The code that reads the answer knows the version.
         self.push(|correlation, client_id| line.into_frame(correlation, client_id), pending, 0, true, now);
         Ok(true)
     }
@@ -189,7 +189,7 @@ impl<E> Connection<E> {
         self.requests.push_back(InFlight { request, version, correlation, is_answered, size, progress });
     }
 
-    /// Visits what waits to be written, in order, until `visit` says false.
+    /// Visits the bytes that wait to be written, in order, until `visit` returns false.
     pub(super) fn outgoing<'a>(&'a self, visit: &mut dyn FnMut(&'a [u8]) -> bool) {
         let leaving = self.requests.iter().filter_map(|request| match &request.progress {
             Progress::Leaving(frame, _) => Some(frame),
@@ -198,7 +198,7 @@ impl<E> Connection<E> {
         Frame::visit_all(leaving, self.offset, visit);
     }
 
-    /// `count` bytes are gone. Returns what comes of requests that are thereby over.
+    /// `count` bytes were written. Returns the events of requests that are complete because of it.
     pub(super) fn written(&mut self, count: usize, now: Instant) -> Vec<E> {
         self.last_written = now;
         self.note_use(now);
@@ -218,7 +218,7 @@ impl<E> Connection<E> {
         over
     }
 
-    /// To say who we are is no use of it: what nobody needs would be kept by that.
+    /// A renewal of the login is not a use. Otherwise it would keep a connection that is not needed.
     fn note_use(&mut self, now: Instant) {
         if !self.session.is_renewing() {
             self.last_used = now;
@@ -230,7 +230,7 @@ impl<E> Connection<E> {
         self.requests.iter().rev().take_while(is_leaving).count()
     }
 
-    /// Takes bytes in and hands out what they complete.
+    /// Takes received bytes and returns the answers that they complete.
     pub(super) fn received(&mut self, mut bytes: &[u8], now: Instant) -> Received<E> {
         self.note_use(now);
         let mut answers = Vec::new();
@@ -267,19 +267,19 @@ impl<E> Connection<E> {
             return Ok(None);
         };
         request.answered(version, frame).map(Some).map_err(|unreadable| {
-            // It is lost with the rest.
+            // It is lost with the other requests.
             let request = unreadable.request;
             self.requests.push_front(InFlight { request, version, correlation, is_answered, size, progress });
             unreadable.cause
         })
     }
 
-    /// The broker answers nothing for a while, and that is no fault: timeouts before `until` are put off.
+    /// The broker does not answer for a while, and that is no failure: no request is late before `until`.
     pub(super) fn put_off_deadline(&mut self, until: Deadline) {
         self.not_late_before = self.not_late_before.max(until);
     }
 
-    /// When it is late: no answer to the oldest request, or no byte of it moved, for the request timeout.
+    /// When it is late: the oldest request has no answer, or no byte of it was written, for the request timeout.
     pub(super) fn deadline(&self) -> Deadline {
         self.requests.front().map_or(Deadline::NEVER, |oldest| {
             let since = match oldest.progress {
@@ -290,7 +290,7 @@ impl<E> Connection<E> {
         })
     }
 
-    /// The end: what comes of all requests that were under way, oldest first.
+    /// The end: the events of all requests in flight, oldest first.
     pub(super) fn lost(self, end: &ConnectionEnd) -> Vec<E> {
         let mut offset = self.offset;
         let lost = |InFlight { request, size, progress, .. }: InFlight<E>| {

@@ -1,5 +1,5 @@
-//! Who coordinates: found out by asking any broker, believed until a broker says that it is none, or until its connection
-//! is lost.
+//! The coordinator of a group or a transactional id. Any broker is asked for it. It stays valid until it says that it is
+//! not the coordinator any more, or until its connection is lost.
 //!
 //! ```text
 //!             ask                  a broker is named
@@ -29,7 +29,7 @@ pub(crate) enum Kind {
 }
 
 impl Key {
-    /// Of FindCoordinator, the first that can ask for it.
+    /// The first version of FindCoordinator that can ask for it.
     pub(super) fn first_version(&self) -> i16 {
         match self.kind {
             Kind::Group => 0,
@@ -41,22 +41,22 @@ impl Key {
 pub(super) struct Coordinator {
     key: Key,
     state: State,
-    /// Questions in a row that named nobody.
+    /// The number of requests in a row that found no coordinator.
     failures: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// May be asked about from then on.
+    /// It may be requested from then on.
     Unknown(Instant),
     Asked,
     Known(NodeId),
 }
 
-/// What an answer says of a coordinator.
+/// The content of an answer.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// There it is.
+    /// The coordinator.
     At { number: i32, host: String, port: u16 },
     /// There is none at the moment.
     NotYet,
@@ -73,7 +73,7 @@ impl Coordinator {
         self.state
     }
 
-    /// When to ask, if not after an answer.
+    /// When to request it, unless an answer is awaited.
     pub(super) fn next_request_at(&self) -> Deadline {
         match self.state {
             State::Unknown(from) => Deadline::at(from),
@@ -110,13 +110,13 @@ impl Coordinator {
         found
     }
 
-    /// The question was not answered, or nobody was named.
+    /// The request got no answer, or no coordinator was named.
     pub(super) fn failed(&mut self, retry: Backoff, now: Instant, random: &mut fastrand::Rng) {
         self.failures = self.failures.saturating_add(1);
         self.state = State::Unknown(now + retry.delay(self.failures, random));
     }
 
-    /// The node is none any more, by its own word or because it is out of reach. Who has taken its place is asked at once.
+    /// The node is not the coordinator any more, or can't be reached. The next one is requested at once.
     pub(super) fn lost(&mut self, node: NodeId) {
         if self.state == State::Known(node) {
             self.state = State::Unknown(Instant::ZERO);
@@ -124,7 +124,7 @@ impl Coordinator {
     }
 }
 
-/// Whether an answer means that the coordinator is to be looked for anew.
+/// Whether an answer means that the coordinator has to be looked for again.
 pub(super) fn is_gone(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE)
 }

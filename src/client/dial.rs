@@ -1,8 +1,8 @@
-//! Whom to dial, when, and for how long. Decides; who carries it out is the client.
+//! Decides which node to dial, when, and for how long. The client carries it out.
 //!
-//! A node rests after each round through its addresses that failed: long, up to `reconnect_backoff_max_ms`, if nobody
-//! needs it, and no longer than about a second if somebody does. Needed is a leader with records waiting, and everybody
-//! while nobody can be asked.
+//! A node backs off after each round through its addresses that failed: up to `reconnect_backoff_max_ms` if it is not
+//! needed, and for about a second at most if it is. A leader with records is needed. If no node can be asked for metadata,
+//! all nodes are needed.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -17,25 +17,25 @@ use crate::time::{Backoff, Deadline, Instant};
 
 #[derive(Clone, Debug)]
 pub(crate) struct DialSettings {
-    /// Of a first attempt, and of later ones as they fail (KIP-601).
+    /// The limit of a first attempt, and of later ones as they fail (KIP-601).
     pub(crate) setup_timeout: Backoff,
-    /// Between two attempts at a broker that nobody needs,
+    /// Between two attempts at a broker that is not needed,
     pub(crate) reconnect: Backoff,
-    /// and at one that somebody needs.
+    /// and at one that is needed.
     pub(crate) reconnect_needed: Backoff,
 }
 
 pub(super) struct Dialling {
     settings: DialSettings,
-    /// Of look-ups and connections.
+    /// The number of the next look-up or connection.
     next_number: u64,
 }
 
-/// Who is to be dialled when nobody can be asked.
+/// Which node to dial if no node can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Now(NodeId),
-    /// Nobody before; a new look then.
+    /// None before this. Then decide again.
     Wait(Deadline),
 }
 
@@ -44,7 +44,7 @@ impl Dialling {
         Self { settings, next_number: 0 }
     }
 
-    /// Begins an attempt: at the next address of the last look-up if there is one, else with a look-up.
+    /// Begins an attempt: with the next address of the last look-up if there is one, otherwise with a look-up.
     pub(super) fn begin<E>(
         &mut self,
         node: &mut Node<E>,
@@ -55,7 +55,7 @@ impl Dialling {
         self.next_number += 1;
         let limit = self.settings.setup_timeout.delay(node.failures.saturating_add(1), random);
         let deadline = Deadline::after(now, limit);
-        // Who still waits for it says so again; nobody else would ever take this back.
+        // Code that still waits for the node says so again. Nothing else would ever reset this.
         node.needed = false;
         let (host, port) = (Arc::clone(&node.host), node.port);
         match node.addresses.pop_front() {
@@ -71,12 +71,12 @@ impl Dialling {
         }
     }
 
-    /// The limit of an attempt under way, not as it was spread: each failure would be news.
+    /// The limit of the current attempt, before it is spread. Otherwise each failure would have another text and be logged.
     pub(super) fn limit<E>(&self, node: &Node<E>) -> Duration {
         self.settings.setup_timeout.nominal(node.failures.saturating_add(1))
     }
 
-    /// How long to rest after so many rounds that failed, with `others` that rest as well.
+    /// How long to back off after `failures` failed rounds, with `others` that back off, too.
     pub(super) fn pause(
         &self,
         failures: u32,
@@ -91,25 +91,26 @@ impl Dialling {
         Pause { until, until_if_needed: if is_fatal { until } else { if_needed.min(until) } }
     }
 
-    /// So long a connection has to hold to be of use by that alone: then dials are as rare as the longest rest makes them.
+    /// How long a connection has to last to count as useful by that alone. Then dials are as rare as with the longest
+    /// back-off.
     pub(super) fn proof(&self) -> Duration {
         self.settings.reconnect.max
     }
 }
 
-/// Whom to dial when nobody can be asked: one of `members`, unless one that promises as much is on the way. The cluster's
-/// own brokers first, and `bootstrap_servers` again when all of those have failed (KIP-899). Of several the one with the
-/// fewest failures: so a list is gone through, in its order, before anyone is tried twice.
+/// Which of `members` to dial if no node can be asked, unless one that is as promising is being dialled. The brokers of the
+/// cluster come first, and `bootstrap_servers` again when all of those have failed (KIP-899). Among several, the one with
+/// the fewest failures: so every node is tried once before one is tried twice.
 pub(super) fn next<'a, E: 'a>(
     members: impl Iterator<Item = (NodeId, &'a Node<E>)> + Clone,
     now: Instant,
 ) -> Next {
     let has_hope = |node: &Node<E>| node.failures == 0 && !node.moved;
     let all_failed = !members.clone().any(|(id, node)| is_known(id) && has_hope(node));
-    // Of many brokers that swallow everything some are on the way at any time: that must not keep us from others.
+    // Of many brokers that do not answer, some are being dialled at any time. They must not delay the others.
     let coming = members.clone().filter(|(_, node)| node.is_coming()).map(|(_, node)| node.failures).min();
     let promises = |node: &Node<E>| coming.is_none_or(|failures| node.failures < failures);
-    // One list for the dial and for the wait: if they did not agree, the wait would be over at once and nothing done.
+    // One list for the dial and for the wait. If they did not agree, the wait could end at once without a dial.
     let candidates: Vec<_> = members
         .filter(|(id, node)| (is_known(*id) || all_failed) && promises(node))
         .filter_map(|(id, node)| Some((id, node.failures, Deadline::at(node.dialable_from(true)?))))
@@ -130,12 +131,13 @@ pub(super) fn addresses(found: std::io::Result<Vec<SocketAddr>>) -> Result<VecDe
     }
 }
 
-/// Told by the cluster, not by the configuration.
+/// The cluster has named it, not the configuration.
 fn is_known(id: NodeId) -> bool {
     matches!(id, NodeId::Broker(_))
 }
 
-/// At all brokers that are needed and out of reach together: of a thousand not each is dialled every second.
+/// The most dials per second for all needed brokers together. Of a thousand brokers that are down, not each is dialled
+/// every second.
 const DIALS_A_SECOND: u32 = 50;
 
 #[cfg(test)]

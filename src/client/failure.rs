@@ -1,4 +1,4 @@
-//! Why a set-up came to nothing, and what that is to the node.
+//! Why a set-up failed, and what that means for the node.
 
 use std::io;
 
@@ -9,14 +9,14 @@ use crate::error::{BrokerTrouble, Error, ErrorKind, Stage};
 pub(super) enum Failure {
     Attempt {
         cause: String,
-        /// Not of this attempt only: with this configuration none will succeed.
+        /// No attempt with this configuration will succeed.
         is_fatal: bool,
     },
-    /// The broker does not accept who we are, or we do not accept what it says.
+    /// The broker does not accept the client, or the client does not accept its answer.
     Refused {
         mechanism: String,
         cause: String,
-        /// It does not know the mechanism, but these.
+        /// The mechanisms that the broker offers, if it does not know this one.
         offered: Option<Vec<String>>,
     },
 }
@@ -27,13 +27,13 @@ impl Failure {
     }
 }
 
-/// What an attempt, or a connection, came to nothing by.
+/// Why an attempt or a connection failed.
 pub(super) struct Fault {
     pub(super) stage: Stage,
     pub(super) cause: String,
-    /// No other attempt would end otherwise.
+    /// Every other attempt would fail in the same way.
     pub(super) is_fatal: bool,
-    /// The broker does not accept who we are, said by this mechanism.
+    /// The broker refused the login with this mechanism.
     pub(super) mechanism: Option<String>,
     pub(super) closed_by_peer: bool,
 }
@@ -57,7 +57,7 @@ impl Fault {
             io::ErrorKind::UnexpectedEof => "the broker closed the connection".to_owned(),
             _ => error.to_string(),
         };
-        // With TLS 1.3 a broker's verdict on our certificate comes after the handshake, at whatever step that is.
+        // With TLS 1.3 a broker checks our certificate after the handshake, so the refusal may come at any step.
         let (stage, is_fatal) = match StreamFailure::of(error) {
             Some(failure) => (failure.stage, failure.is_fatal),
             None => (stage, false),
@@ -70,7 +70,7 @@ impl Fault {
     }
 }
 
-/// For who waits in vain: no attempt ends otherwise.
+/// The error for calls that wait: no attempt will succeed.
 pub(super) fn fatal_error(mechanism: Option<String>, trouble: BrokerTrouble) -> Error {
     Error::new(match mechanism {
         Some(mechanism) => ErrorKind::Authentication { mechanism, trouble },

@@ -1,12 +1,12 @@
-//! Which of our ways to say who we are is used.
+//! Which SASL mechanism is used.
 
 use std::sync::Arc;
 
 use crate::client::authentication::Login;
 use crate::security::SaslMechanism;
 
-/// In the user's order; none without SASL. Which one a broker is asked for is its node's: one that offers less than the
-/// others must not make us take less from those.
+/// In the order of the configuration; empty without SASL. Each node has its own choice: a broker that offers fewer than the
+/// others must not weaken the login at those.
 pub(super) struct Mechanisms {
     known: Vec<Arc<dyn SaslMechanism>>,
 }
@@ -16,7 +16,7 @@ impl Mechanisms {
         Self { known }
     }
 
-    /// There is no SASL.
+    /// SASL is off.
     pub(super) fn is_empty(&self) -> bool {
         self.known.is_empty()
     }
@@ -26,7 +26,7 @@ impl Mechanisms {
         Some(Login { mechanism: Arc::clone(mechanism), host: Arc::clone(host) })
     }
 
-    /// The first that a broker offers in place of `refused`, if it does offer one.
+    /// The first one that a broker offers instead of `refused`, if there is one.
     pub(super) fn other_than(&self, refused: &str, offered: &[String]) -> Option<usize> {
         let is_offered =
             |mechanism: &Arc<dyn SaslMechanism>| offered.iter().any(|name| name == mechanism.name());

@@ -1,4 +1,4 @@
-//! What an answer changes in what is known.
+//! What an answer changes in the metadata.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use crate::protocol::{
     ErrorCode, MetadataBroker, MetadataPartition, MetadataResponse, MetadataTopic, NodeEndpoint, Uuid,
 };
 
-/// What is known after an answer in `version`, and the brokers that it names with a port that none can have. An answer
-/// that leaves a topic out says nothing about it: such topics stay as they are, those that are in use.
+/// The metadata after an answer in `version`, and the brokers in it with an invalid port. If an answer leaves a topic out,
+/// that says nothing about the topic: topics in use stay as they are.
 pub(super) fn merge(
     known: &ClusterMetadata,
     response: MetadataResponse,
@@ -35,9 +35,9 @@ pub(super) fn merge(
     (next, impossible)
 }
 
-/// What is known after brokers that do not lead partitions (any more) have said who does, and where those listen; `None` if
-/// that is no news. Only a newer epoch of the same topic is. Where topics have no ids nobody can tell two of one name apart:
-/// what is believed there in error is put right by the next answer about the topic, which is not compared with it.
+/// The metadata after brokers that do not lead partitions have named the leaders and their addresses. `None` if nothing is
+/// new. Only a newer epoch of the same topic is new. If topics have no ids, two topics with one name can't be
+/// distinguished. A mistake is corrected by the next answer about the topic, which is not compared with the hint.
 pub(super) fn learn(
     known: &ClusterMetadata,
     hints: &[LeaderHint],
@@ -82,7 +82,7 @@ fn take_topic(
         Some((name, known)) => (Arc::clone(name), Some(known)),
         None => (Arc::from(name.as_str()), None),
     };
-    // With an error it has no partitions to tell: those of before are better than none.
+    // With an error it has no partitions. Those of an earlier answer are better than none.
     let mut metadata = TopicMetadata { error, ..known.cloned().unwrap_or_default() };
     if error.is_none() {
         metadata.id = topic.topic_id;
@@ -98,9 +98,9 @@ fn take_topic(
     topics.insert(name, metadata);
 }
 
-/// The partitions of an answer, but for those of which a newer leader is known already: a broker that has not heard
-/// the news yet must not send us back (KAFKA-15415). Epochs count only within one topic: a re-created one starts anew;
-/// and only if both are known: one without can't be older.
+/// The partitions of an answer, except those for which a newer leader is known already: a broker that has missed a change
+/// must not send us back (KAFKA-15415). Epochs are compared only within one topic, because a topic that is created again
+/// starts with new ones, and only if both are known, because one without an epoch can't be older.
 fn partitions(
     topic: &MetadataTopic,
     known: Option<&TopicMetadata>,
@@ -109,7 +109,7 @@ fn partitions(
     let same = known.filter(|known| topic.topic_id != Uuid::ZERO && known.id == topic.topic_id);
     let most =
         topic.partitions.iter().map(|partition| partition.index).max().map_or(0, |most| most as i64 + 1);
-    // Partition numbers have no gaps; an answer that says otherwise must not make us allocate.
+    // Partition numbers have no gaps. An answer that says otherwise must not make us allocate memory.
     let count = usize::try_from(most).unwrap_or(0).min(topic.partitions.len());
     let mut partitions = vec![PartitionMetadata::default(); count];
     for partition in &topic.partitions {
@@ -132,7 +132,7 @@ fn partitions(
     partitions
 }
 
-/// Who holds each of `count` partitions; what has not changed is shared with what is `known`.
+/// The replicas of each of `count` partitions. Unchanged ones are shared with `known`.
 fn replicas(
     partitions: Vec<MetadataPartition>,
     count: usize,
@@ -149,7 +149,7 @@ fn replicas(
     all
 }
 
-/// Before, a broker that has just been restarted may tell of an epoch that is not the newest (KAFKA-9212).
+/// Before this version, a broker that was just restarted may return an epoch that is not the newest (KAFKA-9212).
 const FIRST_WITH_RELIABLE_EPOCHS: i16 = 9;
 
 #[cfg(test)]
@@ -206,7 +206,7 @@ mod tests {
         );
     }
 
-    /// Topics without ids (before Kafka 2.8) are the same as far as anybody knows, until the next answer about them.
+    /// Topics without ids (before Kafka 2.8) are taken for the same, until the next answer about them.
     #[test]
     fn a_hint_is_news_only_of_the_topic_that_is_known_now() {
         let endpoint = NodeEndpoint { node_id: 9, host: "h".to_owned(), port: 9092, ..Default::default() };

@@ -1,5 +1,5 @@
-//! SANS-IO: which broker, which version, which bytes, when. Takes `now` and bytes, gives bytes and commands, and is
-//! tested without a socket.
+//! The client decides which broker, which version, which bytes, and when. It does no I/O: it takes `now` and bytes, returns
+//! bytes and commands, and is tested without a socket.
 
 mod authentication;
 mod cluster;

@@ -1,4 +1,4 @@
-//! One broker as we try to reach it.
+//! One broker, and the attempts to reach it.
 //!
 //! ```text
 //!           want                 addresses              connected               set up
@@ -8,9 +8,10 @@
 //!    └───────────── BackingOff ◀───────────────┴───────────────────────┴──────────────────────┘
 //! ```
 //!
-//! A connection that was of use and is lost at rest goes back to Idle: a broker may close what is not used, and the next
-//! request should not pay for it. Failures are forgotten only by a connection that got Ready and was of use after that:
-//! one that is merely accepted proves nothing (KAFKA-13879), and neither does one whose first request is its end.
+//! If a connection that was useful is lost while it is idle, the node goes back to Idle: a broker may close idle
+//! connections, and the next request should not have to wait for that. Failures are forgotten only when a connection was
+//! Ready and useful after that. A connection that is only accepted proves nothing (KAFKA-13879), and neither does one that
+//! ends at its first request.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -31,24 +32,24 @@ pub(super) struct Node<E> {
     pub(super) port: u16,
     pub(super) origin: Origin,
     pub(super) state: State<E>,
-    /// Of the last look-up, not tried yet in this round.
+    /// The addresses of the last look-up that were not tried yet in this round.
     pub(super) addresses: VecDeque<SocketAddr>,
-    /// Rounds through all addresses that failed, since the last connection that was of use.
+    /// The number of failed rounds through all addresses since the last useful connection.
     pub(super) failures: u32,
     pub(super) trouble: Option<BrokerTrouble>,
-    /// With this configuration it can't be used: the trouble is none that passes.
+    /// The node can't be used with this configuration. The failure will not pass by itself.
     pub(super) fatal: Option<Error>,
-    /// Which of our mechanisms it is asked for, and whether it has been changed since the last set-up that was done or has
-    /// failed: a broker that takes each back would be dialled without end.
+    /// The index of the mechanism that it is asked for, and whether that was changed since the last set-up that succeeded
+    /// or failed. Otherwise a broker that refuses each one in turn would be dialled forever.
     pub(super) mechanism: usize,
     pub(super) has_changed_mechanism: bool,
     pub(super) warnings: Warnings,
-    /// The broker asked for quiet until then (KIP-219).
+    /// The broker asked for no requests until then (KIP-219).
     pub(super) throttled: Option<Instant>,
     throttle_warnings: Warnings,
     /// Something waits for it to be ready.
     pub(super) needed: bool,
-    /// The cluster advertises it elsewhere by now: this connection is finished, not used again.
+    /// The cluster advertises another address by now. The requests of this connection are answered, and it gets no more.
     pub(super) moved: bool,
 }
 
@@ -59,7 +60,7 @@ pub(super) enum State<E> {
         lookup_id: u64,
         deadline: Deadline,
     },
-    /// It has come as far as `stage`: TCP, a proxy, TLS.
+    /// It has come as far as `stage`: TCP, a proxy or TLS.
     Connecting {
         connection: ConnectionId,
         stage: Stage,
@@ -72,11 +73,11 @@ pub(super) enum State<E> {
     Ready(Connection<E>),
 }
 
-/// No attempt before.
+/// No attempt before this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pause {
     pub(super) until: Instant,
-    /// If somebody needs it.
+    /// If it is needed.
     pub(super) until_if_needed: Instant,
 }
 
@@ -101,7 +102,7 @@ impl<E> Node<E> {
         }
     }
 
-    /// The one that is ready.
+    /// The connection, if it is ready.
     pub(super) fn connection(&self) -> Option<&Connection<E>> {
         match &self.state {
             State::Ready(connection) => Some(connection),
@@ -116,7 +117,7 @@ impl<E> Node<E> {
         }
     }
 
-    /// Of a connection in whatever state.
+    /// The connection in any state.
     pub(super) fn connection_id(&self) -> Option<ConnectionId> {
         match &self.state {
             State::Connecting { connection, .. } => Some(*connection),
@@ -134,7 +135,7 @@ impl<E> Node<E> {
         matches!(self.state, State::Ready(_)) && !self.moved
     }
 
-    /// Forgets what failed before its connection came to be of use, if it has. True if that is news.
+    /// Forgets the failures before its connection became useful, if it has. True if there were any.
     pub(super) fn recover(&mut self, now: Instant) -> bool {
         if self.moved || !self.connection().is_some_and(|connection| connection.is_useful(now)) {
             return false;
@@ -154,14 +155,14 @@ impl<E> Node<E> {
         recovered
     }
 
-    /// The cluster advertises it elsewhere. What went wrong where it was says nothing about where it is.
+    /// The cluster advertises another address. Failures at the old address say nothing about the new one.
     pub(super) fn move_to(&mut self, host: Arc<str>, port: u16) {
         (self.host, self.port) = (host, port);
         self.addresses.clear();
         self.failures = 0;
         self.trouble = None;
         self.fatal = None;
-        // What was not told of where it was is not to be told of where it is.
+        // Failures that were not logged for the old address are not counted for the new one.
         self.warnings.end();
         self.moved = self.connection_id().is_some();
         if !self.moved {
@@ -169,7 +170,7 @@ impl<E> Node<E> {
         }
     }
 
-    /// The broker asks for quiet. Returns until when it gets that.
+    /// The broker asks for no requests. Returns until when it gets none.
     pub(super) fn throttle(&mut self, asked: Duration, now: Instant) -> Instant {
         if asked > LONGEST_QUIET && self.throttle_warnings.should_log("", QUIET_OF_WARNINGS, now).is_some() {
             let address = self.address();
@@ -178,21 +179,21 @@ impl<E> Node<E> {
             );
         }
         let until = now + asked.min(LONGEST_QUIET);
-        // An answer with a shorter time may have been on its way when the longer one was decided on.
+        // An answer with a shorter time may have been sent before the one with the longer time.
         *self.throttled.insert(self.throttled.map_or(until, |before| before.max(until)))
     }
 
-    /// Nothing is known against it: it was not tried yet, or was of use and is at rest.
+    /// Nothing is known against it: it was not tried yet, or was useful and is idle.
     pub(super) fn is_untried(&self) -> bool {
         matches!(self.state, State::Idle) && self.failures == 0
     }
 
-    /// On the way to being ready.
+    /// It is being dialled or set up.
     pub(super) fn is_coming(&self) -> bool {
         matches!(self.state, State::Resolving { .. } | State::Connecting { .. } | State::SettingUp { .. })
     }
 
-    /// May be dialled from then on; `None` while there is a connection, or one on the way.
+    /// When it may be dialled. `None` while there is a connection or an attempt.
     pub(super) fn dialable_from(&self, needed: bool) -> Option<Instant> {
         match self.state {
             State::Idle => Some(Instant::ZERO),
@@ -201,12 +202,12 @@ impl<E> Node<E> {
         }
     }
 
-    /// Can be asked something now.
+    /// Whether it can take a request now.
     pub(super) fn is_free(&self) -> bool {
         self.throttled.is_none() && self.usable().is_some()
     }
 
-    /// The connection that requests may be given to: not one that is left, nor one that says who we are.
+    /// The connection that may get requests. Not one that is being left, nor one whose login is being renewed.
     pub(super) fn usable(&self) -> Option<&Connection<E>> {
         self.connection().filter(|connection| !self.moved && connection.session().is_usable())
     }
@@ -216,7 +217,7 @@ impl<E> Node<E> {
         self.connection().filter(|_| !self.moved).map(Connection::session)
     }
 
-    /// When a broker is late: an attempt that takes too long, a request that is not answered.
+    /// When a broker is late: an attempt takes too long, or a request is not answered.
     pub(super) fn late_from(&self) -> Deadline {
         match &self.state {
             State::Resolving { deadline, .. }
@@ -227,8 +228,8 @@ impl<E> Node<E> {
         }
     }
 
-    /// When something else has to happen by itself: a dial that somebody waits for, the end of a connection that is not
-    /// used, or of quiet, a session that is to be renewed or is over.
+    /// When something else is due: a dial that is waited for, the end of an idle connection or of a throttle, the renewal
+    /// or the end of a session.
     pub(super) fn due_from(&self, max_idle: Duration) -> Deadline {
         let state = match &self.state {
             State::BackingOff(pause) if self.needed => Deadline::at(pause.until_if_needed),
@@ -246,7 +247,7 @@ impl<E> Node<E> {
         address(&self.host, self.port)
     }
 
-    /// What went wrong and may go wrong again: once it is ready, not what came before that.
+    /// A failure that may happen again. When it is ready, earlier failures do not count.
     pub(super) fn standing_trouble(&self) -> Option<&BrokerTrouble> {
         let on_the_way = |stage| {
             matches!(
@@ -257,7 +258,7 @@ impl<E> Node<E> {
         self.trouble.as_ref().filter(|trouble| !(self.is_ready() && on_the_way(trouble.stage)))
     }
 
-    /// What keeps a request from being answered, if anything is known to.
+    /// Why a request is not answered, as far as known.
     pub(super) fn trouble_now(&self) -> Option<BrokerTrouble> {
         let waiting = |stage| Some(self.trouble_at(stage, NO_ANSWER_YET.to_owned()));
         if let Some(trouble) = self.standing_trouble() {
@@ -277,8 +278,8 @@ impl<E> Node<E> {
     }
 }
 
-/// A quota on requests asks for seconds, by default eleven at the most. One on bytes has no upper limit, but a broker that means
-/// more does not read before: the request times out, and is sent again. A garbled answer can mean 24 days.
+/// A quota on requests asks for seconds, by default eleven at most. One on bytes has no upper limit, but a broker that
+/// means more does not read earlier: the request times out and is sent again. A garbled answer can mean 24 days.
 const LONGEST_QUIET: Duration = Duration::from_secs(300);
 const QUIET_OF_WARNINGS: Duration = Duration::from_secs(3600);
 

@@ -10,7 +10,7 @@ pub(super) struct Outbox {
     client_id: Arc<str>,
     next_correlation: i32,
     frames: VecDeque<Frame>,
-    /// Bytes of the first of `frames` that are gone.
+    /// The number of bytes of the first of `frames` that are written.
     offset: usize,
 }
 
@@ -40,12 +40,12 @@ impl Outbox {
         self.frames.is_empty()
     }
 
-    /// Visits what waits to be written, in order, until `visit` says false.
+    /// Visits the bytes that wait to be written, in order, until `visit` returns false.
     pub(super) fn visit<'a>(&'a self, visit: &mut dyn FnMut(&'a [u8]) -> bool) {
         Frame::visit_all(self.frames.iter(), self.offset, visit);
     }
 
-    /// `count` bytes are gone.
+    /// `count` bytes were written.
     pub(super) fn written(&mut self, count: usize) {
         self.offset += count;
         while let Some(rest) = self.frames.front().and_then(|first| self.offset.checked_sub(first.len())) {
@@ -54,7 +54,7 @@ impl Outbox {
         }
     }
 
-    /// What the connection goes on with.
+    /// What the connection needs to go on.
     pub(super) fn finish(self) -> (Arc<str>, i32) {
         (self.client_id, self.next_correlation)
     }

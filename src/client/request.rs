@@ -1,4 +1,4 @@
-//! What is asked of brokers: any request, with a typed tag that says what it is for and comes back with what became of it.
+//! Requests to brokers: any request, with a typed tag that says what it is for and returns with its outcome.
 
 use crate::client::coordinator::Key;
 use crate::error::{BrokerTrouble, Error, ErrorKind, Stage};
@@ -6,26 +6,26 @@ use crate::protocol::{self, ErrorCode, Message, Request};
 
 pub(super) type ResponseTo<R> = <R as Request>::Response;
 
-/// What a request is for. It comes back, once, with what became of the request.
+/// What a request is for. It is returned once, with the outcome of the request.
 pub(crate) trait Tag<E>: Send + 'static {
     type Request: Request + Send + 'static;
 
-    /// What a broker is said to be busy with, or to have failed at, meanwhile.
+    /// The stage that errors name while the request is in flight or when it has failed.
     const STAGE: Stage;
 
     fn over(self, outcome: Outcome<ResponseTo<Self::Request>>) -> E;
 
-    /// For what is asked of a coordinator: the code by which an answer says that it is none any more.
+    /// For requests to a coordinator: the code of an answer that may say that the node is not the coordinator any more.
     fn code(_response: &ResponseTo<Self::Request>) -> ErrorCode {
         ErrorCode::NONE
     }
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub(crate) enum Outcome<R> {
     Answered(R),
-    /// All bytes of a request that gets no answer are with the kernel.
+    /// All bytes of a request without an answer were passed to the kernel.
     Written,
     /// No answer will come.
     Lost(Loss),
@@ -35,34 +35,34 @@ pub(crate) enum Outcome<R> {
 #[derive(Clone, Debug)]
 pub(crate) struct Loss {
     pub(crate) error: Error,
-    /// Bytes of it that had left: with the first the broker may have acted on it.
+    /// The number of bytes that were sent. If it is not 0, the broker may have acted on the request.
     pub(crate) sent: usize,
-    /// The broker ended the connection: so it does, too, where a request is larger than it takes.
+    /// The broker closed the connection, as it does also if a request is too large for it.
     pub(crate) closed_by_peer: bool,
 }
 
 impl Loss {
-    /// It never got as far as a connection.
+    /// No connection has got it.
     pub(super) fn unsent(error: Error) -> Self {
         Self { error, sent: 0, closed_by_peer: false }
     }
 }
 
-/// Whom to ask.
+/// The receiver of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(not(test), expect(dead_code, reason = "nodes and coordinators are for transactions"))]
 pub(crate) enum Target {
     Node(crate::client::cluster::NodeId),
-    /// Whoever answers soonest.
+    /// The node that can answer soonest.
     Any,
-    /// Found out first, and anew when it turns out to be none any more.
+    /// It is looked up first, and again if it is not the coordinator any more.
     Coordinator(Key),
 }
 
-/// How a connection ended, for the requests that were under way on it.
+/// How a connection ended, for the requests in flight on it.
 #[derive(Clone, Debug)]
 pub(super) enum ConnectionEnd {
-    /// By us, without a fault of the broker's.
+    /// This client closed it, without a failure of the broker.
     Closed,
     Failed {
         trouble: BrokerTrouble,
@@ -75,7 +75,7 @@ impl ConnectionEnd {
         match self {
             Self::Closed => Loss { error: Error::new(ErrorKind::Closed), sent, closed_by_peer: false },
             Self::Failed { trouble, closed_by_peer } => {
-                // Only records make requests that a broker may find too large.
+                // Only requests with records can be too large for a broker.
                 let cut_off = (*closed_by_peer && sent > 0 && stage == Stage::Produce).then_some(size);
                 let error = Error::new(ErrorKind::Network { trouble: trouble.clone(), cut_off });
                 Loss { error, sent, closed_by_peer: *closed_by_peer }
@@ -84,11 +84,11 @@ impl ConnectionEnd {
     }
 }
 
-/// A request under way, whatever it is.
+/// A request in flight, of any kind.
 pub(super) trait Pending<E>: Send {
     fn stage(&self) -> Stage;
 
-    /// Reads its answer. If that can't be read the request is given back, to be lost with its connection.
+    /// Reads the answer. If it can't be read, the request is returned, and is lost with its connection.
     fn answered(self: Box<Self>, version: i16, frame: &[u8]) -> Result<Answer<E>, Unreadable<E>>;
 
     fn written(self: Box<Self>) -> E;
@@ -96,10 +96,10 @@ pub(super) trait Pending<E>: Send {
     fn lost(self: Box<Self>, loss: Loss) -> E;
 }
 
-/// What an answer says.
+/// The content of an answer.
 pub(super) struct Answer<E> {
     pub(super) event: E,
-    /// For so many milliseconds from now on the broker asks for quiet (KIP-219).
+    /// The number of milliseconds for which the broker asks for no requests (KIP-219).
     pub(super) throttle_ms: i32,
 }
 
@@ -109,7 +109,7 @@ pub(super) struct Unreadable<E> {
     pub(super) cause: String,
 }
 
-/// A tag on its way.
+/// The tag of a request in flight.
 pub(super) struct Tagged<T>(pub(super) T);
 
 impl<E, T: Tag<E>> Pending<E> for Tagged<T> {
