@@ -1,5 +1,6 @@
-//! All brokers together. Carries out what is decided elsewhere: whom to dial and when (`dial`), what is said before a
-//! connection is ready (`setup`), when to ask for metadata (`metadata`), who coordinates (`coordinator`).
+//! All brokers together. It carries out what other modules decide: which node to dial and when (`dial`), the exchange
+//! before a connection is ready (`setup`), when to request metadata (`metadata`), which node is a coordinator
+//! (`coordinator`).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
@@ -33,20 +34,20 @@ pub(crate) struct ClientSettings {
     pub(crate) client_id: String,
     pub(crate) max_in_flight: usize,
     pub(crate) request_timeout: Duration,
-    /// Of a first attempt, and of later ones as they fail (KIP-601).
+    /// The limit of a first attempt, and of later ones as they fail (KIP-601).
     pub(crate) setup_timeout: Backoff,
     pub(crate) max_idle: Duration,
-    /// Between two attempts at a broker that nobody needs,
+    /// Between two attempts at a broker that is not needed,
     pub(crate) reconnect: Backoff,
-    /// and at one that somebody needs.
+    /// and at one that is needed.
     pub(crate) reconnect_needed: Backoff,
     pub(crate) receive_message_max_bytes: usize,
-    /// Ways to say who we are, the preferred one first; none without SASL.
+    /// The SASL mechanisms, the preferred one first; empty without SASL.
     pub(crate) mechanisms: Vec<Arc<dyn SaslMechanism>>,
     pub(crate) metadata: MetadataSettings,
 }
 
-/// What happened, for who asked.
+/// An event for the user of the client.
 pub(crate) enum ClientEvent<E> {
     MetadataChanged,
     Over(E),
@@ -60,19 +61,19 @@ pub(crate) struct KafkaClient<E> {
     mechanisms: Mechanisms,
     metadata: Metadata,
     coordinators: BTreeMap<Key, Coordinator>,
-    /// What waits until it can be asked, in order.
+    /// The requests that wait for a connection, in order.
     waiting: VecDeque<Waiting<E>>,
     commands: VecDeque<Command>,
     writable: VecDeque<ConnectionId>,
     events: VecDeque<ClientEvent<E>>,
-    /// Who was refused by [`poll_ready`](Self::poll_ready) because a request was not wholly written; and whether one of them
-    /// has its turn now, or an attempt has failed, without anything else to wake the sender for.
+    /// The nodes that [`poll_ready`](Self::poll_ready) refused because a request was not completely written; and whether
+    /// one of them can be used now, or an attempt has failed, while nothing else wakes the sender.
     refused: BTreeSet<NodeId>,
     step_again: bool,
-    /// The troubles as they were told last, and whether others may have come since.
+    /// The troubles that were published last, and whether they may have changed since.
     published: Vec<BrokerTrouble>,
     troubles_changed: bool,
-    /// Who waits was told that no wait can come to anything.
+    /// The calls that wait for metadata were told that no wait can succeed.
     published_fatal: bool,
     random: fastrand::Rng,
 }
@@ -82,7 +83,7 @@ struct Waiting<E> {
     request: Box<dyn WaitingRequest<RequestEvent<E>>>,
 }
 
-/// Where a request that waits can go.
+/// Where a waiting request can be sent.
 enum Route {
     Now(NodeId),
     NotYet,
@@ -133,7 +134,7 @@ impl<E: 'static> KafkaClient<E> {
         &mut self.metadata
     }
 
-    /// What keeps requests to a leader from being answered, if there is one, and then what is known of the others.
+    /// What stops requests to a leader, if there is one, followed by what is known of other nodes.
     pub(crate) fn troubles_with(&self, leader: Option<NodeId>) -> Vec<BrokerTrouble> {
         let first = leader.and_then(|id| self.nodes.get(&id)?.trouble_now());
         let mut troubles = self.troubles();
@@ -141,9 +142,9 @@ impl<E: 'static> KafkaClient<E> {
         first.into_iter().chain(troubles).collect()
     }
 
-    /// As those see them who wait. A Produce that is under way is none of them, or they would be others with each: of
-    /// those the batches know. A question for metadata that is under way is one if nothing else is known; a server of
-    /// `bootstrap_servers` is none while the cluster itself is there.
+    /// The troubles for calls that wait. A Produce in flight is not one of them, because then they would change with each
+    /// one; the batches know it. A metadata request in flight is one if nothing else is known. A server of
+    /// `bootstrap_servers` is none while the cluster itself can be reached.
     pub(crate) fn troubles(&self) -> Vec<BrokerTrouble> {
         let is_known = |node: &Node<_>| node.origin != Origin::Bootstrap;
         let connected = self.nodes.values().any(|node| is_known(node) && node.is_ready());
@@ -159,7 +160,7 @@ impl<E: 'static> KafkaClient<E> {
         asked.filter(|trouble| trouble.stage == Stage::Metadata).take(MOST_TROUBLES).collect()
     }
 
-    /// What [`troubles`](Self::troubles) says, if it has changed since it was last asked.
+    /// [`troubles`](Self::troubles), if they have changed since the last call.
     pub(crate) fn changed_troubles(&mut self) -> Option<Vec<BrokerTrouble>> {
         if !std::mem::take(&mut self.troubles_changed) {
             return None;
@@ -169,9 +170,9 @@ impl<E: 'static> KafkaClient<E> {
         Some(troubles)
     }
 
-    /// Whether a request can be sent to `node` now. If not, it is dialled, or waits for its turn on the connection, and
-    /// a later step will find it ready. The request before has to be wholly written: what waits with us can be taken back
-    /// and is not late.
+    /// Whether a request can be sent to `node` now. If not, the node is dialled, or waits until its connection has written
+    /// the last request, and a later step will find it ready. The last request has to be completely written: records that
+    /// wait here can still be taken back, and are not late.
     pub(crate) fn poll_ready(&mut self, id: NodeId, now: Instant) -> bool {
         let Some(node) = self.nodes.get_mut(&id) else { return false };
         if node.throttled.is_some() {
@@ -195,7 +196,7 @@ impl<E: 'static> KafkaClient<E> {
         false
     }
 
-    /// The version of `R` for a node that is ready, between `floor` and `cap`.
+    /// The version of `R` for a ready node, between `floor` and `cap`.
     pub(crate) fn version<R: Request>(&self, id: NodeId, floor: i16, cap: i16) -> Result<i16, Error> {
         let node = self.nodes.get(&id);
         let address = node.map(Node::address).unwrap_or_default();
@@ -209,7 +210,7 @@ impl<E: 'static> KafkaClient<E> {
         }
     }
 
-    /// Sends to a node that [`poll_ready`](Self::poll_ready), in a version that it speaks.
+    /// Sends to a node that is [ready](Self::poll_ready), in a version that it supports.
     pub(crate) fn send<T: Tag<E>>(
         &mut self,
         id: NodeId,
@@ -222,7 +223,7 @@ impl<E: 'static> KafkaClient<E> {
         self.send_tagged(id, request, version, Users(tag), is_answered, now);
     }
 
-    /// Waits until it can go, in the highest version that both sides speak.
+    /// Sends the request when it can be sent, in the highest version that both sides support.
     pub(crate) fn ask<T: Tag<E>>(&mut self, target: Target, request: T::Request, tag: T, now: Instant) {
         let request: Box<dyn WaitingRequest<RequestEvent<E>>> = match &target {
             Target::Node(_) | Target::Any => Box::new(Ask { tag: Users(tag), request }),
@@ -234,7 +235,7 @@ impl<E: 'static> KafkaClient<E> {
         self.ask_waiting(now);
     }
 
-    /// What brokers that do not lead partitions say of who does. Such an answer asks for newer metadata all the same.
+    /// Takes the leaders that other brokers have named. Newer metadata are requested in any case.
     pub(crate) fn learn_leaders(&mut self, hints: &[LeaderHint], endpoints: &[NodeEndpoint]) {
         if self.metadata.learn(hints, endpoints) {
             crate::sync::is_rare("leader hint used");
@@ -243,8 +244,8 @@ impl<E: 'static> KafkaClient<E> {
         }
     }
 
-    /// What is due. What is late is late by `heard`, up to when all that brokers have said is known; what else has its
-    /// time has it by `now`.
+    /// Does what is due. `heard`, the time up to which all answers were read, decides what is late. `now` decides what else
+    /// is due.
     pub(crate) fn step(&mut self, now: Instant, heard: Instant) {
         self.step_again = false;
         for id in self.nodes_that(|node, _| node.late_from().has_passed(heard)) {
@@ -253,13 +254,13 @@ impl<E: 'static> KafkaClient<E> {
         for id in self.nodes_that(|node, max_idle| node.due_from(max_idle).has_passed(now)) {
             self.run_due(id, now);
         }
-        // Even if metadata is due: a broker that has moved can't be dialled, and asked, before.
+        // Also if metadata are due: a broker with a new address can't be dialled and asked before this.
         self.retire(now);
         self.ask_waiting(now);
         self.ask_if_due(now);
     }
 
-    /// Asks for metadata if that is due and somebody can be asked.
+    /// Requests metadata if they are due and a node can be asked.
     pub(crate) fn ask_if_due(&mut self, now: Instant) {
         if self.metadata.is_due(now) {
             self.ask_for_metadata(now);
@@ -280,10 +281,10 @@ impl<E: 'static> KafkaClient<E> {
         if !asks_any && !request_at.has_passed(now) {
             next = next.min(request_at);
         } else if self.free().next().is_some() {
-            // Wanted since the last step, by what happened after it.
+            // It has become due since the last step.
             next = next.min(Deadline::at(now));
         } else if let Next::Wait(until) = self.whom_to_dial(now) {
-            // It is overdue and nobody can be asked: the next dial is the next chance.
+            // It is overdue and no node can be asked. The next dial is the next chance.
             next = next.min(until);
         } else {
             next = next.min(Deadline::at(now));
@@ -291,7 +292,7 @@ impl<E: 'static> KafkaClient<E> {
         next
     }
 
-    /// Closes every connection; what is under way is lost.
+    /// Closes every connection. The requests in flight are lost.
     pub(crate) fn close(&mut self, now: Instant) {
         let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
         for id in ids {
@@ -313,7 +314,7 @@ impl<E: 'static> KafkaClient<E> {
 
     /// A broker is late.
     fn time_out(&mut self, id: NodeId, heard: Instant, now: Instant) {
-        // What another's end has led to may have changed it.
+        // The failure of another node may have changed it.
         let Some(node) = self.nodes.get(&id).filter(|node| node.late_from().has_passed(heard)) else {
             return;
         };
@@ -331,7 +332,7 @@ impl<E: 'static> KafkaClient<E> {
         self.fail(id, Fault::passing(stage, format!("no answer within {limit} of {value:?}")), now);
     }
 
-    /// Something other than lateness has its time.
+    /// Something else than lateness is due.
     fn run_due(&mut self, id: NodeId, now: Instant) {
         let max_idle = self.settings.max_idle;
         let Some(node) = self.nodes.get_mut(&id) else { return };
@@ -356,8 +357,8 @@ impl<E: 'static> KafkaClient<E> {
         }
     }
 
-    /// The broker takes nothing more. That is no failure of its, and nobody needs to wait before the next dial. What is
-    /// under way it still answers: it looks at the time only when a request comes.
+    /// The broker accepts nothing more. That is no failure of the broker, so the next dial need not wait. The requests in
+    /// flight are still answered, because the broker checks the time only when a request comes.
     fn session_over(&mut self, id: NodeId, now: Instant) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let Some(connection) = node.connection_mut() else { return };
@@ -370,7 +371,7 @@ impl<E: 'static> KafkaClient<E> {
         self.disconnect(id, &ConnectionEnd::Failed { trouble, closed_by_peer: false }, now);
     }
 
-    /// Says again who we are, while what is under way goes on: begins to, or goes on after an answer.
+    /// Renews the login while requests are in flight: begins, or goes on after an answer.
     fn renew(&mut self, id: NodeId, answer: Option<&[u8]>, now: Instant) {
         let Some(connection) = self.nodes.get_mut(&id).and_then(Node::connection_mut) else { return };
         let number = connection.id();
@@ -393,7 +394,8 @@ impl<E: 'static> KafkaClient<E> {
         dial::next(members.map(|(id, node)| (*id, node)), now)
     }
 
-    /// Not one that the cluster has told of before and does not any more: it may be cut off, and know only old news.
+    /// Not a broker that the cluster has named before and does not name any more. It may be cut off and know only old
+    /// metadata.
     fn is_member(&self, id: NodeId) -> bool {
         match id {
             NodeId::Bootstrap(_) => true,
@@ -401,15 +403,15 @@ impl<E: 'static> KafkaClient<E> {
         }
     }
 
-    /// Who can be asked now.
+    /// The nodes that can be asked now.
     fn free(&self) -> impl Iterator<Item = (NodeId, &Connection<RequestEvent<E>>)> {
         let free = self.nodes.iter().filter(|(id, node)| node.is_free() && self.is_member(**id));
         free.filter_map(|(id, node)| Some((*id, node.connection()?)))
     }
 
-    /// The node with the fewest requests under way answers soonest (as the Java client's `leastLoadedNode`). Any of
-    /// several: one that is behind, or that everybody asks, should not be the one that is asked each time. If nobody can
-    /// be asked, somebody is dialled.
+    /// The node with the fewest requests in flight answers soonest (as the Java client's `leastLoadedNode`). Among several
+    /// it is a random one: a node with old metadata, or one that all clients ask, should not be asked each time. If no node
+    /// can be asked, one is dialled.
     fn anybody(&mut self, now: Instant) -> Option<NodeId> {
         let Some(least) = self.free().map(|(_, connection)| connection.load()).min() else {
             if let Next::Now(id) = self.whom_to_dial(now) {
@@ -462,7 +464,7 @@ impl<E: 'static> KafkaClient<E> {
         }
     }
 
-    /// Sends what waits and can go now.
+    /// Sends the waiting requests that can be sent now.
     fn ask_waiting(&mut self, now: Instant) {
         for waiting in std::mem::take(&mut self.waiting) {
             match self.route(&waiting.target, now) {
@@ -529,7 +531,7 @@ impl<E: 'static> KafkaClient<E> {
         }
     }
 
-    /// What waits for the coordinator waits in vain.
+    /// The requests for this coordinator fail.
     fn give_up_on(&mut self, key: &Key, error: &Error, now: Instant) {
         let is_for = |target: &Target| matches!(target, Target::Coordinator(wanted) if wanted == key);
         for waiting in std::mem::take(&mut self.waiting) {
@@ -540,7 +542,7 @@ impl<E: 'static> KafkaClient<E> {
         }
     }
 
-    /// What became of a request; `from` is the node that has answered it, if one has.
+    /// The outcome of a request. `from` is the node that has answered it, if one has.
     fn on_request_event(&mut self, event: RequestEvent<E>, from: Option<NodeId>, now: Instant) {
         match event {
             RequestEvent::Over(event) => self.events.push_back(ClientEvent::Over(event)),
@@ -580,7 +582,7 @@ impl<E: 'static> KafkaClient<E> {
                 match coordinator.answered(response, retry, now, &mut self.random) {
                     Found::NotYet => {}
                     Found::Never(error) => self.give_up_on(key, &error, now),
-                    // It may be one that no metadata has told of yet.
+                    // It may be a broker that is not in the metadata yet.
                     Found::At { number, host, port } => self.meet(number, &host.into(), port),
                 }
             }
@@ -588,7 +590,7 @@ impl<E: 'static> KafkaClient<E> {
         }
     }
 
-    /// The cluster has told its brokers: those are the nodes now.
+    /// The metadata have the brokers of the cluster. They are the nodes now.
     fn meet_brokers(&mut self) {
         let snapshot = Arc::clone(self.metadata.snapshot());
         for (number, broker) in &snapshot.brokers {
@@ -608,18 +610,18 @@ impl<E: 'static> KafkaClient<E> {
         }
     }
 
-    /// An attempt, or a connection, came to nothing.
+    /// An attempt or a connection has failed.
     fn fail(&mut self, id: NodeId, fault: Fault, now: Instant) {
         let Fault { stage, cause, is_fatal, mechanism, closed_by_peer } = fault;
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        // Where it was before it moved says nothing about where it is.
+        // Failures at an old address say nothing about the new one.
         let moved = node.moved;
         let cause = if moved { format!("{cause}, at its former address") } else { cause };
         let trouble = node.trouble_at(stage, cause);
         self.disconnect(id, &ConnectionEnd::Failed { trouble: trouble.clone(), closed_by_peer }, now);
         self.coordinators.values_mut().for_each(|coordinator| coordinator.lost(id));
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        // One warning for each change of state: what goes on as it was is not news.
+        // One warning for each change of state. A failure that goes on is not logged again.
         if node.trouble.is_none() {
             node.warnings.begin(now);
         }
@@ -629,7 +631,7 @@ impl<E: 'static> KafkaClient<E> {
             Some(_) => log::warn!("{text}"),
         }
         if moved {
-            // It is not on the way there any more.
+            // The failed attempt was not for the current address.
             return;
         }
         node.trouble = Some(trouble.clone());
@@ -641,9 +643,9 @@ impl<E: 'static> KafkaClient<E> {
         if !node.addresses.is_empty() {
             return self.dial(id, now);
         }
-        // Who needs it says so again, and that decides when it is dialled next.
+        // Code that needs the node says so again, and that decides when it is dialled next.
         self.step_again = true;
-        // What it led may be led by another by now.
+        // The partitions that it led may have another leader by now.
         self.metadata.want();
         node.failures = node.failures.saturating_add(1);
         let failures = node.failures;
@@ -654,10 +656,10 @@ impl<E: 'static> KafkaClient<E> {
         self.ask_if_due(now);
     }
 
-    /// Tells those who wait for metadata that no wait can come to anything, or that this is over. With a broker that can
-    /// be used, or that may turn out to be, nobody waits for the one that has failed. Records that are accepted are not
-    /// failed by it: their topic is known from a broker that has accepted us, so what it refuses now (a password that is
-    /// being changed) it may accept again before they expire.
+    /// Fails the calls that wait for metadata because no wait can succeed, or lets them wait again. If another broker can
+    /// be used, or may turn out to be usable, they do not depend on the one that has failed. Accepted records are not
+    /// failed by it. Their topic is known from a broker that has accepted the login. So a login that is refused now,
+    /// because a password is being changed, may be accepted again before they expire.
     fn publish_fatal(&mut self, latest: NodeId) {
         let may_come = |node: &Node<_>| node.is_ready() || node.is_coming() || node.is_untried();
         if self.nodes.iter().any(|(id, node)| self.is_member(*id) && may_come(node)) {
@@ -671,7 +673,7 @@ impl<E: 'static> KafkaClient<E> {
         }
     }
 
-    /// Ends whatever there is of a connection, without a judgement; the node is idle then.
+    /// Ends the connection of a node in any state. The node is idle then, without a failure.
     fn disconnect(&mut self, id: NodeId, end: &ConnectionEnd, now: Instant) {
         self.forget_failures(id, now);
         let Some(node) = self.nodes.get_mut(&id) else { return };
@@ -686,15 +688,14 @@ impl<E: 'static> KafkaClient<E> {
         self.troubles_changed = true;
     }
 
-    /// Closes what is not needed any more once nothing is under way on it: bootstrap connections when the brokers are
-    /// known and nobody asks for metadata or waits to ask anybody else, and connections to where a broker was before it
-    /// moved.
+    /// Closes connections that are not needed any more and have no request in flight: bootstrap connections when the
+    /// brokers are known, no metadata are due and no request waits, and connections to the former address of a broker.
     fn retire(&mut self, now: Instant) {
-        // What waits may be what a bootstrap connection was made for.
+        // A bootstrap connection may have been made for a request that waits.
         let is_quiet = self.waiting.is_empty() && !self.metadata.is_due(now);
         let known = !self.metadata.snapshot().brokers.is_empty() && is_quiet;
         let retired = |id: &NodeId, node: &Node<_>| {
-            // One that is not ready yet has nothing under way that anybody would miss.
+            // A connection that is not ready yet has no request that would be lost.
             let quiet = node.connection().is_none_or(|connection| connection.load() == 0);
             let bootstrap = matches!(id, NodeId::Bootstrap(_)) && node.connection().is_some();
             quiet && node.connection_id().is_some() && (node.moved || (known && bootstrap))
@@ -706,7 +707,7 @@ impl<E: 'static> KafkaClient<E> {
         }
     }
 
-    /// Its set-up is done.
+    /// The set-up is complete.
     fn ready(&mut self, id: NodeId, now: Instant) {
         let (timeout, proof) = (self.settings.request_timeout, self.dialling.proof());
         let Some(node) = self.nodes.get_mut(&id) else { return };
@@ -725,7 +726,7 @@ impl<E: 'static> KafkaClient<E> {
         self.throttle(id, throttle_ms, now);
     }
 
-    /// Its set-up, or its session, came to nothing.
+    /// The set-up or the renewal of the login was refused.
     fn not_accepted(&mut self, id: NodeId, stage: Stage, failure: Failure, now: Instant) {
         if let Failure::Refused { mechanism, offered: Some(offered), .. } = &failure
             && let Some(other) = self.mechanisms.other_than(mechanism, offered)
@@ -743,7 +744,7 @@ impl<E: 'static> KafkaClient<E> {
         self.fail(id, Fault::of(stage, failure), now);
     }
 
-    /// Forgets what failed before if the connection of now has been of use.
+    /// Forgets earlier failures if the current connection was useful.
     fn forget_failures(&mut self, id: NodeId, now: Instant) {
         self.troubles_changed |= self.nodes.get_mut(&id).is_some_and(|node| node.recover(now));
     }
@@ -760,7 +761,7 @@ impl<E: 'static> KafkaClient<E> {
         }
     }
 
-    /// Whose connection it is. There is no list of them beside the nodes that could say otherwise.
+    /// The node of a connection. There is no second list that could differ from the nodes.
     fn node_of(&self, connection: ConnectionId) -> Option<NodeId> {
         let is_its_own = |node: &Node<_>| node.connection_id() == Some(connection);
         self.nodes.iter().find(|(_, node)| is_its_own(node)).map(|(id, _)| *id)
@@ -820,7 +821,7 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
             self.throttle(id, throttle_ms, now);
             self.on_request_event(event, Some(id), now);
         }
-        // It may have ended by what it said.
+        // An answer may have ended the connection.
         if let Some(cause) = broken
             && self.node_of(connection) == Some(id)
         {
@@ -872,7 +873,7 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
             }
             State::Ready(connection) => {
                 let stage = connection.stage();
-                // Once a broker has told of the cluster, it is no port with SASL that ends a connection.
+                // After a broker has answered a metadata request, it is not a SASL port that closes the connection.
                 let is_first = connection.load() > 0 && self.metadata.snapshot().brokers.is_empty();
                 if is_first && self.mechanisms.is_empty() && cause.kind() == io::ErrorKind::UnexpectedEof {
                     return self.fail(id, Fault::passing(stage, WANTS_SASL).by_peer(), now);
@@ -893,9 +894,9 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
     }
 }
 
-/// It tells the versions that it speaks, and takes nothing more from somebody who has not authenticated.
+/// Such a port answers ApiVersions, and accepts nothing more from a client that has not authenticated.
 const WANTS_SASL: &str = "the broker closed the connection at the first request, as brokers do on a port with SASL: set \
                           security_protocol to SASL_SSL or SASL_PLAINTEXT, or name the port of a listener without SASL";
-/// KRaft's controllers speak on ports of their own, and answer ApiVersions there.
+/// KRaft controllers listen on ports of their own, and answer ApiVersions there.
 const NO_BROKER: &str =
     "it does not know this request; if this is the port of a controller, name the port of a broker";

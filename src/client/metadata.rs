@@ -1,19 +1,19 @@
-//! When to ask the cluster what it looks like, about which topics, and what its answer leaves open.
+//! When to request metadata, about which topics, and what is still missing after an answer.
 //!
 //! A topic in use:
 //!
 //! ```text
-//!            a request names it           the answer leaves nothing open
+//!            a request names it           the answer is complete
 //!   Unasked ─────────────────────▶ Asked ───────────────────────▶ Complete
-//!                                   ▲ │ the answer leaves something open  │ somebody needs a newer answer
+//!                                   ▲ │ the answer is incomplete          │ a newer answer is needed
 //!                            again  │ ▼                                   │
 //!                              Incomplete ◀───────────────────────────────┘
 //! ```
 //!
-//! Unasked is asked about at once, Open after a back-off of its own. Those questions name only the topics they are about.
-//! All topics in use are asked about after `metadata_max_age_ms`, and when something happened that the last answer could
-//! not know: a leader that has moved, a broker that is gone. Only a question about topics that a `send` waits for, or has
-//! asked for within the last second, may create them; it names no others. One question is under way at a time.
+//! A topic in state Unasked is requested at once, one in state Incomplete after a back-off of its own. These requests name
+//! only the topics they are about. All topics in use are requested after `metadata_max_age_ms`, and after a change that the
+//! last answer could not know: a leader has moved, or a broker is gone. Only a request for topics that a `send` waits for,
+//! or has asked for within the last second, may create them. It names no others. One request is in flight at a time.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -30,66 +30,66 @@ use crate::time::{Backoff, Deadline, Instant};
 
 #[derive(Clone, Debug)]
 pub(crate) struct MetadataSettings {
-    /// `metadata_max_age_ms`: ask again after this, if nothing happens.
+    /// `metadata_max_age_ms`: metadata are requested again after this, if nothing happens.
     pub(crate) max_age: Duration,
-    /// `metadata_max_idle_ms`: a topic that nothing was sent to for so long is asked about no more.
+    /// `metadata_max_idle_ms`: a topic that got no record for this time is not requested any more.
     pub(crate) max_idle: Duration,
-    /// Between two questions of which the first was not answered. What an answer leaves open is asked again sooner at
-    /// first, by a quarter: a topic that was created a moment ago has its leaders within some tens of milliseconds.
+    /// Between two requests of which the first got no answer. After an incomplete answer the next request comes sooner at
+    /// first, after a quarter of it: a new topic has its leaders within some tens of milliseconds.
     pub(crate) retry: Backoff,
     pub(crate) allow_auto_create_topics: bool,
 }
 
-/// The sender's side of the metadata: what is known, wanted and due.
+/// The sender's side of the metadata: what is known, what is wanted, and what is due.
 pub(crate) struct Metadata {
     settings: MetadataSettings,
     snapshot: Arc<ClusterMetadata>,
     shared: Arc<SharedMetadata>,
     topics: BTreeMap<Arc<str>, TopicUse>,
-    /// When the first of them is to be asked about by itself; `None` if that has changed since somebody asked. Each step
-    /// of the sender asks, and must not look at each topic for it.
+    /// When the first topic has to be requested by itself. `None` if that has changed since it was computed. Each step of
+    /// the sender reads it, and must not look at each topic.
     some_due: Cell<Option<Deadline>>,
-    /// The question under way.
+    /// The request in flight.
     asked: Option<RequestScope>,
-    /// About all topics: something happened that the last answer could not know.
+    /// All topics are wanted: there was a change that the last answer could not know.
     wanted: bool,
-    /// None for that reason before.
+    /// No request for that reason before this.
     not_before: Instant,
-    /// Of the last answer that was about all topics.
+    /// The time of the last answer about all topics.
     last_answer: Option<Instant>,
-    /// Questions in a row without an answer, and no question before then but about a topic that is new.
+    /// The number of requests in a row without an answer. No request before `failed_until`, except for new topics.
     failures: u32,
     failed_until: Instant,
-    /// The last question was about some topics: one about all that is due goes before the next.
+    /// The last request was about some topics. If one about all is due, it comes before the next about some.
     some_were_last: bool,
     warnings: Warnings,
 }
 
-/// What is asked.
+/// What is requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct RequestScope {
     topics: Vec<Arc<str>>,
     is_about_all: bool,
     creates: bool,
-    /// It was asked because something happened. One that was not must not delay one that is.
+    /// It was made because of a change. One without a change must not delay one because of a change.
     after_change: bool,
 }
 
-/// What is to be known of a topic, and why.
+/// What is needed of a topic, and why.
 struct TopicUse {
     last: Instant,
-    /// So many partitions have something to send: it is in use, however long ago the last record came.
+    /// The number of partitions with records to send. The topic is in use, however old its last record is.
     held: usize,
-    /// A `send` waits for it, until then,
+    /// A `send` waits for it until then,
     awaited_until: Deadline,
-    /// and somebody wants it until then: who may not wait comes again.
+    /// and it is wanted until then: a call that may not wait comes again.
     wanted_until: Deadline,
     state: TopicState,
-    /// Answers in a row that left something open.
+    /// The number of incomplete answers in a row.
     repeats: u32,
-    /// A question about what is open is not asked before.
+    /// No request for what is missing before this.
     not_before: Instant,
-    /// When a question named it last.
+    /// When a request named it last.
     asked_at: Instant,
 }
 
@@ -98,7 +98,7 @@ struct TopicUse {
 enum TopicState {
     Unasked,
     Asked,
-    /// What was open before the question was asked, and is asked about again.
+    /// It was incomplete before the request, and is requested again.
     AskedAgain,
     Incomplete,
     Complete,
@@ -131,13 +131,13 @@ impl Metadata {
         &self.shared
     }
 
-    /// Something happened that the last answer could not know: a leader moved, a broker is gone.
+    /// There was a change that the last answer could not know: a leader has moved, or a broker is gone.
     pub(crate) fn want(&mut self) {
         self.wanted = true;
     }
 
-    /// The last answer did not help: a partition of the topic is without a leader still. The next question about it
-    /// comes later each time.
+    /// The last answer did not help: a partition of the topic still has no leader. The next request for the topic comes
+    /// later each time.
     pub(crate) fn want_again(&mut self, topic: &Arc<str>, now: Instant) {
         let topic = self.topic_in_use(topic, now);
         if topic.state == TopicState::Complete {
@@ -146,19 +146,19 @@ impl Metadata {
         }
     }
 
-    /// The topic is in use; if it is new, the cluster is asked about it at once.
+    /// The topic is in use. If it is new, it is requested at once.
     pub(crate) fn use_topic(&mut self, topic: &Arc<str>, now: Instant) {
         self.topic_in_use(topic, now);
     }
 
-    /// A `send` waits until then for the topic to be known, or known better. It is not forgotten before, however soon
-    /// topics that are not sent to are (`metadata_max_idle_ms` may be below `max_block_ms`).
+    /// A `send` waits until then for the topic, or for a newer answer about it. The topic is not forgotten before, however
+    /// soon idle topics are (`metadata_max_idle_ms` may be less than `max_block_ms`).
     pub(crate) fn await_topic(&mut self, topic: &Arc<str>, until: Deadline, now: Instant) {
         let soon = self.settings.retry.initial;
         self.some_due.set(None);
         let topic = self.topic_in_use(topic, now);
         if topic.awaited_until.has_passed(now) {
-            // What waited before has nothing to do with this one.
+            // Earlier waits do not count for this one.
             topic.repeats = 0;
             topic.not_before = topic.not_before.min(topic.asked_at + soon);
         }
@@ -169,8 +169,8 @@ impl Metadata {
         }
     }
 
-    /// A partition of the topic has got something to send: until [`release_topic`](Self::release_topic) as often, the
-    /// topic is not forgotten.
+    /// A partition of the topic has got records to send. The topic is not forgotten until
+    /// [`release_topic`](Self::release_topic) was called as often.
     pub(crate) fn hold_topic(&mut self, topic: &Arc<str>, now: Instant) {
         self.topic_in_use(topic, now).held += 1;
     }
@@ -199,12 +199,12 @@ impl Metadata {
         used
     }
 
-    /// Whether to ask now.
+    /// Whether to send a request now.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.next_request_at().has_passed(now)
     }
 
-    /// When to ask next, if that needs no answer to an earlier question.
+    /// When to send the next request, unless an answer is awaited.
     pub(crate) fn next_request_at(&self) -> Deadline {
         if self.asked.is_some() {
             return Deadline::NEVER;
@@ -227,7 +227,7 @@ impl Metadata {
         Deadline::at(due.max(self.failed_until))
     }
 
-    /// When to ask about a topic by itself.
+    /// When to request a topic by itself.
     fn due_from(&self, used: &TopicUse) -> Deadline {
         match used.state {
             TopicState::Unasked => Deadline::at(used.not_before),
@@ -245,7 +245,7 @@ impl Metadata {
             .iter()
             .map(|name| MetadataRequestTopic { name: Some(name.to_string()), ..Default::default() });
         let request = MetadataRequest {
-            // Never null, which would be all topics there are.
+            // It is never null, which would mean all topics of the cluster.
             topics: Some(named.collect()),
             allow_auto_topic_creation: scope.creates,
             ..Default::default()
@@ -253,7 +253,7 @@ impl Metadata {
         for name in &scope.topics {
             let Some(used) = self.topics.get_mut(name) else { continue };
             if used.state == TopicState::Incomplete && now.since(used.not_before) > self.settings.retry.max {
-                // What was open then has nothing to do with this.
+                // What was missing then does not count for this request.
                 used.repeats = 0;
             }
             used.asked_at = now;
@@ -275,7 +275,8 @@ impl Metadata {
         });
     }
 
-    /// What to ask now: what may create topics, what must not, or, by age and for news, about all.
+    /// The topics of the next request: those that it may create, or those that it must not create, or, because of their age
+    /// or a change, all.
     fn request_scope(&self, now: Instant) -> RequestScope {
         let all_are_due = self.all_due_from().has_passed(now);
         let (create, all) = (self.settings.allow_auto_create_topics, self.topics.len());
@@ -286,7 +287,7 @@ impl Metadata {
             let due = self.topics.iter().filter(|(_, used)| self.due_from(used).has_passed(now));
             let due = due.filter(|(name, used)| is_created(name, used) == creates);
             let topics: Vec<_> = due.map(|(name, _)| Arc::clone(name)).collect();
-            // Where it names all there are it is as good as one about all.
+            // If it names all topics, it is a request about all.
             let is_about_all = topics.len() == all;
             RequestScope { topics, is_about_all, creates, after_change: self.wanted }
         };
@@ -296,7 +297,7 @@ impl Metadata {
                 return scope;
             }
         }
-        // What no question has named yet is not created here, and so is left to one that may create it.
+        // Topics that no request has named yet are left to one that may create them.
         let known = self.topics.iter().filter(|(_, used)| used.state != TopicState::Unasked);
         RequestScope {
             topics: known.map(|(name, _)| Arc::clone(name)).collect(),
@@ -306,7 +307,7 @@ impl Metadata {
         }
     }
 
-    /// The question was not answered.
+    /// The request got no answer.
     pub(crate) fn failed(&mut self, now: Instant, random: &mut fastrand::Rng) {
         let Some(scope) = self.asked.take() else { return };
         self.some_due.set(None);
@@ -319,7 +320,7 @@ impl Metadata {
         self.failed_until = now + self.settings.retry.delay(self.failures, random);
     }
 
-    /// Takes an answer in `version` in and shows it to all.
+    /// Takes an answer in `version` and publishes the metadata.
     pub(crate) fn answered(
         &mut self,
         version: i16,
@@ -328,7 +329,7 @@ impl Metadata {
         random: &mut fastrand::Rng,
     ) {
         if response.brokers.is_empty() {
-            // A broker that is starting up. What is known is better than nothing.
+            // The broker is starting. What is known is better than nothing.
             log::debug!("a metadata answer without brokers is ignored");
             return self.failed(now, random);
         }
@@ -349,7 +350,7 @@ impl Metadata {
         for name in &scope.topics {
             let Some(used) = self.topics.get_mut(name) else { continue };
             let topic = next.topics.get(name);
-            // What nobody needs may stay open: who needs it later says so.
+            // A topic that is not needed may stay incomplete. A call that needs it later says so.
             let is_incomplete = used.is_needed(now) && (is_incomplete(topic) || lacks_leaders(topic, &next));
             used.repeats = if is_incomplete || used.state == TopicState::AskedAgain {
                 used.repeats.saturating_add(1)
@@ -359,7 +360,7 @@ impl Metadata {
             used.not_before = now + soon.delay(used.repeats, random);
             used.state = if is_incomplete { TopicState::Incomplete } else { TopicState::Complete };
             if topic.is_some_and(|topic| !topic.partitions.is_empty()) {
-                // What is there is not to be created. If it is deleted, that was meant.
+                // A topic that exists is not to be created. If it is deleted later, that is meant.
                 used.awaited_until = Deadline::at(Instant::ZERO);
                 used.wanted_until = Deadline::at(Instant::ZERO);
             }
@@ -368,7 +369,7 @@ impl Metadata {
         self.shared.publish(Arc::clone(&self.snapshot));
     }
 
-    /// What brokers say of partitions that they do not lead. True if it is news.
+    /// Takes the leaders that other brokers have named. True if one is new.
     pub(crate) fn learn(&mut self, hints: &[LeaderHint], endpoints: &[NodeEndpoint]) -> bool {
         let Some(next) = learn(&self.snapshot, hints, endpoints) else { return false };
         self.snapshot = Arc::new(next);
@@ -391,10 +392,10 @@ impl TopicUse {
     }
 }
 
-/// So long a topic is looked for, and may be created, for who may not wait and is expected to try again.
+/// How long a topic is looked for, and may be created, for a call that may not wait and is expected to come again.
 const COMES_AGAIN: Duration = Duration::from_secs(1);
 
-/// The next answer may say more of the topic.
+/// A later answer may have more about the topic.
 fn is_incomplete(topic: Option<&TopicMetadata>) -> bool {
     topic.is_none_or(|topic| match topic.error {
         Some(code) => !code.is_final_for_topic(),
@@ -475,7 +476,7 @@ mod tests {
         let request = metadata.request(at(0));
         assert_eq!((named(&request), request.allow_auto_topic_creation), (vec!["a"], true));
         told(&mut metadata, &[("a", FINE)], at(1));
-        // All that are due, and those that a question must not create go apart.
+        // The topics that are due. Those that a request must not create are in another request.
         let request = metadata.request(at(1));
         assert!(!request.allow_auto_topic_creation);
         let answered: Vec<_> = named(&request).into_iter().map(|name| (name, FINE)).collect();
@@ -518,7 +519,7 @@ mod tests {
         assert!(metadata.is_due(now));
         metadata.request(now);
         told(&mut metadata, &[("a", ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)], now);
-        // A program that does not wait and comes again at once asks ten times a second, not each time.
+        // A program that does not wait and comes again at once causes ten requests per second, not one for each call.
         metadata.await_topic(&topic, Deadline::at(now), now);
         assert!(!metadata.is_due(now));
     }
@@ -565,7 +566,7 @@ mod tests {
         panic!("nobody asked about a");
     }
 
-    /// `used` has something to be sent, `idle` has not any more; both are there, without a leader.
+    /// `used` has records to send, `idle` has none any more. Both exist without a leader.
     #[test]
     fn a_topic_is_asked_about_until_it_has_leaders_if_something_is_to_be_sent_to_it() {
         let (used, idle) = (Arc::from("used"), Arc::from("idle"));
@@ -584,7 +585,7 @@ mod tests {
         assert!(!metadata.is_due(at(10_000)), "it has a leader");
     }
 
-    /// Between answers that leave something open the time grows, also if in between they seem to leave nothing open.
+    /// The time between incomplete answers grows, also if some in between seem to be complete.
     #[test]
     fn the_back_off_of_a_topic_grows_and_is_forgotten_after_a_pause() {
         let topic = Arc::from("a");

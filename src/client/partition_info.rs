@@ -13,7 +13,7 @@ pub struct PartitionInfo {
     replicas: Arc<Replicas>,
 }
 
-/// The brokers that hold a partition.
+/// The brokers that have a replica of a partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Replicas {
     pub(crate) all: Box<[i32]>,

@@ -1,4 +1,4 @@
-//! How long a broker takes us for who we are, and when it is told again on the same connection (KIP-368).
+//! The lifetime of a login, and its renewal on the same connection (KIP-368).
 //!
 //! ```text
 //!               no lifetime
@@ -9,14 +9,14 @@
 //!                                    Ended ──answered──▶ closed, and dialled again when needed
 //! ```
 //!
-//! From the handshake to the broker's consent nothing else is written: a broker takes nothing but tokens then, and ends the
-//! connection for anything else. What was written before is answered before, as a broker takes one request at a time, so
-//! all of it goes through the connection's queue as requests do.
+//! From the handshake until the broker accepts, nothing but tokens is written: a broker closes the connection for anything
+//! else. Requests that were written before are answered before, because a broker handles one request at a time. So all of
+//! it goes through the queue of the connection, as requests do.
 //!
-//! The Java client renews only when it has something to send. Its brokers allow that: they look at the time only when
-//! something comes. Others end what has run out by themselves, and the first record after a rest would wait for the
-//! exchange. So we renew on time, as long as the connection is kept; it does not count as use, or an idle one would be
-//! kept for ever.
+//! The Java client renews a login only when it has something to send. Kafka's brokers allow that, because they check the
+//! time only when a request comes. Other brokers close the connection when the lifetime is over, and the first record after
+//! an idle time would wait for a new login. So this client renews on time, as long as the connection is kept. A renewal
+//! does not count as use of the connection. Otherwise an idle connection would be kept forever.
 
 use std::time::Duration;
 
@@ -31,21 +31,21 @@ pub(super) enum Session {
         login: Login,
         renewal: Deadline,
         end: Deadline,
-        /// Why it could not be renewed, the last time that it was tried.
+        /// Why the last renewal failed.
         trouble: Option<String>,
     },
     Renewing(Authentication),
-    /// With requests under way, which are still answered.
+    /// There are requests in flight, which still get their answers.
     Ended {
         trouble: Option<String>,
     },
 }
 
 impl Session {
-    /// The exchange has ended at `now`.
+    /// The session after an exchange that ended at `now`.
     pub(super) fn of(grant: Option<Grant>, now: Instant, random: &mut fastrand::Rng) -> Self {
         let Some(Grant { login, lifetime: Some(lifetime) }) = grant else { return Self::Endless };
-        // Spread, so that the connections of many producers do not all do it at once.
+        // Spread, so that the connections of many producers do not all renew at the same moment.
         let share = EARLIEST + (LATEST - EARLIEST) * random.f64();
         let renewal = Deadline::after(now, lifetime.mul_f64(share).max(SHORTEST));
         Self::Limited { login, renewal, end: Deadline::after(now, lifetime), trouble: None }
@@ -55,7 +55,7 @@ impl Session {
         matches!(self, Self::Renewing(_))
     }
 
-    /// It has run out: nothing may be sent.
+    /// The lifetime is over, so nothing may be sent.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         match self {
             Self::Limited { end, .. } => end.has_passed(now),
@@ -64,12 +64,12 @@ impl Session {
         }
     }
 
-    /// Requests may be given to its connection.
+    /// The connection may get requests.
     pub(super) fn is_usable(&self) -> bool {
         matches!(self, Self::Endless | Self::Limited { .. })
     }
 
-    /// When it has to be renewed, or its connection closed; `is_quiet`: nothing is under way there.
+    /// When it has to be renewed, or its connection closed. `is_quiet`: no request is in flight there.
     pub(super) fn due_from(&self, is_quiet: bool) -> Deadline {
         match self {
             Self::Limited { renewal, end, .. } => *renewal.min(end),
@@ -78,14 +78,14 @@ impl Session {
         }
     }
 
-    /// It is over: nothing more may be sent.
+    /// It is over, so nothing more is sent.
     pub(super) fn end(&mut self) {
         if let Self::Limited { trouble, .. } = self {
             *self = Self::Ended { trouble: trouble.take() };
         }
     }
 
-    /// Of one that is over.
+    /// Why a session is over.
     pub(super) fn why_over(&self) -> String {
         match self {
             Self::Limited { trouble: Some(trouble), .. } | Self::Ended { trouble: Some(trouble) } => {
@@ -98,8 +98,8 @@ impl Session {
         }
     }
 
-    /// Begins to say again who we are, by the mechanism of before: a broker takes no other. `None` if the mechanism can't
-    /// begin; then it is asked again soon, as the session still holds.
+    /// Begins to renew the login, with the same mechanism: a broker accepts no other. `None` if the mechanism can't begin.
+    /// Then it is tried again soon, because the session is still valid.
     pub(super) fn renew(&mut self, versions: &Versions, now: Instant) -> Result<Option<Line>, Failure> {
         let Self::Limited { login, renewal, end, trouble } = self else { return Ok(None) };
         match Authentication::begin_again(login.clone(), versions) {
@@ -117,7 +117,7 @@ impl Session {
         }
     }
 
-    /// Reads the answer to the last line, and says the next one if there is one.
+    /// Reads the answer to the last message. Returns the next message, if there is one.
     pub(super) fn frame(
         &mut self,
         frame: &[u8],
@@ -135,12 +135,12 @@ impl Session {
     }
 }
 
-/// Shares of the lifetime, as the Java client has them: early enough for slow networks and for clocks that differ.
+/// Parts of the lifetime, as in the Java client. They leave enough time for slow networks and for clocks that differ.
 const EARLIEST: f64 = 0.85;
 const LATEST: f64 = 0.95;
 /// Brokers refuse to begin twice within a second.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// Before a mechanism that was not ready is asked again.
+/// The shortest time before a mechanism that was not ready is tried again.
 const SHORTEST_REST: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    /// When it is due, in milliseconds.
+    /// When the renewal is due, in milliseconds.
     fn due(lifetime: Duration, random: &mut fastrand::Rng) -> u128 {
         let login = Login { mechanism: Arc::new(Silent), host: "a".into() };
         let grant = Grant { login, lifetime: Some(lifetime) };
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(due(i64::MAX.cast_unsigned()), u128::MAX, "never");
     }
 
-    /// The session holds still, so nothing ends by it; and the end says why.
+    /// The session is still valid, so nothing ends because of it. Its end says why it was not renewed.
     #[test]
     fn a_mechanism_that_can_not_begin_is_put_off_until_the_end() {
         let login = Login { mechanism: Arc::new(Silent), host: "a".into() };

@@ -1,5 +1,6 @@
-//! What is said on a connection before it is ready: which versions the broker speaks (KIP-35, KIP-511), then who we are, if
-//! that is asked for (`authentication.rs`). Frames in, frames out, and in the end a connection, or why there is none.
+//! The exchange on a connection before it is ready: which versions the broker supports (KIP-35, KIP-511), then the login,
+//! if SASL is on (`authentication.rs`). It takes frames and returns frames, and in the end a connection, or why there is
+//! none.
 //!
 //! ```text
 //!   Versions ──"not in that version"──▶ Versions (in another)
@@ -22,32 +23,32 @@ use crate::protocol::{self, ApiKey, ApiVersionsRequest, ErrorCode, FrameError, F
 
 pub(super) struct Setup {
     id: ConnectionId,
-    /// Who we are, until it is said.
+    /// The login, until it begins.
     login: Option<Login>,
     step: Step,
-    /// The correlation id of the answer that is waited for; `None` if it has none.
+    /// The correlation id of the next answer. `None` if it has none.
     expected: Option<i32>,
     out: Outbox,
     reader: FrameReader,
 }
 
-/// What is waited for.
+/// The answer that is expected next.
 enum Step {
     Versions { version: i16 },
     Authentication { authentication: Authentication, versions: Versions, throttle_ms: i32 },
     Done { versions: Versions, grant: Option<Grant>, throttle_ms: i32 },
 }
 
-/// A set-up that has come to its end.
+/// A complete set-up.
 pub(super) struct Ready {
     pub(super) foundation: Foundation,
-    /// If we had to say who we are.
+    /// If there was a login.
     pub(super) grant: Option<Grant>,
-    /// For so many milliseconds from now on the broker asks for quiet.
+    /// The number of milliseconds for which the broker asks for no requests.
     pub(super) throttle_ms: i32,
 }
 
-/// Every broker that speaks 5 speaks 4, and few speak 5: asking in 4 saves the others a second question.
+/// Every broker that supports 5 supports 4, and few support 5. With 4 the others need no second request.
 const FIRST_VERSION: i16 = 4;
 
 impl Setup {
@@ -69,28 +70,28 @@ impl Setup {
         }
     }
 
-    /// Visits what waits to be written, in order, until `visit` says false.
+    /// Visits the bytes that wait to be written, in order, until `visit` returns false.
     pub(super) fn outgoing<'a>(&'a self, visit: &mut dyn FnMut(&'a [u8]) -> bool) {
         self.out.visit(visit);
     }
 
-    /// `count` bytes are gone.
+    /// `count` bytes were written.
     pub(super) fn written(&mut self, count: usize) {
         self.out.written(count);
     }
 
-    /// Takes bytes off `bytes` until it is done, which is what true says, or more are needed.
+    /// Takes bytes from `bytes` until it is done (true) or needs more (false).
     pub(super) fn received(&mut self, bytes: &mut &[u8]) -> Result<bool, Failure> {
         while !matches!(self.step, Step::Done { .. }) {
             let frame = match self.reader.next(bytes) {
-                // What is left of a question would be taken for the beginning of what comes after it.
+                // The rest of a request that is not written yet would be taken for the beginning of the next one.
                 Ok(Some(_)) if !self.out.is_empty() => {
                     return Err(Failure::passing("an answer came before its request was written"));
                 }
                 Ok(Some(frame)) => frame.to_vec(),
                 Ok(None) => return Ok(false),
                 Err(error) => {
-                    // No other attempt would find another port.
+                    // Every other attempt would find the same port.
                     let is_fatal = matches!(error, FrameError::Tls);
                     return Err(Failure::Attempt { cause: error.to_string(), is_fatal });
                 }
@@ -100,7 +101,7 @@ impl Setup {
         Ok(true)
     }
 
-    /// What it means that the broker has ended the connection, if it is more than that.
+    /// What it means that the broker has closed the connection, if it has a meaning at this step.
     pub(super) fn cut_off(&self) -> Option<Failure> {
         match &self.step {
             Step::Authentication { authentication, .. } => authentication.cut_off(),
@@ -108,7 +109,7 @@ impl Setup {
         }
     }
 
-    /// `None` before it is done.
+    /// `None` if it is not done yet.
     pub(super) fn finish(self) -> Option<Ready> {
         let Self { id, step, out, reader, .. } = self;
         let Step::Done { versions, grant, throttle_ms } = step else { return None };
@@ -172,7 +173,7 @@ fn check(frame: &[u8], expected: i32) -> Result<(), Failure> {
 }
 
 enum Answer {
-    /// The broker does not speak the version we asked in, but this one.
+    /// The broker does not support the version of the request, but this one.
     Again {
         version: i16,
     },
@@ -182,7 +183,7 @@ enum Answer {
     },
 }
 
-/// Reads the answer to a question for versions that was asked in `version`.
+/// Reads the answer to an ApiVersions request in `version`.
 fn versions(version: i16, frame: &[u8]) -> Result<Answer, Failure> {
     let (_, response) = protocol::decode_api_versions_response(version, frame)
         .map_err(|error| Failure::passing(format!("its ApiVersions answer can't be read: {error}")))?;
@@ -193,7 +194,7 @@ fn versions(version: i16, frame: &[u8]) -> Result<Answer, Failure> {
             Ok(Answer::Offered { versions: versions().collect(), throttle_ms })
         }
         ErrorCode::UNSUPPORTED_VERSION if version > 0 => {
-            // Newer brokers name their range (KIP-511); the others speak 0, as all do.
+            // Newer brokers name their range (KIP-511). The others support 0, as all do.
             let range = versions().find(|(key, ..)| *key == ApiKey::API_VERSIONS);
             let version = range.map_or(0, |(_, _, most)| most.clamp(0, version - 1));
             Ok(Answer::Again { version })
@@ -238,7 +239,7 @@ mod tests {
         let refusal = answer(0, 0, ErrorCode::UNSUPPORTED_VERSION);
         assert_eq!(setup.received(&mut &refusal[..]), Ok(false));
         assert_eq!(written(&mut setup)[6..12], [0, 3, 0, 0, 0, 1]);
-        // In two pieces, with the beginning of something else behind it.
+        // In two parts, with the beginning of another frame after it.
         let mut bytes = answer(1, 3, ErrorCode::NONE);
         bytes.push(7);
         assert_eq!(setup.received(&mut &bytes[..5]), Ok(false));

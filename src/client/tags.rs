@@ -1,4 +1,4 @@
-//! The client's own tags, beside those of who uses it.
+//! The client's own tags, beside those of its user.
 
 use crate::client::coordinator::Key;
 use crate::client::request::{Answer, Loss, Outcome, Pending, ResponseTo, Tag, Unreadable};
@@ -7,16 +7,16 @@ use crate::protocol::{
     ErrorCode, FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest, MetadataResponse,
 };
 
-/// What became of some request.
+/// The outcome of a request.
 pub(super) enum RequestEvent<E> {
-    /// For who asked.
+    /// For the user of the client.
     Over(E),
-    /// As well; and the code by which a coordinator may say that it is none.
+    /// The same, with the code by which a coordinator may say that it is not one any more.
     OfCoordinator(Key, ErrorCode, E),
     /// In this version.
     Metadata(i16, Outcome<MetadataResponse>),
     Coordinator(Key, Outcome<FindCoordinatorResponse>),
-    /// As it came: the session's authentication reads it.
+    /// The bytes of the answer. The authentication of the session reads them.
     Sasl(Outcome<Vec<u8>>),
 }
 
@@ -77,7 +77,7 @@ impl<E> Tag<RequestEvent<E>> for CoordinatorTag {
     }
 }
 
-/// What is said of who we are.
+/// The requests of an authentication.
 pub(super) struct Sasl;
 
 impl<E> Pending<RequestEvent<E>> for Sasl {

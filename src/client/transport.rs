@@ -1,4 +1,4 @@
-//! What the sans-IO client and the sockets say to each other: commands one way, events the other.
+//! The interface between the client and the sockets: commands in one direction, events in the other.
 
 use std::fmt;
 use std::io;
@@ -8,61 +8,61 @@ use std::sync::Arc;
 use crate::error::Stage;
 use crate::time::Instant;
 
-/// One attempt to reach a broker, from the dial to the close. Never used twice in a producer's life, so that an event
-/// that comes late can't be taken for the next connection's.
+/// One attempt to reach a broker, from the dial to the close. The number is never used twice by a producer, so that a late
+/// event can't be taken for one of the next connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
-/// What the client wants of the network.
+/// A command of the client for the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Look `host` up and answer with [`Endpoint::resolved`].
+    /// Look up `host`. The answer is [`Endpoint::resolved`].
     Resolve { lookup_id: u64, host: Arc<str>, port: u16 },
-    /// Dial; answered by [`Endpoint::connected`] or [`Endpoint::disconnected`]. Host and port are what the address was
-    /// found by: what a certificate has to name, and what a proxy is asked for; with one the address is the proxy's.
+    /// Dial. The answer is [`Endpoint::connected`] or [`Endpoint::disconnected`]. Host and port are those that the address
+    /// was looked up for. A certificate has to name the host, and a proxy is asked to connect to it. With a proxy the
+    /// address is the proxy's.
     Connect { connection: ConnectionId, address: SocketAddr, host: Arc<str>, port: u16 },
-    /// Close at once, without another event for it. Unknown connections are none to close.
+    /// Close at once. No event follows for this connection. A connection that does not exist is ignored.
     Close { connection: ConnectionId },
 }
 
-/// The client as the network sees it. All calls come from the sender's thread.
+/// The client, for the network. All calls come from the sender thread.
 pub(crate) trait Endpoint {
-    /// The next thing to do, until `None`.
+    /// The next command, until `None`.
     fn next_command(&mut self) -> Option<Command>;
 
-    /// The next connection that has got something to write since it was last asked about, until `None`.
+    /// The next connection that has got bytes to write since the last call for it, until `None`.
     fn next_writable(&mut self) -> Option<ConnectionId>;
 
-    /// Visits what waits to be written on `connection`, in order, until `visit` says false.
+    /// Visits the bytes that wait to be written on `connection`, in order, until `visit` returns false.
     fn outgoing<'a>(&'a self, connection: ConnectionId, visit: &mut dyn FnMut(&'a [u8]) -> bool);
 
-    /// The first `count` bytes of [`Self::outgoing`] have been taken by the kernel.
+    /// The kernel has taken the first `count` bytes of [`Self::outgoing`].
     fn written(&mut self, connection: ConnectionId, count: usize, now: Instant);
 
-    /// Bytes came in; cut anywhere.
+    /// Bytes were received. They may begin and end anywhere.
     fn received(&mut self, connection: ConnectionId, bytes: &[u8], now: Instant);
 
     fn resolved(&mut self, lookup_id: u64, addresses: io::Result<Vec<SocketAddr>>, now: Instant);
 
-    /// The dial has come so far and waits there: TCP, a proxy, TLS. Not told of each stage that takes no time.
+    /// The dial has come to this stage and waits there: TCP, a proxy, TLS. It is not called for stages that take no time.
     fn dial_reached(&mut self, _connection: ConnectionId, _stage: Stage, _now: Instant) {}
 
     fn connected(&mut self, connection: ConnectionId, now: Instant);
 
-    /// The dial failed, or the connection ended: refused, reset, closed by the peer (`UnexpectedEof`), or for a reason
-    /// that no other attempt would mend ([`StreamFailure`]).
+    /// The dial failed, or the connection ended: refused, reset, closed by the peer (`UnexpectedEof`), or for a reason that
+    /// every other attempt would meet, too ([`StreamFailure`]).
     fn disconnected(&mut self, connection: ConnectionId, cause: io::Error, now: Instant);
 }
 
-/// Inside of an [`io::Error`]: what stands between TCP and the broker, a proxy or TLS, came to nothing, or has ended what
-/// stood.
+/// The inner error of an [`io::Error`]: a proxy or TLS, between TCP and the broker, has failed or has ended the connection.
 #[derive(Debug)]
 pub(crate) struct StreamFailure {
-    /// Where.
+    /// The stage of the failure.
     pub(crate) stage: Stage,
     pub(crate) cause: String,
-    /// With this configuration no attempt will succeed (a certificate that is not trusted, a proxy that does not accept
-    /// who we are), until somebody changes something here or there.
+    /// No attempt with this configuration will succeed, until the client or the other side is changed (a certificate that
+    /// is not trusted, a proxy that does not accept the client).
     pub(crate) is_fatal: bool,
 }
 

@@ -1,12 +1,12 @@
-//! What is asked when somebody can be asked: a request and its tag, until then.
+//! A request and its tag, until there is a connection for it.
 
 use crate::client::connection::Connection;
 use crate::client::request::{Loss, Outcome, Tag};
 use crate::time::Instant;
 
-/// A request that waits until it can go.
+/// A request that waits until it can be sent.
 pub(super) trait WaitingRequest<E>: Send {
-    /// On its way, if the connection speaks a version of it; else what came of it.
+    /// Sends it, if the connection supports a version of it. Otherwise returns its outcome.
     fn send(self: Box<Self>, connection: &mut Connection<E>, address: &str, now: Instant) -> Option<E>;
 
     fn fail(self: Box<Self>, loss: Loss) -> E;

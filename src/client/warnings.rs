@@ -1,26 +1,26 @@
-//! Which warnings are news: what repeats itself is counted, not told.
+//! Which warnings are logged. Repeated ones are counted and not logged.
 
 use std::time::Duration;
 
 use crate::time::Instant;
 
-/// What has been told, by its text.
+/// The warnings that were logged, by their text.
 #[derive(Default)]
 pub(crate) struct Warnings {
     logged: Vec<Logged>,
-    /// Something was told since the last end.
+    /// A warning was logged since the last end.
     logged_since_end: bool,
 }
 
 struct Logged {
     what: String,
     at: Instant,
-    /// How often it happened since without being told.
+    /// How often it has happened since without being logged.
     repeats: u64,
 }
 
 impl Warnings {
-    /// Whether to tell `what`, and then how often it was not told before. Not again before `quiet` is over.
+    /// Whether to log `what`, and how often it was not logged before. It is not logged again before `quiet` is over.
     pub(crate) fn should_log(&mut self, what: &str, quiet: Duration, now: Instant) -> Option<u64> {
         if let Some(logged) = self.logged.iter_mut().find(|logged| logged.what == what) {
             if now.since(logged.at) < quiet {
@@ -31,7 +31,7 @@ impl Warnings {
             self.logged_since_end = true;
             return Some(std::mem::take(&mut logged.repeats));
         }
-        // What always says something else must not be told without end either.
+        // Warnings that differ each time must not be logged without a limit either.
         if self.logged.len() == MOST {
             self.logged.retain(|logged| now.since(logged.at) < WHILE_IT_FLAPS);
         }
@@ -43,19 +43,19 @@ impl Warnings {
         Some(0)
     }
 
-    /// It begins anew: what was told before is news again, but for what has only just been told.
+    /// A new failure begins. Warnings that were logged before may be logged again, except very recent ones.
     pub(crate) fn begin(&mut self, now: Instant) {
         self.logged.retain(|logged| now.since(logged.at) < WHILE_IT_FLAPS);
     }
 
-    /// It is over: whether to tell, and then how much was not told.
+    /// The failure is over. Returns whether to log that, and how many warnings were not logged.
     pub(crate) fn end(&mut self) -> Option<u64> {
         std::mem::take(&mut self.logged_since_end)
             .then(|| self.logged.iter_mut().map(|logged| std::mem::take(&mut logged.repeats)).sum())
     }
 }
 
-/// What comes, goes and comes again within this time is told once.
+/// A failure that ends and comes again within this time is logged once.
 const WHILE_IT_FLAPS: Duration = Duration::from_secs(10);
 const MOST: usize = 8;
 
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(warnings.should_log("unreachable", 60 * SECOND, start + 60 * SECOND), Some(0));
     }
 
-    /// A broker that is down for an hour is one warning; one that flaps is one each ten seconds.
+    /// A broker that is down for an hour gives one warning. One that comes and goes gives one each ten seconds.
     #[test]
     fn what_is_over_is_news_when_it_begins_again_but_not_at_once() {
         let mut warnings = Warnings::default();

@@ -1,11 +1,11 @@
-//! Models of what threads share, run by loom (every interleaving) or shuttle (very many) on the production code.
+//! Models of what threads share. loom (every interleaving) or shuttle (very many) runs them on the production code.
 //!
 //! ```sh
 //! RUSTFLAGS="--cfg loom" cargo test --release --lib models
 //! RUSTFLAGS="--cfg shuttle" cargo test --release --lib models
 //! ```
 //!
-//! Time passes only where a model moves its clock: so the checker decides what comes first, the answer or the timeout.
+//! Time passes only if a model moves its clock. So the checker decides what comes first, the answer or the timeout.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,11 +47,11 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
     shuttle::check_pct(move || model(), RUNS, 3);
 }
 
-/// The poll and its socketpair: a byte that is written ends the next wait, or the one that goes on.
+/// The poll and its socketpair: a byte that is written ends the next wait, or the current one.
 struct Socket {
     byte: Mutex<bool>,
     written: Condvar,
-    /// Bytes that get lost on the way: none in earnest.
+    /// The number of bytes that get lost. It is 0 in the real models.
     lost: Mutex<u32>,
 }
 
@@ -84,7 +84,7 @@ impl Wake for Waker {
     }
 }
 
-/// Two users leave notices, the sender sleeps whenever it may: it must end up with all of them.
+/// Two users leave notices, and the sender sleeps whenever it may. In the end it must have all notices.
 fn wake_flag(lost: u32) {
     check(move || {
         let socket = Socket::new(lost);
@@ -113,15 +113,15 @@ fn no_wake_up_is_lost() {
     wake_flag(0);
 }
 
-/// The checker's own test: with a wake-up that really gets lost, it must find the sender asleep for ever.
+/// A test of the checker itself: if a wake-up is really lost, it must find the sender asleep forever.
 #[test]
 #[should_panic(expected = "deadlock")]
 fn a_planted_lost_wake_up_is_found() {
     wake_flag(1);
 }
 
-/// Two threads want all of the memory that a third gives back; the clock may run out for one of them at any time.
-/// Whoever fails, fails because of the time; memory is never handed out twice, nor lost.
+/// Two threads want all of the memory that a third one returns. The clock may run out for one of them at any time. A thread
+/// fails only because of the time. Memory is never given out twice, nor lost.
 #[test]
 fn the_pool_hands_memory_to_who_waits_or_tells_that_time_is_over() {
     check(|| {
@@ -151,8 +151,8 @@ fn the_pool_hands_memory_to_who_waits_or_tells_that_time_is_over() {
     });
 }
 
-/// One who has its share and one who has not want more, and the sender gives back only while it is told that somebody
-/// waits: both get it, whoever comes first.
+/// A partition with its share and one without want more, and the sender returns memory only while a thread is said to wait.
+/// Both get it, in any order.
 #[test]
 fn who_has_a_share_and_who_has_not_are_both_heard_of_and_served() {
     check(|| {
@@ -209,8 +209,8 @@ fn closing_the_pool_ends_every_wait() {
     });
 }
 
-/// One waits for ever, one until a deadline, while the sender completes or dies: both come back, and a timeout is
-/// one only if the time was over.
+/// One thread waits without a limit, one until a deadline, while the sender completes or dies. Both return, and a timeout
+/// happens only if the time was over.
 fn future(dies: bool) {
     check(move || {
         let topic_partition = Arc::new(TopicPartition { topic: "t".into(), partition: 0 });
@@ -275,8 +275,8 @@ fn a_get_with_a_deadline_ends_by_the_answer_or_by_the_clock() {
     });
 }
 
-/// Two users append to a partition, the first of whom opens the batch, while the producer is closed and its sender thread
-/// empties the queue for good: each record is among those that were taken out, or was refused. None is left behind.
+/// Two users append to a partition, and the first one opens the batch, while the producer is closed and its sender thread
+/// empties the queue for good. Each record is among those that were taken out, or was refused. None is left behind.
 #[test]
 fn nothing_is_appended_after_its_queue_was_emptied() {
     check(|| {
