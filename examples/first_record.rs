@@ -1,8 +1,9 @@
-//! Sends ten records and reads them back.
+//! Sends ten records, and prints where each one is stored.
 //!
 //! ```sh
-//! cargo run --example first_record --features mock                    # to a broker inside this process
-//! cargo run --example first_record --features mock -- localhost:9092  # to yours; reads nothing back
+//! cargo run --example first_record --features mock                    # to a broker inside this process, then reads them back
+//! cargo run --example first_record --features mock -- localhost:9092  # to yours
+//! cargo test --example first_record --features mock
 //! ```
 
 #![allow(clippy::print_stdout, reason = "it shows what happens")]
@@ -10,38 +11,70 @@
 use std::time::Duration;
 
 use kafka_producer::mock::MockCluster;
-use kafka_producer::{KafkaProducer, ProducerRecord};
+use kafka_producer::{Error, KafkaProducer, ProducerRecord};
 
-fn main() -> Result<(), kafka_producer::Error> {
-    let given = std::env::args().nth(1);
-    let mock = given.is_none().then(|| MockCluster::builder().default_partitions(3).build());
-    let servers = mock.as_ref().map_or_else(|| given.unwrap_or_default(), MockCluster::bootstrap_servers);
-    println!("sending to {servers}");
+const TOPIC: &str = "greetings";
+const PATIENCE: Duration = Duration::from_secs(10);
 
-    let producer = KafkaProducer::builder().bootstrap_servers([servers]).build()?;
+fn send_ten(servers: &str) -> Result<(), Error> {
+    let producer = KafkaProducer::builder().bootstrap_servers(servers).build()?;
+    // `send` puts the record into a batch and returns. Its future tells later where the record is stored.
+    let mut futures = Vec::new();
     for number in 0..10 {
         let (key, value) = (format!("user-{}", number % 4), format!("hello {number}"));
-        let record = ProducerRecord::to("greetings").key(&key).value(&value).header("from", "first_record");
-        let metadata = producer.send(record)?.get(Duration::from_secs(10))?;
-        println!("  {value:8} -> {metadata}");
+        let record = ProducerRecord::to(TOPIC).key(&key).value(&value).header("from", "first_record");
+        futures.push(producer.send(record)?);
     }
-    producer.close(Duration::from_secs(10))?;
+    // The wait comes after the last `send`. A wait after each one would send one record at a time.
+    for (number, future) in futures.iter().enumerate() {
+        println!("  hello {number} -> {}", future.get(PATIENCE)?);
+    }
+    producer.close(PATIENCE)
+}
 
-    if let Some(mock) = mock {
-        println!("the broker holds");
-        for partition in 0..3 {
-            for record in mock.records("greetings", partition) {
-                let text = |bytes: &Option<Vec<u8>>| {
-                    String::from_utf8_lossy(bytes.as_deref().unwrap_or(b"null")).into_owned()
-                };
-                println!(
-                    "  greetings-{partition} @ {} = {}: {}",
-                    record.offset,
-                    text(&record.key),
-                    text(&record.value)
-                );
-            }
+fn print_stored(mock: &MockCluster) {
+    println!("the broker holds");
+    for partition in 0..3 {
+        for record in mock.records(TOPIC, partition) {
+            let [key, value] = [record.key, record.value].map(|field| field.unwrap_or_default());
+            let (key, value) = (String::from_utf8_lossy(&key), String::from_utf8_lossy(&value));
+            println!("  {TOPIC}-{partition}@{} = {key}: {value}", record.offset);
         }
     }
+}
+
+fn main() -> Result<(), Error> {
+    if let Some(servers) = std::env::args().nth(1) {
+        return send_ten(&servers);
+    }
+    let mock = MockCluster::builder().default_partitions(3).build();
+    send_ten(&mock.bootstrap_servers())?;
+    print_stored(&mock);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+    use super::*;
+
+    #[test]
+    fn ten_records_are_stored_and_each_key_is_in_one_partition() {
+        let mock = MockCluster::builder().default_partitions(3).build();
+        send_ten(&mock.bootstrap_servers()).unwrap();
+        assert_eq!(mock.record_count(TOPIC), 10);
+        for user in ["user-0", "user-1", "user-2", "user-3"] {
+            let of_user = |partition| {
+                let mut records = mock.records(TOPIC, partition);
+                records.retain(|record| record.key.as_deref() == Some(user.as_bytes()));
+                records
+            };
+            let partitions: Vec<_> = (0..3).map(of_user).filter(|records| !records.is_empty()).collect();
+            let [records] = &partitions[..] else { panic!("{user} is in {} partitions", partitions.len()) };
+            assert!(records.is_sorted_by_key(|record| record.value.clone()), "in the order of the sends");
+            let header = ("from".to_owned(), Some(b"first_record".to_vec()));
+            assert!(records.iter().all(|record| record.headers == [header.clone()]));
+        }
+    }
 }

@@ -14,8 +14,8 @@ fn records_and_topics_that_can_not_be() {
     let small = config("127.0.0.1:1").max_request_size(1000).build().unwrap();
     let poor = config("127.0.0.1:1").buffer_memory(1000).build().unwrap();
     let (why_small, why_poor) = (
-        "more than max_request_size = 1000 allows; raise max_request_size (and the topic's max.message.bytes) or send \
-         less at once",
+        "more than max_request_size = 1000 allows; raise max_request_size (and the topic's max.message.bytes) or make \
+         the record smaller",
         "more than buffer_memory = 1000 allows; raise buffer_memory or make the record smaller",
     );
     for (producer, record, text) in [

@@ -300,7 +300,8 @@ fn a_handshake_that_is_cut_anywhere_comes_to_an_end(backend: TlsBackend) {
             };
             assert!(error.kind() != io::ErrorKind::TimedOut, "{direction} {cut}: it hangs");
             // Several in a row without a word mean something; see below.
-            let is_silent = error.to_string().starts_with("the peer closed the connection when TLS began");
+            let is_silent =
+                error.to_string().starts_with("the peer closed the connection at the start of TLS");
             let is_fatal = StreamFailure::of(&error).is_some_and(|failure| failure.is_fatal);
             assert!(is_silent || !is_fatal, "{direction} {cut}: {error}");
         }
@@ -318,7 +319,7 @@ fn peers_that_hang_up_without_a_word_are_fatal_the_third_time(backend: TlsBacken
         cable.hang_up();
         let error = ours.finish_connect().unwrap_err();
         let failure = StreamFailure::of(&error).unwrap();
-        assert!(failure.cause.starts_with("the peer closed the connection when TLS began"), "{error}");
+        assert!(failure.cause.starts_with("the peer closed the connection at the start of TLS"), "{error}");
         failure.is_fatal
     };
     assert_eq!([(); 4].map(|()| hang_up(&mut tls)), [false, false, true, true]);

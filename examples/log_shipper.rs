@@ -1,0 +1,240 @@
+//! Ships lines from stdin to a topic. Ctrl-C or SIGTERM stops it, and what was not stored is reported.
+//!
+//! Lines that may be shipped again go to stdout. Lines that may be stored already go to stderr.
+//!
+//! ```sh
+//! journalctl -f | cargo run --example log_shipper --features mock -- localhost:9092 > ship-again.log
+//! cargo test --example log_shipper --features mock
+//! ```
+
+#![allow(clippy::print_stderr, reason = "it shows what happens")]
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded, select_biased, unbounded};
+use kafka_producer::{Certainty, Error, KafkaProducer, ProducerRecord};
+
+const TOPIC: &str = "logs";
+/// How long records may take after Ctrl-C.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// A line that was not stored, and why.
+type Failure = (Vec<u8>, Error);
+
+/// Where lines go that were not stored.
+struct Rejects<A, B> {
+    /// They may be shipped again.
+    not_written: A,
+    /// To ship these again may store them twice.
+    maybe_written: B,
+}
+
+impl<A: Write, B: Write> Rejects<A, B> {
+    fn write(&mut self, (mut line, error): Failure) -> io::Result<()> {
+        line.push(b'\n');
+        match error.certainty() {
+            Certainty::NotWritten => self.not_written.write_all(&line),
+            Certainty::MaybeWritten => self.maybe_written.write_all(&line),
+        }
+    }
+}
+
+/// Reads on a thread of its own, because nothing can interrupt a read from stdin. What this thread has read ahead is lost when
+/// the program ends.
+fn read_lines(input: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    // The channel holds no lines, so that they are read no faster than they are shipped.
+    let (lines, receiver) = bounded(0);
+    thread::spawn(move || {
+        for line in BufReader::new(input).split(b'\n') {
+            match line.map(|line| lines.send(line)) {
+                Ok(Ok(())) => {}
+                // Nobody takes lines any more.
+                Ok(Err(_)) => return,
+                Err(error) => return eprintln!("the input can't be read: {error}"),
+            }
+        }
+    });
+    receiver
+}
+
+/// Ships lines until they end or `stop` is told. When it returns, each line that it took is stored or with the rejects.
+fn ship(
+    producer: &KafkaProducer,
+    lines: &Receiver<Vec<u8>>,
+    stop: &Receiver<()>,
+    limit: Duration,
+    rejects: &mut Rejects<impl Write, impl Write>,
+) -> io::Result<()> {
+    let (failed, failures) = unbounded();
+    loop {
+        select_biased! {
+            recv(stop) -> _ => break,
+            recv(failures) -> failure => failure.map_or(Ok(()), |failure| rejects.write(failure))?,
+            recv(lines) -> line => match line {
+                Ok(line) => send(producer, line, &failed),
+                Err(_) => break,
+            },
+        }
+    }
+    // What has no result when the time is over fails then. Each record's own error says whether it may be stored.
+    if let Err(error) = producer.close(limit) {
+        eprintln!("{error}");
+    }
+    // Each callback has a sender of its own, so this ends when the last one has run.
+    drop(failed);
+    failures.iter().try_for_each(|failure| rejects.write(failure))
+}
+
+fn send(producer: &KafkaProducer, line: Vec<u8>, failed: &Sender<Failure>) {
+    // `send` waits while the memory is used up. The input waits with it.
+    let sent = producer.send(ProducerRecord::to(TOPIC).value(&line));
+    let failed = failed.clone();
+    let reject = move |error: Error| failed.send((line, error)).unwrap_or_default();
+    match sent {
+        Ok(future) => {
+            future.add_errback(move |error| reject(error.clone()));
+        }
+        Err(error) => reject(error),
+    }
+}
+
+/// What Ctrl-C does.
+fn interrupt(producer: &KafkaProducer, stop: &Sender<()>, limit: Duration) {
+    let _ = stop.try_send(());
+    // It ends a `send` that waits. The `close` in `ship` then waits no longer than this one.
+    let _ = producer.close(limit);
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let servers = std::env::args().nth(1).unwrap_or_else(|| "localhost:9092".to_owned());
+    let config = KafkaProducer::builder().bootstrap_servers(servers).linger(Duration::from_millis(50));
+    let producer = Arc::new(config.build()?);
+    // It fails if there is no broker or no topic, before a line is read.
+    producer.partitions_for(TOPIC)?;
+    let (stop, stopped) = bounded(1);
+    let interrupted = Arc::clone(&producer);
+    ctrlc::set_handler(move || interrupt(&interrupted, &stop, CLOSE_LIMIT))?;
+    let mut rejects = Rejects { not_written: io::stdout(), maybe_written: io::stderr() };
+    ship(&producer, &read_lines(io::stdin()), &stopped, CLOSE_LIMIT, &mut rejects)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+    use kafka_producer::mock::{ApiKey, MockCluster, MockRule};
+    use kafka_producer::{ErrorCode, ProducerConfig};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const SHORT: Duration = Duration::from_millis(300);
+
+    fn cluster() -> (MockCluster, ProducerConfig) {
+        let cluster = MockCluster::start(1);
+        cluster.create_topic(TOPIC, 1);
+        let config = KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers());
+        (cluster, config)
+    }
+
+    /// A shipper at work on a thread of its own.
+    struct Shipper {
+        producer: Arc<KafkaProducer>,
+        stop: Sender<()>,
+        /// The lines that were not written, and those that may be.
+        rejects: Receiver<[String; 2]>,
+    }
+
+    impl Shipper {
+        fn start(config: ProducerConfig, lines: Receiver<Vec<u8>>) -> Self {
+            let producer = Arc::new(config.build().unwrap());
+            producer.partitions_for(TOPIC).unwrap();
+            let (stop, stopped) = bounded(1);
+            let (done, rejects) = bounded(1);
+            let shipping = Arc::clone(&producer);
+            thread::spawn(move || {
+                let mut rejects = Rejects { not_written: Vec::new(), maybe_written: Vec::new() };
+                ship(&shipping, &lines, &stopped, PATIENCE, &mut rejects).unwrap();
+                let text = |bytes| String::from_utf8(bytes).unwrap();
+                done.send([text(rejects.not_written), text(rejects.maybe_written)]).unwrap();
+            });
+            Self { producer, stop, rejects }
+        }
+
+        fn interrupt(&self) {
+            interrupt(&self.producer, &self.stop, SHORT);
+        }
+
+        fn rejects(self) -> [String; 2] {
+            self.rejects.recv_timeout(PATIENCE).expect("the shipper does not end")
+        }
+    }
+
+    #[test]
+    fn lines_are_stored_in_order_until_the_input_ends() {
+        let (cluster, config) = cluster();
+        // A broker that has too few replicas for a moment: the producer tries again by itself.
+        cluster.add_rule(MockRule::fail(ErrorCode::NOT_ENOUGH_REPLICAS).on(ApiKey::PRODUCE).times(2));
+        let config = config.retry_backoff(Duration::from_millis(1));
+        let shipper = Shipper::start(config, read_lines(&b"one\n\n\xff is no text\nthe last"[..]));
+        assert_eq!(shipper.rejects(), ["", ""]);
+        let values = cluster.records(TOPIC, 0).into_iter().map(|record| record.value.unwrap());
+        assert_eq!(values.collect::<Vec<_>>(), [&b"one"[..], b"", b"\xff is no text", b"the last"]);
+    }
+
+    #[test]
+    fn lines_that_the_broker_refuses_may_be_shipped_again() {
+        let (cluster, config) = cluster();
+        cluster.add_rule(MockRule::fail(ErrorCode::TOPIC_AUTHORIZATION_FAILED).on(ApiKey::PRODUCE).forever());
+        let shipper = Shipper::start(config, read_lines(&b"one\ntwo\n"[..]));
+        assert_eq!(shipper.rejects(), ["one\ntwo\n", ""]);
+        assert_eq!(cluster.record_count(TOPIC), 0);
+    }
+
+    /// The input does not end in the tests below: only Ctrl-C stops the shipper.
+    #[test]
+    fn a_line_without_an_answer_is_told_apart() {
+        let (cluster, config) = cluster();
+        cluster.add_rule(MockRule::black_hole_after_append().on(ApiKey::PRODUCE));
+        let (lines, receiver) = bounded(0);
+        let shipper = Shipper::start(config, receiver);
+        lines.send(b"one".to_vec()).unwrap();
+        assert!(cluster.wait_for_records(TOPIC, 1, PATIENCE), "stored, though not answered");
+        shipper.interrupt();
+        assert_eq!(shipper.rejects(), ["", "one\n"]);
+    }
+
+    #[test]
+    fn a_line_that_could_not_be_sent_may_be_shipped_again() {
+        let (cluster, config) = cluster();
+        // Without a producer id nothing can be sent, and the producer asks again and again.
+        cluster.fail_next_init_producer_id(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS, usize::MAX);
+        let (lines, receiver) = bounded(0);
+        let shipper = Shipper::start(config, receiver);
+        lines.send(b"one".to_vec()).unwrap();
+        shipper.interrupt();
+        assert_eq!(shipper.rejects(), ["one\n", ""]);
+    }
+
+    #[test]
+    fn a_shipper_that_waits_for_memory_stops_too() {
+        let (cluster, config) = cluster();
+        let config = config.max_block(None).buffer_memory(64 << 10).batch_size(16 << 10);
+        let (lines, receiver) = bounded(0);
+        let shipper = Shipper::start(config, receiver);
+        cluster.hold_replies();
+        let line = vec![b'x'; 1000];
+        let feeder = thread::spawn(move || (0..).take_while(|_| lines.send(line.clone()).is_ok()).count());
+        while shipper.producer.in_flight().buffer_available_bytes >= 1100 {
+            thread::yield_now();
+        }
+        shipper.interrupt();
+        let [not_written, maybe_written] = shipper.rejects();
+        let rejected = (not_written.len() + maybe_written.len()) / 1001;
+        assert_eq!(rejected, feeder.join().unwrap(), "each line that was taken is reported");
+    }
+}

@@ -1,0 +1,189 @@
+//! Counts page views from the handlers of a web server, which never wait for Kafka.
+//!
+//! The producer is in a `static`, so that every handler can reach it. The tests at the end are also an example of tests
+//! with the mock cluster: they stop its clock, hold its answers, and stop its broker.
+//!
+//! ```sh
+//! cargo run --example web_handler --features mock -- localhost:9092
+//! cargo test --example web_handler --features mock
+//! ```
+
+#![allow(clippy::print_stdout, reason = "it shows what happens")]
+#![allow(clippy::disallowed_types, reason = "no model checker runs here")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use kafka_producer::{Error, KafkaProducer, ProducerConfig, ProducerRecord};
+
+const TOPIC: &str = "views";
+
+/// Set once by `main`. Without it handlers work all the same, and count nothing.
+static VIEWS: OnceLock<PageViews> = OnceLock::new();
+
+struct PageViews {
+    producer: KafkaProducer,
+    lost: Arc<Lost>,
+}
+
+/// How many views were lost.
+#[derive(Default)]
+struct Lost {
+    /// The producer did not take them, because it would have had to wait.
+    dropped: AtomicU64,
+    /// The producer could not deliver them.
+    failed: AtomicU64,
+}
+
+impl PageViews {
+    fn start(config: ProducerConfig) -> Result<Self, Error> {
+        // A topic that nothing is sent to is forgotten after this time, and the next `try_send` would fail.
+        let config = config.metadata_max_idle(Duration::from_secs(7 * 24 * 3600));
+        let producer = config.build()?;
+        // `try_send` fails for a topic that is not known yet. This waits for it.
+        producer.partitions_for(TOPIC)?;
+        Ok(Self { producer, lost: Arc::default() })
+    }
+
+    /// Never waits. A view is lost rather than that its handler is late.
+    fn add(&self, page: &str) {
+        match self.producer.try_send(ProducerRecord::to(TOPIC).value(page)) {
+            Ok(future) => {
+                let lost = Arc::clone(&self.lost);
+                future.add_errback(move |_| add_one(&lost.failed));
+            }
+            Err(_) => add_one(&self.lost.dropped),
+        }
+    }
+
+    /// The views that were dropped, and those that failed.
+    fn lost(&self) -> (u64, u64) {
+        (self.lost.dropped.load(Ordering::Relaxed), self.lost.failed.load(Ordering::Relaxed))
+    }
+}
+
+fn add_one(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// What a web framework calls on any of its threads.
+fn handle(path: &str) -> String {
+    if let Some(views) = VIEWS.get() {
+        views.add(path);
+    }
+    format!("<h1>This is {path}</h1>")
+}
+
+/// Stands for a web server: four threads with 25 requests each.
+fn serve() {
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            scope.spawn(move || (0..25).for_each(|page| drop(handle(&format!("/{thread}/{page}")))));
+        }
+    });
+}
+
+fn main() -> Result<(), Error> {
+    let servers = std::env::args().nth(1).unwrap_or_else(|| "localhost:9092".to_owned());
+    let views = PageViews::start(KafkaProducer::builder().bootstrap_servers(servers))?;
+    let views = VIEWS.get_or_init(|| views);
+    serve();
+    // Rust drops no `static`. Without `close` the producer sends what is left for five seconds when the process ends
+    // (`exit_timeout`), but nobody learns what was lost.
+    let closed = views.producer.close(Duration::from_secs(10));
+    let (dropped, failed) = views.lost();
+    println!("of 100 views {dropped} were dropped and {failed} failed");
+    closed
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+    use kafka_producer::mock::{ApiKey, MockCluster, MockRule};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn cluster() -> (MockCluster, ProducerConfig) {
+        let cluster = MockCluster::start(1);
+        cluster.create_topic(TOPIC, 1);
+        let config = KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers());
+        (cluster, config)
+    }
+
+    /// The only test that uses the static: it is set once for the whole process.
+    #[test]
+    fn handlers_on_several_threads_share_the_producer() {
+        assert_eq!(handle("/before"), "<h1>This is /before</h1>");
+        let (cluster, config) = cluster();
+        let views = PageViews::start(config).unwrap();
+        let views = VIEWS.get_or_init(|| views);
+        serve();
+        views.producer.close(PATIENCE).unwrap();
+        assert_eq!((views.lost(), cluster.record_count(TOPIC)), ((0, 0), 100));
+        assert_eq!(handle("/late"), "<h1>This is /late</h1>");
+        assert_eq!(views.lost(), (1, 0), "a closed producer takes nothing");
+    }
+
+    /// The broker's clock stands still, so its answer is an hour away until the test says otherwise.
+    #[test]
+    fn a_broker_that_takes_an_hour_keeps_nobody_waiting() {
+        let (cluster, config) = cluster();
+        let views = PageViews::start(config).unwrap();
+        cluster.hold_clock();
+        let hour = Duration::from_secs(3600);
+        cluster.add_rule(MockRule::delay(hour).on(ApiKey::PRODUCE));
+        views.add("/a");
+        assert!(cluster.wait_for_records(TOPIC, 1, PATIENCE), "stored, though not answered");
+        views.add("/b");
+        assert!(views.producer.flush(Duration::ZERO).is_err(), "there is no answer");
+        cluster.advance_clock(hour);
+        views.producer.flush(PATIENCE).unwrap();
+        assert_eq!((views.lost(), cluster.record_count(TOPIC)), ((0, 0), 2));
+    }
+
+    #[test]
+    fn what_a_dead_broker_does_not_take_has_failed() {
+        let (cluster, config) = cluster();
+        let limit = Duration::from_millis(300);
+        let views = PageViews::start(config.request_timeout(limit).delivery_timeout(limit)).unwrap();
+        cluster.stop_broker(0);
+        (0..10).for_each(|_| views.add("/"));
+        views.producer.flush(PATIENCE).unwrap();
+        assert_eq!(views.lost(), (0, 10));
+    }
+
+    #[test]
+    fn more_than_the_memory_holds_is_dropped_at_once() {
+        let (cluster, config) = cluster();
+        let views = PageViews::start(config.buffer_memory(64 << 10).batch_size(16 << 10)).unwrap();
+        cluster.hold_replies();
+        let page = "x".repeat(1000);
+        (0..200).for_each(|_| views.add(&page));
+        let (dropped, failed) = views.lost();
+        assert!((100..200).contains(&dropped), "{dropped} of 200 KB do not fit into 64");
+        cluster.release_replies();
+        views.producer.flush(PATIENCE).unwrap();
+        assert_eq!((failed, cluster.record_count(TOPIC)), (0, 200 - dropped));
+    }
+
+    #[test]
+    fn the_first_view_after_a_quiet_time_is_not_dropped() {
+        let (cluster, config) = cluster();
+        let short = Duration::from_millis(10);
+        let views = PageViews::start(config.metadata_max_age(short).metadata_max_idle(short)).unwrap();
+        // Topics are forgotten when a newer answer about metadata comes.
+        let asked = |count| {
+            cluster.wait_until_requests(PATIENCE, |requests| {
+                requests.iter().filter(|request| request.api == ApiKey::METADATA).count() >= count
+            })
+        };
+        assert!(asked(6));
+        views.add("/");
+        views.producer.flush(PATIENCE).unwrap();
+        assert_eq!((views.lost(), cluster.record_count(TOPIC)), ((0, 0), 1));
+    }
+}
