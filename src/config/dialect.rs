@@ -1,27 +1,31 @@
-//! Which client a shared configuration was written for, and what other programs keep in it.
+//! The client that a shared configuration was written for, and the settings of other programs in it.
 
 use std::fmt;
 
-/// The client for which a configuration was written, for [`ProducerConfig::from_shared`](crate::ProducerConfig::from_shared).
-/// It decides what a name means that two clients use for different things.
+/// The client that a configuration was written for; see [`ProducerConfig::from_shared`](crate::ProducerConfig::from_shared).
+/// It decides what a name means that has different meanings in two clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
-    /// The Java client. Names with a prefix (`producer.acks` of Kafka Connect, `spring.kafka.producer.acks`) are not read: take
-    /// the prefix away. `allow.auto.create.topics` is not used, as Java's producer has no such setting.
+    /// The Java client. Remove prefixes from names first, such as those in `producer.acks` (Kafka Connect) and
+    /// `spring.kafka.producer.acks`. `allow.auto.create.topics` is not used, because Java's producer does not have it.
     Java,
-    /// kafka-python, as [`from_pairs`](crate::ProducerConfig::from_pairs) reads it.
+    /// kafka-python. [`from_pairs`](crate::ProducerConfig::from_pairs) reads this dialect too.
     KafkaPython,
     /// librdkafka, and the clients built on it: confluent-kafka for Python, Go and .NET, rdkafka, node-rdkafka.
     ///
-    /// `linger.ms` may have a fraction. 0 is "for ever" in `delivery.timeout.ms` and `connections.max.idle.ms`, and -1 is
-    /// the default in `compression.level`. `request.timeout.ms` and `metadata.max.age.ms` mean something else there, and are
-    /// listed as not used; `socket.timeout.ms` and `topic.metadata.refresh.interval.ms` set this crate's `request_timeout`
-    /// and `metadata_max_age`.
+    /// `linger.ms` may have a fraction. 0 means "no limit" in `delivery.timeout.ms` and `connections.max.idle.ms`. -1 means
+    /// the default in `compression.level`. `request.timeout.ms` and `metadata.max.age.ms` have other meanings in librdkafka,
+    /// so they are not used, and are listed as such. `socket.timeout.ms` sets this crate's `request_timeout`, and
+    /// `topic.metadata.refresh.interval.ms` sets `metadata_max_age`.
     ///
-    /// What is not named has this crate's default, not librdkafka's. **Keys are hashed by murmur2**, as by the Java client;
-    /// librdkafka hashes them by CRC32 unless its `partitioner` is `murmur2_random`, so the same key goes to another
-    /// partition. `linger` is 0 (there 5 ms), `delivery_timeout` 120 s (300 s), and idempotence is on (off).
+    /// A setting that is not named has this crate's default, not librdkafka's:
+    ///
+    /// - **Keys are hashed by murmur2**, as in the Java client. librdkafka hashes them by CRC32, unless its `partitioner` is
+    ///   `murmur2_random`. So the same key goes to another partition than with librdkafka.
+    /// - `linger` is 0 (5 ms in librdkafka).
+    /// - `delivery_timeout` is 120 s (300 s in librdkafka).
+    /// - Idempotence is on (off in librdkafka).
     Librdkafka,
 }
 
@@ -35,7 +39,7 @@ impl fmt::Display for Dialect {
     }
 }
 
-/// Whose setting it is, if it is not a producer's.
+/// Says who has the setting, if it is not a producer's.
 pub(super) fn owner(name: &str) -> Option<&'static str> {
     if SCHEMAS.iter().any(|start| name.starts_with(start)) {
         return Some("it is a setting of a serializer that uses a schema registry");

@@ -1,7 +1,7 @@
-//! What `bootstrap_servers` takes.
+//! The types that `bootstrap_servers` accepts.
 
-/// What can name brokers for [`bootstrap_servers`](crate::ProducerConfig::bootstrap_servers): a text, or an array, a slice or
-/// a `Vec` of texts. Each text may hold several addresses with commas between them.
+/// A type that [`bootstrap_servers`](crate::ProducerConfig::bootstrap_servers) accepts: a text, or an array, a slice or a
+/// `Vec` of texts. Each text may contain several addresses, separated by commas.
 ///
 /// ```
 /// use kafka_producer::KafkaProducer;

@@ -1,4 +1,4 @@
-//! What was set, and the defaults that nothing else decides.
+//! The values that were set, and the defaults that do not depend on other settings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,12 +13,13 @@ use crate::security::Secret;
 
 /// The configuration of a [`KafkaProducer`](crate::KafkaProducer).
 ///
-/// Setters take any value; [`build`](Self::build) checks them all at once. Each setting has kafka-python's name, by
-/// which [`from_pairs`](Self::from_pairs) knows it, or the Java client's, which has dots in it. Setters that take a
-/// [`Duration`] are called so without the `_ms`, and where a name differs otherwise the setter tells it.
+/// Setters accept any value. [`build`](Self::build) checks all values together. [`from_pairs`](Self::from_pairs) knows each
+/// setting by kafka-python's name (`linger_ms`) and by the Java client's name, which has dots (`linger.ms`). A setter has
+/// kafka-python's name, but without `_ms` if it takes a [`Duration`]. If a name in texts differs in another way, the
+/// setter's documentation has it.
 #[derive(Clone)]
 pub struct ProducerConfig {
-    // `None` is "not set", here and below; what it means then is in `effective.rs`.
+    // `None` means "not set", here and below. `effective.rs` has the defaults.
     pub(super) defaults: Defaults,
     pub(super) bootstrap_servers: Vec<String>,
     pub(super) client_id: Option<String>,
@@ -38,7 +39,7 @@ pub struct ProducerConfig {
     pub(super) max_request_size: Option<usize>,
     pub(super) max_in_flight_requests_per_connection: Option<usize>,
     pub(super) request_timeout: Duration,
-    /// What was set may be `None` as well, for ever.
+    /// The value that was set may be `None` too: no limit.
     pub(super) delivery_timeout: Option<Option<Duration>>,
     pub(super) exit_timeout: Duration,
     pub(super) retry_backoff: Duration,
@@ -47,7 +48,7 @@ pub struct ProducerConfig {
     pub(super) reconnect_backoff_max: Option<Duration>,
     pub(super) socket_connection_setup_timeout: Duration,
     pub(super) socket_connection_setup_timeout_max: Option<Duration>,
-    /// `None` is for ever.
+    /// `None` is never.
     pub(super) connections_max_idle: Option<Duration>,
     pub(super) metadata_max_age: Duration,
     pub(super) metadata_max_idle: Duration,
@@ -58,19 +59,19 @@ pub struct ProducerConfig {
     pub(super) socket_options: SocketOptions,
     pub(super) sock_chunk_bytes: usize,
     pub(super) sock_chunk_buffer_count: usize,
-    /// `None` is ours.
+    /// `None` is the default partitioner.
     pub(super) partitioner: Option<Arc<dyn Partitioner>>,
     pub(super) partitioner_ignore_keys: bool,
     pub(super) sasl: SaslConfig,
     pub(super) proxy_url: Option<Secret>,
     #[cfg(any(feature = "tls", feature = "rustls"))]
     pub(super) tls: TlsConfig,
-    /// The settings that texts have set, as they were written there.
+    /// The settings that texts have set, with their names in those texts.
     pub(super) written: BTreeMap<&'static str, String>,
 }
 
 impl Default for ProducerConfig {
-    /// Durable, once and in order: `acks=all`, idempotent, retried until `delivery_timeout` is over.
+    /// Records are stored durably, once and in order: `acks=all`, idempotence, retries until `delivery_timeout` is over.
     fn default() -> Self {
         Self {
             defaults: Defaults::Ours,
@@ -122,16 +123,16 @@ impl Default for ProducerConfig {
 }
 
 impl ProducerConfig {
-    /// The defaults.
+    /// A configuration with the defaults; see [`Default`](Self::default).
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// kafka-python 2's own defaults, for a program that is to behave as it did: `acks=1`, no idempotence, no
-    /// retries, no delivery timeout, batches of `batch_size` and requests of `max_request_size` and no more, waits before a
-    /// retry that do not grow. What follows from another setting follows it still if that is set afterwards.
+    /// The defaults of kafka-python 2, for a program that should behave as it did: `acks=1`, no idempotence, no retries and
+    /// no delivery timeout. Batches are not larger than `batch_size`, and requests not larger than `max_request_size`. The
+    /// wait before a retry does not grow. A default that depends on another setting also follows a value that is set later.
     ///
-    /// Today's defaults are safer; see [`Default`](Self::default).
+    /// The defaults of this crate are safer; see [`Default`](Self::default).
     pub fn kafka_python_2() -> Self {
         Self {
             defaults: Defaults::KafkaPython2,
@@ -143,13 +144,13 @@ impl ProducerConfig {
         }
     }
 
-    /// How whoever wrote it knows the setting `name`.
+    /// The name by which the user has set `name`.
     pub(super) fn written_as(&self, name: &'static str) -> &str {
         self.written.get(name).map_or(name, String::as_str)
     }
 }
 
-/// Whose defaults hold for what was not set, where those that follow from others differ.
+/// Which defaults apply to the settings whose defaults depend on other settings.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Defaults {
     Ours,

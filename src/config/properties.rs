@@ -1,18 +1,18 @@
-//! Texts in the form of Java's properties files.
+//! Reads texts in the form of Java's properties files.
 
 use super::producer_config::ProducerConfig;
 use crate::error::{ConfigProblem, Error, ErrorKind};
 
 impl ProducerConfig {
-    /// Reads a text in the form of a properties file, as `java.util.Properties` reads it: comments (`#`, `!`), keys that end
-    /// at `=`, `:` or a blank, lines that go on after a `\`, and escapes (`\n`, `\t`, `\:`, `\u00e9`). Of a key that comes
-    /// twice the last value counts.
+    /// Reads a text in the form of a properties file, as `java.util.Properties` does: comments (`#`, `!`), keys that end
+    /// at `=`, `:` or a blank, lines that continue after a `\`, and escapes (`\n`, `\t`, `\:`, `\u00e9`). If a key comes
+    /// twice, the last value counts.
     ///
-    /// Read the file as UTF-8; Java's own loader takes ISO-8859-1 unless it is told otherwise. Files for librdkafka and kcat
-    /// can be read too, if no value has a `\` in it, which is an escape here.
+    /// Read the file as UTF-8. Java's own loader reads ISO-8859-1 by default. Files for librdkafka and kcat can be read too,
+    /// if no value contains a `\`, which begins an escape here.
     ///
-    /// The settings go to [`from_pairs`](Self::from_pairs), or to [`from_shared`](Self::from_shared) if other clients
-    /// use the file too.
+    /// Pass the result to [`from_pairs`](Self::from_pairs), or to [`from_shared`](Self::from_shared) if other clients use
+    /// the file too.
     ///
     /// ```
     /// use kafka_producer::ProducerConfig;
@@ -30,7 +30,7 @@ impl ProducerConfig {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] with each line in which a `\u` is not followed by four hexadecimal digits.
+    /// [`ErrorKind::Config`] with each line in which four hexadecimal digits do not follow a `\u`.
     pub fn parse_properties(text: &str) -> Result<Vec<(String, String)>, Error> {
         let (mut pairs, mut problems): (Vec<(String, String)>, _) = (Vec::new(), Vec::new());
         for (number, line) in logical_lines(text) {
@@ -46,7 +46,7 @@ impl ProducerConfig {
     }
 }
 
-/// Lines without comments and blank ones, joined where they go on; each with the number of its first line, from 1.
+/// The lines without comments and blank lines. Lines that continue are joined. Each has the number of its first line, from 1.
 fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let mut lines = Vec::new();
     let mut whole: Option<(usize, String)> = None;
@@ -54,7 +54,7 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     while let Some((index, raw)) = natural.next() {
         let line = raw.trim_start_matches(BLANK);
         let is_new = whole.as_ref().is_none_or(|(_, text)| text.is_empty());
-        // After a line of nothing but a `\` the text may end, which is an empty pair.
+        // If the text ends after a line with nothing but a `\`, that is an empty pair.
         let is_end = whole.is_some() && raw.is_empty() && natural.peek().is_none();
         if is_new && !is_end && (line.is_empty() || line.starts_with(['#', '!'])) {
             whole = None;
@@ -74,12 +74,12 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// Ended by `\n`, `\r` or both.
+/// Lines end with `\n`, `\r` or both.
 fn natural_lines(text: &str) -> impl Iterator<Item = &str> {
     text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
 }
 
-/// Key and value of one line, without their escapes.
+/// Key and value of one line, with escapes decoded.
 fn pair(line: &str) -> Result<(String, String), &'static str> {
     let mut is_escaped = false;
     let end = line.find(|letter: char| {
@@ -94,7 +94,7 @@ fn pair(line: &str) -> Result<(String, String), &'static str> {
 }
 
 fn unescape(text: &str) -> Result<String, &'static str> {
-    // Java's characters are of 16 bits: one beyond them is written as two.
+    // Java's characters have 16 bits: a larger character is written as two.
     let mut units = Vec::with_capacity(text.len());
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {

@@ -35,18 +35,18 @@ fn is_without_account(url: &str) -> bool {
 }
 
 impl ProducerConfig {
-    /// The proxy by which all brokers are reached, under TLS and SASL as well: `socks5://host:port` (RFC 1928; the port may
-    /// be left out, 1080) or `http://host:port` (CONNECT, RFC 9110). Default: none; variables of the environment are not
-    /// looked at.
+    /// The proxy for all connections to brokers, also with TLS and SASL: `socks5://host:port` (RFC 1928; the default
+    /// port is 1080) or `http://host:port` (CONNECT, RFC 9110). Default: none. Environment variables such as
+    /// `HTTPS_PROXY` are ignored.
     ///
-    /// A user and a password stand before the host: `socks5://user:password@host:port`. What would end them there is
-    /// percent-encoded (`@` is `%40`, `/` is `%2F`, `%` is `%25`). They are said by RFC 1929 (SOCKS5) or as Basic
-    /// authentication (HTTP), readable for everybody on the way to the proxy, and shown nowhere.
+    /// Write a user and a password before the host: `socks5://user:password@host:port`. In them, percent-encode `@` as
+    /// `%40`, `/` as `%2F` and `%` as `%25`. They are sent by RFC 1929 (SOCKS5) or as Basic authentication (HTTP),
+    /// unencrypted, so anybody between this machine and the proxy can read them. No log line or error shows them.
     ///
-    /// Brokers' names are looked up by the proxy, so it may know names that this machine does not. `socks5h` says that
-    /// too and means the same; kafka-python looks names up itself with `socks5`.
+    /// The proxy resolves the brokers' host names, so it may know names that this machine does not know. `socks5h`
+    /// means the same as `socks5`; with `socks5`, kafka-python resolves the names itself.
     ///
-    /// kafka-python's name; in texts also `socks5_proxy`, its old one.
+    /// kafka-python's name. In texts also `socks5_proxy`, kafka-python's old name.
     #[doc(alias = "socks5_proxy")]
     pub fn proxy_url(mut self, url: impl Into<String>) -> Self {
         self.proxy_url = Some(url.into().into());

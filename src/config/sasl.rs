@@ -18,24 +18,25 @@ aliased_keys! { sasl:
 }
 
 impl ProducerConfig {
-    /// The SASL mechanism with which the producer authenticates: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` (both need the
-    /// cargo feature `scram`), `OAUTHBEARER`, or one that was given to
+    /// The SASL mechanism that the producer authenticates with: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512` (both need
+    /// the cargo feature `scram`), `OAUTHBEARER`, or a mechanism that was given to
     /// [`register_sasl_mechanism`](Self::register_sasl_mechanism). It must be set if
     /// [`security_protocol`](Self::security_protocol) is [`SaslSsl`](SecurityProtocol::SaslSsl) or
-    /// [`SaslPlaintext`](SecurityProtocol::SaslPlaintext), and only then. Default: none.
+    /// [`SaslPlaintext`](SecurityProtocol::SaslPlaintext), and must not be set otherwise. Default: none.
     ///
-    /// Several may be listed, separated by commas: the first that the broker offers is used. `PLAIN` and `OAUTHBEARER` may
-    /// stand in a list only with `SaslSsl`: without TLS the broker, or anybody in between, could choose them to read the
-    /// password or the token. A mechanism that was registered is not refused there; it can have the same risk.
+    /// Several mechanisms may be listed, separated by commas. The first one that the broker offers is used. A list may
+    /// contain `PLAIN` and `OAUTHBEARER` only with `SaslSsl`. Without TLS the broker, or anybody between, could choose
+    /// them to read the password or the token. A registered mechanism is accepted in every list, but it can have the
+    /// same risk.
     ///
-    /// kafka-python's name. In texts also `sasl.mechanisms` (librdkafka).
+    /// kafka-python's and Java's name. In texts also `sasl.mechanisms` (librdkafka).
     #[doc(alias = "sasl.mechanisms")]
     pub fn sasl_mechanism(mut self, mechanism: impl AsRef<str>) -> Self {
         self.sasl.mechanisms = (NAMES.read)(mechanism.as_ref()).unwrap_or_default();
         self
     }
 
-    /// The user name for `PLAIN` and `SCRAM`. Default: none.
+    /// The user name for `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512`. Default: none.
     ///
     /// kafka-python's name. In texts also `sasl.username` (librdkafka).
     #[doc(alias = "sasl.username")]
@@ -44,8 +45,8 @@ impl ProducerConfig {
         self
     }
 
-    /// The password for `PLAIN` and `SCRAM`. No `Debug`, log line or error shows it, and it is wiped from memory when the
-    /// producer is gone. Default: none.
+    /// The password for `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512`. No `Debug` output, log line or error shows it. It
+    /// is wiped from memory when the producer is gone. Default: none.
     ///
     /// kafka-python's name. In texts also `sasl.password` (librdkafka).
     #[doc(alias = "sasl.password")]
@@ -54,10 +55,10 @@ impl ProducerConfig {
         self
     }
 
-    /// User name and password as Java's clients have them: one entry of a JAAS file, of the module `PlainLoginModule`,
-    /// `ScramLoginModule` (also with `tokenauth="true"` for delegation tokens, KIP-48) or `OAuthBearerLoginModule` (with
-    /// `extension_NAME` of KIP-342). It takes the place of [`sasl_plain_username`](Self::sasl_plain_username) and
-    /// [`sasl_plain_password`](Self::sasl_plain_password). It is kept as secret as a password. Default: none.
+    /// User name and password in the form of Java's clients: one entry of a JAAS file. Its module is `PlainLoginModule`,
+    /// `ScramLoginModule` (with `tokenauth="true"` for delegation tokens, KIP-48) or `OAuthBearerLoginModule` (with
+    /// `extension_NAME` for extensions, KIP-342). It replaces [`sasl_plain_username`](Self::sasl_plain_username) and
+    /// [`sasl_plain_password`](Self::sasl_plain_password). No `Debug` output, log line or error shows it. Default: none.
     ///
     /// ```no_run
     /// use kafka_producer::ProducerConfig;
@@ -75,14 +76,14 @@ impl ProducerConfig {
     /// # Ok::<(), kafka_producer::Error>(())
     /// ```
     ///
-    /// Java's name.
+    /// Java's name: `sasl.jaas.config`.
     #[doc(alias = "sasl.jaas.config")]
     pub fn sasl_jaas_config(mut self, entry: impl Into<String>) -> Self {
         self.sasl.jaas = Some(entry.into().into());
         self
     }
 
-    /// Where the tokens for `OAUTHBEARER` come from (KIP-255). Default: none; that mechanism needs one.
+    /// The provider of the tokens for `OAUTHBEARER` (KIP-255). That mechanism needs one. Default: none.
     ///
     /// ```
     /// use std::time::Duration;
@@ -97,17 +98,17 @@ impl ProducerConfig {
     /// # let _ = config;
     /// ```
     ///
-    /// kafka-python's name; Java has `sasl.login.callback.handler.class`.
+    /// kafka-python's name; Java has `sasl.login.callback.handler.class`. Not available in texts.
     #[doc(alias = "sasl.login.callback.handler.class")]
     pub fn sasl_oauth_token_provider(mut self, provider: impl OauthTokenProvider + 'static) -> Self {
         self.sasl.token_provider = Some(Arc::new(provider));
         self
     }
 
-    /// Adds a mechanism that this crate does not have, or replaces one that it has. It is used if
+    /// Adds a mechanism that this crate does not have, or replaces one that it has. The mechanism is used if
     /// [`sasl_mechanism`](Self::sasl_mechanism) names it.
     ///
-    /// kafka-python has a function of this name.
+    /// kafka-python has a function of this name. Not available in texts.
     pub fn register_sasl_mechanism(mut self, mechanism: impl SaslMechanism + 'static) -> Self {
         self.sasl.registered.push(Arc::new(mechanism));
         self

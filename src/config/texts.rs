@@ -1,4 +1,4 @@
-//! A configuration read from texts, and shown as one.
+//! Reads a configuration from texts, and shows it as texts.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -13,23 +13,23 @@ use crate::error::ConfigProblemKind;
 use crate::error::{ConfigProblem, Error, ErrorKind};
 
 impl ProducerConfig {
-    /// Reads settings from texts: kafka-python's names (`linger_ms`) or the Java client's (`linger.ms`), durations in
-    /// milliseconds, sizes in bytes. Spaces around a key or a value do not count. `none`, `null` and an empty value mean
-    /// "not set", where a setting may be unset.
+    /// Reads settings from pairs of a name and a value. Names are those of kafka-python (`linger_ms`) or the Java client
+    /// (`linger.ms`). Durations are in milliseconds, sizes in bytes. Spaces around a name or a value are ignored. If a setting
+    /// may be unset, `none`, `null` and an empty value mean "not set".
     ///
     /// All settings of both clients are known, and those of librdkafka's producer. A setting that is not supported yet is
-    /// accepted only at a value that changes nothing (`enable.metrics.push=false`). What is not named keeps its default;
-    /// setters called afterwards win.
+    /// accepted only with a value that changes nothing (`enable.metrics.push=false`). A setting that is not named keeps its
+    /// default. Setters that are called afterwards override the texts.
     ///
-    /// Serializers and partitioners are code, which a text can't be: see [`build_with`](Self::build_with) and
-    /// [`partitioner`](Self::partitioner). Java's serializers of bytes and strings may be named all the same.
+    /// Serializers and partitioners are code, which a text can't contain: see [`build_with`](Self::build_with) and
+    /// [`partitioner`](Self::partitioner). The names of Java's serializers for bytes and strings are accepted.
     ///
     /// ```
     /// use std::collections::HashMap;
     ///
     /// use kafka_producer::ProducerConfig;
     ///
-    /// // As a reader of properties files or of the environment gives them.
+    /// // For example from a reader of properties files or of the environment.
     /// let texts = HashMap::from([
     ///     ("bootstrap.servers".to_owned(), "localhost:9092".to_owned()),
     ///     ("linger.ms".to_owned(), "5".to_owned()),
@@ -40,9 +40,9 @@ impl ProducerConfig {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] listing every key that is unknown, every value that can't be read, and every setting that
-    /// was given twice with different values. If there are any, what [`build`](Self::build) would refuse of the
-    /// settings that could be read is listed as well.
+    /// [`ErrorKind::Config`] with every name that is unknown, every value that can't be read, and every setting that was
+    /// given twice with different values. If there are any of these, the error also has the problems that
+    /// [`build`](Self::build) would find in the other settings that were given.
     pub fn from_pairs<K, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, Error>
     where
         K: AsRef<str>,
@@ -51,11 +51,11 @@ impl ProducerConfig {
         Self::default().with_pairs(pairs)
     }
 
-    /// As [`from_pairs`](Self::from_pairs), where what is not named stays as it is: for texts upon
-    /// [`kafka_python_2`](Self::kafka_python_2), or upon a program's own defaults.
+    /// Like [`from_pairs`](Self::from_pairs), but settings that are not named keep their current values. It applies texts to
+    /// [`kafka_python_2`](Self::kafka_python_2) or to the program's own defaults.
     ///
     /// # Errors
-    /// As [`from_pairs`](Self::from_pairs).
+    /// Like [`from_pairs`](Self::from_pairs).
     pub fn with_pairs<K, V>(mut self, pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, Error>
     where
         K: AsRef<str>,
@@ -66,19 +66,20 @@ impl ProducerConfig {
     }
 
     /// Reads settings that other clients use too, such as a file that the consumers of the same program read. `dialect` is
-    /// the client that they were written for: it decides where two clients mean different things by one name. It changes
-    /// no default; see [`Dialect::Librdkafka`].
+    /// the client that the settings were written for. It decides what a name means that has different meanings in two
+    /// clients. It does not change the defaults; see [`Dialect::Librdkafka`].
     ///
-    /// What this crate does not use is left out, and listed in the second part of the result:
+    /// Settings that this crate does not use are ignored. The second part of the result lists them:
     ///
     /// - settings of consumers, serializers and other programs ([`ConfigProblemKind::Inapplicable`]);
-    /// - names that nobody knows ([`Unknown`](ConfigProblemKind::Unknown)), misspelt ones among them;
-    /// - code, such as `value.serializer=...AvroSerializer` ([`NeedsCode`](ConfigProblemKind::NeedsCode));
-    /// - what is not supported yet, if records are delivered the same without it
+    /// - unknown and misspelt names ([`Unknown`](ConfigProblemKind::Unknown));
+    /// - names of code, such as `value.serializer=...AvroSerializer` ([`NeedsCode`](ConfigProblemKind::NeedsCode));
+    /// - settings that are not supported yet, if records are delivered in the same way without them
     ///   ([`NotSupportedYet`](ConfigProblemKind::NotSupportedYet)).
     ///
-    /// Log the list, or fail on what the program can't do without. A setting of TLS is never in it: it acts or it is an
-    /// error, even if its name is misspelt. So are misspelt names of SASL, `acks` and `enable.idempotence`.
+    /// Log the list, or return an error if it contains a setting that the program needs. TLS settings are never in the list:
+    /// each one is used or is an error, even if its name is misspelt. Misspelt names of SASL settings, `acks` and
+    /// `enable.idempotence` are errors too.
     ///
     /// ```
     /// use kafka_producer::{Dialect, ProducerConfig};
@@ -99,8 +100,8 @@ impl ProducerConfig {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], but not for what is listed: a value that can't be read, a setting that was given twice with
-    /// different values, or one that is not supported and matters for safety (`transactional.id`).
+    /// [`ErrorKind::Config`] for a value that can't be read, a setting that was given twice with different values, or a
+    /// setting that is not supported and matters for safety (`transactional.id`). The settings in the list are not errors.
     pub fn from_shared<K, V>(
         dialect: Dialect,
         pairs: impl IntoIterator<Item = (K, V)>,
@@ -116,7 +117,7 @@ impl ProducerConfig {
         let (unused, refused): (Vec<_>, Vec<_>) = unset.into_iter().partition(|unset| unset.may_be_left_out);
         let config = config.unless_refused(refused.into_iter().map(|unset| unset.problem).collect())?;
         let mut unused: Vec<_> = unused.into_iter().map(|unset| unset.problem).collect();
-        // Others need it.
+        // Other clients need the setting.
         for ConfigProblem { why, .. } in &mut unused {
             why.truncate(why.strip_suffix("; leave it out").unwrap_or(why).len());
         }
@@ -126,14 +127,14 @@ impl ProducerConfig {
         Ok((config, unused))
     }
 
-    /// Reads settings from the environment. The name of a variable is the prefix and the name of a setting, in capital
-    /// letters: with the prefix `ORDERS_KAFKA_` the variable `ORDERS_KAFKA_LINGER_MS=5` sets `linger_ms`.
+    /// Reads settings from environment variables. The name of a variable is the prefix and the name of a setting, in capital
+    /// letters. With the prefix `ORDERS_KAFKA_` the variable `ORDERS_KAFKA_LINGER_MS=5` sets `linger_ms`.
     ///
-    /// Each variable with the prefix has to be a setting. Choose a prefix that nobody else uses: scripts of Kafka's brokers
-    /// read variables that begin with `KAFKA_`. If no variable has the prefix, all settings keep their defaults.
+    /// Each variable with the prefix must be a setting. Choose a prefix that no other program uses: the scripts of Kafka's
+    /// brokers read variables that begin with `KAFKA_`. If no variable has the prefix, all settings keep their defaults.
     ///
     /// # Errors
-    /// As [`from_pairs`](Self::from_pairs), with the names of the variables; also a value that is not Unicode.
+    /// Like [`from_pairs`](Self::from_pairs), with the names of the variables. A value that is not Unicode is an error too.
     pub fn from_env(prefix: &str) -> Result<Self, Error> {
         Self::default().with_variables(prefix, std::env::vars_os())
     }
@@ -147,7 +148,7 @@ impl ProducerConfig {
         for (name, value) in variables {
             let Some(key) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else { continue };
             match value.into_string() {
-                // A variable that is empty by mistake must not turn the check off.
+                // A variable that is empty by mistake must not turn the check of the host name off.
                 Ok(value)
                     if value.is_empty()
                         && key.eq_ignore_ascii_case("ssl_endpoint_identification_algorithm") =>
@@ -173,8 +174,8 @@ impl ProducerConfig {
         self.unless_refused(problems)
     }
 
-    /// The value of the setting `name`, as a text would set it: what was set, or the default that acts. It takes the same names
-    /// as [`from_pairs`](Self::from_pairs). A secret is shown as `[hidden]`. `None` if there is no such setting.
+    /// The value of the setting `name` as a text: the value that was set, or the default. `name` is a name that
+    /// [`from_pairs`](Self::from_pairs) accepts. A secret is shown as `[hidden]`. Returns `None` if there is no such setting.
     ///
     /// ```
     /// use kafka_producer::{KafkaProducer, ProducerConfig};
@@ -189,8 +190,8 @@ impl ProducerConfig {
         keys::all().find(|key| key.name == name).map(|key| (key.show)(self))
     }
 
-    /// All settings with their values, as [`get`](Self::get) tells them: each one once, by kafka-python's name or by the name
-    /// that this crate gives it.
+    /// All settings with their values, as [`get`](Self::get) returns them. Each setting comes once, with kafka-python's name
+    /// or the name that this crate gives it.
     pub fn entries(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
         keys::all().filter(|key| key.name == key.of).map(|key| (key.name, (key.show)(self)))
     }
@@ -204,7 +205,7 @@ impl ProducerConfig {
         pairs.into_iter().filter_map(set).collect()
     }
 
-    /// If there are problems, with what is wrong besides with the settings that were given.
+    /// If there are problems, the error also has those that the checks find in the settings that were given.
     fn unless_refused(self, mut problems: Vec<ConfigProblem>) -> Result<Self, Error> {
         if problems.is_empty() {
             return Ok(self);
@@ -218,7 +219,7 @@ impl ProducerConfig {
     }
 }
 
-/// As it acts, with what was not set; without secrets.
+/// Shows all settings with their values or defaults, without secrets.
 impl fmt::Debug for ProducerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("ProducerConfig");
@@ -229,7 +230,7 @@ impl fmt::Debug for ProducerConfig {
     }
 }
 
-/// For the log: the same on one line, as a file would have it.
+/// All settings on one line for the log, in the form of a properties file.
 pub(super) fn listing(config: &ProducerConfig) -> String {
     config.entries().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
 }

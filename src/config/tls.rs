@@ -36,18 +36,19 @@ pub(super) const ENDPOINT_IDENTIFICATION: Key = Key {
 };
 
 impl ProducerConfig {
-    /// A file with the certificates of the CAs that are trusted: PEM, or PKCS#12 with
-    /// [`ssl_truststore_password`](Self::ssl_truststore_password). Default: the system's CAs; if this is set, only these.
+    /// A file with the certificates of the trusted CAs: PEM, or PKCS#12 with
+    /// [`ssl_truststore_password`](Self::ssl_truststore_password). If it is set, only these CAs are trusted. Default:
+    /// the system's CAs.
     ///
-    /// Setting it, or any other that says whom to trust or who we are, asks for TLS: unless
-    /// [`security_protocol`](Self::security_protocol) is set, that is [`Ssl`](crate::SecurityProtocol::Ssl) then.
+    /// This setting, and any other that names CAs, a certificate, a key or a revocation list, asks for TLS:
+    /// [`security_protocol`](Self::security_protocol) is then [`Ssl`](crate::SecurityProtocol::Ssl), unless it is set.
     ///
-    /// This and all other files are read when the producer is built and again for each new connection, so that
-    /// certificates can be renewed without a restart. If a file can't be used then, the old contents stay in use, and
-    /// a warning on the log says so.
+    /// All files are read when the producer is built, and again for each new connection, so that certificates can be
+    /// renewed without a restart. If a file can't be used later, its old contents stay in use, and a warning is logged.
     ///
-    /// kafka-python's name. In texts also `ssl.truststore.location` (Java; PEM or PKCS#12, not JKS) and `ssl.ca.location`
-    /// (librdkafka). There an empty value is an error, here and for all other files and PEM; `none` is the default.
+    /// kafka-python's name. In texts also `ssl.truststore.location` (Java; PEM or PKCS#12, not JKS) and
+    /// `ssl.ca.location` (librdkafka). In texts `none` is the default. An empty value is an error, for this and all
+    /// other settings that take a file or PEM.
     #[doc(alias = "ssl.truststore.location")]
     #[doc(alias = "ssl.ca.location")]
     pub fn ssl_cafile(mut self, path: impl Into<PathBuf>) -> Self {
@@ -55,25 +56,28 @@ impl ProducerConfig {
         self
     }
 
-    /// The same as PEM in memory, in place of a file.
+    /// The certificates of the trusted CAs as PEM in memory, instead of [`ssl_cafile`](Self::ssl_cafile). Default:
+    /// none.
     ///
-    /// In texts also `ssl.truststore.certificates` (Java, KIP-651) and `ssl.ca.pem` (librdkafka); `\n` may stand for the
-    /// ends of lines.
+    /// In texts also `ssl.truststore.certificates` (Java, KIP-651) and `ssl.ca.pem` (librdkafka). In all settings that
+    /// take PEM, `\n` may be written for the end of a line.
     #[doc(alias = "ssl.truststore.certificates")]
     pub fn ssl_ca_pem(mut self, pem: impl Into<String>) -> Self {
         self.tls.ca_pem = Some(pem.into().into());
         self
     }
 
-    /// The password of an [`ssl_cafile`](Self::ssl_cafile) that is PKCS#12. Default: none.
+    /// The password of [`ssl_cafile`](Self::ssl_cafile), if that file is PKCS#12. Default: none.
+    ///
+    /// Java's name: `ssl.truststore.password`.
     pub fn ssl_truststore_password(mut self, password: impl Into<String>) -> Self {
         self.tls.truststore_password = Some(password.into().into());
         self
     }
 
-    /// A file with the certificate by which brokers know this client (mutual TLS), and then those between it and its CA:
-    /// PEM, perhaps with the key, or PKCS#12 with the key. Default: none; brokers whose `ssl.client.auth` is `required`
-    /// refuse that.
+    /// A file with the client's certificate, by which brokers identify the client (mutual TLS), followed by the
+    /// certificates between it and its CA. It is PEM, with or without the key, or PKCS#12 with the key. Default: none.
+    /// Brokers with `ssl.client.auth=required` refuse a client without a certificate.
     ///
     /// kafka-python's name. In texts also `ssl.keystore.location` (Java; PEM or PKCS#12, not JKS) and
     /// `ssl.certificate.location` (librdkafka).
@@ -84,7 +88,7 @@ impl ProducerConfig {
         self
     }
 
-    /// The same as PEM in memory, in place of a file.
+    /// The client's certificate as PEM in memory, instead of [`ssl_certfile`](Self::ssl_certfile). Default: none.
     ///
     /// In texts also `ssl.keystore.certificate.chain` (Java, KIP-651) and `ssl.certificate.pem` (librdkafka).
     #[doc(alias = "ssl.keystore.certificate.chain")]
@@ -93,8 +97,8 @@ impl ProducerConfig {
         self
     }
 
-    /// A file with the key of that certificate: PEM (PKCS#8, PKCS#1 or SEC1, encrypted or not), or PKCS#12. Default: the
-    /// key that the certificate's file has.
+    /// A file with the key of the client's certificate: PEM (PKCS#8, PKCS#1 or SEC1, encrypted or not) or PKCS#12.
+    /// Default: the key in the file of the certificate.
     ///
     /// kafka-python's name. In texts also `ssl.key.location` (librdkafka).
     #[doc(alias = "ssl.key.location")]
@@ -103,7 +107,8 @@ impl ProducerConfig {
         self
     }
 
-    /// The same as PEM in memory, in place of a file.
+    /// The key of the client's certificate as PEM in memory, instead of [`ssl_keyfile`](Self::ssl_keyfile). Default:
+    /// none.
     ///
     /// In texts also `ssl.keystore.key` (Java, KIP-651) and `ssl.key.pem` (librdkafka).
     #[doc(alias = "ssl.keystore.key")]
@@ -112,10 +117,11 @@ impl ProducerConfig {
         self
     }
 
-    /// The password of the key, or of the PKCS#12 file that holds it. Default: none. rustls reads neither encrypted keys nor
-    /// PKCS#12; the error says how to convert them.
+    /// The password of the key, or of the PKCS#12 file that contains the key. Default: none. rustls supports neither
+    /// encrypted keys nor PKCS#12; the error says how to convert them.
     ///
-    /// kafka-python's name. In texts also `ssl.key.password` (Java, librdkafka), and `ssl.keystore.password` for PKCS#12.
+    /// kafka-python's name. In texts also `ssl.key.password` (Java, librdkafka), and `ssl.keystore.password` for
+    /// PKCS#12.
     #[doc(alias = "ssl.key.password")]
     #[doc(alias = "ssl.keystore.password")]
     pub fn ssl_password(mut self, password: impl Into<String>) -> Self {
@@ -123,8 +129,8 @@ impl ProducerConfig {
         self
     }
 
-    /// A PEM file with lists of revoked certificates. A broker whose certificate stands in one is refused. A
-    /// broker whose CA has no list in the file is refused too. Default: none, nothing is taken for revoked.
+    /// A PEM file with lists of revoked certificates. A broker whose certificate is in a list is refused. A broker
+    /// whose CA has no list in the file is refused too. Default: none, and revocation is not checked.
     ///
     /// kafka-python's name. In texts also `ssl.crl.location` (librdkafka).
     #[doc(alias = "ssl.crl.location")]
@@ -133,9 +139,10 @@ impl ProducerConfig {
         self
     }
 
-    /// The cipher suites that may be used: OpenSSL's names or Java's, with colons or commas between. Naming suites of one
-    /// version of TLS leaves those of the other as they are; naming some of TLS 1.3 alone asks for TLS 1.3. rustls knows
-    /// no words for groups of suites, as `HIGH`. Default: those of the library.
+    /// The cipher suites that may be used, separated by colons or commas. Their names are OpenSSL's or Java's. A list
+    /// with suites of only one version of TLS does not change the suites of the other version, but a list with only
+    /// suites of TLS 1.3 makes TLS 1.3 the only version. rustls does not accept words for groups of suites, such as
+    /// `HIGH`. Default: the suites of the library.
     ///
     /// kafka-python's name. In texts also `ssl.cipher.suites` (Java, librdkafka).
     #[doc(alias = "ssl.cipher.suites")]
@@ -144,32 +151,35 @@ impl ProducerConfig {
         self
     }
 
-    /// Whether a broker's certificate has to be for the host that was dialled, as `bootstrap_servers` or the broker's
-    /// `advertised.listeners` name it. Default true. Without it anybody who has a certificate of the same CA can stand
-    /// between; a warning on the log says so when the producer is built.
+    /// Whether a broker's certificate must be for the host that the producer connects to. That is the host in
+    /// `bootstrap_servers` or in the broker's `advertised.listeners`. Default true. With false, anybody with a
+    /// certificate from the same CA can pose as the broker. A warning is then logged when the producer is built.
     ///
-    /// kafka-python's name. In texts also `ssl.endpoint.identification.algorithm` (Java, librdkafka), where `https` is true
-    /// and an empty value or `none` is false.
+    /// kafka-python's name. In texts also `ssl.endpoint.identification.algorithm` (Java, librdkafka), where `https` is
+    /// true, and `none` or an empty value is false. An environment variable must not be empty.
     #[doc(alias = "ssl.endpoint.identification.algorithm")]
     pub fn ssl_check_hostname(mut self, check: bool) -> Self {
         self.tls.check_hostname = check;
         self
     }
 
-    /// Which library does TLS, if both are built in. Default: native-tls if the feature `tls` is on, else rustls. Naming one
-    /// that is not built in is an error.
+    /// The library that is used for TLS. Default: native-tls if the feature `tls` is on, and rustls otherwise. A
+    /// library that is not in this build is an error.
     ///
-    /// They behave alike, except that rustls reads no encrypted keys and no PKCS#12, and [`ssl_context`](Self::ssl_context)
-    /// is native-tls'; `docs/tls.md` has the rest.
+    /// The two behave alike, but rustls supports no encrypted keys and no PKCS#12, and
+    /// [`ssl_context`](Self::ssl_context) works with native-tls only. `docs/tls.md` lists the other differences.
+    ///
+    /// In texts `native-tls` or `rustls`. Only this crate has this setting.
     pub fn tls_backend(mut self, backend: TlsBackend) -> Self {
         self.tls.backend = Some(backend);
         self
     }
 
-    /// A connector of one's own, in place of all other settings of TLS: it decides whom to trust, who we are, and
-    /// whether hosts are checked. Setting another of them as well is an error. It is not made anew when certificates change.
+    /// Your own connector, instead of all other TLS settings except `security_protocol`. It decides which CAs are trusted,
+    /// which certificate the client has, and whether host names are checked. It is an error to set another TLS setting too.
+    /// The connector does not change when certificates change.
     ///
-    /// kafka-python's name. Needs the feature `tls`.
+    /// kafka-python's name. Not available in texts. Needs the feature `tls`.
     #[cfg(feature = "tls")]
     pub fn ssl_context(mut self, connector: native_tls::TlsConnector) -> Self {
         self.tls.connector = Some(connector);

@@ -1,4 +1,4 @@
-//! The types of settings that have one of their own.
+//! Types for the values of some settings.
 
 use std::fmt;
 #[cfg(any(feature = "tls", feature = "rustls"))]
@@ -11,26 +11,26 @@ use crate::error::turn_on;
 use crate::security::tls::TlsBackend;
 use crate::security::{OauthTokenProvider, SaslMechanism, Secret};
 
-/// How many replicas must have a record before it counts as stored.
+/// How many replicas must store a record before it counts as stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "Kafka has these three (KIP-1)")]
 pub enum Acks {
-    /// None: the broker does not answer, a lost record goes unnoticed, offsets are -1.
+    /// None. The broker does not answer, so a lost record goes unnoticed, and the offset is unknown (-1 in Kafka).
     None,
-    /// The leader. A record that it has acknowledged is lost if another replica becomes the leader before it has copied the
-    /// record: the old leader then removes from its log what the new one does not have. That happens when a leader dies,
-    /// hangs or is cut off from the others, and can happen when one is shut down or the leadership is moved. Lost are all
-    /// records from the first on that was not copied, not only the last. Nothing else that was acknowledged is lost.
+    /// The leader. A record that the leader has acknowledged is lost if another replica becomes the leader before it has
+    /// copied the record: the old leader then removes the records that the new leader does not have. This happens when a
+    /// leader dies, hangs or is cut off from the other replicas. It can happen when a leader is shut down or the leadership
+    /// is moved. All records after the first one that was not copied are lost too. No other acknowledged record is lost.
     ///
-    /// There is no idempotence, which needs [`All`](Self::All): a record whose answer is lost is sent again, and each
-    /// attempt may store one more copy. The future then tells the place of the last one.
+    /// There is no idempotence, which needs [`All`](Self::All). A record whose answer is lost is sent again, and each attempt
+    /// may store one more copy. The future then has the offset of the last copy.
     Leader,
-    /// All in-sync replicas: a record survives as long as one of them does.
+    /// All in-sync replicas. A record is not lost as long as one of them lives.
     #[default]
     All,
 }
 
-/// As texts have it: `0`, `1` or `all`.
+/// The value in texts: `0`, `1` or `all`.
 impl fmt::Display for Acks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -41,7 +41,7 @@ impl fmt::Display for Acks {
     }
 }
 
-/// Kafka's texts: `0`, `1`, `all` or `-1`.
+/// Reads Kafka's values: `0`, `1`, `all` or `-1`.
 impl FromStr for Acks {
     type Err = ParseAcksError;
 
@@ -56,7 +56,7 @@ impl FromStr for Acks {
     }
 }
 
-/// A text that is none of the values of [`Acks`].
+/// The text is not a value of [`Acks`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseAcksError(());
 
@@ -68,19 +68,20 @@ impl fmt::Display for ParseAcksError {
 
 impl std::error::Error for ParseAcksError {}
 
-/// Whether connections to brokers use TLS, SASL, both or neither. A broker has a port for each that it offers (its
+/// Whether connections to brokers use TLS, SASL, both or neither. A broker has a port for each protocol that it offers (its
 /// `listeners`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "Kafka has these four")]
 pub enum SecurityProtocol {
-    /// Neither: anybody on the way can read and change everything.
+    /// Neither. Anybody between client and broker can read and change everything.
     #[default]
     Plaintext,
-    /// Encrypted by TLS. The broker proves its identity; if `ssl_certfile` is set, the client does too. Needs the feature `tls` or `rustls`.
+    /// TLS. Connections are encrypted, and the broker proves its identity by a certificate. If `ssl_certfile` is set, so does
+    /// the client. Needs the feature `tls` or `rustls`.
     Ssl,
-    /// Not encrypted, and we say who we are by SASL.
+    /// SASL. The client authenticates, but connections are not encrypted.
     SaslPlaintext,
-    /// Encrypted by TLS, and we say who we are by SASL. Needs the feature `tls` or `rustls`.
+    /// TLS and SASL. Connections are encrypted, and the client authenticates by SASL. Needs the feature `tls` or `rustls`.
     SaslSsl,
 }
 
@@ -94,7 +95,7 @@ impl SecurityProtocol {
         matches!(self, Self::SaslPlaintext | Self::SaslSsl)
     }
 
-    /// Why it can't be used, with what to do.
+    /// Why it can't be used, and what to do; `None` if it can.
     pub(super) fn why_not(self) -> Option<String> {
         match self {
             Self::Ssl | Self::SaslSsl if !cfg!(any(feature = "tls", feature = "rustls")) => Some(needs_tls()),
@@ -108,7 +109,7 @@ pub(super) fn needs_tls() -> String {
     format!("TLS is not in this build; {}; or turn on the feature `rustls`", turn_on("tls"))
 }
 
-/// As Kafka has it: `SASL_SSL`.
+/// Kafka's name: `SASL_SSL`.
 impl fmt::Display for SecurityProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -120,7 +121,7 @@ impl fmt::Display for SecurityProtocol {
     }
 }
 
-/// Kafka's names, in large or small letters.
+/// Reads Kafka's names, in capital or small letters.
 impl FromStr for SecurityProtocol {
     type Err = ParseSecurityProtocolError;
 
@@ -131,7 +132,7 @@ impl FromStr for SecurityProtocol {
     }
 }
 
-/// A text that is none of the values of [`SecurityProtocol`].
+/// The text is not a value of [`SecurityProtocol`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseSecurityProtocolError(());
 
@@ -143,14 +144,14 @@ impl fmt::Display for ParseSecurityProtocolError {
 
 impl std::error::Error for ParseSecurityProtocolError {}
 
-/// What is set on every socket.
+/// The options of every socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SocketOptions {
     pub(crate) no_delay: bool,
     pub(crate) keep_alive: bool,
 }
 
-/// Java's levels, each for when its codec is chosen.
+/// Java's levels, each for one codec.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct CodecLevels {
     pub(super) gzip: Option<i32>,
@@ -158,10 +159,10 @@ pub(super) struct CodecLevels {
     pub(super) zstd: Option<i32>,
 }
 
-/// What was set of SASL.
+/// The SASL settings.
 #[derive(Clone, Default)]
 pub(super) struct SaslConfig {
-    /// The preferred one first.
+    /// The preferred mechanism comes first.
     pub(super) mechanisms: Vec<String>,
     pub(super) username: Option<String>,
     pub(super) password: Option<Secret>,
@@ -171,7 +172,7 @@ pub(super) struct SaslConfig {
 }
 
 impl SaslConfig {
-    /// Java's default mechanism says no more than that nothing was set.
+    /// Java's default mechanism (GSSAPI) counts as not set.
     pub(super) fn first_that_is_set(&self) -> Option<&'static str> {
         let set = [
             (!self.mechanisms.is_empty() && self.mechanisms != ["GSSAPI"], "sasl_mechanism"),
@@ -185,7 +186,7 @@ impl SaslConfig {
     }
 }
 
-/// What was set of TLS.
+/// The TLS settings.
 #[cfg(any(feature = "tls", feature = "rustls"))]
 #[derive(Clone)]
 pub(super) struct TlsConfig {
