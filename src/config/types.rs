@@ -15,7 +15,8 @@ use crate::security::{OauthTokenProvider, SaslMechanism, Secret};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "Kafka has these three (KIP-1)")]
 pub enum Acks {
-    /// None. The broker does not answer, so a lost record goes unnoticed, and the offset is unknown (-1 in Kafka).
+    /// None. The broker does not answer, so a lost record goes unnoticed, and
+    /// [`RecordMetadata::offset`](crate::RecordMetadata::offset) is `None`.
     None,
     /// The leader. A record that the leader has acknowledged is lost if another replica becomes the leader before it has
     /// copied the record: the old leader then removes the records that the new leader does not have. This happens when a

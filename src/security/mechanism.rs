@@ -1,48 +1,50 @@
-//! What a mechanism is to a connection.
+//! The interface between a mechanism and a connection.
 
 use std::borrow::Cow;
 use std::fmt;
 
 /// A SASL mechanism (RFC 4422), built in or your own.
 ///
-/// One mechanism serves all connections of a producer, each with an exchange of its own. Everything is called by the
-/// producer's one thread, so it must not wait: what takes long belongs on another thread, and an exchange that has to
-/// wait for it ends with [`SaslError::passing`] and is tried again.
+/// One mechanism serves all connections of a producer. Each connection has its own exchange. All methods are called on the
+/// background thread of the producer, so they must not block. Do slow work on another thread. If an exchange needs a
+/// result that is not ready, return [`SaslError::passing`]: the exchange is tried again.
 pub trait SaslMechanism: Send + Sync {
-    /// As brokers call it in `sasl.enabled.mechanisms`: `PLAIN`, `SCRAM-SHA-256`.
+    /// The name in the brokers' `sasl.enabled.mechanisms`, such as `PLAIN` or `SCRAM-SHA-256`.
     fn name(&self) -> &str;
 
-    /// Called once when a producer is built, before its first connection: a chance to begin what takes long.
+    /// Called once when a producer is built, before its first connection. Slow work can begin here.
     fn prepare(&self) {}
 
-    /// Begins an exchange with the broker at `host`, the name or address as the producer knows it.
+    /// Begins an exchange with the broker at `host`. This is the host name or address by which the producer knows the
+    /// broker.
     ///
     /// # Errors
-    /// If there is nothing to begin with, such as a ticket that has expired.
+    /// If the exchange can't begin, for example because a ticket has expired.
     fn begin(&self, host: &str) -> Result<Box<dyn SaslExchange>, SaslError>;
 }
 
-/// One exchange: the client's side, bytes in and bytes out.
+/// The client's side of one exchange.
 ///
-/// What it returns is sent and then wiped from memory: it may hold secrets.
+/// The messages that it returns are wiped from memory after they were sent, because they may contain secrets.
 pub trait SaslExchange: Send {
-    /// What is sent first; called once. If the broker is to speak first, it is empty.
+    /// Returns the first message; called once. It is empty if the broker has to send the first message.
     ///
     /// # Errors
-    /// If the exchange can't go on.
+    /// If the exchange can't continue.
     fn first(&mut self) -> Result<Vec<u8>, SaslError>;
 
-    /// What to answer to the broker's `challenge`, or `None` if nothing is left to send. The last challenge comes when the
-    /// broker has accepted, and is often empty: check in it what the broker has to prove, and return `None`.
+    /// Returns the answer to the broker's `challenge`, or `None` if there is nothing more to send. The last challenge comes
+    /// when the broker has accepted the client, and is often empty. If the broker has to prove something, check it there, and
+    /// return `None`.
     ///
-    /// A refusal is not seen here: the broker says it apart from the mechanism.
+    /// A refusal by the broker does not come here: the broker sends it outside of the mechanism.
     ///
     /// # Errors
-    /// If the broker does not prove what it must, or can't be understood.
+    /// If the broker does not prove what it has to prove, or if its message can't be read.
     fn respond(&mut self, challenge: &[u8]) -> Result<Option<Vec<u8>>, SaslError>;
 }
 
-/// Why an exchange does not go on, in words. They are logged and become part of errors, so no secret may be in them.
+/// Why an exchange does not continue. The text is logged and becomes part of errors, so it must not contain secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SaslError {
     text: Cow<'static, str>,
@@ -50,17 +52,18 @@ pub struct SaslError {
 }
 
 impl SaslError {
-    /// Another attempt would end the same way: a password is wrong, the broker is not the one it claims to be.
+    /// An error that another attempt would have too. For example the password is wrong, or the broker is not the one that it
+    /// claims to be.
     pub fn refused(text: impl Into<Cow<'static, str>>) -> Self {
         Self { text: text.into(), is_passing: false }
     }
 
-    /// Another attempt may end otherwise: a token is still to come.
+    /// An error that another attempt may not have. For example there is no token yet.
     pub fn passing(text: impl Into<Cow<'static, str>>) -> Self {
         Self { text: text.into(), is_passing: true }
     }
 
-    /// Whether another attempt may end otherwise.
+    /// Whether another attempt may succeed.
     pub fn is_passing(&self) -> bool {
         self.is_passing
     }

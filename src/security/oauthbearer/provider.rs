@@ -1,4 +1,4 @@
-//! Where tokens come from.
+//! The provider of tokens.
 
 use std::error::Error;
 use std::fmt;
@@ -6,23 +6,26 @@ use std::time::Duration;
 
 use crate::security::secret::Secret;
 
-/// Gives the tokens by which a producer says who it is (`OAUTHBEARER`; kafka-python's `sasl_oauth_token_provider`). A
-/// closure will do.
+/// Provides the tokens with which a producer authenticates (`OAUTHBEARER`; kafka-python's `sasl_oauth_token_provider`).
+/// Closures implement this trait.
 ///
-/// It is asked by a thread of its own and may take its time, as asking a server does: no other work of the producer waits
-/// for it. The first connections are tried again until there is a token. The next one is asked for when 80 % of a token's
-/// lifetime are over and a connection wants one; one that can't be had is asked for again after 0.1 s, then less and less
-/// often, at last every 10 s, while the last one serves until its end. One that has not come after 60 s is asked for again
-/// by another thread, as the first call may never return; that time doubles with each call that hangs.
+/// The provider is called on a separate thread, so it may be slow, for example if it asks a server. No other work of the
+/// producer waits for it. As long as there is no token, connections are tried again.
+///
+/// - The next token is fetched when 80 % of the lifetime of the current token have passed and a connection needs a token.
+/// - If the provider returns an error, it is called again after 0.1 s, then less and less often, at last every 10 s. The
+///   current token is used until it expires.
+/// - If the provider has not returned after 60 s, it is called again on another thread, because the first call may never
+///   return. This time doubles with each call that does not return.
 pub trait OauthTokenProvider: Send + Sync {
-    /// A new token.
+    /// Returns a new token.
     ///
     /// # Errors
-    /// If there is none now. The error's text is logged and becomes part of errors: no secret may be in it.
+    /// If there is no token now. The text of the error is logged and becomes part of errors, so it must not contain secrets.
     fn token(&self) -> Result<OauthToken, Box<dyn Error + Send + Sync>>;
 
-    /// Extensions that are sent with the token (KIP-342), such as `logicalCluster`: names of letters, values of visible ASCII
-    /// characters and white space. It is asked for after each token.
+    /// Returns the extensions that are sent with the token (KIP-342), such as `logicalCluster`. A name consists of letters, a
+    /// value of visible ASCII characters and white space. It is called after each token. Default: no extensions.
     fn extensions(&self) -> Vec<(String, String)> {
         Vec::new()
     }
@@ -37,7 +40,7 @@ where
     }
 }
 
-/// A token and how long it is good for. `Debug` does not show it, and it is wiped from memory when it is no longer used.
+/// A token and its lifetime. `Debug` does not show the token, and it is wiped from memory when it is no longer used.
 #[derive(Clone)]
 pub struct OauthToken {
     pub(super) value: Secret,
@@ -45,7 +48,8 @@ pub struct OauthToken {
 }
 
 impl OauthToken {
-    /// `lifetime` from now on (`expires_in` in the answers of OAuth servers); `None` if it does not end.
+    /// A token that is valid for `lifetime` from now on (`expires_in` in the answers of OAuth servers). `None` means that it
+    /// does not expire.
     pub fn new(value: impl Into<String>, lifetime: impl Into<Option<Duration>>) -> Self {
         Self { value: Secret::from(value.into()), lifetime: lifetime.into() }
     }

@@ -1,22 +1,22 @@
-//! Who encrypts.
+//! The library that is used for TLS.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::turn_on;
 
-/// The library that TLS is done with ([`ProducerConfig::tls_backend`](crate::ProducerConfig::tls_backend)).
+/// The library that is used for TLS; see [`ProducerConfig::tls_backend`](crate::ProducerConfig::tls_backend).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TlsBackend {
-    /// The system's own library, as the crate native-tls has it: OpenSSL on Linux and the BSDs. Needs the feature `tls`.
+    /// The system's TLS library, through the crate native-tls. On Linux and the BSDs it is OpenSSL. Needs the feature `tls`.
     NativeTls,
-    /// rustls, with ring. Needs the feature `rustls`.
+    /// rustls with ring. Needs the feature `rustls`.
     Rustls,
 }
 
 impl TlsBackend {
-    /// Why it can't be used, with what to do.
+    /// Why it can't be used, and what to do; `None` if it can.
     pub(crate) fn why_not(self) -> Option<String> {
         let (is_built_in, feature) = match self {
             Self::NativeTls => (cfg!(feature = "tls"), "tls"),
@@ -26,14 +26,14 @@ impl TlsBackend {
     }
 }
 
-/// Of those that are built in, native-tls before rustls: turning on one more feature changes nothing by itself.
+/// native-tls if the feature `tls` is on, and rustls otherwise.
 impl Default for TlsBackend {
     fn default() -> Self {
         if cfg!(feature = "tls") { Self::NativeTls } else { Self::Rustls }
     }
 }
 
-/// As settings have it: `native-tls`, `rustls`.
+/// The value in texts: `native-tls` or `rustls`.
 impl fmt::Display for TlsBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -55,7 +55,7 @@ impl FromStr for TlsBackend {
     }
 }
 
-/// A text that is none of the values of [`TlsBackend`].
+/// The text is not a value of [`TlsBackend`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseTlsBackendError(());
 
