@@ -1,12 +1,12 @@
-//! `ProducerConfig`: every setting typed, checked once, with all that is wrong in one error.
+//! `ProducerConfig`: the typed settings. They are checked once, and one error has all problems.
 //!
 //! ```text
-//!   texts ──▶ keys ──▶ values, later, librdkafka, dialect        by name
+//!   texts ──▶ keys ──▶ values, later, librdkafka, dialect        settings by name
 //!     │         │
 //!     ▼         ▼
-//!   checks ──▶ effective ──▶ producer_config ◀── setters        what was set, and what follows from it
+//!   checks ──▶ effective ──▶ producer_config ◀── setters        the values, and the defaults that depend on them
 //!     ▲         ▲
-//!   settings ───┘                            what each layer gets of it
+//!   settings ───┘                            the settings of each layer
 //! ```
 
 mod checks;

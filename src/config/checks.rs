@@ -1,4 +1,4 @@
-//! What is wrong with a configuration whose values can all be read, setting by setting.
+//! Finds the problems of a configuration whose values could all be read, setting by setting.
 
 use std::fmt;
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl Checks<'_> {
         self.add(ConfigProblemKind::Invalid, key, None, why.into());
     }
 
-    /// By itself it would do.
+    /// For a value that is valid, but contradicts another setting.
     fn contradict(&mut self, key: &'static str, value: impl fmt::Display, why: impl Into<String>) {
         self.add(ConfigProblemKind::Contradictory, key, Some(value.to_string()), why.into());
     }
@@ -137,7 +137,7 @@ impl Checks<'_> {
         }
     }
 
-    /// As Java 4 has it, where more than 5 in flight is refused even if `acks` or `retries` turn idempotence off.
+    /// As in Java 4, more than 5 in flight are refused even if `acks` or `retries` turns idempotence off.
     fn idempotence(&mut self) {
         let config = self.config;
         let enable = config.written_as("enable_idempotence");
@@ -281,7 +281,7 @@ impl Checks<'_> {
     }
 }
 
-/// Some brokers' metrics can't carry more; the protocol could.
+/// Some brokers' metrics can't have a longer name. The protocol could.
 const LONGEST_CLIENT_ID: usize = 1000;
 
 /// A broker remembers this many batches of a producer in each partition.
@@ -290,14 +290,14 @@ const MOST_IN_FLIGHT: usize = 5;
 /// librdkafka's default of the same setting, which is its largest value.
 const LIBRDKAFKAS_IN_FLIGHT: usize = 1_000_000;
 
-/// Of a read: its buffer is there from the start.
+/// The buffer for a read is allocated at the start.
 const LARGEST_READ: usize = 16 << 20;
 
-/// What the protocol and sockets count bytes with.
+/// The protocol and sockets count bytes with this type.
 const LARGEST_INT: usize = i32::MAX as usize;
 
-/// Of what would otherwise open and close connections, or ask for metadata, without end.
+/// With shorter times the producer would open and close connections, or request metadata, without end.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// At its default Java takes the fast encoder, at any other a slow one.
+/// At this level, its default, Java uses the fast encoder, and at any other level a slow one.
 const JAVAS_LZ4_LEVEL: i32 = 9;

@@ -1,6 +1,6 @@
-//! What a setting says that was not set: a default, or what follows from others that were.
+//! The values of settings that were not set: defaults, and values that depend on other settings.
 //!
-//! What is derived is derived when it is asked for, so no order of setters and texts freezes it.
+//! A value that depends on others is computed each time it is read, so the order of setters and texts does not matter.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::servers;
 use super::types::{Acks, SecurityProtocol};
 use crate::record::Compression;
 
-/// A configuration as it acts.
+/// The configuration with all values filled in.
 pub(super) struct Effective<'a>(&'a ProducerConfig);
 
 impl ProducerConfig {
@@ -19,7 +19,7 @@ impl ProducerConfig {
 }
 
 impl Effective<'_> {
-    /// If it was not set, settings of TLS ask for TLS: kafka-python's users know them without it.
+    /// If it was not set, some TLS settings turn TLS on: kafka-python's tutorials set them without the protocol.
     pub(super) fn security_protocol(&self) -> SecurityProtocol {
         #[cfg(any(feature = "tls", feature = "rustls"))]
         let asked_for = self.0.asks_for_tls();
@@ -29,7 +29,7 @@ impl Effective<'_> {
         self.0.security_protocol.unwrap_or(default)
     }
 
-    /// If it was not set, `acks` and `retries` decide, as in Java 4.
+    /// If it was not set, it depends on `acks` and `retries`, as in Java 4.
     pub(super) fn idempotence(&self) -> bool {
         self.0.enable_idempotence.unwrap_or(match self.0.defaults {
             Defaults::Ours => self.against_idempotence().is_empty(),
@@ -37,7 +37,7 @@ impl Effective<'_> {
         })
     }
 
-    /// The settings with which there can be none: name, value, and what it would have to be.
+    /// The settings that idempotence contradicts: name, value, and the value that is needed.
     pub(super) fn against_idempotence(&self) -> Vec<(&'static str, String, &'static str)> {
         let mut against = Vec::new();
         if self.0.acks != Acks::All {
@@ -53,8 +53,8 @@ impl Effective<'_> {
         self.0.max_in_flight_requests_per_connection.unwrap_or(MAX_IN_FLIGHT)
     }
 
-    /// Without idempotence a batch that is sent again is overtaken by those under way behind it: several only for who
-    /// has asked for it.
+    /// Without idempotence a batch that is sent again is stored after those that are in flight behind it. So several are in
+    /// flight only if the user has set that.
     pub(super) fn batches_in_flight(&self) -> usize {
         if self.idempotence() {
             self.max_in_flight()
@@ -63,7 +63,7 @@ impl Effective<'_> {
         }
     }
 
-    /// At most what a limit that was set leaves.
+    /// The default is not more than the size limits that were set.
     pub(super) fn batch_size(&self) -> usize {
         self.0.batch_size.unwrap_or_else(|| {
             let limit = self.0.batch_max_bytes.unwrap_or(usize::MAX);
@@ -83,7 +83,7 @@ impl Effective<'_> {
         })
     }
 
-    /// No batch is larger, whatever `batch_size` says.
+    /// No batch is larger, also if `batch_size` is.
     pub(super) fn largest_batch(&self) -> usize {
         self.max_request_size().min(self.0.produce_request_max_bytes.unwrap_or(usize::MAX))
     }
@@ -92,8 +92,8 @@ impl Effective<'_> {
         self.0.max_request_size.unwrap_or(MAX_REQUEST_SIZE)
     }
 
-    /// If nothing was set: what `buffer_memory` leaves for each request that may be under way; not so much that a
-    /// broker would close the connection for it, and room for the largest batch.
+    /// If nothing was set: the share of `buffer_memory` for each request that may be in flight. It is not so large that a
+    /// broker would close the connection, and not smaller than the largest batch.
     pub(super) fn produce_request_max_bytes(&self) -> usize {
         let follows = match self.0.defaults {
             Defaults::Ours => self.0.max_request_size,
@@ -105,7 +105,7 @@ impl Effective<'_> {
         })
     }
 
-    /// `None` is for ever. If it was not set, a first request has time to time out, as in Java.
+    /// `None` is no limit. The default is long enough for a first request to time out, as in Java.
     pub(super) fn delivery_timeout(&self) -> Option<Duration> {
         self.0.delivery_timeout.unwrap_or(match self.0.defaults {
             Defaults::Ours => Some(DELIVERY_TIMEOUT.max(self.shortest_delivery_timeout())),
@@ -125,7 +125,7 @@ impl Effective<'_> {
         })
     }
 
-    /// For a broker that nobody needs.
+    /// For a broker that is not needed.
     pub(super) fn reconnect_backoff_max(&self) -> Duration {
         self.0.reconnect_backoff_max.unwrap_or(match self.0.defaults {
             Defaults::Ours => RECONNECT_BACKOFF_MAX.max(self.0.reconnect_backoff),
@@ -133,7 +133,7 @@ impl Effective<'_> {
         })
     }
 
-    /// For a broker that somebody needs: with Java's default, or an outage would last longer for us than for others.
+    /// For a broker that is needed. The default is Java's: otherwise an outage would be longer than with other clients.
     pub(super) fn reconnect_backoff_max_if_needed(&self) -> Duration {
         self.0.reconnect_backoff_max.unwrap_or(RECONNECT_BACKOFF_MAX_IF_NEEDED.max(self.0.reconnect_backoff))
     }
@@ -144,7 +144,7 @@ impl Effective<'_> {
             .unwrap_or(SETUP_TIMEOUT_MAX.max(self.0.socket_connection_setup_timeout))
     }
 
-    /// Of the codec that is chosen: its own, else the one for whichever is.
+    /// The level of the chosen codec: the one for this codec, or else the one for any codec.
     pub(super) fn level(&self) -> Option<i32> {
         let own = match self.0.compression {
             Compression::Gzip => self.0.codec_levels.gzip,
@@ -154,7 +154,7 @@ impl Effective<'_> {
         own.or(self.0.compression_level)
     }
 
-    /// What is to be warned of in a configuration without problems.
+    /// The warnings about a configuration without problems.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> =
             self.0.bootstrap_servers.iter().filter_map(|server| servers::doubt(server)).collect();
@@ -195,7 +195,7 @@ impl Effective<'_> {
         notes
     }
 
-    /// That what is on by default is off.
+    /// Why idempotence, which is on by default, is off.
     pub(super) fn why_not_idempotent(&self) -> Option<String> {
         if self.0.enable_idempotence.is_some() || self.0.defaults != Defaults::Ours || self.idempotence() {
             return None;
@@ -207,12 +207,12 @@ impl Effective<'_> {
     }
 }
 
-/// Brokers close connections on which a larger one is announced (`socket.request.max.bytes`).
+/// A broker closes the connection if a larger request begins (`socket.request.max.bytes`).
 pub(super) const LARGEST_REQUEST: usize = 104_857_600;
 const BATCH_SIZE: usize = 16_384;
 const MAX_IN_FLIGHT: usize = 5;
 const MAX_REQUEST_SIZE: usize = 1 << 20;
-/// What a request takes beside its batches, for a batch that is to fill one.
+/// The bytes of a request beside its batches, for a batch that fills a whole request.
 const REQUEST_OVERHEAD: usize = 512;
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(120);
 const RETRY_BACKOFF_MAX: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! A setting as a text: how it is read into a configuration, and shown.
+//! A setting that texts can name: reads its value from a text, and shows it as one.
 
 use super::producer_config::ProducerConfig;
 use super::values::Refusal;
@@ -6,22 +6,22 @@ use crate::security::HIDDEN;
 
 /// One setting that a text can name.
 pub(crate) struct Key {
-    /// kafka-python's name, or one in its spelling; the Java client's is the same with dots.
+    /// kafka-python's name, or a name in its spelling. With dots it is the Java client's name.
     pub(crate) name: &'static str,
-    /// The name under which it is documented: the same, unless another client calls it so.
+    /// The name of the setting in the documentation. It differs from `name` if `name` is another client's.
     pub(super) of: &'static str,
     pub(super) set: fn(&mut ProducerConfig, &str) -> Result<(), Refusal>,
     pub(crate) show: fn(&ProducerConfig) -> String,
 }
 
 impl Key {
-    /// Sets it to what `value` says, unless it has been set to something else by a text.
+    /// Sets it to `value`, unless a text has set it to another value before.
     pub(super) fn set(&self, config: &mut ProducerConfig, key: &str, value: &str) -> Result<(), Refusal> {
         let before = (self.show)(config);
         (self.set)(config, value)?;
         let after = (self.show)(config);
         match config.written.insert(self.of, key.to_owned()) {
-            // Whether two secrets are the same is nobody's business either.
+            // The error must not reveal whether two secrets are equal.
             Some(earlier) if after == HIDDEN => {
                 Err(Refusal::contradictory(format!("{earlier} is set too; remove one of the two")))
             }
@@ -33,8 +33,8 @@ impl Key {
     }
 }
 
-/// Makes `KEYS` of settings that stand together in the configuration's `$section`: kafka-python's names, or ours in its
-/// spelling, each followed by what Java and librdkafka call it.
+/// Makes `KEYS` for the settings in one `$section` of the configuration. Each has kafka-python's name, or this crate's name in
+/// its spelling, followed by the names of Java and librdkafka.
 macro_rules! aliased_keys {
     ($section:ident: $( $name:ident $(= $other:ident)*: $kind:ident($field:ident) );* $(;)?) => {
         pub(super) const KEYS: &[Key] = &[$(

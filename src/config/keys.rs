@@ -1,4 +1,4 @@
-//! The settings as texts: one table, read both ways.
+//! The settings by name: one table to read them from texts and to show them.
 
 use super::dialect::{self, Dialect};
 use super::key::Key;
@@ -12,14 +12,14 @@ use super::values::{
 };
 use crate::error::{ConfigProblem, ConfigProblemKind};
 
-/// A setting that was not set.
+/// A setting of a text that was not set.
 pub(crate) struct Unset {
     pub(crate) problem: ConfigProblem,
-    /// A configuration that is shared with other clients may have it.
+    /// `from_shared` may ignore it.
     pub(crate) may_be_left_out: bool,
 }
 
-/// Sets `key`, which was written for the client of `dialect`.
+/// Sets `key` to `value`. Both were written for the client `dialect`.
 pub(crate) fn set(
     config: &mut ProducerConfig,
     dialect: Dialect,
@@ -28,7 +28,7 @@ pub(crate) fn set(
 ) -> Result<(), Unset> {
     let (key, value) = (key.trim(), value.trim());
     let name = key.replace('.', "_");
-    // A password stands before the `@` of an address.
+    // A password may be before the `@` of an address.
     let mut secret = is_secret(&name) || value.contains('@');
     let (refusal, may_be_left_out) = match find(dialect, &name) {
         Found::Key(known) => match known.set(config, key, value) {
@@ -39,7 +39,7 @@ pub(crate) fn set(
             None => return Ok(()),
             Some(refusal) => (refusal, later.may_be_left_out() && !is_of_tls(&name)),
         },
-        // What others keep there may be a secret, whatever its name.
+        // The value may be a secret of another program, whatever the name is.
         Found::Owner(owner) => {
             secret = true;
             let why = format!("{owner}; leave it out");
@@ -49,7 +49,7 @@ pub(crate) fn set(
             let closest = closest(&name);
             secret = secret || closest.is_none_or(is_secret);
             let why = match closest {
-                // As the others are written, most likely.
+                // The other names in the text most likely have dots too.
                 Some(known) if key.contains('.') => {
                     format!("there is no such setting; did you mean {}?", known.replace('_', "."))
                 }
@@ -70,7 +70,7 @@ pub(crate) fn set(
 enum Found {
     Key(&'static Key),
     Later(&'static Later),
-    /// Whose it is.
+    /// A setting of another program; says which.
     Owner(&'static str),
     Nothing,
 }
@@ -93,7 +93,7 @@ fn find(dialect: Dialect, name: &str) -> Found {
     key.or_else(|| dialect::owner(name).map(Found::Owner)).unwrap_or(Found::Nothing)
 }
 
-/// Every setting that acts.
+/// All settings that have an effect.
 pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
     #[cfg(any(feature = "tls", feature = "rustls"))]
     let more = super::tls::KEYS.iter().chain(std::iter::once(&super::tls::ENDPOINT_IDENTIFICATION));
@@ -102,7 +102,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
     KEYS.iter().chain(librdkafka::KEYS).chain(super::sasl::KEYS).chain(super::proxy::KEYS).chain(more)
 }
 
-/// A slip in such a name must not leave records less safe than was meant.
+/// A misspelt name of such a setting must not make records less safe than intended.
 fn is_of_safety(name: &str) -> bool {
     is_of_tls(name)
         || name.starts_with("sasl_")
@@ -113,8 +113,7 @@ fn is_of_tls(name: &str) -> bool {
     name.starts_with("ssl_") || name.starts_with("security_")
 }
 
-/// Whether the value may be a secret, by the name, which need not be one of ours: a slip in a name should not bring a
-/// password into a log.
+/// Whether the value may be a secret. The name may be misspelt: that must not bring a password into a log.
 fn is_secret(name: &str) -> bool {
     const WORDS: [&str; 9] =
         ["pass", "secret", "token", "credential", "auth", "jaas", "certificate", "pem", "proxy"];
@@ -122,16 +121,16 @@ fn is_secret(name: &str) -> bool {
     name.ends_with("key") || WORDS.iter().any(|word| name.contains(word))
 }
 
-/// The setting that is spelt most like it, if one is.
+/// The setting with the most similar name, if there is a similar one.
 fn closest(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase().replace('-', "_");
-    // A third of the letters wrong is another word.
+    // If more than a third of the letters differ, it is another word.
     let most = |known: &str| (known.len() / 3).max(2);
     let all = all()
         .map(|key| key.name)
         .chain(later::names())
         .chain(librdkafka::LATER.iter().map(|later| later.name));
-    // Whole lines end up as keys: a comparison takes as much time and memory as both are long.
+    // A key may be a whole line by mistake. The cost of a comparison grows with the length of both.
     let similar = all.filter(|known| known.len().abs_diff(name.len()) <= most(known));
     let (distance, closest) = similar.map(|known| (distance(known, &name), known)).min()?;
     (distance <= most(closest)).then_some(closest)
@@ -139,7 +138,7 @@ fn closest(name: &str) -> Option<&'static str> {
 
 macro_rules! keys {
     ($( $name:ident: $kind:ident($($field:ident).+ $(, $effective:ident)?) ),* $(,)?) => {
-        /// The settings that a text can name, but for those of TLS, SASL and proxies, in the order of the documentation.
+        /// The settings except those of TLS, SASL and proxies, in the order of the documentation.
         pub(crate) const KEYS: &[Key] = &[$(
             Key {
                 name: stringify!($name),
@@ -153,7 +152,7 @@ macro_rules! keys {
     (@ $config:ident $field:ident, $effective:ident) => { $config.effective().$effective().into() };
 }
 
-// Behind the comma who says what holds if it was not set.
+// After the comma: the method of `Effective` that returns the value if it was not set.
 keys! {
     bootstrap_servers: LIST(bootstrap_servers),
     client_id: TEXT(client_id),
@@ -196,7 +195,7 @@ keys! {
     partitioner_ignore_keys: FLAG(partitioner_ignore_keys),
 }
 
-/// How many letters must change to get from one word to the other (Levenshtein).
+/// How many letters must change to make one word from the other (Levenshtein).
 fn distance(from: &str, to: &str) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (i, a) in from.bytes().enumerate() {

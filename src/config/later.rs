@@ -1,36 +1,36 @@
-//! Settings on which nothing acts: what they ask for is not supported yet, or it is code, which a text can't be.
+//! Settings that have no effect: they are not supported yet, or name code, which a text can't contain.
 //!
-//! Each is known by name, so that a file written for another client is not answered with "no such setting". It is
-//! taken at the values that say what is done anyway, and refused at any other, even if that is the other client's default.
-//! Otherwise a user would believe that it acts.
+//! Their names are known, so that a file for another client does not give the error "there is no such setting". A value is
+//! accepted if it means what this crate does anyway. Any other value is refused, even if it is the other client's default:
+//! otherwise a user would believe that it has an effect.
 
 use super::values::{Refusal, is_none};
 use crate::error::ConfigProblemKind;
 
 pub(super) struct Later {
     pub(super) name: &'static str,
-    /// The values that say what is done anyway; `none` stands for whatever says nothing.
+    /// The values that are accepted. `none` stands for all values that mean "not set".
     pub(super) taken: &'static [&'static str],
     pub(super) what: What,
 }
 
 #[derive(Clone, Copy)]
 pub(super) enum What {
-    /// Which is not supported yet. Without it something is less safe, or records go elsewhere.
+    /// A feature that is not supported yet. Without it records are less safe, or go to another partition.
     Feature(&'static str),
-    /// Which is not supported yet. Records are delivered as well without it.
+    /// A feature that is not supported yet. Without it records are delivered in the same way.
     Extra(&'static str),
-    /// Which has no place here.
+    /// A setting that does not belong to this crate; says why.
     Other(&'static str),
-    /// What was not built in.
+    /// A TLS setting in a build without TLS.
     #[cfg(not(any(feature = "tls", feature = "rustls")))]
     Tls,
-    /// How to give it instead.
+    /// A setting that names code; says what to do instead.
     Code(&'static str),
 }
 
 impl Later {
-    /// Why not `value`; `None` if it is taken.
+    /// Why `value` is refused; `None` if it is accepted.
     pub(super) fn refuse(&self, value: &str) -> Option<Refusal> {
         let says = |taken: &str| taken.eq_ignore_ascii_case(value) || (taken == "none" && is_none(value));
         if self.taken.iter().copied().any(says) {
@@ -55,7 +55,7 @@ impl Later {
         Some(Refusal { kind, why })
     }
 
-    /// Whether a configuration that is shared with other clients may have it all the same.
+    /// Whether `from_shared` may ignore it.
     pub(super) fn may_be_left_out(&self) -> bool {
         matches!(self.what, What::Extra(_) | What::Other(_) | What::Code(_))
     }
@@ -77,7 +77,7 @@ fn all() -> impl Iterator<Item = &'static Later> {
     LATER.iter().chain(more)
 }
 
-/// In brackets what is taken, if it is not `none`.
+/// The accepted values are in brackets, if they are not `none`.
 macro_rules! later {
     ($( $what:ident($text:literal): $( $name:ident $([$($taken:literal),+])? ),+ ; )*) => {
         &[$($(
@@ -91,14 +91,14 @@ pub(super) use later;
 
 macro_rules! tls {
     ($( $name:ident $(= $taken:literal)? ),+ $(,)?) => {
-        /// What acts with the feature `tls` or `rustls` alone.
+        /// Settings that need the feature `tls` or `rustls`.
         #[cfg(not(any(feature = "tls", feature = "rustls")))]
         const TLS: &[Later] =
             &[$( Later { name: stringify!($name), taken: later!(@ $($taken)?), what: What::Tls } ),+];
     };
 }
 
-// Behind the equals sign what is taken, if it is not `none`.
+// The accepted value is after the equals sign, if it is not `none`.
 tls! {
     ssl_cafile, ssl_ca_location, ssl_truststore_location, ssl_ca_pem, ssl_truststore_certificates,
     ssl_truststore_password, ssl_certfile, ssl_certificate_location, ssl_keystore_location, ssl_certificate_pem,
@@ -111,7 +111,7 @@ const LATER: &[Later] = later! {
     Feature("choosing the versions of TLS, which are 1.2 and 1.3,"):
         ssl_protocol["TLSv1.3", "TLS"],
         ssl_enabled_protocols["TLSv1.2,TLSv1.3", "TLSv1.2, TLSv1.3", "TLSv1.3,TLSv1.2"];
-    // What a file is, is told by what is in it.
+    // The type of a file is recognized by its content.
     Feature("another type of store"):
         ssl_truststore_type["PEM", "PKCS12", "JKS", "none"], ssl_keystore_type["PEM", "PKCS12", "JKS", "none"];
     Code("only Java can load it; leave it out"):

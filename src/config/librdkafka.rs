@@ -1,4 +1,4 @@
-//! librdkafka's names of a producer's settings.
+//! The names of librdkafka's producer for settings.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ macro_rules! keys {
     };
 }
 
-/// Names that no other client has. They mean the same whichever client a configuration was written for.
+/// Names that no other client has. They mean the same in all dialects.
 pub(super) const KEYS: &[Key] = keys! {
     metadata_broker_list of "bootstrap_servers": LIST(bootstrap_servers);
     request_required_acks of "acks": ACKS(acks);
@@ -38,12 +38,12 @@ pub(super) const KEYS: &[Key] = keys! {
     topic_metadata_refresh_interval_ms of "metadata_max_age_ms": REFRESH(metadata_max_age);
     socket_send_buffer_bytes of "send_buffer_bytes": BUFFER(send_buffer_bytes);
     socket_receive_buffer_bytes of "receive_buffer_bytes": BUFFER(receive_buffer_bytes);
-    // Parts of `socket_options`, of which the one does not repeat the other.
+    // Two parts of `socket_options`: setting both is no repetition.
     socket_keepalive_enable of "socket_options SO_KEEPALIVE": FLAG(socket_options.keep_alive);
     socket_nagle_disable of "socket_options TCP_NODELAY": FLAG(socket_options.no_delay);
 };
 
-/// Names that others have, too, and whose values mean something else in librdkafka.
+/// Names that other clients have too, but with other values than in librdkafka.
 pub(super) const OTHERWISE: &[Key] = keys! {
     linger_ms of "linger_ms": FRACTION(linger);
     delivery_timeout_ms of "delivery_timeout_ms": TIMEOUT(delivery_timeout);
@@ -94,7 +94,7 @@ const IDLE: Kind<Option<Duration>> = Kind {
 const LEVEL_OR_DEFAULT: Kind<Option<i32>> =
     Kind { read: |value| (LEVEL.read)(if value == "-1" { "none" } else { value }), show: LEVEL.show };
 
-/// What others call so as well, and means something that is not here.
+/// Names that other clients have too. In librdkafka they mean something that this crate does not have.
 pub(super) const NOT_HERE: &[Later] = later! {
     Other("in librdkafka it is the time that a broker may wait for its replicas; this crate sends brokers its request_timeout"):
         request_timeout_ms;
@@ -103,7 +103,7 @@ pub(super) const NOT_HERE: &[Later] = later! {
     Feature("another partitioner"): partitioner["murmur2_random"];
 };
 
-/// What only librdkafka has.
+/// Settings that only librdkafka has.
 pub(super) const LATER: &[Later] = later! {
     Feature("connecting to brokers whose certificate is not verified"):
         enable_ssl_certificate_verification["true"];
@@ -142,7 +142,7 @@ pub(super) const LATER: &[Later] = later! {
         debug, log_cb, log_connection_close, log_level, log_queue, log_thread_name;
 };
 
-/// What librdkafka does if nothing is said of it, and we do not.
+/// The problem that librdkafka's default partitioner is not supported, for a configuration that does not set it.
 pub(super) fn partitioner() -> ConfigProblem {
     ConfigProblem {
         kind: ConfigProblemKind::NotSupportedYet,

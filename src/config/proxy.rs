@@ -1,4 +1,4 @@
-//! The proxy by which brokers are reached: setter, texts, and what the layer below gets of them.
+//! The proxy setting: setter, texts, and the settings of the layer below.
 
 use super::checks::Checks;
 use super::key::Key;
@@ -7,7 +7,7 @@ use super::values::{Kind, is_none};
 use crate::net::{Proxy, parse_proxy_url};
 use crate::security::{HIDDEN, Secret};
 
-/// kafka-python's names; the second is its old one.
+/// kafka-python's names. The second is the old name.
 pub(super) const KEYS: &[Key] = &[key("proxy_url"), key("socks5_proxy")];
 
 const fn key(name: &'static str) -> Key {
@@ -28,8 +28,8 @@ const PROXY: Kind<Option<Secret>> = Kind {
     },
 };
 
-/// Whether there can be no password in it. Who encodes the `@` before the host as well has written one where a port is to be
-/// read, or a name.
+/// Whether it contains no password. If the `@` before the host is encoded by mistake, the password is read as a part of the
+/// host or the port.
 fn is_without_account(url: &str) -> bool {
     !url.contains("%40") && parse_proxy_url(url, "proxy_url").is_ok_and(|proxy| !proxy.has_account())
 }
@@ -53,7 +53,7 @@ impl ProducerConfig {
         self
     }
 
-    /// As it was set, if it was.
+    /// The proxy that was set, if one was.
     pub(super) fn proxy(&self) -> Option<Result<Proxy, String>> {
         let url = self.proxy_url.as_ref()?;
         Some(parse_proxy_url(url.text().unwrap_or_default(), self.written_as("proxy_url")))

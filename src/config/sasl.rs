@@ -1,4 +1,4 @@
-//! The settings of SASL: setters, texts, and the mechanisms that come of them.
+//! The SASL settings: setters, texts, and the mechanisms that are made from them.
 
 use std::sync::Arc;
 
@@ -114,7 +114,7 @@ impl ProducerConfig {
         self
     }
 
-    /// The mechanisms that were asked for, the preferred one first; none without SASL.
+    /// The mechanisms of the configuration, the preferred one first; none without SASL.
     ///
     /// # Errors
     /// The setting that is wrong, and why.
@@ -228,7 +228,7 @@ impl ProducerConfig {
 }
 
 impl Checks<'_> {
-    /// Whether the mechanisms can be made, or stand with a protocol that has none.
+    /// Checks that the mechanisms can be made, and that none is set for a protocol without SASL.
     pub(super) fn sasl(&mut self) {
         match self.config.sasl_mechanisms() {
             Ok(_) => {}

@@ -1,27 +1,27 @@
-//! `bootstrap_servers`: what people write for "that broker".
+//! Reads the entries of `bootstrap_servers`.
 
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use super::types::SecurityProtocol;
 
-/// The port of a server that names none.
+/// The port of a server without a port.
 const DEFAULT_PORT: u16 = 9092;
 
-/// Reads `host`, `host:port`, `[v6]:port`, each perhaps behind `PROTOCOL://`.
+/// Reads `host`, `host:port` or `[v6]:port`, with or without `PROTOCOL://` before it.
 pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str>, u16), String> {
     let server = server.trim();
     let address = match server.split_once("://") {
         None => server,
         Some((named, address)) if named.parse() == Ok(protocol) => address,
-        // Taken for a decoration it would send in the clear what was meant to be encrypted.
+        // If it were ignored, data that should be encrypted would be sent unencrypted.
         Some((named, _)) => {
             return Err(format!(
                 "'{named}' differs from security_protocol, which is {protocol}; make them the same"
             ));
         }
     };
-    // Before anything that would put a part of it into an error: it may be a password.
+    // Checked first, because the other errors show a part of the address, which may be a password.
     if address.contains('@') {
         return Err("it must not contain a user or a password; write host:port".to_owned());
     }
@@ -50,7 +50,7 @@ pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str
                 }
             }
         }
-        // An address of IPv6 without brackets can't have a port.
+        // An IPv6 address without brackets can't have a port.
         None if is_v6(address) => (address, None),
         None => address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port))),
     };
@@ -65,7 +65,7 @@ pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str
     }
     let port = match port {
         None => DEFAULT_PORT,
-        // A sign is read by `parse`, too.
+        // `parse` would accept a sign.
         Some(port) => match port.parse() {
             Ok(number @ 1..) if !port.starts_with('+') => number,
             _ => return Err(format!("'{port}' is not a port; write host:port with a port from 1 to 65535")),
@@ -74,7 +74,7 @@ pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str
     Ok((Arc::from(host), port))
 }
 
-/// A warning, if it is read in a way that may not be meant.
+/// A warning, if it may be meant differently from how it is read.
 pub(crate) fn doubt(server: &str) -> Option<String> {
     let address = server.trim().rsplit("://").next().unwrap_or_default();
     let (host, port) = address.rsplit_once(':')?;
@@ -87,18 +87,18 @@ pub(crate) fn doubt(server: &str) -> Option<String> {
     })
 }
 
-/// Perhaps with a zone: `fe80::1%eth0`.
+/// With or without a zone: `fe80::1%eth0`.
 fn is_v6(address: &str) -> bool {
     address.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
 }
 
-/// Whether `address`, of which `host` is the beginning, is in a range without hosts: `::1:9092` is an IPv6 address.
+/// Whether `address`, which begins with `host`, is in a range without hosts: `::1:9092` is an IPv6 address.
 fn no_host_has(address: &str, host: &str) -> bool {
     let is_local = |address: Ipv6Addr| address.is_loopback() || address.is_unspecified();
     host.parse().is_ok_and(is_local) && address.parse().is_ok_and(|address| !is_local(address))
 }
 
-/// What is in neither a host's name nor an address. The look-up would fail by it for ever.
+/// Refuses characters that are in no host name and no address. The look-up would fail each time.
 fn strange(address: &str) -> Option<String> {
     if address.contains(['$', '{', '<']) {
         return Some(format!("'{address}' contains a placeholder; replace it with a host name"));
@@ -108,7 +108,7 @@ fn strange(address: &str) -> Option<String> {
     Some(match strange {
         ',' => "it contains a comma; give each server separately".to_owned(),
         ';' => "servers are separated by commas, not by ';'".to_owned(),
-        // U+FF01 to U+FF5E are the characters of ASCII from '!' on, as wide as Chinese ones.
+        // U+FF01 to U+FF5E are the ASCII characters from '!' on, as wide as Chinese characters.
         wide @ '\u{ff01}'..='\u{ff5e}' => {
             let plain = char::from_u32(u32::from(wide) - 0xff01 + u32::from('!')).unwrap_or(':');
             format!("{wide:?} is a full-width character; write {plain:?}")
@@ -117,7 +117,7 @@ fn strange(address: &str) -> Option<String> {
     })
 }
 
-/// As an error may show it.
+/// The part of it that an error may show.
 pub(crate) fn without_account(server: &str) -> &str {
     server.rsplit_once('@').map_or(server, |(_, address)| address)
 }

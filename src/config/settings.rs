@@ -1,4 +1,4 @@
-//! The configuration, cut into what each layer needs of it.
+//! Divides the configuration into the settings of each layer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(crate) struct Settings {
     pub(crate) socket: SocketSettings,
     pub(crate) partitioner: Arc<dyn Partitioner>,
     pub(crate) buffer_memory: usize,
-    /// Of the pool's buffers.
+    /// The size of one buffer of the pool.
     pub(crate) buffer_size: usize,
     pub(crate) max_request_size: usize,
     pub(crate) max_block: Duration,
@@ -34,14 +34,14 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Of a configuration without problems.
+    /// The configuration must have no problems.
     fn of(config: &ProducerConfig) -> Self {
         let effective = config.effective();
         let retry = Backoff { initial: config.retry_backoff, max: effective.retry_backoff_max() };
         let batch_max_bytes = if config.compression == Compression::None {
             effective.batch_max_bytes()
         } else {
-            // A unit is compressed in one go, by the thread that filled it or by the sender: neither should be long.
+            // A batch is compressed as a whole, by the thread that filled it or by the sender. Neither should take long.
             effective.batch_max_bytes().min(UNIT.max(effective.batch_size()))
         };
         let first_version = match config.compression {
@@ -55,7 +55,7 @@ impl Settings {
                 batch_size: effective.batch_size(),
                 batch_max_bytes,
                 encoding: Encoding { compression: config.compression, level: effective.level() },
-                // An age is a difference of whole milliseconds: what is 5 ms may be almost 6.
+                // An age is a difference of whole milliseconds: an age of 5 ms may in fact be almost 6 ms.
                 max_age_millis: (millis(config.linger.max(twentieth.min(Duration::from_secs(1)))) - 1).max(0),
                 max_block: config.max_block,
             },
@@ -136,9 +136,9 @@ impl Settings {
 }
 
 impl ProducerConfig {
-    /// What each layer needs of it.
+    /// The settings of each layer.
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
-        #[allow(unused_mut, reason = "what can be wrong only when it is read, only TLS has")]
+        #[allow(unused_mut, reason = "only TLS has problems that show when files are read")]
         let mut problems = checks::problems(self);
         #[cfg(any(feature = "tls", feature = "rustls"))]
         let tls = self.load_tls().unwrap_or_else(|more| {
@@ -181,9 +181,9 @@ fn next_client_id() -> String {
     format!("kafka-producer-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Of that, what many partitions take beside their batches: topics' names, numbers, lengths.
+/// The part of a request that many partitions take beside their batches: topic names, numbers, lengths.
 const ROOM_FOR_NAMES: usize = 1 << 20;
-/// Uncompressed bytes of a batch that is to be compressed.
+/// The uncompressed size of a batch that will be compressed.
 const UNIT: usize = 128 << 10;
 const SMALLEST_BUFFER: usize = 4096;
 const LARGEST_BUFFER: usize = 1 << 20;

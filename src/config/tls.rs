@@ -1,4 +1,4 @@
-//! The settings of TLS: setters, texts, and what the layer below gets of them.
+//! The TLS settings: setters, texts, and the settings of the layer below.
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ aliased_keys! { tls:
     tls_backend: TLS_BACKEND(backend);
 }
 
-/// Java's and librdkafka's way to say the same as `ssl_check_hostname`.
+/// Java's and librdkafka's name for `ssl_check_hostname`, with other values.
 pub(super) const ENDPOINT_IDENTIFICATION: Key = Key {
     name: "ssl_endpoint_identification_algorithm",
     of: "ssl_check_hostname",
@@ -186,7 +186,7 @@ impl ProducerConfig {
         self
     }
 
-    /// Whether anything says whom to trust or who we are: nobody sets that for connections that are not encrypted.
+    /// Whether a setting names CAs or the client's certificate, which has a meaning only for encrypted connections.
     pub(super) fn asks_for_tls(&self) -> bool {
         self.has_connector() || self.set_of_tls().any(|(asks, _)| asks)
     }
@@ -205,8 +205,8 @@ impl ProducerConfig {
         self.tls.backend.unwrap_or_default()
     }
 
-    /// What was set, apart from the connector and the back end, and whether it asks for TLS. A value that says what is
-    /// done anyway counts as not set: other clients write their defaults into listings.
+    /// The settings that were set, without the connector and the back end, and whether each asks for TLS. A default value
+    /// counts as not set, because listings of other clients contain their defaults.
     fn set_of_tls(&self) -> impl Iterator<Item = (bool, &'static str)> {
         let tls = &self.tls;
         let all = [
@@ -226,9 +226,9 @@ impl ProducerConfig {
         all.into_iter().filter(|(is_set, ..)| *is_set).map(|(_, asks, name)| (asks, name))
     }
 
-    /// Reads what the settings name; `None` if connections are not to be encrypted.
+    /// Reads the files of the settings; `None` if connections are not encrypted.
     pub(super) fn load_tls(&self) -> Result<Option<Tls>, Vec<ConfigProblem>> {
-        // A back end that is not built in has been told of.
+        // If the back end is not in this build, the checks have reported it.
         if !self.effective().security_protocol().is_encrypted() || self.backend().why_not().is_some() {
             return Ok(None);
         }
@@ -291,7 +291,7 @@ impl ProducerConfig {
 }
 
 impl Checks<'_> {
-    /// What contradicts each other. What the files hold is looked at when they are read.
+    /// Checks for contradictions. The contents of files are checked when the files are read.
     pub(super) fn tls(&mut self) {
         let config = self.config;
         let protocol = config.effective().security_protocol();

@@ -1,4 +1,4 @@
-//! The kinds of values: how each is read from a text and shown as one.
+//! The kinds of values. Each reads a value from a text and shows it as one.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -20,7 +20,7 @@ pub(super) struct Kind<T> {
     pub(super) show: fn(&T) -> String,
 }
 
-/// Why a value is not taken, with what to write instead.
+/// Why a value is refused, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) kind: ConfigProblemKind,
@@ -54,7 +54,7 @@ pub(super) const LIST: Kind<Vec<String>> = Kind {
     show: |items| items.iter().map(|item| without_account(item)).collect::<Vec<_>>().join(","),
 };
 
-/// A list in which `none` is no item.
+/// A list in which `none` means an empty list.
 pub(super) const NAMES: Kind<Vec<String>> = Kind {
     read: |value| if is_none(value) { Ok(Vec::new()) } else { (LIST.read)(value) },
     show: |names| show_optional(&(!names.is_empty()).then(|| names.join(","))),
@@ -78,13 +78,13 @@ pub(super) const NUMBER: Kind<usize> =
 pub(super) const OPTIONAL_NUMBER: Kind<Option<usize>> =
     Kind { read: |value| unless_none(value, NUMBER.read), show: show_optional };
 
-/// Java writes -1 for "the system's".
+/// In Java -1 means the system's size.
 pub(super) const SOCKET_BUFFER: Kind<Option<usize>> = Kind {
     read: |value| if value == "-1" { Ok(None) } else { (OPTIONAL_NUMBER.read)(value) },
     show: show_optional,
 };
 
-/// kafka-python 3 writes "inf" for the most.
+/// In kafka-python 3 `inf` means the largest number.
 pub(super) const RETRIES: Kind<u32> = Kind {
     read: |value| match value {
         "inf" => Ok(MOST_RETRIES),
@@ -111,13 +111,13 @@ pub(super) const OPTIONAL_MILLIS: Kind<Option<Duration>> = Kind {
     show: |time| show_optional(&time.map(|time| time.as_millis())),
 };
 
-/// A limit that may be set to "for ever", which is the longest time there is.
+/// A limit whose value for "no limit" is the longest `Duration`.
 pub(super) const LIMIT_MILLIS: Kind<Duration> = Kind {
     read: |value| Ok((OPTIONAL_MILLIS.read)(value)?.unwrap_or(Duration::MAX)),
     show: |time| (OPTIONAL_MILLIS.show)(&(*time != Duration::MAX).then_some(*time)),
 };
 
-/// Java writes -1 for "never".
+/// In Java -1 means never.
 pub(super) const IDLE_MILLIS: Kind<Option<Duration>> = Kind {
     read: |value| if value == "-1" { Ok(None) } else { (OPTIONAL_MILLIS.read)(value) },
     show: OPTIONAL_MILLIS.show,
@@ -128,10 +128,10 @@ pub(super) const LEVEL: Kind<Option<i32>> = Kind {
     show: show_optional,
 };
 
-/// Java refuses a level that the codec does not have even if another codec is chosen; so do we.
+/// A level that the codec does not have is refused even if another codec is chosen, as in Java.
 pub(super) const GZIP_LEVEL: Kind<Option<i32>> = Kind {
     read: |value| match value {
-        // zlib's name for its default.
+        // zlib's number for its default level.
         "-1" => Ok(Some(6)),
         _ => unless_none(value, |value| {
             whole(value, "a whole number", 1..=9)
@@ -181,7 +181,8 @@ pub(super) const SECURITY_PROTOCOL: Kind<SecurityProtocol> = Kind {
     show: SecurityProtocol::to_string,
 };
 
-/// A variable that is empty by mistake should not mean "trust every CA of the system" or "nothing is revoked".
+/// An empty value is refused: an environment variable that is empty by mistake must not mean "trust all CAs of the system"
+/// or "no certificate is revoked".
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const PATH: Kind<Option<PathBuf>> = Kind {
     read: |value| match value.is_empty() {
@@ -191,7 +192,7 @@ pub(super) const PATH: Kind<Option<PathBuf>> = Kind {
     show: |path| show_optional(&path.as_ref().map(|path| path.display())),
 };
 
-/// For the same reason it is not empty.
+/// An empty value is refused, for the same reason.
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const PEM: Kind<Option<Secret>> = Kind {
     read: |value| match value.is_empty() {
@@ -230,7 +231,7 @@ pub(super) const HOSTNAME_CHECK: Kind<bool> = Kind {
 const HTTPS_OR_NONE: &str = "write https to check the host name, or none to turn the check off; an empty value turns it off \
                              too, as in Java (librdkafka refuses an empty value)";
 
-/// Named ones: a list of `NAME=0` or `NAME=1`.
+/// A list of `NAME=0` or `NAME=1`.
 pub(super) const SOCKET_OPTIONS: Kind<SocketOptions> = Kind {
     read: |value| {
         let mut options = SocketOptions { no_delay: true, keep_alive: false };
@@ -254,7 +255,7 @@ pub(super) const SOCKET_OPTIONS: Kind<SocketOptions> = Kind {
     },
 };
 
-/// Python's, YAML's and a properties file's way to say nothing.
+/// The values that mean "not set" in Python, YAML and properties files.
 pub(super) fn is_none(value: &str) -> bool {
     value.is_empty() || value.eq_ignore_ascii_case("none") || value.eq_ignore_ascii_case("null")
 }
