@@ -20,7 +20,7 @@ fn text(config: ProducerConfig) -> String {
     config.settings().map(|_| ()).unwrap_err().to_string()
 }
 
-/// In one line.
+/// The problems of an error, on one line.
 fn problems_of(text: &str) -> String {
     let lines = text.strip_prefix("the configuration can't be used:").unwrap().lines();
     lines.map(str::trim_start).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
@@ -41,7 +41,7 @@ fn all_problems_are_told_at_once() {
     );
 }
 
-/// As a variable of the environment has them, and as `MockCluster::bootstrap_servers` gives them.
+/// An environment variable has such a text, and `MockCluster::bootstrap_servers` returns one.
 #[test]
 fn a_text_with_commas_is_a_list_of_servers() {
     let config = ProducerConfig::new().bootstrap_servers(["a:1, b:2,", "c"]);
@@ -103,7 +103,7 @@ fn what_can_not_work_is_refused() {
     refused(level, "compression_level = '3': none has no levels");
 }
 
-/// B38: every size and every time at its extremes is taken or refused, and never panics.
+/// B38: the largest and smallest values of all sizes and times are accepted or refused. Nothing panics.
 #[test]
 fn extremes_are_taken_or_refused() {
     let numbers = ["0", "1", "2147483647", "2147483648", "18446744073709551615"];
@@ -118,7 +118,7 @@ fn extremes_are_taken_or_refused() {
     assert!(huge.settings().is_ok_and(|settings| settings.sender.request_max_bytes <= 100 << 20));
 }
 
-/// What many partitions take beside their batches must fit as well, or the broker closes the connection for it.
+/// The bytes that many partitions take beside their batches must fit too, or the broker closes the connection.
 #[test]
 fn no_request_is_larger_than_brokers_take() {
     let most = effective::LARGEST_REQUEST;

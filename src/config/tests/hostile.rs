@@ -4,7 +4,7 @@ use super::*;
 use crate::config::{keys, later};
 use crate::protocol::hostile::{attack, in_proportion};
 
-/// Keys and values in lines, as a reader of properties files splits them.
+/// Keys and values in lines, split as by a reader of properties files.
 #[test]
 fn hostile_settings() {
     let names = keys::all().map(|key| key.name).chain(later::names());

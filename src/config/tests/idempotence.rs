@@ -1,4 +1,4 @@
-//! Idempotence is on unless something says otherwise, as in Java 4.
+//! Idempotence is on unless a setting turns it off, as in Java 4.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn of(pairs: &[(&str, &str)]) -> ProducerConfig {
     ProducerConfig::from_pairs(pairs.iter().copied()).unwrap()
 }
 
-/// Whether it is on, and how many batches of a partition may be under way.
+/// Whether it is on, and how many batches of a partition may be in flight.
 fn acts(config: &ProducerConfig) -> (bool, usize) {
     assert!(config.settings().is_ok(), "{:?}", config.settings().err());
     (config.effective().idempotence(), config.effective().batches_in_flight())
@@ -74,7 +74,7 @@ fn what_contradicts_it_is_refused_by_name_if_it_was_asked_for() {
     );
 }
 
-/// Java 4 refuses more than 5 even where `acks` has turned idempotence off.
+/// Java 4 refuses more than 5 even if `acks` has turned idempotence off.
 #[test]
 fn more_than_five_in_flight_must_be_asked_for_without_it() {
     let six = ProducerConfig::new().max_in_flight_requests_per_connection(6);
@@ -86,7 +86,7 @@ fn more_than_five_in_flight_must_be_asked_for_without_it() {
     assert_eq!(acts(&ProducerConfig::new().max_in_flight_requests_per_connection(5)), (true, 5));
 }
 
-/// One that is sent again would be stored behind those that were sent after it.
+/// A batch that is sent again would be stored after those that were sent after it.
 #[test]
 fn without_it_several_batches_are_under_way_only_if_that_was_asked_for() {
     let off = ProducerConfig::new().enable_idempotence(false);

@@ -1,4 +1,4 @@
-//! What is written for kafka-python or Java is known by name, whatever it says.
+//! The settings of kafka-python and Java are known by name, with any value.
 
 use std::collections::BTreeSet;
 
@@ -67,7 +67,7 @@ fn the_preset_is_kafka_python_2_key_by_key() {
     assert_eq!((preset.effective().batch_max_bytes(), preset.effective().delivery_timeout()), (16_384, None));
 }
 
-/// The defaults of kafka-python 3.0.12, but for those of `KAFKA_PYTHON_2`, and two settings of versions between.
+/// The defaults of kafka-python 3.0.12 that are not in `KAFKA_PYTHON_2`, and two settings of versions in between.
 const KAFKA_PYTHON_3: &[(&str, &str)] = &[
     ("acks", "-1"),
     ("retries", "inf"),
@@ -92,7 +92,7 @@ const KAFKA_PYTHON_3: &[(&str, &str)] = &[
     ("bootstrap_topics_filter", "set()"),
 ];
 
-/// What Java's producer of 4.1 logs of itself at its start if nothing is set, and what later versions add.
+/// The settings that Java's producer 4.1 logs at its start if nothing is set, and those that later versions add.
 const JAVA: &[(&str, &str)] = &[
     ("acks", "-1"),
     ("batch.size", "16384"),
@@ -218,11 +218,11 @@ const JAVA: &[(&str, &str)] = &[
     ("transaction.two.phase.commit.enable", "false"),
     ("transactional.id", "null"),
     ("value.serializer", "org.apache.kafka.common.serialization.StringSerializer"),
-    // Of 3.x.
+    // A setting of 3.x.
     ("auto.include.jmx.reporter", "false"),
 ];
 
-/// Another client's defaults are taken, but for those that turn on what is not there: it is not passed over in silence.
+/// The defaults of other clients are accepted, except those that turn on what this crate does not have.
 #[test]
 fn the_defaults_of_other_clients_are_taken_or_name_what_is_missing() {
     for (table, refused) in [
@@ -252,7 +252,7 @@ fn is_librdkafkas(name: &str) -> bool {
         || librdkafka::KEYS.iter().any(|key| key.name == name)
 }
 
-/// At any other value each names what is missing, in the spelling that was used, and shows nothing secret.
+/// With any other value the error names what is missing, in the spelling of the text, and shows no secrets.
 #[test]
 fn what_is_not_there_is_refused_by_name() {
     let mut secrets = BTreeSet::new();
@@ -305,7 +305,7 @@ const LIBRDKAFKA: &[&str] = &[
     "ssl_crl_location",
 ];
 
-/// Nothing is in our tables that is not in the other clients', but for what is our own.
+/// Each name in this crate's tables is in a table of another client, except this crate's own settings.
 #[test]
 fn every_key_of_the_tables_is_tested() {
     let tables = [&KAFKA_PYTHON_2[..], KAFKA_PYTHON_3, JAVA];
@@ -318,7 +318,7 @@ fn every_key_of_the_tables_is_tested() {
         "tls_backend",
     ];
     for name in keys::KEYS.iter().map(|key| key.name).chain(later::names()) {
-        // Of librdkafka; `tls.rs` has them.
+        // Names of librdkafka, which `tls.rs` tests.
         let is_of_tls = LIBRDKAFKA.contains(&name);
         let is_known = tested.contains(name) || ours.contains(&name) || is_of_tls;
         assert!(is_known || is_librdkafkas(name), "{name}");

@@ -1,10 +1,10 @@
-//! Each setting is seen where it acts.
+//! Each setting reaches the place where it has its effect.
 
 use super::*;
 use crate::producer::PartitionContext;
 use crate::producer::{DefaultPartitioner, Partitioner};
 
-/// Every setting that acts, and where it arrives.
+/// All settings that have an effect, and where they arrive.
 #[test]
 fn every_setting_reaches_the_place_where_it_acts() {
     type Place = fn(&Settings) -> String;
@@ -24,7 +24,7 @@ fn every_setting_reaches_the_place_where_it_acts() {
         ("enable_idempotence", "false", |s| s.sender.idempotence.to_string()),
         ("compression_type", "none", |s| s.accumulator.encoding.compression.to_string()),
         ("compression_level", "none", level),
-        // Of codecs that are not chosen here; see below.
+        // The codecs are not chosen here; see below.
         ("compression_gzip_level", "none", level),
         ("compression_lz4_level", "none", level),
         ("compression_zstd_level", "none", level),
@@ -105,7 +105,7 @@ fn every_setting_reaches_the_place_where_it_acts() {
     }
 }
 
-/// For the codec that is chosen its own level wins; one for another codec must exist and does nothing.
+/// The own level of the chosen codec wins. The level of another codec must be valid and has no effect.
 #[test]
 fn each_codec_has_its_own_level() {
     let encoding = |pairs: &[(&str, &str)]| {

@@ -1,4 +1,4 @@
-//! Settings that have to do with each other: what contradicts itself is refused, what was not set follows what was.
+//! Settings that depend on each other: contradictions are refused, and defaults follow the settings that were set.
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn a_batch_limit_below_the_batch_size_is_refused() {
     assert_eq!((equal.batch_size, equal.batch_max_bytes), (1000, 1000));
 }
 
-/// D10: a limit is obeyed, whatever the default of another setting says.
+/// D10: a limit is kept even if the default of another setting is larger.
 #[test]
 fn a_batch_limit_alone_lowers_the_batch_size() {
     let small = of(&[("batch_max_bytes", "1000")]).accumulator;
@@ -43,7 +43,7 @@ fn a_batch_limit_alone_lowers_the_batch_size() {
     );
 }
 
-/// D10: as Java does, and says.
+/// D10: as in Java, with a warning.
 #[test]
 fn a_delivery_timeout_that_is_not_set_follows_the_request_timeout() {
     let delivery = |pairs: &[(&str, &str)]| of(pairs).sender.retry_policy.delivery_timeout;
@@ -61,7 +61,7 @@ fn a_delivery_timeout_that_is_not_set_follows_the_request_timeout() {
     assert_eq!(never.settings().unwrap().sender.retry_policy.delivery_timeout, None);
 }
 
-/// D10: Java writes -1.
+/// D10: in Java it is -1.
 #[test]
 fn a_connection_may_rest_for_ever() {
     for never in ["-1", "none"] {
@@ -72,7 +72,7 @@ fn a_connection_may_rest_for_ever() {
     assert!(refusal(&[("connections_max_idle_ms", "0")]).ends_with("; none means never"));
 }
 
-/// D3: services that take no larger request tell their users to set `max.request.size`.
+/// D3: services that accept no larger requests tell their users to set `max.request.size`.
 #[test]
 fn a_request_is_as_large_as_the_max_request_size_that_was_set() {
     let most = |config: ProducerConfig| config.settings().unwrap().sender.request_max_bytes;
@@ -86,7 +86,7 @@ fn a_request_is_as_large_as_the_max_request_size_that_was_set() {
     assert_eq!(most(new().max_request_size(1_000_000).produce_request_max_bytes(3_000_000)), 3_000_000);
 }
 
-/// D3: what the preset derives moves with what it is derived from.
+/// D3: a default of the preset that depends on another setting follows that setting.
 #[test]
 fn the_preset_freezes_nothing() {
     let of = |pairs: &[(&str, &str)]| {
@@ -118,7 +118,7 @@ fn a_batch_takes_records_for_as_long_as_it_lingers() {
     assert_eq!(age(new().linger(Duration::MAX).delivery_timeout(None)), i64::MAX - 1);
 }
 
-/// D17: after an outage what is needed is not waited for as long as what is not.
+/// D17: after an outage the wait for a broker that is needed is shorter than for one that is not.
 #[test]
 fn a_broker_that_is_needed_is_dialled_again_within_a_second() {
     let most = |config: ProducerConfig| {
@@ -136,14 +136,14 @@ fn a_broker_that_is_needed_is_dialled_again_within_a_second() {
     assert_eq!(most(set), [7000; 2]);
 }
 
-/// As the text `client.id=` does.
+/// Like the text `client.id=`.
 #[test]
 fn an_empty_client_id_says_nothing() {
     let id = ProducerConfig::new().client_id("").settings().unwrap().client.client_id;
     assert!(id.starts_with("kafka-producer-"), "{id}");
 }
 
-/// What does not do what was written, and is not refused since it works with other clients, is told.
+/// A setting that does not have its full effect, and is not refused because it works with other clients, gives a warning.
 #[test]
 fn what_is_taken_otherwise_is_told() {
     let notes = |pairs: &[(&str, &str)]| {

@@ -1,9 +1,9 @@
-//! The settings of SASL, in each client's spelling.
+//! The SASL settings, in each client's spelling.
 
 use super::*;
 use crate::security::{OauthToken, SaslError, SaslExchange, SaslMechanism};
 
-/// The names of the mechanisms, or what is wrong.
+/// The names of the mechanisms, or the error.
 fn mechanisms(config: ProducerConfig) -> String {
     match config.settings() {
         Ok(settings) => format!("{:?}", settings.client.mechanisms),
@@ -15,7 +15,7 @@ fn of_pairs(pairs: &[(&str, &str)]) -> String {
     ProducerConfig::from_pairs(pairs.iter().copied()).map_or_else(|error| error.to_string(), mechanisms)
 }
 
-/// Over SASL_PLAINTEXT, with more beside it.
+/// The same for SASL_PLAINTEXT and more settings.
 fn plaintext(more: &[(&str, &str)]) -> String {
     of_pairs(&[&[("security.protocol", "SASL_PLAINTEXT")], more].concat())
 }
@@ -113,7 +113,7 @@ fn what_can_not_be_a_login_says_what_to_change() {
     }
 }
 
-/// Nobody should believe to have authenticated who has not. Java writes its default mechanism into every listing.
+/// A user must not believe that the client authenticates if it does not. Java writes its default mechanism into every listing.
 #[test]
 fn a_login_without_sasl_is_refused_and_javas_default_is_none() {
     assert_eq!(of_pairs(&[("security.protocol", "PLAINTEXT"), ("sasl.mechanism", "GSSAPI")]), "[]");
@@ -144,7 +144,7 @@ impl SaslMechanism for Own {
     }
 }
 
-/// Those that are not named are not asked.
+/// Mechanisms that are not named are not used.
 #[test]
 fn a_registered_mechanism_is_used_by_its_name() {
     let config = || {

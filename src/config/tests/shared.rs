@@ -8,7 +8,7 @@ use crate::error::ConfigProblemKind as Kind;
 fn shared(dialect: Dialect, pairs: &[(&str, &str)]) -> (ProducerConfig, Vec<(String, Kind)>) {
     let (config, unused) = ProducerConfig::from_shared(dialect, pairs.iter().copied()).unwrap();
     assert!(config.settings().is_ok(), "{:?}", config.settings().err());
-    // Told of whatever the configuration is; `the_partitioner_of_librdkafka_is_told_of` has it.
+    // It is listed for every configuration; see `the_partitioner_of_librdkafka_is_told_of`.
     let unused = unused.into_iter().filter(|problem| problem.key != "partitioner");
     (config, unused.map(|problem| (problem.key, problem.kind)).collect())
 }
@@ -97,14 +97,14 @@ fn what_matters_for_safety_is_refused_in_a_shared_configuration_too() {
     }
 }
 
-/// To leave it out would be less safe than was meant.
+/// Ignoring it would be less safe than intended.
 #[test]
 fn a_slip_in_a_name_of_safety_is_refused() {
     for key in ["security.protocl", "ssl.ca.locaton", "sasl.mechanims", "ack", "enable.idempotenc"] {
         let error = refused(Dialect::Java, &[(key, "x")]);
         assert!(error.contains("did you mean"), "{error}");
     }
-    // Nor is one of TLS or SASL that is like no other.
+    // The same for an unknown name of TLS or SASL.
     for key in ["ssl.pin.of.the.broker", "sasl.something.else.entirely", "security.level.of.paranoia"] {
         assert!(refused(Dialect::Java, &[(key, "x")]).contains(key), "{key}");
     }
@@ -157,7 +157,7 @@ fn both_halves_of_the_socket_options_act() {
     assert_eq!(shown(&config, "socket_options"), "TCP_NODELAY=0,SO_KEEPALIVE=1");
 }
 
-/// The other names for the same are no way around the rule that nothing is set twice.
+/// The rule that nothing is set twice also holds for different names of one setting.
 #[test]
 fn a_setting_under_two_names_says_the_same_or_is_refused() {
     assert!(
@@ -248,7 +248,7 @@ fn a_problem_says_of_which_kind_it_is() {
     assert_eq!(kinds(&[("security.protocol", "SSL")]), [Kind::NotInThisBuild]);
 }
 
-/// As the consoles of managed clusters print it.
+/// As printed by the consoles of managed clusters.
 #[cfg(any(feature = "tls", feature = "rustls"))]
 #[test]
 fn a_file_of_a_managed_cluster() {
@@ -353,7 +353,7 @@ fn an_rdkafka_conf() {
     );
 }
 
-/// Some values have a meaning of their own in librdkafka.
+/// Some values have a special meaning in librdkafka.
 #[test]
 fn a_value_of_librdkafka_that_is_refused_says_what_to_write() {
     for (key, value, hint) in [

@@ -1,4 +1,4 @@
-//! Settings as texts: names, values, and what is said of those that can't be read.
+//! Settings as texts: names, values, and the errors for those that can't be read.
 
 use super::*;
 
@@ -148,12 +148,12 @@ fn a_setting_that_is_given_twice_says_the_same_or_is_refused() {
         refusal(&[("linger_ms", "5"), ("linger.ms", "6")]),
         "linger.ms = '6': linger_ms = '5' is set too; remove one of the two"
     );
-    // As the default says, but the first did not.
+    // The second is the default, but the first is not.
     assert_eq!(
         refusal(&[("acks", "1"), ("acks", "all")]),
         "acks = 'all': acks = '1' is set too; remove one of the two"
     );
-    // A program may overrule a text.
+    // A program may override a text.
     let config = ProducerConfig::from_pairs([("linger_ms", "5")]).unwrap().linger(Duration::ZERO);
     assert_eq!(config.linger, Duration::ZERO);
 }
@@ -176,7 +176,7 @@ fn a_setting_is_called_what_the_text_called_it() {
     );
 }
 
-/// Files of older clients know no most; they mean a wait that stays as it is.
+/// Files for older clients have no setting for the longest wait: their wait does not grow.
 #[test]
 fn a_first_wait_alone_may_be_longer_than_the_most_by_default() {
     for key in ["retry_backoff_ms", "reconnect.backoff.ms", "socket.connection.setup.timeout.ms"] {
@@ -205,7 +205,7 @@ fn a_name_that_is_not_known_gets_the_closest_in_its_spelling() {
     assert_eq!(refusal(&[("", "v")]), ": no producer has this setting; leave it out");
 }
 
-/// A slip in a name does not bring a password into a log.
+/// A misspelt name does not bring a password into a log.
 #[test]
 fn no_secret_is_shown() {
     for (key, value) in [
@@ -228,7 +228,7 @@ fn no_secret_is_shown() {
     }
 }
 
-/// What would be found only when the producer is built is told with the rest.
+/// Problems that would be found when the producer is built are reported together with the others.
 #[test]
 fn one_error_lists_what_can_not_be_read_and_what_can_not_be_used() {
     assert_eq!(
@@ -245,7 +245,7 @@ fn one_error_lists_what_can_not_be_read_and_what_can_not_be_used() {
     );
 }
 
-/// As a map, a reader of properties files or the environment has them.
+/// Maps, readers of properties files and the environment have different types of texts.
 #[test]
 fn texts_may_be_owned_or_borrowed() {
     let owned = [("linger.ms".to_owned(), "5".to_owned())];

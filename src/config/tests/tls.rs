@@ -1,4 +1,4 @@
-//! The settings of TLS, in each client's spelling.
+//! The TLS settings, in each client's spelling.
 
 use super::*;
 use crate::config::SecurityProtocol;
@@ -10,7 +10,7 @@ fn text(pairs: &[(&str, &str)]) -> String {
     }
 }
 
-/// Without the feature a text says what to turn on, and who asks for nothing is not bothered.
+/// Without the feature the error says what to turn on. Settings that do not ask for TLS are accepted.
 #[test]
 #[cfg(not(any(feature = "tls", feature = "rustls")))]
 fn without_the_feature_each_setting_names_it() {
@@ -31,7 +31,7 @@ fn without_the_feature_each_setting_names_it() {
 mod built_in {
     use super::*;
 
-    /// Every name, and what it shows as under the name that it is documented by.
+    /// Every name, and how the value is shown under the documented name.
     #[test]
     fn each_name_sets_what_it_says() {
         for (names, value, shown) in [
@@ -93,7 +93,7 @@ mod built_in {
         );
     }
 
-    /// Naming the one that is built in is fine, and no feature changes the default of another.
+    /// A back end in this build is accepted. native-tls is the default if it is in this build.
     #[test]
     fn a_back_end_is_one_of_those_that_are_built_in() {
         for (backend, feature, is_built_in) in
@@ -105,7 +105,7 @@ mod built_in {
             );
             let expected = if is_built_in { "taken".to_owned() } else { missing };
             assert_eq!(text(&[("tls_backend", backend)]), expected);
-            // Told once also where it would be used.
+            // It is reported only once, also if it would be used.
             assert_eq!(text(&[("tls_backend", backend), ("security.protocol", "SSL")]), expected);
         }
         assert_eq!(
@@ -131,7 +131,7 @@ mod built_in {
         );
     }
 
-    /// The tutorials of kafka-python do not name the protocol.
+    /// The tutorials of kafka-python do not set the protocol.
     #[test]
     fn who_says_whom_to_trust_asks_for_tls() {
         let protocol = |pairs: &[(&str, &str)]| {
@@ -149,7 +149,7 @@ mod built_in {
         assert!(settings.socket.tls.is_some());
     }
 
-    /// Nobody should believe that a connection is encrypted which is not.
+    /// A user must not believe that a connection is encrypted if it is not.
     #[test]
     fn what_does_nothing_without_tls_is_refused() {
         let refused = |name: &str, key: &str| {
@@ -184,7 +184,7 @@ mod built_in {
         }
     }
 
-    /// It would send the password in clear.
+    /// It would send the password unencrypted.
     #[test]
     #[cfg(feature = "tls")]
     fn a_ready_connector_without_tls_is_refused() {
@@ -201,7 +201,7 @@ mod built_in {
         );
     }
 
-    /// It would be ignored: connections would be made that its setting was to prevent.
+    /// It would be ignored, and connections would be made that the setting should prevent.
     #[test]
     #[cfg(feature = "tls")]
     fn what_a_ready_connector_takes_the_place_of_is_refused() {
@@ -229,13 +229,13 @@ mod built_in {
                  the two",
                 setting.0
             );
-            // Files are looked for all the same.
+            // Files are read in any case.
             assert!(told.starts_with(&expected), "{told}");
         }
         assert!(with_connector(&[("ssl_check_hostname", "True"), ("tls_backend", "native-tls")]).is_ok());
     }
 
-    /// A variable of the environment that is not set should not change whom we trust.
+    /// An environment variable that is not set must not change which CAs are trusted.
     #[test]
     fn an_empty_text_turns_no_protection_off() {
         for name in
