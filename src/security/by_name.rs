@@ -1,4 +1,4 @@
-//! Mechanisms by the names that brokers have for them.
+//! Finds mechanisms by their names in Kafka.
 
 use std::sync::Arc;
 
@@ -8,11 +8,12 @@ use super::plain::Plain;
 use super::scram::{SHA_256, SHA_512, Scram};
 use super::secret::Secret;
 
-/// The mechanism `name` for a user with a password. `is_token`: they are the id and the HMAC of a delegation token (KIP-48),
-/// which SCRAM alone knows.
+/// The mechanism `name` for a user with a password. With `is_token` they are the id and the HMAC of a delegation token
+/// (KIP-48), which only SCRAM supports.
 ///
 /// # Errors
-/// If there is no such mechanism, or not in this build, or if it has no place for them. The text has no secret in it.
+/// If there is no such mechanism, if it is not in this build, or if its messages can't contain them. The text contains no
+/// secret.
 pub(crate) fn with_password(
     name: &str,
     username: &str,

@@ -1,7 +1,7 @@
 //! `sasl.jaas.config` of Java's clients: one entry, `MODULE required option="value" ...;`.
 //!
-//! Read as Java reads it, except that nothing is passed over in silence: what would have no effect is refused. An error
-//! names the place by its character, never by what stands there: next to a quote that is missing, that is a password.
+//! It is read as by Java, but an option that would have no effect is refused. An error names the position and not the text
+//! at that position: if a quote is missing, that text may be a password.
 
 mod error;
 mod options;
@@ -16,12 +16,12 @@ use self::options::Options;
 use self::tokens::{Token, Tokens};
 use super::secret::Secret;
 
-/// Who to be, and by which family of mechanisms.
+/// The client's identity, for one family of mechanisms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum JaasLogin {
     /// `PlainLoginModule`.
     Plain { username: String, password: Secret },
-    /// `ScramLoginModule`, for both hashes. `is_token`: name and password are those of a delegation token (`tokenauth`).
+    /// `ScramLoginModule`, for both hashes. With `is_token`, name and password are those of a delegation token (`tokenauth`).
     Scram { username: String, password: Secret, is_token: bool },
     /// `OAuthBearerLoginModule`: the token comes from elsewhere.
     OauthBearer {
@@ -37,7 +37,7 @@ enum Module {
     OauthBearer,
 }
 
-/// By the end of their names: programs that carry Java's client under another name prepend something.
+/// Compared with the end of the name: programs that contain a renamed Java client have a longer name.
 const MODULES: &[(&str, Module)] = &[
     ("org.apache.kafka.common.security.plain.PlainLoginModule", Module::Plain),
     ("org.apache.kafka.common.security.scram.ScramLoginModule", Module::Scram),
@@ -46,7 +46,7 @@ const MODULES: &[(&str, Module)] = &[
 
 impl JaasLogin {
     /// # Errors
-    /// What is wrong, and where.
+    /// The problem and its position.
     pub(crate) fn parse(text: &str) -> Result<Self, JaasError> {
         let mut tokens = Tokens::new(text);
         let module = module(&mut tokens)?;
@@ -81,7 +81,7 @@ impl JaasLogin {
         Ok(login)
     }
 
-    /// The mechanisms that its module is for.
+    /// The mechanisms of its module.
     pub(crate) fn family(&self) -> &'static str {
         match self {
             Self::Plain { .. } => "PLAIN",
@@ -114,7 +114,7 @@ fn module(tokens: &mut Tokens<'_>) -> Result<Module, JaasError> {
     refuse(&format!("a login module must be named here; these are supported: {}", known.join(", ")))
 }
 
-/// Whether it is that one, perhaps in another place.
+/// Whether `name` is `known`, in any package.
 fn is_named(name: &str, known: &str) -> bool {
     name.strip_suffix(known).is_some_and(|place| place.is_empty() || place.ends_with('.'))
 }

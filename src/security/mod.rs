@@ -1,16 +1,16 @@
-//! Who we are, and how it is proven: secrets, and the mechanisms of SASL (RFC 4422) as state machines. Bytes in, bytes out.
+//! The client's identity and its proof: secrets, TLS, and the SASL mechanisms (RFC 4422) as state machines without sockets.
 //!
 //! | to | see |
 //! |---|---|
 //! | keep a password | [`Secret`] |
 //! | read Java's `sasl.jaas.config` | [`JaasLogin`] |
 //! | add a mechanism | [`SaslMechanism`], [`SaslExchange`], [`SaslError`] |
-//! | prove who one is by a password | [`with_password`]: `plain.rs`, `scram.rs` (feature `scram`) |
-//! | encrypt, and know brokers by their certificates | `tls/` (feature `tls` or `rustls`) |
-//! | prove it by a token | [`OauthBearer`], [`OauthTokenProvider`] |
+//! | authenticate by a password | [`with_password`]: `plain.rs`, `scram.rs` (feature `scram`) |
+//! | authenticate by a token | [`OauthBearer`], [`OauthTokenProvider`] |
+//! | encrypt, and check the certificates of brokers | `tls/` (feature `tls` or `rustls`) |
 //!
-//! What brokers send may be anything: no bytes make a mechanism panic, wait, or set aside more than they have themselves.
-//! No error, no `Debug` and no log line has a secret in it.
+//! A broker may send any bytes. They never make a mechanism panic, wait, or allocate more memory than in proportion to them.
+//! No error, no `Debug` output and no log line contains a secret.
 
 mod by_name;
 mod jaas;
@@ -23,7 +23,7 @@ mod secret;
 #[cfg(any(feature = "tls", feature = "rustls"))]
 #[cfg_attr(
     all(any(windows, target_vendor = "apple"), not(feature = "rustls")),
-    allow(dead_code, reason = "the system's library takes less, and tells less")
+    allow(dead_code, reason = "the system's library has fewer options and tells less")
 )]
 pub(crate) mod tls;
 

@@ -1,11 +1,11 @@
-//! OAUTHBEARER (RFC 7628, KIP-255, with the extensions of KIP-342): a token from elsewhere says who we are. Whoever reads the
-//! connection has it, so it wants TLS below.
+//! OAUTHBEARER (RFC 7628, KIP-255, with the extensions of KIP-342): a token proves the client's identity. Anybody who can read
+//! the connection can read the token, so it needs TLS.
 //!
 //! ```text
-//!   Begun ──token──▶ Sent ──consent──▶ Over
-//!                     │ "not with that token"
+//!   Begun ──token──▶ Sent ──accepted──▶ Over
+//!                     │ refused
 //!                     ▼
-//!                  Refused ──one byte, upon which the broker says so as of any mechanism──▶ Over
+//!                  Refused ──one byte; the broker then refuses as for any mechanism──▶ Over
 //! ```
 
 mod extensions;
@@ -29,10 +29,10 @@ pub(crate) struct OauthBearer {
 }
 
 impl OauthBearer {
-    /// `extensions` are said with each token, unless the provider has one of the same name.
+    /// `extensions` are sent with each token, unless the provider returns one of the same name.
     ///
     /// # Errors
-    /// If an extension has a name or a value that the message has no place for.
+    /// If the message can't contain the name or the value of an extension.
     pub(crate) fn new(
         provider: Arc<dyn OauthTokenProvider>,
         extensions: Vec<(String, String)>,
@@ -54,7 +54,7 @@ impl SaslMechanism for OauthBearer {
         "OAUTHBEARER"
     }
 
-    /// Asks for the first token, so that it may be there when the first connection is.
+    /// Fetches the first token, so that it is there for the first connection if possible.
     fn prepare(&self) {
         drop(self.keeper.token());
     }
@@ -104,7 +104,7 @@ impl SaslExchange for Exchange {
 
 const SEPARATOR: u8 = 1;
 
-/// In one allocation: a vector that grows leaves parts of the token behind.
+/// One allocation: a vector that grows leaves parts of the token in memory.
 fn message(held: &Held) -> Vec<u8> {
     const BEFORE: &[u8] = b"n,,\x01auth=Bearer ";
     let pairs = || held.extensions.iter();
@@ -122,7 +122,7 @@ fn message(held: &Held) -> Vec<u8> {
     message
 }
 
-/// Of a stranger: no more than a line has, and no control characters.
+/// The broker's text: at most one line, without control characters.
 fn words(challenge: &[u8]) -> String {
     let words = String::from_utf8_lossy(challenge);
     words.chars().take(300).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()

@@ -1,4 +1,4 @@
-//! PLAIN (RFC 4616): the password itself. Whoever reads the connection has it, so it wants TLS below.
+//! PLAIN (RFC 4616): sends the password itself. Anybody who can read the connection can read the password, so it needs TLS.
 
 use super::mechanism::{SaslError, SaslExchange, SaslMechanism};
 use super::secret::Secret;
@@ -12,7 +12,7 @@ pub(crate) struct Plain {
 impl Plain {
     pub(crate) const NAME: &str = "PLAIN";
 
-    /// Refuses what the message has no place for.
+    /// Refuses a user or a password that the message can't contain.
     pub(crate) fn new(username: impl Into<String>, password: Secret) -> Result<Self, SaslError> {
         let username = username.into();
         let wrong = match () {
@@ -37,7 +37,7 @@ impl SaslMechanism for Plain {
     }
 
     fn begin(&self, _: &str) -> Result<Box<dyn SaslExchange>, SaslError> {
-        // In one allocation: a vector that grows leaves parts of the password behind.
+        // One allocation: a vector that grows leaves parts of the password in memory.
         let mut message = Vec::with_capacity(self.username.len() + self.password.bytes().len() + 2);
         message.push(0);
         message.extend_from_slice(self.username.as_bytes());
@@ -54,7 +54,7 @@ impl SaslExchange for Exchange {
         Ok(std::mem::take(&mut self.0).into_bytes())
     }
 
-    /// The broker has consented, and there is nothing to check: whatever it adds is passed over, as other clients do.
+    /// The broker has accepted the client, and there is nothing to check. What it adds is ignored, as in other clients.
     fn respond(&mut self, _: &[u8]) -> Result<Option<Vec<u8>>, SaslError> {
         Ok(None)
     }

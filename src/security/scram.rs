@@ -1,11 +1,11 @@
-//! SCRAM (RFC 5802, RFC 7677): both sides prove that they know the password, and neither says it.
+//! SCRAM (RFC 5802, RFC 7677): both sides prove that they know the password, and neither sends it.
 //!
 //! ```text
 //!   Begun ──first message──▶ Greeted ──salt, rounds──▶ Proven ──signature of the broker──▶ Over
 //! ```
 //!
-//! As the Java client does, a password is taken as its UTF-8 bytes: it is not prepared by SASLprep, which would make another
-//! password of a few rare letters than the brokers' tools did.
+//! As in the Java client, the password is used as its UTF-8 bytes. It is not prepared by SASLprep: for a few rare letters
+//! that would give another password than the brokers' tools have stored.
 
 mod hash;
 mod messages;
@@ -32,14 +32,15 @@ pub(crate) struct Scram {
 
 struct Login {
     hash: &'static dyn Hash,
-    /// Escaped, as it stands in messages.
+    /// Escaped for messages.
     username: String,
     password: Secret,
     is_token: bool,
     salted: Mutex<Option<Salted>>,
 }
 
-/// A salted password: what costs. Brokers of a cluster share their users' salts, so one is enough for all connections.
+/// A salted password, which is expensive to compute. All brokers of a cluster have the same salt for a user, so one is enough
+/// for all connections.
 #[derive(Clone)]
 struct Salted {
     salt: Vec<u8>,
@@ -48,7 +49,7 @@ struct Salted {
 }
 
 impl Scram {
-    /// `is_token`: name and password are the id and the HMAC of a delegation token (KIP-48).
+    /// With `is_token`, name and password are the id and the HMAC of a delegation token (KIP-48).
     pub(crate) fn new(
         hash: &'static dyn Hash,
         username: &str,
@@ -70,7 +71,7 @@ impl Scram {
         Err(SaslError::refused(wrong))
     }
 
-    /// With a nonce of the caller's, which nobody may be able to guess.
+    /// Begins an exchange with this nonce, which must not be guessable.
     fn exchange(&self, nonce: String) -> Exchange {
         Exchange { login: Arc::clone(&self.login), state: State::Begun { nonce } }
     }
@@ -110,15 +111,15 @@ enum State {
     },
     Greeted {
         nonce: String,
-        /// Our first message without its header: a part of what both sides sign.
+        /// The client's first message without its header: a part of the text that both sides sign.
         bare: String,
     },
     Proven {
         server_key: Secret,
-        /// What both sides have signed.
+        /// The text that both sides have signed.
         signed: String,
     },
-    /// By success or failure.
+    /// After success or failure.
     Over,
 }
 
@@ -164,11 +165,11 @@ fn out_of_turn() -> SaslError {
 }
 
 impl Login {
-    /// The salted password: from the last time, if it is the same salt.
+    /// The salted password. The last one is used again if the salt is the same.
     ///
-    /// This is what SCRAM costs, and the sender's thread pays it: 4096 rounds, Kafka's usual number, take about 0.5 ms with
-    /// SHA-256 and 2 ms with SHA-512, and the most that is taken, a million, 0.1 to 0.5 s. A cluster of a hundred brokers
-    /// that comes back would hold the thread up for 0.2 s without the cache.
+    /// This is the cost of SCRAM, and it is paid on the sender thread. 4096 rounds, Kafka's usual number, take about 0.5 ms
+    /// with SHA-256 and 2 ms with SHA-512. The largest accepted number, a million, takes 0.1 to 0.5 s. Without the cache, the
+    /// return of a cluster with a hundred brokers would block the thread for 0.2 s.
     fn salted(&self, salt: &[u8], iterations: u32) -> Secret {
         let known = self.salted.lock().clone();
         match known {

@@ -1,11 +1,11 @@
-//! The one place for what nobody else may see.
+//! The type of all secrets.
 
 use std::fmt;
 use std::hint::black_box;
 
 use crate::protocol::wipe;
 
-/// A password, a key, a token: shown as `[hidden]`, and wiped when it goes.
+/// A password, a key or a token. It is shown as `[hidden]`, and wiped when it is dropped.
 #[derive(Clone, Default)]
 pub(crate) struct Secret(Vec<u8>);
 
@@ -14,7 +14,7 @@ impl Secret {
         &self.0
     }
 
-    /// As text, if it is one.
+    /// The secret as text, if it is UTF-8.
     pub(crate) fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
@@ -23,13 +23,13 @@ impl Secret {
         self.0.is_empty()
     }
 
-    /// To be sent; whoever takes it wipes it.
+    /// The bytes, for sending. The caller must wipe them.
     pub(crate) fn into_bytes(mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }
 }
 
-/// Takes the text's own memory, so no copy stays behind.
+/// Takes over the text's memory, so no copy stays in memory.
 impl From<String> for Secret {
     fn from(text: String) -> Self {
         Self(text.into_bytes())
@@ -42,7 +42,7 @@ impl From<Vec<u8>> for Secret {
     }
 }
 
-/// What is borrowed stays with its owner, who must wipe it.
+/// Copies the text. Its owner must wipe the original.
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
         Self(text.as_bytes().to_vec())
@@ -55,7 +55,7 @@ impl From<&[u8]> for Secret {
     }
 }
 
-/// Takes as long whatever the bytes are; only lengths show.
+/// Takes the same time for all bytes; only the length has an influence.
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
         let differences = self.0.iter().zip(&other.0).fold(0, |all, (a, b)| black_box(all | (a ^ b)));
@@ -77,7 +77,7 @@ impl Drop for Secret {
     }
 }
 
-/// What is shown instead of a secret.
+/// Shown instead of a secret.
 pub(crate) const HIDDEN: &str = "[hidden]";
 
 #[cfg(test)]

@@ -1,17 +1,17 @@
-//! What is wrong with an entry, and where.
+//! A problem of an entry, and its position.
 
 use std::fmt;
 
-/// Has no secret in it.
+/// Contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct JaasError {
-    /// Counted in characters from 1.
+    /// The position in characters, from 1.
     at: usize,
     text: String,
 }
 
 impl JaasError {
-    /// `before` is what stands before the place.
+    /// `before` is the text before the position.
     pub(super) fn after(before: &str, text: impl Into<String>) -> Self {
         Self { at: before.chars().count() + 1, text: text.into() }
     }

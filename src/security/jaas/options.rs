@@ -1,18 +1,18 @@
-//! `option="value"`, up to the semicolon.
+//! The options of an entry: `option="value"`, up to the semicolon.
 
 use super::error::JaasError;
 use super::tokens::{Token, Tokens};
 use crate::security::secret::Secret;
 
-/// In their order; each is taken by whoever knows it.
+/// The options in their order. Each is removed by the code that knows it.
 pub(super) struct Options<'a> {
-    /// What stands before the semicolon.
+    /// The text before the semicolon.
     before_end: &'a str,
     list: Vec<Given<'a>>,
 }
 
 struct Given<'a> {
-    /// What stands before it.
+    /// The text before it.
     before: &'a str,
     name: &'a str,
     value: Secret,
@@ -77,7 +77,7 @@ impl<'a> Options<'a> {
         self.needed("password").map(|given| given.value)
     }
 
-    /// Java takes whatever is not true for false.
+    /// In Java any value other than true is false.
     pub(super) fn is_token(&mut self) -> Result<bool, JaasError> {
         match self.take("tokenauth") {
             None => Ok(false),
@@ -87,13 +87,13 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// What is said with a token, by names without what marks them here.
+    /// The extensions that are sent with a token, by their names without the prefix.
     pub(super) fn extensions(&mut self) -> Vec<(String, String)> {
         let extensions = self.list.extract_if(.., |given| given.name.starts_with(EXTENSION));
         extensions.map(|given| (given.name[EXTENSION.len()..].to_owned(), given.text().to_owned())).collect()
     }
 
-    /// Refuses what nobody has taken; `known` is what would have been.
+    /// Refuses the options that are left. `known` names the supported ones.
     pub(super) fn finish(self, known: &str) -> Result<(), JaasError> {
         let Some(given) = self.list.first() else { return Ok(()) };
         let families = [
@@ -111,7 +111,7 @@ impl<'a> Options<'a> {
             ("ssl", "fetching tokens from a server (ssl...) is not supported yet; set a token provider"),
             ("serviceName", "serviceName is for Kerberos; leave it out"),
         ];
-        // By its family, not its own name: behind a value without quotes this may be a part of a password.
+        // The error has the family and not the name: after a value without quotes, this may be a part of a password.
         let family = families.iter().find(|(family, _)| given.name.starts_with(family));
         let text = match family {
             Some((_, text)) => (*text).to_owned(),
@@ -122,7 +122,7 @@ impl<'a> Options<'a> {
 }
 
 impl Given<'_> {
-    /// Made of text, so it is one.
+    /// The value, which was made from text.
     fn text(&self) -> &str {
         self.value.text().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The marks and words of an entry, as Java's `StreamTokenizer` finds them.
+//! The tokens of an entry, as in Java's `StreamTokenizer`.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -6,7 +6,7 @@ use std::str::Chars;
 use super::error::JaasError;
 use crate::security::secret::Secret;
 
-/// Walks over the text.
+/// Reads the tokens of a text.
 pub(super) struct Tokens<'a> {
     text: &'a str,
     at: usize,
@@ -14,19 +14,19 @@ pub(super) struct Tokens<'a> {
 
 pub(super) enum Token<'a> {
     Word(&'a str),
-    /// Without its quotes and escapes. May be a secret; whoever takes it wipes it.
+    /// Without quotes and escapes. It may be a secret, and must be wiped.
     Quoted(String),
     Equals,
     Semicolon,
-    /// `{`, which no entry has.
+    /// `{`, which is in no entry.
     Open,
-    /// Any other mark.
+    /// Any other character.
     Mark,
     End,
 }
 
 impl Token<'_> {
-    /// For who refuses it.
+    /// Wipes a token that is refused.
     pub(super) fn wipe(self) {
         if let Self::Quoted(content) = self {
             drop(Secret::from(content));
@@ -39,7 +39,7 @@ impl<'a> Tokens<'a> {
         Self { text, at: 0 }
     }
 
-    /// The next one, and what stands before it.
+    /// The text before the next token, and the token.
     pub(super) fn next(&mut self) -> Result<(&'a str, Token<'a>), JaasError> {
         self.pass_over_space()?;
         let (before, rest) = self.text.split_at(self.at);
@@ -60,7 +60,7 @@ impl<'a> Tokens<'a> {
         Ok((before, token))
     }
 
-    /// And comments.
+    /// Skips space and comments.
     fn pass_over_space(&mut self) -> Result<(), JaasError> {
         loop {
             let (before, rest) = self.text.split_at(self.at);
@@ -85,7 +85,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Up to the same quote, which is passed over.
+    /// The text up to the closing quote, which is skipped.
     fn quoted(&mut self, before: &str, quote: char) -> Result<String, JaasError> {
         let rest = &self.text[self.at..];
         let Some(length) = length_of_quoted(rest, quote) else {
@@ -96,7 +96,7 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// Of what stands before the quote that ends it, if there is one on this line.
+/// The length of the text before the closing quote, if it is on this line.
 fn length_of_quoted(text: &str, quote: char) -> Option<usize> {
     let mut letters = text.char_indices();
     while let Some((at, letter)) = letters.next() {
@@ -111,7 +111,7 @@ fn length_of_quoted(text: &str, quote: char) -> Option<usize> {
 }
 
 fn without_escapes(text: &str) -> String {
-    // As much as can come: a text that grows leaves parts of a password behind.
+    // Room for everything: a text that grows leaves parts of a password in memory.
     let mut content = String::with_capacity(text.len());
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
@@ -124,7 +124,7 @@ fn without_escapes(text: &str) -> String {
     content
 }
 
-/// Up to three digits, of which the first is then 3 at most: 377 is the last code of one byte.
+/// Up to three digits. If there are three, the first is at most 3: 377 is the largest code of one byte.
 fn octal(letters: &mut Peekable<Chars<'_>>) -> char {
     let mut code = 0;
     let mut most = 3;
@@ -150,7 +150,7 @@ fn escaped(letter: char) -> char {
     }
 }
 
-/// What needs no quotes.
+/// Whether the character needs no quotes.
 fn is_of_word(letter: char) -> bool {
     letter.is_alphanumeric() || ['-', '_', '$', '.'].contains(&letter)
 }

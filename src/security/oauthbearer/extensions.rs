@@ -1,11 +1,11 @@
-//! What is said with a token (KIP-342).
+//! The extensions that are sent with a token (KIP-342).
 
-/// Names and values that the message has a place for.
+/// Names and values that the message can contain.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Extensions(Vec<(String, String)>);
 
 impl Extensions {
-    /// Or says what is wrong, without the values: nobody knows what is in them.
+    /// The error does not contain values, which may be secrets.
     pub(super) fn new(pairs: Vec<(String, String)>) -> Result<Self, String> {
         for (at, (name, value)) in pairs.iter().enumerate() {
             if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
@@ -27,7 +27,7 @@ impl Extensions {
         Ok(Self(pairs))
     }
 
-    /// These, and those of `more` that have other names.
+    /// These extensions, and those of `more` with other names.
     pub(super) fn and(mut self, more: &Self) -> Self {
         let missing = more.0.iter().filter(|(name, _)| self.0.iter().all(|(own, _)| own != name));
         let missing: Vec<_> = missing.cloned().collect();

@@ -1,9 +1,9 @@
-//! Keeps the token, and has the next one fetched in time, without ever waiting for it.
+//! Keeps the token, and fetches the next one in time, without waiting for it.
 //!
-//! A provider may ask a server, and the sender's thread, which begins exchanges, may not wait. So each fetch has a thread,
-//! which ends with it; one at a time, unless one hangs. Who wants a token gets the one that is there; one that is nearly over
-//! starts the next fetch and serves until then. With none at all an exchange fails as "not yet": the connection is tried
-//! again.
+//! A provider may ask a server, but the sender thread, which begins exchanges, must not wait. So each fetch runs on its own
+//! thread, one fetch at a time, unless one hangs. An exchange gets the current token. If that expires soon, the next fetch
+//! begins, and the current token is used until then. If there is no token, the exchange fails for now, and the connection is
+//! tried again.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,9 +33,9 @@ struct Fetch {
     since: Instant,
 }
 
-/// What a thread runs.
+/// The work of a thread.
 pub(super) type Body = Box<dyn FnOnce() + Send>;
-/// Has it run by a thread.
+/// Runs the work on a thread.
 pub(super) type Start = fn(Body) -> io::Result<()>;
 
 pub(super) struct Keeper {
@@ -48,28 +48,29 @@ pub(super) struct Keeper {
 
 struct Kept {
     token: Option<Arc<Held>>,
-    /// When the next one is wanted, if there is one now.
+    /// When the next token is needed, if there is one now.
     renewal: Deadline,
-    /// The latest fetch, until it has an answer.
+    /// The latest fetch, until it has a result.
     under_way: Option<Fetch>,
-    /// Fetches that were begun.
+    /// The number of fetches that were begun.
     begun: u64,
-    /// Those without an answer: the one under way, and earlier ones that hang. Each has a thread.
+    /// The number of fetches without a result: the current one, and earlier ones that hang. Each has a thread.
     unanswered: u32,
-    /// In a row.
+    /// The number of failures in a row.
     failures: u32,
     last_failure: Option<String>,
-    /// No fetch before that.
+    /// No fetch begins before this time.
     rests_until: Instant,
     random: fastrand::Rng,
 }
 
 /// Java's `sasl.login.retry.backoff.ms` and `sasl.login.retry.backoff.max.ms`.
 const BACKOFF: Backoff = Backoff { initial: Duration::from_millis(100), max: Duration::from_secs(10) };
-/// A token that brokers refuse is not replaced before that: a provider that gives the same one again is not asked each time.
+/// A token that brokers refuse is not replaced earlier, so that a provider that always returns the same token is not called
+/// each time.
 const SHORTEST_USE: Duration = Duration::from_secs(10);
-/// A provider that has not answered for so long is asked again, by another thread: its call may never return. It doubles
-/// with each call that hangs, or one that hangs each time would cost a thread a minute.
+/// A provider that has not returned after this time is called again on another thread, because the call may never return. The
+/// time doubles with each call that hangs. Otherwise a provider that always hangs would cost one thread per minute.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Keeper {
@@ -93,13 +94,13 @@ impl Keeper {
         Self { provider, extensions, clock, start, kept: Mutex::new(kept) }
     }
 
-    /// The token, if there is one that is not over. Has the next one fetched if it is time.
+    /// The token, if there is one that has not expired. Begins to fetch the next one if it is time.
     pub(super) fn token(self: &Arc<Self>) -> Result<Arc<Held>, SaslError> {
         let now = self.clock.now();
         let begun = self.kept.lock().begin_fetch(now);
         if let Some(fetch) = begun {
             let keeper = Arc::clone(self);
-            // Unlocked: it may have an answer at once.
+            // Without the lock: it may have a result at once.
             if let Err(error) = (self.start)(Box::new(move || keeper.fetch(fetch))) {
                 self.put(fetch, Err(format!("no thread can be started to fetch a token: {error}")));
             }
@@ -107,7 +108,7 @@ impl Keeper {
         self.kept.lock().usable(now)
     }
 
-    /// Brokers do not accept it: another one is wanted.
+    /// Brokers do not accept this token, so another one is needed.
     pub(super) fn refused(&self, token: &Arc<Held>) {
         let mut kept = self.kept.lock();
         if kept.token.as_ref().is_some_and(|own| Arc::ptr_eq(own, token)) {
@@ -116,7 +117,7 @@ impl Keeper {
     }
 
     fn fetch(&self, fetch: Fetch) {
-        // A panic must not leave the fetch without an answer.
+        // A panic must not leave the fetch without a result.
         let fetched = catch_unwind(AssertUnwindSafe(|| self.ask(fetch.since)));
         self.put(fetch, fetched.unwrap_or_else(|_| Err("the token provider panicked".to_owned())));
     }
@@ -124,7 +125,8 @@ impl Keeper {
     fn ask(&self, asked: Instant) -> Result<Held, String> {
         let OauthToken { value, lifetime } =
             self.provider.token().map_err(|error| format!("the token provider failed: {error}"))?;
-        // Visible characters (RFC 6750 knows even fewer): any other would end the token, and the rest mean something else.
+        // Only visible characters (RFC 6750 allows even fewer): another one would end the token, and the rest would have
+        // another meaning.
         if value.is_empty() || !value.bytes().iter().all(u8::is_ascii_graphic) {
             return Err(
                 "the token provider returned a token that is empty or contains characters that no token has"
@@ -133,7 +135,7 @@ impl Keeper {
         }
         let extensions = Extensions::new(self.provider.extensions())
             .map_err(|why| format!("an extension of the token provider can't be used: {why}"))?;
-        // Its time has begun at the latest when the provider answered, perhaps when it was asked.
+        // Its lifetime began at the latest when the provider returned, and perhaps when it was called.
         let ends = Deadline::after(asked, lifetime);
         if ends.has_passed(self.clock.now()) {
             return Err("the token provider returned a token that has already expired".to_owned());
@@ -150,7 +152,7 @@ impl Keeper {
             kept.under_way = None;
         }
         match fetched {
-            // The provider was asked again since then: what is known from later stays, unless this token lasts longer.
+            // The provider was called again since then: a later result is kept, unless this token is valid for longer.
             Ok(held) if is_late && kept.token.as_ref().is_some_and(|token| token.ends >= held.ends) => {}
             Err(_) if is_late => {}
             Ok(held) => {
@@ -172,7 +174,7 @@ impl Keeper {
 }
 
 impl Kept {
-    /// The fetch to be made, if it is time for one; then that is under way.
+    /// Begins a fetch and returns it, if it is time for one.
     fn begin_fetch(&mut self, now: Instant) -> Option<Fetch> {
         let is_wanted = self.token.is_none() || self.renewal.has_passed(now);
         if !is_wanted || now < self.rests_until {
@@ -191,13 +193,13 @@ impl Kept {
         Some(fetch)
     }
 
-    /// With the fetch that is under way.
+    /// How long to wait for the current fetch.
     fn patience(&self) -> Duration {
         let hanging = self.unanswered.saturating_sub(1);
         PATIENCE.saturating_mul(1_u32.checked_shl(hanging).unwrap_or(u32::MAX))
     }
 
-    /// The words are the same at each attempt, so that a log which leaves out repetitions has them once.
+    /// The text is the same for each attempt, so that the log, which omits repetitions, has it once.
     fn usable(&self, now: Instant) -> Result<Arc<Held>, SaslError> {
         match (&self.token, &self.last_failure, self.under_way) {
             (Some(token), ..) if !token.ends.has_passed(now) => Ok(Arc::clone(token)),
@@ -212,7 +214,7 @@ impl Kept {
     }
 }
 
-/// By a thread that ends with it. Nobody waits for it, as a provider may never answer.
+/// Runs `body` on a new thread. No code waits for the thread, because a provider may never return.
 pub(super) fn spawn(body: Body) -> io::Result<()> {
     std::thread::Builder::new().name("kafka-token".to_owned()).spawn(body).map(drop)
 }

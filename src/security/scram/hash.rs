@@ -1,4 +1,4 @@
-//! What SCRAM computes (RFC 5802, section 3), by whichever hash.
+//! The computations of SCRAM (RFC 5802, section 3), for each hash.
 
 use std::fmt::Debug;
 
@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256, Sha512};
 
 use crate::security::secret::Secret;
 
-/// A hash that SCRAM may use.
+/// A hash for SCRAM.
 pub(crate) trait Hash: Debug + Send + Sync {
-    /// The name of SCRAM with it.
+    /// The name of the mechanism with this hash.
     fn mechanism(&self) -> &'static str;
 
     /// H.
@@ -18,7 +18,7 @@ pub(crate) trait Hash: Debug + Send + Sync {
     /// HMAC.
     fn sign(&self, key: &[u8], message: &[u8]) -> Secret;
 
-    /// Whether `signature` is [`sign`](Self::sign)'s: takes as long whatever is in it.
+    /// Whether `signature` is the result of [`sign`](Self::sign). Takes the same time for all signatures.
     fn verifies(&self, key: &[u8], message: &[u8], signature: &[u8]) -> bool;
 
     /// Hi.
@@ -54,7 +54,7 @@ macro_rules! hash {
             }
 
             fn stretch(&self, password: &[u8], salt: &[u8], iterations: u32) -> Secret {
-                // Cloned for each round, so that the key is hashed once and not 4096 times.
+                // Cloned for each round, so that the key is hashed only once.
                 let keyed = Self::keyed(password);
                 let first = keyed.clone().chain_update(salt).chain_update(1_u32.to_be_bytes());
                 let mut last = first.finalize().into_bytes();
@@ -79,7 +79,7 @@ pub(crate) static SHA_256: &dyn Hash = &Sha256Hash;
 /// `SCRAM-SHA-512`.
 pub(crate) static SHA_512: &dyn Hash = &Sha512Hash;
 
-/// The client's proof, and the key by which the broker signs, of what both sides have said.
+/// The client's proof for the text that both sides sign, and the key of the broker's signature.
 pub(super) fn proof(hash: &dyn Hash, salted: &Secret, signed: &[u8]) -> (Secret, Secret) {
     let client_key = hash.sign(salted.bytes(), b"Client Key");
     let stored_key = hash.digest(client_key.bytes());

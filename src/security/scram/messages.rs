@@ -1,4 +1,4 @@
-//! The messages of SCRAM (RFC 5802, section 7): written, and read from a stranger.
+//! The messages of SCRAM (RFC 5802, section 7): writes those of the client, and reads those of the broker.
 
 use std::ops::RangeInclusive;
 
@@ -7,27 +7,27 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::security::mechanism::SaslError;
 
-/// No channel binding, and nobody else's identity.
+/// No channel binding, and no other identity.
 pub(super) const GS2_HEADER: &str = "n,,";
 /// [`GS2_HEADER`] in base64.
 const GS2_HEADER_AGAIN: &str = "biws";
 
-/// Fewer would make a stolen log of exchanges worth trying passwords on (RFC 7677); more would hold the thread up for
-/// seconds on a word of the broker.
+/// With fewer, passwords could be guessed from recorded exchanges (RFC 7677). With more, a broker could block the thread for
+/// seconds.
 const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
 
-/// A user's name as messages have it, where comma and equals sign are marks.
+/// A user name in the form of messages, in which comma and equals sign have a meaning.
 pub(super) fn escaped(username: &str) -> String {
     username.replace('=', "=3D").replace(',', "=2C")
 }
 
-/// Without its header. `username` is escaped.
+/// The client's first message without its header. `username` is escaped.
 pub(super) fn client_first_bare(username: &str, nonce: &str, is_token: bool) -> String {
     let extension = if is_token { ",tokenauth=true" } else { "" };
     format!("n={username},r={nonce}{extension}")
 }
 
-/// Up to the proof.
+/// The client's last message up to the proof.
 pub(super) fn client_final_unproven(nonce: &str) -> String {
     format!("c={GS2_HEADER_AGAIN},r={nonce}")
 }
@@ -35,9 +35,9 @@ pub(super) fn client_final_unproven(nonce: &str) -> String {
 /// The broker's first message.
 #[derive(Debug)]
 pub(super) struct ServerFirst<'a> {
-    /// All of it.
+    /// The whole message.
     pub(super) text: &'a str,
-    /// Ours and the broker's.
+    /// The client's nonce, followed by the broker's.
     pub(super) nonce: &'a str,
     pub(super) salt: Vec<u8>,
     pub(super) iterations: u32,
@@ -75,7 +75,7 @@ impl ServerFinal {
     }
 }
 
-/// What is left of a message: `a=value,b=value`.
+/// The rest of a message: `a=value,b=value`.
 struct Attributes<'a>(std::str::Split<'a, char>);
 
 fn attributes(message: &[u8]) -> Result<(&str, Attributes<'_>), SaslError> {
@@ -90,7 +90,7 @@ fn attributes(message: &[u8]) -> Result<(&str, Attributes<'_>), SaslError> {
 }
 
 impl<'a> Attributes<'a> {
-    /// The next must be this one.
+    /// The value of the next attribute, which must be `name`.
     fn take(&mut self, name: char, what: &str) -> Result<&'a str, SaslError> {
         let next = self.0.next().and_then(|attribute| attribute.strip_prefix(name)?.strip_prefix('='));
         match next {
@@ -99,7 +99,7 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Others may follow, to be passed over, but none that has its place or its meaning elsewhere.
+    /// Other attributes may follow and are ignored, but not those that have another place or meaning.
     fn finish(self) -> Result<(), SaslError> {
         for attribute in self.0 {
             let name = attribute.split_once('=').map_or("", |(name, _)| name);
@@ -121,7 +121,7 @@ fn counted(iterations: &str) -> Result<u32, SaslError> {
     if !is_number {
         return Err(unreadable("the iteration count is not a number"));
     }
-    // What does not fit is too many.
+    // A number that does not fit is too large.
     match iterations.parse().unwrap_or(u32::MAX) {
         number if ITERATIONS.contains(&number) => Ok(number),
         number => {
@@ -134,7 +134,7 @@ fn counted(iterations: &str) -> Result<u32, SaslError> {
     }
 }
 
-/// What the broker says against us, in its message.
+/// The broker's error (`e=`) as an error of this crate.
 fn told(error: &str) -> SaslError {
     let error = error.split(',').next().unwrap_or_default();
     match error {
@@ -144,7 +144,7 @@ fn told(error: &str) -> SaslError {
             SaslError::passing(format!("the broker says that it can't authenticate the client now ({error})"))
         }
         error => {
-            // A stranger's words: not more of them than a line has, and no control characters.
+            // The text comes from the broker: at most one line, without control characters.
             let words: String = error.chars().take(100).collect();
             SaslError::refused(format!("the broker refuses: {}", words.escape_debug()))
         }

@@ -1,17 +1,17 @@
-//! Cipher suites, as OpenSSL, Java or librdkafka write them.
+//! Reads lists of cipher suites, in the form of OpenSSL, Java or librdkafka.
 
-/// A list, taken apart by versions of TLS; the names are OpenSSL's. At least one is named.
+/// The suites of a list by TLS version, with OpenSSL's names. There is at least one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ciphers {
-    /// Of TLS 1.3.
+    /// The suites of TLS 1.3.
     pub(super) suites: Vec<String>,
-    /// Of TLS 1.2.
+    /// The suites of TLS 1.2.
     pub(super) before: Vec<String>,
 }
 
 impl Ciphers {
-    /// Reads names with colons or commas between. If those of one version alone are named, the other's stay as they are,
-    /// except that naming suites of TLS 1.3 alone asks for TLS 1.3.
+    /// Reads names that are separated by colons or commas. A list with suites of only one version does not change those of
+    /// the other version, but a list with only suites of TLS 1.3 makes TLS 1.3 the only version.
     pub(super) fn of(list: &str) -> Result<Self, String> {
         let names = list.split([':', ',']).map(str::trim).filter(|name| !name.is_empty());
         let (suites, before): (Vec<_>, Vec<_>) =
@@ -23,8 +23,8 @@ impl Ciphers {
     }
 }
 
-/// `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`, as Java writes what OpenSSL calls `ECDHE-RSA-AES128-GCM-SHA256`. Those of TLS
-/// 1.3 are called the same.
+/// OpenSSL's name for Java's name: `ECDHE-RSA-AES128-GCM-SHA256` for `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`. The suites of
+/// TLS 1.3 have the same name in both.
 pub(super) fn of_java(name: &str) -> String {
     let Some((exchange, cipher)) = name.strip_prefix("TLS_").and_then(|name| name.split_once("_WITH_"))
     else {

@@ -1,4 +1,4 @@
-//! What begins sessions: made of the settings and of what their files hold, or ready-made.
+//! The connector, which begins sessions: made from the settings and their files, or the user's own.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::sync::AtomicU64;
 pub(crate) struct Connector {
     pub(super) kind: Kind,
     pub(super) blame: Arc<Blame>,
-    /// Handshakes in a row that have ended before the peer said anything.
+    /// The number of handshakes in a row that ended before the peer sent anything.
     pub(super) silences: Arc<AtomicU64>,
 }
 

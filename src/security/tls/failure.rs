@@ -1,4 +1,4 @@
-//! Why a session came to nothing, in one sentence that says what to change.
+//! Why a session failed, in one sentence that says what to change.
 
 use std::error::Error as StdError;
 use std::io;
@@ -9,16 +9,16 @@ use super::reason::{Blame, Reason};
 #[cfg(feature = "rustls")]
 use super::rust_tls;
 
-/// Why there is no session, or no more of it.
+/// Why there is no session, or why it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) cause: String,
-    /// With these settings, and these certificates on both sides, no attempt ends otherwise.
+    /// With these settings, and these certificates on both sides, every attempt fails.
     pub(crate) is_fatal: bool,
 }
 
-/// Of a session that does not come about: `refused` says that of a certificate of the broker, if that is why, and
-/// `has_heard` whether the peer has sent anything at all. How often in a row peers have not is `silences`.
+/// The failure of a handshake. `refused` is the text about the broker's certificate, if it was refused. `has_heard` says
+/// whether the peer has sent anything. `silences` counts the peers in a row that have sent nothing.
 pub(super) fn of_handshake(
     error: &(dyn StdError + 'static),
     refused: Option<String>,
@@ -30,7 +30,7 @@ pub(super) fn of_handshake(
         return fatal(refused);
     }
     match reason_of(error) {
-        // A broker or proxy that is starting or going does the same, but not each time.
+        // A broker or proxy that starts or stops does the same, but not each time.
         Reason::End if !has_heard => Failure {
             cause: "the peer closed the connection at the start of TLS, as a broker does on a port without TLS: use \
                     the port of an SSL or SASL_SSL listener, or set security_protocol to the protocol of this port"
@@ -66,7 +66,7 @@ pub(super) fn of_handshake(
     }
 }
 
-/// Of a session that stood. With TLS 1.3 the broker's verdict on our certificate comes only then.
+/// The failure of a session after the handshake. With TLS 1.3 the broker checks the client's certificate only then.
 pub(super) fn of_session(error: &(dyn StdError + 'static), blame: &Blame) -> Option<Failure> {
     match reason_of(error) {
         Reason::End => None,
@@ -111,7 +111,7 @@ fn fatal(cause: String) -> Failure {
     Failure { cause, is_fatal: true }
 }
 
-/// The broker refuses us.
+/// The failure if the broker sent an alert.
 fn of_alert(alert: i32, blame: &Blame) -> Failure {
     let name = ALERT_NAMES.iter().find(|(code, _)| *code == alert).map_or("unknown", |(_, name)| name);
     let said = format!("it answered with the TLS alert {name} ({alert})");
@@ -156,7 +156,7 @@ fn of_alert(alert: i32, blame: &Blame) -> Failure {
     })
 }
 
-/// With the back-off between attempts they take less than a second.
+/// With the back-off between them, this many attempts take less than a second.
 const SILENCES: u64 = 3;
 
 const ALERT_NAMES: &[(i32, &str)] = &[

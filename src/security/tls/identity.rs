@@ -1,5 +1,5 @@
-//! Whom to trust and who we are, out of what was read, in whichever form it is. A back end reads one certificate, key or
-//! archive; what belongs together, and what is said if it does not, is the same for all.
+//! Makes the trusted CAs and the client's identity from the contents of files, in any form. A back end reads one certificate,
+//! key or archive. The checks of what belongs together, and their errors, are the same for all back ends.
 
 use super::material::{Material, problem};
 use super::pem::{Block, Form, wanted};
@@ -7,36 +7,37 @@ use super::settings::{Named, Source, TlsSettings};
 use crate::error::ConfigProblem;
 use crate::security::Secret;
 
-/// How a back end reads.
+/// The reading functions of a back end.
 pub(super) trait Forms {
     type Certificate;
     type Key;
 
-    /// Whether [`archive`](Self::archive) can do anything but refuse.
+    /// Whether [`archive`](Self::archive) is supported.
     const READS_PKCS12: bool;
 
     fn certificate(block: &Block) -> Result<Self::Certificate, String>;
 
-    /// Or why not, with what to do.
+    /// # Errors
+    /// Why it can't be read, and what to do.
     fn key(block: &Block, password: &Named<Option<Secret>>) -> Result<Self::Key, String>;
 
     fn archive(bytes: &Secret, password: &Named<Option<Secret>>) -> Result<Archive<Self>, String>;
 
-    /// Whether `key` is the one that `certificate` is about.
+    /// Whether `key` belongs to `certificate`.
     fn belong(certificate: &Self::Certificate, key: &Self::Key) -> bool;
 }
 
-/// What a PKCS#12 file holds.
+/// The contents of a PKCS#12 file.
 pub(super) struct Archive<F: Forms + ?Sized> {
     pub(super) certificate: Option<F::Certificate>,
     pub(super) others: Vec<F::Certificate>,
     pub(super) key: Option<F::Key>,
 }
 
-/// Who we are.
+/// The client's identity.
 pub(super) struct Identity<F: Forms> {
     pub(super) certificate: F::Certificate,
-    /// What stands between it and its CA.
+    /// The certificates between it and its CA.
     pub(super) between: Vec<F::Certificate>,
     pub(super) key: F::Key,
 }
@@ -64,7 +65,7 @@ pub(super) fn authorities<F: Forms>(
     Ok(Some(found))
 }
 
-/// Who we are, if the settings say so.
+/// The client's identity, if the settings name one.
 pub(super) fn own<F: Forms>(
     settings: &TlsSettings,
     material: &Material,
@@ -116,7 +117,7 @@ pub(super) fn own<F: Forms>(
     Ok(Some(Identity { certificate, between: chain, key }))
 }
 
-/// A key from a place of its own.
+/// A key that is not in the source of the certificate.
 fn key<F: Forms>(
     settings: &TlsSettings,
     Named { setting, value }: &Named<Source>,
@@ -149,6 +150,6 @@ fn no_certificate<F: Forms>() -> String {
     format!("it contains no certificate; give {}", wanted(CERTIFICATE, F::READS_PKCS12))
 }
 
-/// Labels of PEM.
+/// PEM labels.
 pub(super) const CERTIFICATE: &str = "CERTIFICATE";
 pub(super) const KEY: &str = "PRIVATE KEY";

@@ -1,5 +1,4 @@
-//! One session of TLS on a byte stream of whichever kind, and why it ended if it did. It never waits: what would is told
-//! as would-block.
+//! One TLS session on any byte stream, and why it ended. It never blocks: it returns would-block instead.
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
@@ -13,7 +12,7 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// A session, from its first byte on.
 pub(crate) struct Link<S> {
-    /// `None` once it is over.
+    /// `None` after the end.
     session: Option<Box<dyn Session<S>>>,
     host: Box<str>,
     blame: Arc<Blame>,
@@ -21,14 +20,14 @@ pub(crate) struct Link<S> {
 }
 
 impl Connector {
-    /// Begins a session with `host`; [`Link::handshake`] goes on with it.
+    /// Begins a session with `host`. [`Link::handshake`] continues it.
     pub(crate) fn begin<S: Read + Write + Send + 'static>(
         &self,
         host: &str,
         stream: S,
     ) -> Result<Link<S>, Failure> {
         let host = certified(host);
-        // Whether it has heard anything is not known: nothing can be, in the first moment.
+        // The peer can't have sent anything yet.
         let session = self
             .kind
             .begin(host, stream)
@@ -39,7 +38,8 @@ impl Connector {
 }
 
 impl<S> Link<S> {
-    /// True once the session stands, false if it has to wait for the stream. `has_heard`: anything came of the peer.
+    /// True if the handshake is done, false if it has to wait for the stream. `has_heard` says whether the peer has sent
+    /// anything.
     pub(crate) fn handshake(&mut self, has_heard: impl Fn(&S) -> bool) -> Result<bool, Failure> {
         let Some(session) = &mut self.session else { return Ok(false) };
         let heard_before = session.stream().is_some_and(&has_heard);
@@ -59,7 +59,7 @@ impl<S> Link<S> {
         Err(failure::of_handshake(&*error, refused, heard, silences, &self.blame))
     }
 
-    /// How many peers in a row have ended without a word, this one among them.
+    /// The number of peers in a row that have sent nothing, including this one.
     fn silences(&self, has_heard: bool) -> u64 {
         if has_heard {
             self.silences.store(0, Ordering::Relaxed);
@@ -68,19 +68,19 @@ impl<S> Link<S> {
         self.silences.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Tells the peer that nothing more comes, if that can be told at once.
+    /// Tells the peer that nothing more follows, if it can be sent at once.
     pub(crate) fn close(&mut self) {
         if let Some(session) = &mut self.session {
             session.close();
         }
     }
 
-    /// The stream below; `None` once the session is over.
+    /// The stream below; `None` after the end of the session.
     pub(crate) fn stream(&self) -> Option<&S> {
         self.session.as_ref()?.stream()
     }
 
-    /// 0 is the peer's end, however it came about: frames have lengths of their own.
+    /// 0 is the end of the peer, closed properly or not: frames have their own lengths.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, LinkError> {
         let Some(session) = &mut self.session else { return Ok(0) };
         match session.read(buffer).map_err(|error| self.link_error(error)) {
@@ -89,8 +89,8 @@ impl<S> Link<S> {
         }
     }
 
-    /// Takes a part, from the front. After would-block it has to be offered these same bytes again, with or without more
-    /// behind them: they are encrypted already.
+    /// Writes a part of the bytes, from the front. After would-block the same bytes must be offered again, with or without
+    /// more after them, because they are already encrypted.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<usize, LinkError> {
         let Some(session) = &mut self.session else {
             return Err(LinkError::Io(io::ErrorKind::NotConnected.into()));
@@ -103,24 +103,24 @@ impl<S> Link<S> {
             return LinkError::Io(error);
         }
         if error.get_ref().is_none() {
-            // The stream's own.
+            // It is an error of the stream below.
             return LinkError::Io(error);
         }
         failure::of_session(&error, &self.blame).map_or(LinkError::End, LinkError::Failed)
     }
 }
 
-/// What keeps a session from going on.
+/// Why a session does not continue.
 #[derive(Debug)]
 pub(crate) enum LinkError {
-    /// What the stream below says, would-block among it.
+    /// An error of the stream below, such as would-block.
     Io(io::Error),
-    /// The peer's end, where nothing more can be had.
+    /// The peer has ended, and nothing more is known.
     End,
     Failed(Failure),
 }
 
-/// As certificates have it: without the dot that ends a name which is whole, or the zone of an IPv6 address.
+/// The host in the form of certificates: without the dot at the end of a name, and without the zone of an IPv6 address.
 fn certified(host: &str) -> &str {
     match host.split_once('%') {
         Some((address, _)) if address.parse::<IpAddr>().is_ok() => address,

@@ -1,4 +1,4 @@
-//! The files and texts of the settings, as they were when they were read.
+//! The contents of the files and texts of the settings when they were read.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,7 +8,7 @@ use super::settings::{Named, Source, TlsSettings};
 use crate::error::ConfigProblem;
 use crate::security::Secret;
 
-/// All that a connector is made of. If two are equal, so are the connectors.
+/// Everything that a connector is made of. If two are equal, their connectors are equal too.
 #[derive(PartialEq, Eq)]
 pub(super) struct Material {
     pub(super) authorities: Option<Secret>,
@@ -18,7 +18,7 @@ pub(super) struct Material {
 }
 
 impl Material {
-    /// Reads everything, or says of each setting what is wrong with it.
+    /// Reads everything, or returns the problem of each setting.
     pub(super) fn read(settings: &TlsSettings) -> Result<Self, Vec<ConfigProblem>> {
         let mut problems = Vec::new();
         let mut read = |source: &Option<Named<Source>>| {
@@ -48,7 +48,7 @@ impl Material {
     }
 }
 
-/// What is wrong with the material of a setting. A path is shown, a text is not.
+/// A problem with the material of a setting. The problem shows a path, but not a text.
 pub(super) fn problem(setting: &str, source: &Source, why: impl Into<String>) -> ConfigProblem {
     let value = match source {
         Source::File(path) => Some(path.display().to_string()),
@@ -60,10 +60,10 @@ pub(super) fn problem(setting: &str, source: &Source, why: impl Into<String>) ->
 fn read_file(path: &Path) -> Result<Secret, String> {
     let read = || -> io::Result<Vec<u8>> {
         let file = File::open(path)?;
-        // With room from the start, so that no copy of a key stays behind where the memory was too small.
+        // Room for everything: a vector that grows leaves copies of a key in memory.
         let length = file.metadata().map_or(0, |metadata| metadata.len().min(LARGEST));
         let mut bytes = Vec::with_capacity(length as usize + 1);
-        // A path that names a device by mistake should not take all memory.
+        // A path that names a device by mistake must not use up all memory.
         file.take(LARGEST + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };

@@ -1,19 +1,18 @@
-//! TLS: of settings, files and texts the connector that begins sessions, and the sessions. Bytes go over whatever
-//! stream they are given; no socket here.
+//! TLS: makes a connector from settings, files and texts. The connector begins sessions on any byte stream. There are no
+//! sockets here.
 //!
 //! ```text
 //!   settings ──▶ material ──▶ identity, ciphers ──▶ connector ──▶ link       a session
-//!                read again for each connection                   failure    why there is none
+//!                read again for each connection                   failure    why there is no session
 //! ```
 //!
-//! Three back ends stand behind `connector` and `link`; what is said of what went wrong is the same for all (`refusal`,
-//! `failure`):
+//! There are three back ends behind `connector` and `link`. The texts of errors are the same for all (`refusal`, `failure`):
 //!
 //! | back end | feature | when |
 //! |---|---|---|
-//! | `open_ssl` | `tls` | where native-tls is OpenSSL too, by the same library: native-tls has no way to give it revocation lists, cipher lists or encrypted keys, and does not tell which names a refused certificate has |
-//! | `native` | `tls` | on Windows and Apple's systems, and for a connector that is given ready-made |
-//! | `rust_tls` | `rustls` | if it is the only one, or `tls_backend` says so |
+//! | `open_ssl` | `tls` | where native-tls uses OpenSSL too. native-tls can't pass on revocation lists, cipher lists or encrypted keys, and does not tell the names in a refused certificate |
+//! | `native` | `tls` | on Windows and Apple's systems, and for the user's own connector |
+//! | `rust_tls` | `rustls` | if it is the only one in this build, or if `tls_backend` chooses it |
 
 mod backend;
 #[cfg(test)]
@@ -59,7 +58,7 @@ use self::material::Material;
 use crate::error::ConfigProblem;
 use crate::sync::AtomicU64;
 
-/// Settings, and the connector of what their files held when they were read last.
+/// The settings, and the connector for the contents of their files when they were last read.
 #[derive(Clone)]
 pub(crate) struct Tls {
     settings: TlsSettings,
@@ -68,15 +67,15 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// Reads all that the settings name.
+    /// Reads all files of the settings.
     pub(crate) fn load(settings: TlsSettings) -> Result<Self, Vec<ConfigProblem>> {
         let material = Material::read(&settings)?;
         let connector = Connector::new(&settings, &material, Arc::new(AtomicU64::new(0)))?;
         Ok(Self { settings, material: Arc::new(material), connector })
     }
 
-    /// For the next connection. Files are read again, so that certificates can be renewed under a running producer; if they
-    /// can't be used, as half of a pair that is being replaced, those of before are.
+    /// The connector for the next connection. Files are read again, so that certificates can be renewed while the producer
+    /// runs. If they can't be used, for example because only half of a pair has been replaced, the old contents are used.
     pub(crate) fn connector(&mut self) -> &Connector {
         let mut load = || -> Result<(), Vec<ConfigProblem>> {
             let material = Material::read(&self.settings)?;
@@ -97,7 +96,7 @@ impl Tls {
     }
 }
 
-/// Shows nothing of what was read.
+/// Shows no contents of files.
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").finish_non_exhaustive()

@@ -1,34 +1,33 @@
-//! What a file or text holds, told by its bytes and not by its name: PEM, PKCS#12, or a Java keystore, which nobody but
-//! Java reads.
+//! Recognizes the form of a file or text by its bytes: PEM, PKCS#12, or a Java keystore, which only Java can read.
 
 use std::fmt;
 
 use crate::security::Secret;
 
-/// The form that material is in.
+/// The form of the material.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// Blocks, in order.
+    /// The blocks in their order.
     Pem(Vec<Block>),
     Pkcs12,
-    /// What is base64 in PEM, or something else of ASN.1.
+    /// DER without base64, or other ASN.1.
     Der,
     JavaKeystore,
-    /// PEM of which a part is missing.
+    /// Incomplete PEM.
     CutOff,
     Empty,
     Unknown,
 }
 
-/// One `-----BEGIN LABEL-----` with what belongs to it.
+/// One block, which begins with `-----BEGIN LABEL-----`.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) label: String,
-    /// From begin to end, in lines as OpenSSL wants them.
+    /// The whole block, in the lines that OpenSSL expects.
     pub(super) pem: Secret,
 }
 
-/// It may be a key.
+/// Shows only the label, because the block may be a key.
 impl fmt::Debug for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Block").field(&self.label).finish()
@@ -54,9 +53,9 @@ impl Form {
     pub(super) fn of(bytes: &[u8]) -> Self {
         match bytes {
             [0xfe, 0xed, 0xfe, 0xed, ..] | [0xce, 0xce, 0xce, 0xce, ..] => return Self::JavaKeystore,
-            // A sequence with a length of two or more bytes: nothing that we look for is shorter.
+            // A sequence whose length has two or more bytes. Certificates and keys are not shorter.
             [0x30, length @ 0x80..=0x84, rest @ ..] => {
-                // PKCS#12 has its version in front, 3 (RFC 7292, section 4).
+                // PKCS#12 begins with its version, 3 (RFC 7292, section 4).
                 let content = rest.get(usize::from(length - 0x80)..).unwrap_or_default();
                 return if content.starts_with(&[2, 1, 3]) { Self::Pkcs12 } else { Self::Der };
             }
@@ -75,7 +74,7 @@ impl Form {
 }
 
 impl Form {
-    /// Why it is not what is wanted, and what to do. Not every back end reads PKCS#12.
+    /// Why this form is refused, and what to do. Not every back end reads PKCS#12.
     pub(super) fn is_not(&self, label: &str, reads_pkcs12: bool) -> String {
         let wanted = wanted(label, reads_pkcs12);
         match self {
@@ -110,16 +109,16 @@ impl Form {
 #[cfg(any(feature = "rustls", not(any(windows, target_vendor = "apple"))))]
 pub(super) const LIST: &str = "X509 CRL";
 
-/// What to give where a block of that label was looked for.
+/// What to give if a block with this label was expected.
 pub(super) fn wanted(label: &str, reads_pkcs12: bool) -> String {
     format!("PEM with -----BEGIN {label}-----{}", if reads_pkcs12 { ", or PKCS#12" } else { "" })
 }
 
-/// What stands between the blocks, as `Bag Attributes`, is left out. A text from a properties file or from the
-/// environment may have `\n` for its line ends, or none.
+/// The blocks of a text. Text between blocks, such as `Bag Attributes`, is ignored. A text from a properties file or from the
+/// environment may have `\n` instead of line ends, or no line ends.
 ///
-/// `None` if a block has no end. Those before it are not enough: a file that is just being written would be taken for a
-/// shorter one.
+/// `None` if a block has no end. The blocks before it do not count either: otherwise a file that is being written would be
+/// read as a shorter one.
 fn blocks(text: &str) -> Option<Vec<Block>> {
     let text = without_escapes(text);
     let mut blocks = Vec::with_capacity(text.text().unwrap_or_default().matches(BEGIN).count());
@@ -136,7 +135,7 @@ fn blocks(text: &str) -> Option<Vec<Block>> {
 
 const BEGIN: &str = "-----BEGIN ";
 
-/// In one allocation: a text that grows leaves parts of a key behind.
+/// One allocation: a text that grows leaves parts of a key in memory.
 fn without_escapes(text: &str) -> Secret {
     let mut plain = String::with_capacity(text.len());
     for (index, line) in text.split("\\n").enumerate() {
@@ -148,9 +147,9 @@ fn without_escapes(text: &str) -> Secret {
     plain.into()
 }
 
-/// The old form of an encrypted key has headers before the base64, and an empty line between.
+/// The block in lines. The old form of an encrypted key has headers before the base64, and an empty line in between.
 fn in_lines(label: &str, body: &str, end: &str) -> Secret {
-    // Of small blocks there may be many, so no more than it takes.
+    // There may be many small blocks, so reserve no more than needed.
     let mut pem = String::with_capacity(body.len() + body.len() / 64 + 2 * end.len() + 10);
     pem.push_str(&format!("-----BEGIN {label}-----\n"));
     let body = match body.trim_start().split_once("\n\n") {

@@ -1,35 +1,35 @@
-//! What ends a session, before it is put into words, and what those are about.
+//! The reason why a session ended, and the settings that its text names.
 
 use std::io;
 
-/// What the texts are about: how the settings are called, and which of them are set.
+/// The settings that texts name: their names, and whether they are set.
 #[derive(Clone, Debug)]
 pub(crate) struct Blame {
-    /// As `ssl_cafile '/etc/ca.pem'`; `None` if the system's CAs hold.
+    /// For example `ssl_cafile '/etc/ca.pem'`; `None` if the system's CAs are trusted.
     pub(super) authorities: Option<String>,
-    /// As `ssl_certfile '/etc/client.pem'`.
+    /// For example `ssl_certfile '/etc/client.pem'`.
     pub(super) certificate: Option<String>,
     pub(super) revoked: String,
     pub(super) ciphers: String,
-    /// All of these are the connector's affair.
+    /// The user's own connector decides all of these.
     pub(super) is_ready_made: bool,
 }
 
 pub(super) enum Reason {
-    /// Closed or reset.
+    /// The connection was closed or reset.
     End,
-    /// What the peer says of it (RFC 8446, section 6).
+    /// An alert of the peer (RFC 8446, section 6).
     Alert(i32),
-    /// What came is no TLS.
+    /// The bytes of the peer are not TLS.
     NotTls,
-    /// No version, cipher or curve that both sides have.
+    /// The two sides have no version, cipher or curve in common.
     NothingInCommon(String),
-    /// Keys or certificates that are too weak for OpenSSL.
+    /// Keys or certificates are too weak for OpenSSL.
     #[cfg(all(feature = "tls", not(any(windows, target_vendor = "apple"))))]
     Weak(String),
-    /// The broker's certificate, where nothing more is known of it.
+    /// The broker's certificate was refused, and nothing more is known about it.
     Certificate(String),
-    /// Anything else that our side says of it.
+    /// Any other error of this side.
     Local(String),
     Other,
 }

@@ -1,17 +1,17 @@
-//! A certificate of the broker that was refused, put into words.
+//! The text about a certificate of the broker that was refused.
 
 use super::reason::Blame;
 
-/// Which, and why: noted while the certificate is at hand, which it is only then.
+/// The certificate and the reason. They are noted during verification, when the certificate is available.
 #[derive(Debug)]
 pub(super) struct Refusal {
-    /// As `CN=broker`; `None` if there was no certificate.
+    /// For example `CN=broker`; `None` if there was no certificate.
     pub(super) subject: Option<String>,
     pub(super) issuer: String,
     pub(super) why: Why,
 }
 
-/// Times are as OpenSSL shows them: `Jan  1 00:00:00 2021 GMT`.
+/// Times are in OpenSSL's format: `Jan  1 00:00:00 2021 GMT`.
 #[derive(Debug)]
 pub(super) enum Why {
     NotYetValid {
@@ -24,22 +24,22 @@ pub(super) enum Why {
     Revoked,
     NoList,
     ListExpired,
-    /// It is for these names and addresses.
+    /// The certificate is for these names and addresses.
     OtherHost {
         names: Vec<String>,
     },
-    /// It names a host only where rustls does not look for one.
+    /// The certificate has a host name only in its CN, where rustls does not look.
     #[cfg(feature = "rustls")]
     NamesNoHost {
         common: Vec<String>,
     },
     NotForServers,
-    /// What the back end says of it.
+    /// The back end's own text.
     Other(String),
 }
 
 impl Refusal {
-    /// With what to do.
+    /// The text, which says what to do.
     pub(super) fn text(&self, host: &str, blame: &Blame) -> String {
         let which = match &self.subject {
             Some(subject) => format!("the certificate '{}'", shown(subject)),
@@ -76,7 +76,7 @@ impl Refusal {
             Why::ListExpired => {
                 format!("the revocation list of '{issuer}' in {revoked} has expired; fetch a new one")
             }
-            // That the check can be turned off is not said: who stands in between would bring everybody to do so.
+            // The text does not say that the check can be turned off: an attacker could make users do so.
             Why::OtherHost { names } => format!(
                 "the broker's certificate is not for '{host}' but for {}; use a name of the certificate in \
                  bootstrap_servers and in the broker's advertised.listeners, or add '{host}' to the certificate",
@@ -108,7 +108,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// It is the peer's, and goes to logs.
+/// A text of the peer, made safe for logs.
 fn shown(text: &str) -> String {
     text.chars().take(300).flat_map(char::escape_debug).collect()
 }

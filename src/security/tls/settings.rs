@@ -1,4 +1,4 @@
-//! What was set for TLS: where material comes from, and how its setting is called, since errors name it.
+//! The TLS settings: the sources of the material, with the names of the settings for errors.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,41 +6,41 @@ use std::path::PathBuf;
 use super::backend::TlsBackend;
 use crate::security::Secret;
 
-/// Where a certificate, a key or a list comes from.
+/// The source of a certificate, a key or a list.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     File(PathBuf),
-    /// PEM, in memory.
+    /// PEM in memory.
     Text(Secret),
 }
 
-/// A value, and the setting that it comes from as whoever set it knows that.
+/// A value, and the name by which the user has set it.
 #[derive(Clone, Debug)]
 pub(crate) struct Named<T> {
     pub(crate) setting: String,
     pub(crate) value: T,
 }
 
-/// The settings of TLS. Nothing is read yet.
+/// The TLS settings. No files have been read yet.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsSettings {
     pub(crate) backend: Named<TlsBackend>,
-    /// The CAs that are trusted: PEM or PKCS#12. The system's if `None`.
+    /// The trusted CAs: PEM or PKCS#12. `None` is the system's CAs.
     pub(crate) authorities: Option<Named<Source>>,
-    /// Of a PKCS#12 file with CAs.
+    /// The password of a PKCS#12 file with CAs.
     pub(crate) authorities_password: Named<Option<Secret>>,
-    /// Our certificate and those between it and its CA: PEM, perhaps with the key, or PKCS#12, with it.
+    /// The client's certificate and those between it and its CA: PEM with or without the key, or PKCS#12 with the key.
     pub(crate) certificate: Option<Named<Source>>,
     pub(crate) key: Option<Named<Source>>,
-    /// Of a PKCS#12 file with the certificate or the key,
+    /// The password of a PKCS#12 file with the certificate or the key.
     pub(crate) store_password: Named<Option<Secret>>,
-    /// and of a key in PEM.
+    /// The password of a key in PEM.
     pub(crate) password: Named<Option<Secret>>,
-    /// Of revoked certificates.
+    /// The lists of revoked certificates.
     pub(crate) revoked: Option<Named<PathBuf>>,
     pub(crate) ciphers: Option<Named<String>>,
     pub(crate) check_hostname: Named<bool>,
-    /// In place of all of these.
+    /// The user's own connector, which replaces all of these.
     #[cfg(feature = "tls")]
     pub(crate) connector: Option<native_tls::TlsConnector>,
 }
@@ -55,7 +55,7 @@ impl TlsSettings {
     }
 }
 
-/// Shows where from, and nothing of what.
+/// Shows a path, but no contents.
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,5 +1,5 @@
-//! native-tls itself: sessions of a connector that is given ready-made, and of the library of the operating system where
-//! that is not OpenSSL.
+//! The back end for native-tls: for the user's own connector, and for the library of the operating system if that is not
+//! OpenSSL.
 
 #[cfg(any(test, windows, target_vendor = "apple"))]
 mod system;

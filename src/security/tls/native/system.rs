@@ -1,4 +1,4 @@
-//! The library of the operating system, where that is not OpenSSL: what native-tls passes on to it.
+//! Makes a connector for the library of the operating system if that is not OpenSSL, with the options of native-tls.
 
 use native_tls::{Certificate, Identity, Protocol, TlsConnector};
 
@@ -9,7 +9,7 @@ use crate::security::tls::material::{Material, problem};
 use crate::security::tls::pem::{Block, Form, wanted};
 use crate::security::tls::settings::{Named, Source, TlsSettings};
 
-/// Makes a connector of the settings, or says of each what is wrong.
+/// Makes a connector from the settings, or returns their problems.
 pub(crate) fn own(settings: &TlsSettings, material: &Material) -> Result<TlsConnector, Vec<ConfigProblem>> {
     let mut problems = Vec::new();
     let mut builder = TlsConnector::builder();

@@ -1,4 +1,4 @@
-//! What OpenSSL reads: certificates, keys of every form, PKCS#12.
+//! Reads certificates, keys of every form, and PKCS#12 with OpenSSL.
 
 use openssl::error::ErrorStack;
 use openssl::pkcs12::Pkcs12;
@@ -22,10 +22,10 @@ impl Forms for OpenSsl {
         X509::from_pem(block.pem.bytes()).map_err(|error| first(&error))
     }
 
-    /// PKCS#8, PKCS#1 and SEC1, each perhaps encrypted.
+    /// Reads PKCS#8, PKCS#1 and SEC1, encrypted or not.
     fn key(block: &Block, password: &Named<Option<Secret>>) -> Result<PKey<Private>, String> {
         let given = password.value.as_ref().filter(|password| !password.is_empty());
-        // Without an answer of ours OpenSSL would ask at the terminal.
+        // Without this answer OpenSSL would ask at the terminal.
         let answer = |buffer: &mut [u8]| {
             let password = given.map(Secret::bytes).unwrap_or_default();
             match buffer.get_mut(..password.len()) {
@@ -88,7 +88,7 @@ fn is_unsupported(error: &ErrorStack) -> bool {
     error.errors().iter().any(|error| error.reason() == Some("unsupported"))
 }
 
-/// What OpenSSL says, without where in its sources.
+/// The text of OpenSSL's error, without its place in the source code.
 pub(super) fn first(error: &ErrorStack) -> String {
     let reason = error.errors().first().and_then(|error| error.reason());
     reason.unwrap_or("OpenSSL gives no reason").to_owned()

@@ -1,4 +1,4 @@
-//! OpenSSL's side: all that native-tls does not pass on.
+//! The back end for OpenSSL. It has the options that native-tls does not pass on.
 
 mod forms;
 mod refusal;
@@ -27,14 +27,14 @@ use super::settings::{Named, Source, TlsSettings};
 use crate::error::ConfigProblem;
 use crate::sync::Mutex;
 
-/// A connector of OpenSSL's.
+/// A connector of OpenSSL.
 #[derive(Clone)]
 pub(super) struct Own {
     pub(super) connector: SslConnector,
     check_hostname: bool,
 }
 
-/// Makes one of the settings, or says of each what is wrong.
+/// Makes a connector from the settings, or returns their problems.
 pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Vec<ConfigProblem>> {
     let defect = |error: ErrorStack| {
         let why = format!("this machine's OpenSSL can't be used: {}", forms::first(&error));
@@ -51,19 +51,19 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
             for certificate in certificates {
                 store.add_cert(certificate).map_err(defect)?;
             }
-            // As in Java: what is given is trusted, also if it is not a root.
+            // As in Java, the given certificates are trusted even if they are no roots.
             store.set_flags(X509VerifyFlags::PARTIAL_CHAIN).map_err(defect)?;
             builder.set_cert_store(store.build());
         }
     }
     if let Some(Named { setting, value }) = &settings.revoked {
-        // Of the broker's own certificate only, as Python has it: few CAs have a list of their own CA.
+        // Only the broker's own certificate is checked, as in Python: few CAs have a list of the CA above them.
         let store = builder.cert_store_mut();
         let load = |store: &mut X509StoreBuilderRef| {
             store.add_lookup(X509Lookup::file())?.load_crl_file(value, SslFiletype::PEM)?;
             store.set_flags(X509VerifyFlags::CRL_CHECK)
         };
-        // OpenSSL takes the lists before one that is cut off in its first line.
+        // OpenSSL would use the lists before one that is cut off in its first line.
         let form = material.revoked.as_ref().map(|bytes| Form::of(bytes.bytes()));
         if let Some(cut @ Form::CutOff) = form {
             problems.push(problem(setting, &Source::File(value.clone()), cut.is_not(LIST, false)));
@@ -108,7 +108,7 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
     }
 }
 
-/// OpenSSL has one list for TLS 1.3 and one for all before.
+/// OpenSSL has one list for TLS 1.3 and one for all older versions.
 fn set_ciphers(builder: &mut SslConnectorBuilder, ciphers: &Ciphers) -> Result<(), ErrorStack> {
     if ciphers.before.is_empty() {
         builder.set_min_proto_version(Some(SslVersion::TLS1_3))?;

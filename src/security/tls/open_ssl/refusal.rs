@@ -1,4 +1,4 @@
-//! Which certificate of a broker was refused, and what OpenSSL says of a session.
+//! The certificate of a broker that was refused, and OpenSSL's errors of a session.
 
 use std::error::Error as StdError;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use openssl::x509::{X509NameRef, X509Ref, X509StoreContextRef};
 use crate::security::tls::reason::Reason;
 use crate::security::tls::refusal::{Refusal, Why};
 
-/// Of the certificate that OpenSSL looks at. The codes are those of `x509_vfy.h`.
+/// The refusal of the certificate that OpenSSL is checking. The codes are those of `x509_vfy.h`.
 pub(super) fn refusal(context: &X509StoreContextRef) -> Refusal {
     let (error, certificate) = (context.error(), context.current_cert());
     let leaf = context.chain().and_then(|chain| chain.get(0));
@@ -32,7 +32,7 @@ pub(super) fn refusal(context: &X509StoreContextRef) -> Refusal {
     }
 }
 
-/// All names that a certificate is for.
+/// All names of a certificate.
 fn names(certificate: &X509Ref) -> Vec<String> {
     let mut names = Vec::new();
     for name in certificate.subject_alt_names().iter().flatten() {
@@ -59,7 +59,7 @@ fn subject(name: &X509NameRef) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// What `error` says, if it is one of OpenSSL's.
+/// The reason in `error`, if it is an error of OpenSSL.
 pub(crate) fn reason(error: &(dyn StdError + 'static)) -> Option<Reason> {
     if let Some(stack) = error.downcast_ref::<ErrorStack>() {
         return Some(of_stack(stack));
@@ -73,7 +73,7 @@ pub(crate) fn reason(error: &(dyn StdError + 'static)) -> Option<Reason> {
 }
 
 fn of_stack(stack: &ErrorStack) -> Reason {
-    // The first is the oldest: what came of it stands behind.
+    // The first is the oldest. The others follow from it.
     let mut errors = stack.errors().iter().filter(|error| error.library_code() == LIBRARY_SSL);
     let Some(error) = errors.next() else { return Reason::Other };
     let said = error.reason().unwrap_or("no reason is given").to_owned();
@@ -91,6 +91,6 @@ fn of_stack(stack: &ErrorStack) -> Reason {
 /// `ERR_LIB_SSL`; the reasons are those of OpenSSL's `sslerr.h`.
 const LIBRARY_SSL: i32 = 20;
 const UNEXPECTED_EOF: i32 = 294;
-/// From here on they are alerts of the peer.
+/// From here on the codes are alerts of the peer.
 const ALERTS: i32 = 1000;
 const ALERTS_END: i32 = 1256;

@@ -1,17 +1,16 @@
-//! What texts say of a certificate (RFC 5280), and what keys are compared with. Whether it is to be believed is not
-//! decided here.
+//! The parts of a certificate (RFC 5280) that texts show and keys are compared with. It is not verified here.
 
 use std::net::IpAddr;
 
 use super::der::{BMP_STRING, Der, INTEGER, OBJECT, OCTETS, SEQUENCE, UTC_TIME};
 
-/// Parts of a certificate, not looked into.
+/// Parts of a certificate, not parsed further.
 pub(super) struct Certificate<'a> {
     pub(super) issuer: &'a [u8],
     pub(super) subject: &'a [u8],
     pub(super) not_before: Time,
     pub(super) not_after: Time,
-    /// As a key tells its own.
+    /// In the form in which a key returns its public key.
     pub(super) public_key: &'a [u8],
     extensions: &'a [u8],
 }
@@ -20,7 +19,7 @@ impl<'a> Certificate<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Option<Self> {
         let whole = Der(bytes).element(SEQUENCE)?;
         let mut parts = Der(Der(whole.content).element(SEQUENCE)?.content);
-        // The version is left out if it is the first.
+        // Version 1 is left out.
         let _version = parts.element(0xa0);
         let _serial = parts.element(INTEGER)?;
         let _signature = parts.element(SEQUENCE)?;
@@ -41,7 +40,7 @@ impl<'a> Certificate<'a> {
         })
     }
 
-    /// The names and addresses that it is for.
+    /// The host names and addresses of the certificate.
     pub(super) fn hosts(&self) -> Vec<String> {
         let mut hosts = Vec::new();
         for extension in Der(self.extensions) {
@@ -70,7 +69,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// As OpenSSL shows it: `C=DE, CN=broker`.
+/// The name in OpenSSL's format: `C=DE, CN=broker`.
 pub(super) fn name(name: &[u8]) -> String {
     attributes(name).map(|(what, value)| format!("{what}={value}")).collect::<Vec<_>>().join(", ")
 }
@@ -93,7 +92,7 @@ fn attributes(name: &[u8]) -> impl Iterator<Item = (&'static str, String)> {
     })
 }
 
-/// In UTC.
+/// A time in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Time {
     year: u64,
@@ -105,7 +104,7 @@ pub(super) struct Time {
 }
 
 impl Time {
-    /// `YYMMDDhhmmssZ`, or with four digits of the year.
+    /// Reads `YYMMDDhhmmssZ`, or the same with four digits for the year.
     fn of(der: &mut Der<'_>) -> Option<Self> {
         let element = der.next()?;
         let mut digits = std::str::from_utf8(element.content).ok()?.strip_suffix('Z')?;
@@ -127,9 +126,9 @@ impl Time {
         is_real.then_some(Self { year, month, day, hour, minute, second })
     }
 
-    /// Seconds since 1970, 0 for what was before.
+    /// Seconds since 1970, or 0 for an earlier time.
     pub(super) fn as_secs(&self) -> u64 {
-        // Years begin in March, so that a leap day is the last; see Howard Hinnant's `days_from_civil`.
+        // Years begin in March, so that a leap day is the last day; see Howard Hinnant's `days_from_civil`.
         let year = if self.month > 2 { self.year } else { self.year.saturating_sub(1) };
         let of_year = (153 * ((self.month + 9) % 12) + 2) / 5 + self.day - 1;
         let days = 365 * year + year / 4 - year / 100 + year / 400 + of_year;
@@ -138,7 +137,7 @@ impl Time {
     }
 }
 
-/// As OpenSSL shows it: `Jan  1 00:00:00 2021 GMT`.
+/// OpenSSL's format: `Jan  1 00:00:00 2021 GMT`.
 impl std::fmt::Display for Time {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         const MONTHS: [&str; 12] =
@@ -152,7 +151,7 @@ impl std::fmt::Display for Time {
 /// 2.5.29.17
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
-/// Objects (RFC 4519) and their short names. Others are rare, and left out.
+/// Objects (RFC 4519) and their short names. Other objects are rare and not shown.
 const ATTRIBUTES: &[(&[u8], &str)] = &[
     (&[0x55, 4, 3], "CN"),
     (&[0x55, 4, 4], "SN"),
@@ -182,7 +181,7 @@ mod tests {
         X509::from_pem(pem.as_bytes()).unwrap().to_der().unwrap()
     }
 
-    /// What OpenSSL reads, we read.
+    /// The result is the same as with OpenSSL.
     #[test]
     fn a_certificate_is_read_as_openssl_reads_it() {
         for valid in [(2020, 2049), (1999, 2090), (1970, 2050)] {
@@ -213,7 +212,7 @@ mod tests {
             der(&authority
                 .issue(Leaf { name: "bröker", hosts: &hosts, valid: (1999, 2090), ..Leaf::default() })
                 .certificate),
-            // BMPString, and what names hold beside it.
+            // A BMPString, and other bytes after it.
             [
                 &[0x30, 20, 0x31, 18, 0x30, 16, OBJECT, 3, 0x55, 4, 3, BMP_STRING, 9][..],
                 &[0, b'a', 0xd8, 0, 1],

@@ -1,6 +1,6 @@
-//! DER (X.690), as far as certificates need it: a tag, a length, and so many bytes. The bytes are a peer's.
+//! DER (X.690), as far as certificates need it: a tag, a length, and that many bytes. The bytes come from a peer.
 
-/// What has not been read yet.
+/// The bytes that have not been read yet.
 #[derive(Clone, Copy)]
 pub(super) struct Der<'a>(pub(super) &'a [u8]);
 
@@ -8,13 +8,13 @@ pub(super) struct Der<'a>(pub(super) &'a [u8]);
 #[derive(Clone, Copy)]
 pub(super) struct Element<'a> {
     pub(super) tag: u8,
-    /// With its tag and length.
+    /// The whole element, with tag and length.
     pub(super) whole: &'a [u8],
     pub(super) content: &'a [u8],
 }
 
 impl<'a> Der<'a> {
-    /// The next element, if it is of that tag.
+    /// The next element, if it has this tag.
     pub(super) fn element(&mut self, tag: u8) -> Option<Element<'a>> {
         let mut rest = *self;
         let element = rest.next().filter(|element| element.tag == tag)?;
@@ -23,7 +23,7 @@ impl<'a> Der<'a> {
     }
 }
 
-/// Ends where no element begins, or one is cut off.
+/// Ends at bytes that are not a complete element.
 impl<'a> Iterator for Der<'a> {
     type Item = Element<'a>;
 

@@ -1,4 +1,4 @@
-//! What rustls reads: PEM, and keys that are not encrypted.
+//! Reads PEM, and keys that are not encrypted, with rustls.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ impl Forms for Rustls {
     fn certificate(block: &Block) -> Result<CertificateDer<'static>, String> {
         let pem = block.pem.text().unwrap_or_default().replace(&block.label, "CERTIFICATE");
         let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| error.to_string())?;
-        // OpenSSL may have put behind it what it is trusted for.
+        // OpenSSL may have appended its trust settings.
         let first = Der(&der).next().map_or(&[][..], |first| first.whole);
         match Certificate::of(first) {
             Some(_) => Ok(first.to_vec().into()),
@@ -34,7 +34,7 @@ impl Forms for Rustls {
         }
     }
 
-    /// PKCS#8, PKCS#1 and SEC1.
+    /// Reads PKCS#8, PKCS#1 and SEC1.
     fn key(block: &Block, _password: &Named<Option<Secret>>) -> Result<Arc<dyn SigningKey>, String> {
         if block.is_encrypted() {
             return Err(format!(

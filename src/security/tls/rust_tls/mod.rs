@@ -1,5 +1,5 @@
-//! rustls with ring: TLS without OpenSSL. It has no process-wide provider of cryptography here, and keeps no sessions to
-//! resume: each connection looks at the broker's certificate anew.
+//! The back end for rustls with ring: TLS without OpenSSL. It uses no process-wide provider of cryptography, and does not
+//! resume sessions: each connection checks the broker's certificate again.
 
 mod certificate;
 mod der;
@@ -32,14 +32,14 @@ use super::session::{Broken, Session};
 use super::settings::{Named, Source, TlsSettings};
 use crate::error::ConfigProblem;
 
-/// Begins sessions of rustls'.
+/// Begins sessions with rustls.
 #[derive(Clone)]
 pub(super) struct Own {
     pub(super) config: Arc<ClientConfig>,
     trust: Arc<Trust>,
 }
 
-/// Makes one of the settings, or says of each what is wrong.
+/// Makes a connector from the settings, or returns their problems.
 pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Vec<ConfigProblem>> {
     let defect = |error: &dyn fmt::Display| {
         let why = format!("rustls can't be used: {error}");
@@ -93,7 +93,7 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
         None => builder.with_no_client_auth(),
         Some(own) => {
             let chain = std::iter::once(own.certificate).chain(own.between).collect();
-            // rustls' own way to give them refuses certificates of version 1, which brokers take.
+            // rustls' own method refuses certificates of version 1, which brokers accept.
             let own = SingleCertAndKey::from(CertifiedKey::new(chain, own.key));
             builder.with_client_cert_resolver(Arc::new(own))
         }
@@ -104,7 +104,7 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
 
 type Roots = (RootCertStore, Vec<CertificateDer<'static>>);
 
-/// The CAs, and those of them that were given.
+/// The trusted CAs, and those among them that the settings name.
 fn roots(settings: &TlsSettings, material: &Material) -> Result<Roots, ConfigProblem> {
     let mut roots = RootCertStore::empty();
     let given = identity::authorities::<Rustls>(settings, material)?.unwrap_or_default();
@@ -164,7 +164,7 @@ fn webpki(
 ) -> Result<Arc<WebPkiServerVerifier>, VerifierBuilderError> {
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .with_crls(lists)
-        // As with OpenSSL: few CAs have a list of their own CA.
+        // As with OpenSSL: few CAs have a list of the CA above them.
         .only_check_end_entity_revocation()
         .enforce_revocation_expiration()
         .build()

@@ -1,4 +1,4 @@
-//! A session of rustls on a stream that may take and give a part only.
+//! A session of rustls on a stream that may read and write only a part.
 
 use std::error::Error as StdError;
 use std::io::{self, Read, Write};
@@ -12,7 +12,7 @@ use crate::security::tls::session::{Broken, Session};
 pub(super) struct RustlsSession<S> {
     pub(super) connection: ClientConnection,
     pub(super) stream: S,
-    /// Bytes of the write that said would-block: rustls has them, encrypted, and not all of that has gone.
+    /// The number of bytes of the write that returned would-block. rustls has encrypted them, and not all is sent.
     pub(super) taken: usize,
     pub(super) refusal: Noted,
 }
@@ -30,13 +30,13 @@ impl<S: Read + Write + Send> Session<S> for RustlsSession<S> {
         loop {
             match self.connection.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Who is killed tells nothing.
+                // A peer that is killed does not close the session.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 other => return other,
             }
             match self.receive() {
-                // What rustls answers by itself goes out as well. If it can't, whoever reads waits for room to write;
-                // behind a record that is on its way it goes with the next write.
+                // Answers that rustls makes by itself are sent too. If that is not possible, the read waits until the stream
+                // is writable. If a record is only partly sent, the next write sends them.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.taken == 0 => {
                     self.send()?;
                     return Err(error);
@@ -46,8 +46,8 @@ impl<S: Read + Write + Send> Session<S> for RustlsSession<S> {
         }
     }
 
-    /// One record at a time, which is told as written when the stream has all of it: nothing stays behind in rustls'
-    /// buffer, for which nobody would come back.
+    /// Writes one record at a time. It counts as written when the stream has all of it. Otherwise bytes could stay in
+    /// rustls' buffer, and no later call would send them.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.taken == 0 {
             self.send()?;
@@ -80,7 +80,7 @@ impl<S: Read + Write> RustlsSession<S> {
         }
     }
 
-    /// Takes in what the stream has, once.
+    /// Reads from the stream once.
     fn receive(&mut self) -> io::Result<usize> {
         let count = loop {
             match self.connection.read_tls(&mut self.stream) {
@@ -89,14 +89,14 @@ impl<S: Read + Write> RustlsSession<S> {
             }
         };
         if let Err(error) = self.connection.process_new_packets() {
-            // An alert tells the peer why. Nobody waits for it.
+            // An alert tells the peer the reason. It is sent only if that is possible at once.
             let _ = self.send();
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
         Ok(count)
     }
 
-    /// Gives the stream all that is encrypted.
+    /// Writes all encrypted bytes to the stream.
     fn send(&mut self) -> io::Result<()> {
         while self.connection.wants_write() {
             match self.connection.write_tls(&mut self.stream) {
@@ -110,7 +110,7 @@ impl<S: Read + Write> RustlsSession<S> {
     }
 }
 
-/// What `error` says, if it is one of rustls'.
+/// The reason in `error`, if it is an error of rustls.
 pub(crate) fn reason(error: &(dyn StdError + 'static)) -> Option<Reason> {
     Some(match error.downcast_ref::<Error>()? {
         Error::AlertReceived(alert) => Reason::Alert(u8::from(*alert).into()),
@@ -128,7 +128,7 @@ pub(crate) fn reason(error: &(dyn StdError + 'static)) -> Option<Reason> {
     })
 }
 
-/// The most that a record of TLS carries.
+/// The largest content of a TLS record.
 const RECORD: usize = 16 * 1024;
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
-//! The cipher suites of rustls, by the names that OpenSSL and Java have for them.
+//! The cipher suites of rustls, by their names in OpenSSL and Java.
 
 use rustls::version::{TLS12, TLS13};
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 
 use crate::security::tls::ciphers::{Ciphers, of_java};
 
-/// What is offered to brokers, in that order.
+/// The suites and versions that are offered to brokers, in this order.
 pub(super) struct Offer {
     pub(super) suites: Vec<SupportedCipherSuite>,
     pub(super) versions: &'static [&'static SupportedProtocolVersion],
 }
 
 impl Offer {
-    /// Of `all`, those of `list`. As with OpenSSL, names that are not known are passed over if one of their version is.
+    /// The suites of `all` that are in `list`. As with OpenSSL, unknown names are ignored if another one of the same version
+    /// is known.
     pub(super) fn of(list: &str, all: &[SupportedCipherSuite]) -> Result<Self, String> {
         let named = Ciphers::of(list)?;
         if let Some(word) = named.before.iter().find(|name| is_a_word(name)) {
@@ -48,12 +49,12 @@ impl Offer {
     }
 }
 
-/// `HIGH`, `!aNULL`, `DEFAULT@SECLEVEL=1`.
+/// Whether it is a word such as `HIGH`, `!aNULL` or `DEFAULT@SECLEVEL=1`.
 fn is_a_word(name: &str) -> bool {
     name.starts_with('-') || name.contains(['!', '+', '@']) || !name.contains(['-', '_'])
 }
 
-/// OpenSSL's.
+/// OpenSSL's name of the suite.
 fn name_of(suite: &SupportedCipherSuite) -> String {
     let name = suite.suite().as_str().unwrap_or_default();
     match name.strip_prefix("TLS13_") {

@@ -1,4 +1,4 @@
-//! Whether a broker's certificate is to be believed, as webpki judges, and why not.
+//! Verifies a broker's certificate with webpki, and notes why it was refused.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use super::certificate::{Certificate, name};
 use crate::security::tls::refusal::{Refusal, Why};
 use crate::sync::Mutex;
 
-/// Whom to trust.
+/// The trusted CAs and certificates.
 pub(super) struct Trust {
     pub(super) webpki: Arc<WebPkiServerVerifier>,
-    /// These themselves are believed, also if no CA stands behind them: with OpenSSL they are, and in Java. Empty where
-    /// webpki has to say whether they were revoked.
+    /// A certificate that is one of these is trusted even without a CA, as with OpenSSL and in Java. It is empty if webpki has
+    /// to check revocation.
     pub(super) given: Vec<CertificateDer<'static>>,
     pub(super) check_hostname: bool,
 }
@@ -38,7 +38,7 @@ impl Trust {
             self.webpki.verify_server_cert(certificate, others, host, &[], now).map(|_| ())
         };
         match judged {
-            // It looks at the name last: everything else is as it should be.
+            // The name is checked last, so everything else is valid.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !self.check_hostname => Ok(()),
@@ -47,7 +47,7 @@ impl Trust {
     }
 }
 
-/// What `Trust` says in one session, and a note of why not. A clone of it for each.
+/// Verifies with `Trust` for one session, and notes the reason of a refusal.
 pub(super) struct Judge {
     pub(super) trust: Arc<Trust>,
     pub(super) refusal: Noted,
@@ -113,7 +113,7 @@ fn is_timely(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Erro
     }
 }
 
-/// Which of them is to blame, and for what: webpki says only what.
+/// The certificate of the chain that has the problem, and the problem. webpki returns only the problem.
 fn refusal(
     error: &CertificateError,
     certificate: &CertificateDer<'_>,
@@ -141,7 +141,7 @@ fn refusal(
             (blamed, Why::NotYetValid { from })
         }
         CertificateError::UnknownIssuer => {
-            // Up to where the broker has none of the next.
+            // Follows the chain to the last certificate that the broker sent.
             let mut last = leaf;
             while let Some(at) = others.iter().position(|other| other.subject == last.issuer) {
                 last = others.swap_remove(at);
@@ -180,7 +180,7 @@ fn first<'a>(
     }
 }
 
-/// In words, for what is seen most.
+/// The text of the error, in plain words for the most frequent ones.
 fn said(error: &CertificateError) -> String {
     let text = match error {
         CertificateError::Other(inner) => inner.to_string(),

@@ -11,7 +11,7 @@ fn problems(settings: &TlsSettings) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
 }
 
-/// What the system's library can do is done, and the rest is refused by name.
+/// Options that the system's library does not have are refused by name.
 #[test]
 fn what_the_system_does_not_do_is_refused_by_name() {
     let authority = Authority::new("ca");
