@@ -1,4 +1,4 @@
-//! A connection as it was asked for: direct or by a proxy, and on that plain or encrypted.
+//! A connection as configured: direct or through a proxy, and plain or encrypted.
 
 use std::io::{self, IoSlice};
 
@@ -16,13 +16,13 @@ pub(crate) enum Channel {
     Tls(Box<TlsStream<Line>>),
 }
 
-/// The way to the broker.
+/// The stream to the broker.
 pub(crate) enum Line {
     Direct(TcpStream),
     ByProxy(Box<Tunnel<TcpStream>>),
 }
 
-/// Has each method done by what there is.
+/// Calls the method on the stream of the current variant.
 macro_rules! whichever {
     ($self:ident, $stream:ident => $call:expr, $($(#[$on:meta])? $variant:ident),+) => {
         match $self {
@@ -57,7 +57,7 @@ impl Stream for Channel {
     }
 }
 
-/// What is below waits for nothing crosswise.
+/// On these streams a read never waits for room to write, and a write never waits for bytes to read.
 impl Stream for Line {
     fn finish_connect(&mut self) -> io::Result<bool> {
         whichever!(self, stream => stream.finish_connect(), Direct, ByProxy)

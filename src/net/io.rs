@@ -1,4 +1,4 @@
-//! One poll, all that it says; then all that the client says.
+//! One poll and all its events, and then all commands of the client.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
@@ -9,27 +9,27 @@ use super::resolver::Resolve;
 use crate::client::transport::{Command, ConnectionId, Endpoint};
 use crate::time::{Clock, Deadline, Instant};
 
-/// The sockets of one producer. Belongs to the sender's thread.
+/// The sockets of one producer. The sender thread owns it.
 pub(crate) struct Io<N: Network> {
     network: N,
     resolver: Box<dyn Resolve + Send>,
     connections: BTreeMap<ConnectionId, Connection<N::Stream>>,
-    /// To be read without an edge: the turn was over before would-block, or writing has failed.
+    /// Connections to read without an edge: the last poll ended before would-block, or a write has failed.
     unread: BTreeSet<ConnectionId>,
     ready: Vec<Ready>,
     buffer: Vec<u8>,
-    /// Reads of one connection before the others have theirs.
+    /// How often one connection is read before the others are read.
     reads_per_poll: usize,
-    /// What had arrived by then has been told.
+    /// The endpoint has been notified of everything that had arrived by this time.
     heard: Instant,
 }
 
 struct Connection<S> {
     stream: S,
     connected: bool,
-    /// Has not said would-block since the last writable edge.
+    /// It has not returned would-block since the last writable edge.
     writable: bool,
-    /// Writing has failed; it ends when what had come in before is read.
+    /// A write has failed. The connection ends when everything that came in before is read.
     failed: Option<io::Error>,
 }
 
@@ -58,11 +58,11 @@ impl<N: Network> Io<N> {
         }
     }
 
-    /// Waits until something happens or `deadline` comes, and tells `endpoint` of it: connections first, then bytes
-    /// that came in, then room for those that go out.
+    /// Waits until something happens or `deadline` comes, and notifies `endpoint`: first of connections, then of bytes that
+    /// came in, then of room to write.
     ///
-    /// Returns up to when all has been heard: whatever had arrived by then was told. By that time is judged who is late,
-    /// so a wait that its deadline has ended looks once more.
+    /// Returns a time: `endpoint` has been notified of everything that had arrived by then. This time decides what is late, so
+    /// a wait that ended at its deadline polls once more.
     pub(crate) fn wait(
         &mut self,
         deadline: Deadline,
@@ -86,7 +86,7 @@ impl<N: Network> Io<N> {
         Ok(self.heard)
     }
 
-    /// One poll, and what it says.
+    /// One poll and its events.
     fn poll_once(
         &mut self,
         timeout: Option<Duration>,
@@ -123,7 +123,7 @@ impl<N: Network> Io<N> {
         Ok(())
     }
 
-    /// Does what `endpoint` wants, until it wants nothing more or the sockets take nothing more.
+    /// Carries out the commands of `endpoint` and writes its bytes, until there are no more or the sockets accept no more.
     pub(crate) fn flush(&mut self, clock: &Clock, endpoint: &mut impl Endpoint) -> io::Result<()> {
         self.obey(clock, endpoint);
         while let Some(connection) = endpoint.next_writable() {
@@ -132,8 +132,9 @@ impl<N: Network> Io<N> {
         Ok(())
     }
 
-    /// Carries out what the client wants. After each event and not only in [`flush`](Self::flush): a connection that
-    /// it closes upon one event may have another in the same poll, which must not be told any more.
+    /// Carries out the commands of the client. This happens after each event and not only in [`flush`](Self::flush): if the
+    /// client closes a connection after one event, it must not be notified of another event of that connection in the same
+    /// poll.
     fn obey(&mut self, clock: &Clock, endpoint: &mut impl Endpoint) {
         while let Some(command) = endpoint.next_command() {
             self.carry_out(command, clock, endpoint);
@@ -161,7 +162,7 @@ impl<N: Network> Io<N> {
         }
     }
 
-    /// Notes what an event says of its connection, and leaves in it what is to be done now.
+    /// Notes an event at its connection, and leaves in the event what has to be done now.
     fn take_edge(&mut self, event: &mut Ready, clock: &Clock, endpoint: &mut impl Endpoint) {
         let Some(connection) = self.connections.get_mut(&event.connection) else { return };
         if connection.connected {
@@ -173,8 +174,8 @@ impl<N: Network> Io<N> {
             return;
         }
         let finished = connection.stream.finish_connect();
-        // The edge that told of the connection, or one that came too early, has told of the rest as well: after the
-        // connect both directions are tried (a TLS handshake takes edges of either kind).
+        // The edge of the connect, or an earlier one, may have been the edge for reading and writing too. So after the
+        // connect both directions are tried. A TLS handshake uses edges of both kinds.
         (event.readable, event.writable) = (true, true);
         match finished {
             Ok(true) => {
@@ -190,8 +191,8 @@ impl<N: Network> Io<N> {
         }
     }
 
-    /// Reads until would-block, the end, or the end of the turn. A short read is not the end of an edge: only
-    /// would-block is.
+    /// Reads until would-block, the end, or the largest number of reads in one poll. A short read does not end an edge, only
+    /// would-block does.
     fn read_some(&mut self, id: ConnectionId, clock: &Clock, endpoint: &mut impl Endpoint) {
         for _ in 0..self.reads_per_poll {
             let Some(connection) = self.connections.get_mut(&id) else { return };
@@ -209,7 +210,7 @@ impl<N: Network> Io<N> {
                 },
                 Err(error) => error,
             };
-            // A broken pipe only says that there was an end before: reading may know which.
+            // A broken pipe only says that the connection has ended. The read may tell the cause.
             let cause = match connection.failed.take() {
                 Some(failed) if failed.kind() != io::ErrorKind::BrokenPipe => failed,
                 _ => end,
@@ -227,7 +228,7 @@ impl<N: Network> Io<N> {
             let mut slices = [IoSlice::new(&[]); MOST_SLICES];
             let mut count = 0;
             endpoint.outgoing(id, &mut |slice| {
-                // Nothing but empty ones would be written as 0 bytes, and look like an error.
+                // Only empty slices would be a write of 0 bytes, which looks like an error.
                 if !slice.is_empty() {
                     slices[count] = IoSlice::new(slice);
                     count += 1;
@@ -251,8 +252,8 @@ impl<N: Network> Io<N> {
                 }
                 Err(error) => error,
             };
-            // A peer that closes may have answered before, and those answers count more than that it can't be written
-            // to. They are read in turns as ever: a peer that goes on sending must not hold us here.
+            // A peer may have answered before it closed. These answers are more important than the failed write. They are
+            // read in the usual portions: a peer that continues to send must not keep the thread here.
             connection.failed = Some(failed);
             self.unread.insert(id);
         }
@@ -270,8 +271,8 @@ impl<N: Network> Io<N> {
     }
 }
 
-/// At 16 KiB a slice (the pool's buffers) a call carries a full request of 1 MiB, and a send buffer rarely takes more:
-/// what it leaves is visited again. The array is on the stack, 1 KiB.
+/// With slices of 16 KiB (the pool's buffers) one call writes a full request of 1 MiB. A send buffer rarely accepts more, and the
+/// rest is offered again. The array is on the stack and has 1 KiB.
 const MOST_SLICES: usize = 64;
 
 #[cfg(test)]

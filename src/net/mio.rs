@@ -1,4 +1,4 @@
-//! The machine's sockets, by epoll or what stands for it.
+//! The sockets of this machine, by epoll or the system's equivalent.
 
 use std::io::{self, IoSlice, Read};
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use super::tunnel::{self, Tunnel};
 use super::wakeup::{Alarm, Waker};
 use crate::client::transport::ConnectionId;
 
-/// How sockets are set up, and read.
+/// How sockets are set up and read.
 #[derive(Clone, Debug)]
 pub(crate) struct SocketSettings {
     /// `TCP_NODELAY`.
@@ -27,15 +27,15 @@ pub(crate) struct SocketSettings {
     pub(crate) keep_alive: bool,
     /// Bytes to read at a time (`sock_chunk_bytes`).
     pub(crate) read_size: usize,
-    /// Reads of one connection before the others have their turn (`sock_chunk_buffer_count`).
+    /// How often one connection is read before the others are read (`sock_chunk_buffer_count`).
     pub(crate) reads_per_poll: usize,
-    /// `SO_SNDBUF`; the system's if `None`.
+    /// `SO_SNDBUF`; `None` is the system's size.
     pub(crate) send_buffer_bytes: Option<usize>,
-    /// `SO_RCVBUF`; the system's if `None`.
+    /// `SO_RCVBUF`; `None` is the system's size.
     pub(crate) receive_buffer_bytes: Option<usize>,
-    /// Brokers are reached by it if it is there.
+    /// The proxy for all connections, if one is set.
     pub(crate) proxy: Option<Arc<Proxy>>,
-    /// Encrypted if it is there.
+    /// Connections are encrypted if it is set.
     #[cfg(any(feature = "tls", feature = "rustls"))]
     pub(crate) tls: Option<crate::security::tls::Tls>,
 }
@@ -83,7 +83,7 @@ impl MioNetwork {
         }
         #[cfg(any(target_os = "linux", target_os = "android"))]
         socket.set_tcp_notsent_lowat(NOT_SENT)?;
-        // Before the connection is made: its window is negotiated then.
+        // This must come before the connect, because the window is negotiated then.
         if let Some(bytes) = self.settings.receive_buffer_bytes {
             socket.set_recv_buffer_size(bytes)?;
         }
@@ -139,8 +139,8 @@ impl Network for MioNetwork {
     }
 
     fn poll(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
-        // mio rounds up to whole milliseconds, so a deadline 0.4 ms away is one wait and not a thousand; what is
-        // longer than epoll can count is cut by us.
+        // mio rounds up to whole milliseconds, so a wait of 0.4 ms is one poll and not many. Times that are too long for
+        // epoll are cut here.
         let mut timeout = timeout.map(|timeout| timeout.min(LONGEST));
         loop {
             self.poll.poll(&mut self.events, timeout)?;
@@ -151,7 +151,7 @@ impl Network for MioNetwork {
                     self.alarm.clear();
                     continue;
                 }
-                // Errors and hang-ups show when reading, after what had come before.
+                // A read returns errors and hang-ups, after the bytes that had come before.
                 ready.push(Ready {
                     connection: ConnectionId(event.token().0 as u64),
                     readable: event.is_readable() || event.is_read_closed() || event.is_error(),
@@ -161,7 +161,7 @@ impl Network for MioNetwork {
             if count < EVENTS {
                 return Ok(());
             }
-            // There may be more.
+            // There may be more events.
             timeout = Some(Duration::ZERO);
         }
     }
@@ -173,8 +173,8 @@ impl Stream for TcpStream {
             return Err(error);
         }
         match self.peer_addr() {
-            // Dialing a dead port of the own machine, the kernel may choose that very port to dial from, and then the
-            // socket is connected to itself: it would read its own requests, and keep the broker off its port.
+            // If nothing listens on a port of this machine, the kernel may choose the same port as the local port. The socket
+            // is then connected to itself: it would read its own requests, and block the broker's port.
             Ok(peer) if self.local_addr()? == peer => Err(io::ErrorKind::ConnectionRefused.into()),
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotConnected || is_in_progress(&error) => Ok(false),
@@ -191,8 +191,8 @@ impl Stream for TcpStream {
     }
 }
 
-/// `writev`, which the standard library takes, raises `SIGPIPE` where the peer is gone. Rust programs ignore that
-/// signal; a C program that hosts us may not, and would die of a broker's restart.
+/// The standard library uses `writev`, which raises `SIGPIPE` if the peer is gone. Rust programs ignore that signal. A C program
+/// that contains this crate may not, and would be killed when a broker restarts.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn write_vectored(stream: &mut TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     const MSG_NOSIGNAL: i32 = 0x4000;
@@ -205,11 +205,11 @@ fn write_vectored(stream: &mut TcpStream, slices: &[IoSlice<'_>]) -> io::Result<
     std::io::Write::write_vectored(stream, slices)
 }
 
-/// A non-blocking connect that has only begun says so in the form of an error.
+/// A non-blocking connect that has only begun returns an error that says so.
 #[cfg(unix)]
 fn is_in_progress(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    // After a signal it goes on as well.
+    // It continues after a signal too.
     matches!(Errno::from_io_error(error), Some(Errno::INPROGRESS | Errno::INTR))
 }
 
@@ -218,9 +218,9 @@ fn is_in_progress(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 
-/// Bytes that the kernel takes before it can send them. It would take megabytes, and what it has taken is on its way for
-/// us: a request would be late by what stands before it. With 256 KiB a record of 1 KB costs a seventh more CPU, as the
-/// kernel takes a request in many pieces; with 1 MiB nothing.
+/// How many bytes the kernel accepts before it can send them. Without this limit it accepts megabytes. They count as sent, so a
+/// request would seem late because of the bytes before it. With 256 KiB a record of 1 KB costs a seventh more CPU, because the
+/// kernel accepts a request in many parts. With 1 MiB it costs nothing.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const NOT_SENT: u32 = 1 << 20;
 
@@ -270,7 +270,7 @@ mod tests {
         };
         assert!(stream.nodelay().unwrap());
         let socket = socket2::SockRef::from(&stream);
-        // Linux doubles what it is asked for.
+        // Linux doubles the requested size.
         assert!(socket.send_buffer_size().unwrap() >= 32_768 && socket.recv_buffer_size().unwrap() >= 32_768);
     }
 
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     }
 
-    /// B33: a sender that does not look for a while makes waking neither slow nor fail, and wakes up once.
+    /// B33: if the sender does not poll for a while, waking is not slow and does not fail, and it is one event.
     #[test]
     fn a_million_wakes_are_one_event() {
         let (mut network, waker) = network();

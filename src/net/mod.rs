@@ -1,8 +1,8 @@
-//! I/O ONLY: bytes between sockets and the sans-IO client. It knows no frame, no record, no policy: which address comes
-//! next and how long anything may take is the client's to say ([`Endpoint`](crate::client::transport::Endpoint)).
+//! I/O ONLY: moves bytes between sockets and the sans-IO client. It knows no frames, records or policies. The client decides
+//! which address is next and how long anything may take ([`Endpoint`](crate::client::transport::Endpoint)).
 //!
-//! [`Io`] is the loop's two halves, `wait` and `flush`. It works on a [`Network`], of which there are two: mio's, and
-//! in tests one that misbehaves by a seed.
+//! [`Io`] has the two halves of the loop, `wait` and `flush`. It works on a [`Network`]. There are two networks: mio's, and in
+//! tests one that misbehaves by a seed.
 
 mod channel;
 mod io;
@@ -37,12 +37,12 @@ use self::proxy::ProxyLookup;
 use self::resolver::SystemResolver;
 use crate::sync::Wake;
 
-/// The network of this machine, and what ends a wait for it.
+/// The network of this machine, and the waker that ends a wait for it.
 pub(crate) fn open(settings: SocketSettings) -> std::io::Result<(Io<MioNetwork>, Waker)> {
     open_with(settings, SystemResolver::new)
 }
 
-/// The same, with a look-up of a test's own.
+/// The same with a test's own look-up.
 #[cfg(all(test, feature = "mock"))]
 pub(crate) fn open_with_lookup(
     settings: SocketSettings,

@@ -1,4 +1,4 @@
-//! The seam: what [`Io`](super::Io) needs of a network, so that a test can be one.
+//! The interface of a network for [`Io`](super::Io), which tests can implement.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -7,13 +7,12 @@ use std::time::Duration;
 use crate::client::transport::ConnectionId;
 use crate::error::Stage;
 
-/// Dials, and says which streams may have something to do.
+/// Dials, and tells which streams are ready.
 pub(crate) trait Network {
     type Stream: Stream;
 
-    /// Begins to connect to `address`, which `host` and `port` stand for: what a certificate has to name and a proxy is asked
-    /// for. The outcome shows
-    /// in [`Stream::finish_connect`] after the first readiness.
+    /// Begins to connect to `address`, to which `host` and `port` were resolved. A certificate must contain `host`, and a
+    /// proxy is asked for `host` and `port`. [`Stream::finish_connect`] returns the outcome after the first readiness.
     fn connect(
         &mut self,
         connection: ConnectionId,
@@ -22,15 +21,15 @@ pub(crate) trait Network {
         port: u16,
     ) -> io::Result<Self::Stream>;
 
-    /// Waits until a stream is ready, somebody wakes, or `timeout` is over (`None`: for ever), and appends to `ready`.
+    /// Waits until a stream is ready, a waker is called, or `timeout` is over (`None` is no limit), and appends to `ready`.
     ///
-    /// Readiness is edge-triggered: told once for each change, and again only after the stream has said would-block.
-    /// All that is ready at the begin is told. It may be told for no reason. What the clock can't do in full is rounded up: a wait that ends before its
-    /// deadline is repeated, and would be repeated a thousand times.
+    /// Readiness is edge-triggered: it is returned once for each change, and again only after the stream has returned
+    /// would-block. Everything that is ready at the start is returned. Readiness may be returned for no reason. A time that
+    /// the clock can't measure exactly is rounded up: a wait that ended too early would be repeated many times.
     fn poll(&mut self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()>;
 }
 
-/// A change of a stream's readiness; a hint, not a promise.
+/// A change of a stream's readiness. It is a hint, not a promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ready {
     pub(crate) connection: ConnectionId,
@@ -38,31 +37,31 @@ pub(crate) struct Ready {
     pub(crate) writable: bool,
 }
 
-/// A byte stream that never blocks. TLS is one: it is why nothing here may assume that bytes which were offered
-/// once can be offered in another shape the next time, or that a short read means that there is no more.
+/// A byte stream that never blocks. A TLS stream is one. So bytes that were offered once must be offered in the same form the
+/// next time, and a short read does not mean that there are no more bytes.
 pub(crate) trait Stream {
-    /// True once the connection stands; false while it is still on the way: asked again after each readiness, of
-    /// whichever kind. A handshake is part of it. An error may be a [`StreamFailure`](crate::client::transport::StreamFailure).
+    /// True if the connection is ready, false if it is not ready yet. Called again after each readiness of any kind. A
+    /// handshake is a part of it. An error may be a [`StreamFailure`](crate::client::transport::StreamFailure).
     fn finish_connect(&mut self) -> io::Result<bool>;
 
-    /// What [`finish_connect`](Self::finish_connect) waits for.
+    /// The stage that [`finish_connect`](Self::finish_connect) waits for.
     fn stage(&self) -> Stage {
         Stage::Tcp
     }
 
-    /// 0 is the peer's end. It is asked until would-block, so what a session has decrypted does not stay behind.
+    /// 0 is the end of the peer. It is called until would-block, so that no bytes that a session has decrypted are left.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Takes a part, from the front. After would-block the same bytes are offered again, in the same place, perhaps with
-    /// more behind them and never with fewer (a TLS session has encrypted them already).
+    /// Writes a part of the bytes, from the front. After would-block the same bytes are offered again, in the same place, with
+    /// or without more after them and never fewer, because a TLS session has already encrypted them.
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Whether a read that said would-block waits for room to write: TLS may have to say something first.
+    /// Whether a read that returned would-block waits until the stream is writable: TLS may have to write first.
     fn read_awaits_writable(&self) -> bool {
         false
     }
 
-    /// The reverse.
+    /// Whether a write that returned would-block waits until the stream is readable.
     fn write_awaits_readable(&self) -> bool {
         false
     }

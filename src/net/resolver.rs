@@ -1,4 +1,4 @@
-//! Names to addresses, apart from the sender's thread: `getaddrinfo` takes as long as it likes and can't be called off.
+//! Resolves host names on other threads than the sender thread: `getaddrinfo` may take long and can't be interrupted.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -13,16 +13,16 @@ use crate::time::{Clock, Deadline};
 
 pub(crate) type Addresses = io::Result<Vec<SocketAddr>>;
 
-/// Looks names up, at once or later.
+/// Resolves host names, at once or later.
 pub(crate) trait Resolve {
-    /// The answer, if it takes no time; else [`next`](Self::next) has it some time, after a wake-up.
+    /// The answer, if it is known at once. Otherwise [`next`](Self::next) returns it later, after a wake-up.
     fn resolve(&mut self, lookup_id: u64, host: &str, port: u16) -> Option<Addresses>;
 
     /// The next answer that has come.
     fn next(&mut self) -> Option<(u64, Addresses)>;
 }
 
-/// The system's resolver. Its threads belong to the process: an answer for a producer that is gone is dropped.
+/// The system's resolver. Its threads belong to the process. An answer for a producer that is gone is dropped.
 pub(crate) struct SystemResolver {
     pool: Arc<LookupThreads>,
     waker: Arc<dyn Wake>,
@@ -32,12 +32,12 @@ pub(crate) struct SystemResolver {
 
 impl SystemResolver {
     pub(crate) fn new(waker: Arc<dyn Wake>) -> Self {
-        // The child of a fork has none of its parent's threads, and a lock that one of them held stays locked.
+        // A forked child has no threads of its parent, and a lock that one of them held stays locked.
         static LOOKUP_THREADS: PerProcess<Arc<LookupThreads>> = PerProcess::new();
         Self::at(Arc::clone(LOOKUP_THREADS.get_or_make(|| LookupThreads::new(system_lookup))), waker)
     }
 
-    /// With a look-up of a test's own.
+    /// With a test's own look-up.
     #[cfg(all(test, feature = "mock"))]
     pub(super) fn by(lookup: Lookup, waker: Arc<dyn Wake>) -> Self {
         Self::at(LookupThreads::new(lookup), waker)
@@ -82,14 +82,14 @@ impl LookupRequest {
     }
 }
 
-/// The process's resolver threads: none until a name comes, one as a rule, a few where names hang, none again after a
-/// while.
+/// The resolver threads of the process: none until a name has to be resolved, usually one, a few if look-ups hang, and none
+/// again after a while.
 ///
-/// A name is looked up once at a time, whoever else asks for it meanwhile: else the retries of one name that hangs
-/// would take all threads. What remains is that as many *different* names hang as there are threads: then the next one
-/// waits in line until one of those is given up, some ten seconds as a rule, or until its asker loses patience. If all
-/// names are of the one name server that is down, nothing is lost by that. It is those of another cluster, or in
-/// `/etc/hosts`, that should not wait, so there are threads for more names than a cluster has to begin with.
+/// There is only one look-up for a name at a time, also if several connections need it. Otherwise the retries of one name that
+/// hangs would use all threads. If as many *different* names hang as there are threads, the next name waits until one of those
+/// look-ups fails, usually after ten seconds, or until its connection times out. If all names depend on one name server that is
+/// down, nothing is lost by this wait. But names of another cluster or in `/etc/hosts` should not wait, so there are more
+/// threads than a cluster usually has names in `bootstrap_servers`.
 struct LookupThreads {
     lookup: Lookup,
     state: Mutex<LookupState>,
@@ -105,7 +105,7 @@ struct LookupState {
     lookups: Vec<NameLookup>,
 }
 
-/// A name, and all who want to know.
+/// A name, and all requests for it.
 struct NameLookup {
     host: Arc<str>,
     is_running: bool,
@@ -129,7 +129,7 @@ impl LookupThreads {
             let thread = std::thread::Builder::new().name("kafka-resolver".to_owned());
             match thread.spawn(move || pool.work()) {
                 Ok(_) => state.threads += 1,
-                // The others will come to it.
+                // The other threads will look it up.
                 Err(_) if state.threads > 0 => {}
                 Err(error) => return Err(error),
             }
@@ -179,7 +179,7 @@ fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
 }
 
 const MOST_THREADS: usize = 16;
-/// A thread with nothing to do ends after this.
+/// An idle thread ends after this time.
 const IDLE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -236,7 +236,7 @@ mod tests {
 
     static CROWD: LazyLock<(Sender<()>, Receiver<()>)> = LazyLock::new(unbounded);
 
-    /// Those with a minus hang until told.
+    /// Names that begin with a minus hang until the test lets them continue.
     fn crowded(host: &str) -> io::Result<Vec<SocketAddr>> {
         if host.starts_with('-') {
             CROWD.1.recv_timeout(PATIENCE).unwrap();
@@ -267,7 +267,7 @@ mod tests {
 
     static HANG: LazyLock<(Sender<()>, Receiver<()>)> = LazyLock::new(unbounded);
 
-    /// "hang" until told; every other name is known.
+    /// "hang" hangs until the test lets it continue. Every other name is known.
     fn lookup(host: &str) -> io::Result<Vec<SocketAddr>> {
         if host == "hang" {
             HANG.1.recv_timeout(PATIENCE).unwrap();
@@ -289,7 +289,7 @@ mod tests {
             told.recv_timeout(PATIENCE).unwrap();
             assert_eq!(resolver.next().unwrap().0, lookup_id);
         }
-        // Had each of the hundred taken a thread, there would be none for the quick ones.
+        // If each of the hundred requests had used a thread, there would be none for the quick ones.
         assert!(pool.state.lock().threads <= MOST_THREADS);
         HANG.0.send(()).unwrap();
         for lookup_id in 0..100 {

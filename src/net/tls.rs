@@ -1,4 +1,4 @@
-//! TLS over another stream: the handshake is a part of the connect, and then bytes go in and come out as they are.
+//! TLS over another stream. The handshake is a part of the connect. After it, reads and writes have plain bytes.
 
 use std::io::{self, IoSlice, Read, Write};
 
@@ -8,27 +8,28 @@ use crate::error::Stage;
 use crate::protocol::wipe;
 use crate::security::tls::{Connector, Failure, Link, LinkError};
 
-/// A stream that is encrypted before it is given to `S`.
+/// A stream that encrypts its bytes and writes them to `S`.
 pub(crate) struct TlsStream<S: Stream> {
     state: State<S>,
     host: Box<str>,
-    /// Where slices that are too small for a record each are put together. Passwords and tokens may be among them.
+    /// Joins slices that are too small for one record each. They may contain passwords and tokens.
     gathered: Vec<u8>,
-    /// Bytes of the write that said would-block, of which TLS has encrypted some already: no fewer may be offered next.
+    /// The number of bytes of the write that returned would-block. TLS has already encrypted some of them, so the next write
+    /// must not offer fewer.
     offered: usize,
     read_blocked: Option<Direction>,
     write_blocked: Option<Direction>,
 }
 
 enum State<S: Stream> {
-    /// TCP is under way.
+    /// TCP is being connected.
     Dialling(S, Connector),
     Handshake(Link<Below<S>>),
     Open(Link<Below<S>>),
     Over,
 }
 
-/// What the stream below did not do at once.
+/// The operation for which the stream below returned would-block.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Read,
@@ -54,7 +55,7 @@ impl<S: Stream> TlsStream<S> {
         }
     }
 
-    /// One write of TLS. 0 is would-block.
+    /// One write to the TLS session. 0 is would-block.
     fn write(link: &mut Link<Below<S>>, bytes: &[u8]) -> io::Result<usize> {
         match link.write(bytes) {
             Ok(count) => Ok(count),
@@ -74,7 +75,7 @@ impl<S: Stream + Send + 'static> Stream for TlsStream<S> {
                 }
                 let link = connector.begin(&self.host, Below::new(stream)).map_err(error_of)?;
                 self.state = State::Handshake(link);
-                // Its first message goes out by the same edge.
+                // The same edge serves for the first message.
                 self.finish_connect()
             }
             State::Handshake(mut link) => {
@@ -123,7 +124,7 @@ impl<S: Stream + Send + 'static> Stream for TlsStream<S> {
             let piece = rest.next_piece(offered, &mut self.gathered);
             match Self::write(link, piece) {
                 Ok(0) => {
-                    // One record at most is encrypted before it blocks.
+                    // At most one record is encrypted before it blocks.
                     offered = piece.len().min(RECORD);
                     break Err(io::ErrorKind::WouldBlock.into());
                 }
@@ -137,7 +138,7 @@ impl<S: Stream + Send + 'static> Stream for TlsStream<S> {
         let blocked = end.is_err().then(|| link.stream().and_then(|below| below.blocked)).flatten();
         (self.offered, self.write_blocked) = (offered, blocked);
         match end {
-            // What stopped it shows again by itself.
+            // The next call returns the error again.
             _ if written > 0 => Ok(written),
             Err(error) => Err(error),
             Ok(()) => Ok(0),
@@ -155,7 +156,7 @@ impl<S: Stream + Send + 'static> Stream for TlsStream<S> {
 
 impl<S: Stream> Drop for TlsStream<S> {
     fn drop(&mut self) {
-        // Half of a record may be on its way: nothing can stand behind that.
+        // A record may be only partly sent. Nothing can be sent after that.
         if let State::Open(link) = &mut self.state
             && self.offered == 0
         {
@@ -165,17 +166,17 @@ impl<S: Stream> Drop for TlsStream<S> {
     }
 }
 
-/// What of the slices has not been written.
+/// The part of the slices that has not been written.
 struct Rest<'a, 'b> {
     slices: &'a [IoSlice<'b>],
-    /// Into the first of them.
+    /// The offset in the first slice.
     offset: usize,
     length: usize,
 }
 
 impl<'a> Rest<'a, '_> {
-    /// What to encrypt next. A small slice would be a record, and a packet, by itself: such are put together, and copied for
-    /// it. A large one goes as it is. At least `least` bytes, or all that there are.
+    /// The bytes to encrypt next: at least `least` bytes, or all that there are. A small slice would be one record and one
+    /// packet, so small slices are copied together. A large slice is used as it is.
     fn next_piece<'p>(&self, least: usize, gathered: &'p mut Vec<u8>) -> &'p [u8]
     where
         'a: 'p,
@@ -187,7 +188,7 @@ impl<'a> Rest<'a, '_> {
             return first;
         }
         gathered.clear();
-        // Memory that is left behind for more would keep what was in it.
+        // A vector that grows would leave its contents in memory.
         gathered.reserve(RECORD.max(least));
         for slice in std::iter::once(first).chain(others.iter().map(|slice| &**slice)) {
             if gathered.len() >= least && !gathered.is_empty() && is_large(slice) {
@@ -213,12 +214,12 @@ impl<'a> Rest<'a, '_> {
     }
 }
 
-/// The stream below, as TLS wants to see one, and what it noted there.
+/// The stream below, with the interface that TLS needs, and notes about it.
 struct Below<S> {
     stream: S,
-    /// Anything came of the peer.
+    /// The peer has sent something.
     has_heard: bool,
-    /// What it said would-block to last.
+    /// The last operation, if it returned would-block.
     blocked: Option<Direction>,
 }
 
@@ -269,10 +270,10 @@ fn error_of_link(link_error: LinkError) -> io::Error {
     }
 }
 
-/// The most that a record of TLS carries.
+/// The largest content of a TLS record.
 const RECORD: usize = 16 * 1024;
 
-/// Copying so much costs more than a record of its own.
+/// Copying this many bytes costs more than one more record.
 const LARGE: usize = RECORD / 2;
 
 #[cfg(test)]

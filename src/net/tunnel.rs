@@ -1,4 +1,4 @@
-//! A stream through a proxy: what is said to the proxy is a part of the connect, and then it is the broker's.
+//! A stream through a proxy. The negotiation with the proxy is a part of the connect. After it, all bytes are the broker's.
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -8,26 +8,26 @@ use super::proxy::{Negotiation, Proxy, Refusal};
 use crate::client::transport::StreamFailure;
 use crate::error::Stage;
 
-/// A stream to a proxy, which leads to a broker once it is connected.
+/// A stream to a proxy. When it is connected, it leads to the broker.
 pub(crate) struct Tunnel<S> {
     stream: S,
-    /// `None` once it leads to the broker.
+    /// `None` when it leads to the broker.
     dial: Option<Dial>,
-    /// What came of the broker together with the proxy's answer, and is not read yet.
+    /// Bytes of the broker that came together with the proxy's answer and are not read yet.
     early: Vec<u8>,
 }
 
-/// Boxed: what it needs is not needed any more once it is over.
+/// The negotiation. It is boxed because it is needed only until the stream is connected.
 struct Dial {
     proxy: Arc<Proxy>,
     negotiation: Box<Negotiation>,
     is_reached: bool,
-    /// The proxy has said anything.
+    /// The proxy has sent something.
     has_heard: bool,
 }
 
 impl<S: Stream> Tunnel<S> {
-    /// Over `stream`, which is on its way to `proxy`, to `host` and `port`.
+    /// A tunnel to `host` and `port` over `stream`, which is being connected to `proxy`.
     pub(crate) fn new(stream: S, proxy: Arc<Proxy>, host: &str, port: u16) -> io::Result<Self> {
         match Negotiation::begin(&proxy, host, port) {
             Err(refusal) => Err(error(&proxy, refusal)),
@@ -41,7 +41,8 @@ impl<S: Stream> Tunnel<S> {
 }
 
 impl Dial {
-    /// Says and hears as much as `stream` allows. The broker's first bytes if it leads to it, `None` if it has to wait.
+    /// Writes and reads as much as `stream` allows. Returns the broker's first bytes when the negotiation is done, and `None` if
+    /// it has to wait.
     fn go_on(&mut self, stream: &mut impl Stream) -> io::Result<Option<Vec<u8>>> {
         if !self.is_reached {
             self.is_reached = stream.finish_connect().map_err(|error| unreachable(&self.proxy, &error))?;
@@ -57,7 +58,7 @@ impl Dial {
             let count = match stream.read(&mut buffer) {
                 Ok(0) => return Err(self.refused(self.negotiation.ended(self.has_heard))),
                 Ok(count) => count,
-                // Who ends before it has read all that we have said resets.
+                // A proxy that closes before it has read everything resets the connection.
                 Err(error) if is_end(&error) => {
                     return Err(self.refused(self.negotiation.ended(self.has_heard)));
                 }
@@ -75,7 +76,7 @@ impl Dial {
         }
     }
 
-    /// True if all is written that is to be written now.
+    /// True if everything for now is written.
     fn say(&mut self, stream: &mut impl Stream) -> io::Result<bool> {
         while !self.negotiation.outgoing().is_empty() {
             match stream.write_vectored(&[IoSlice::new(self.negotiation.outgoing())]) {
@@ -83,7 +84,7 @@ impl Dial {
                 Ok(count) => self.negotiation.written(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                // It has said what it has to say; reading tells what that is.
+                // The proxy may have answered before it closed. Reading shows the answer.
                 Err(error) if is_end(&error) => return Ok(true),
                 Err(error) => return Err(self.broken(&error)),
             }
@@ -135,7 +136,7 @@ fn is_end(error: &io::Error) -> bool {
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
 }
 
-/// The way to the proxy itself.
+/// The error if the proxy itself can't be reached.
 pub(crate) fn unreachable(proxy: &Proxy, cause: &io::Error) -> io::Error {
     error(proxy, Refusal { cause: format!("can't be reached: {cause}"), is_fatal: false })
 }
@@ -144,7 +145,7 @@ fn error(proxy: &Proxy, Refusal { cause, is_fatal }: Refusal) -> io::Error {
     StreamFailure { stage: Stage::Proxy, cause: format!("{proxy} {cause}"), is_fatal }.into_error()
 }
 
-/// Answers of proxies are shorter.
+/// Answers of proxies are not longer.
 const MOST_EARLY: usize = 1024;
 
 #[cfg(test)]

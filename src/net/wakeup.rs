@@ -1,5 +1,5 @@
-//! What ends the sender's wait: a byte through a socketpair, as in kafka-python. Its writing side must not block the
-//! user thread that wakes, whatever the sender does (kafka-python's did: a web site went down by it).
+//! Ends the sender's wait by a byte through a socketpair, as in kafka-python. The write must never block the user thread that
+//! wakes the sender. In kafka-python it did, and a web site went down because of it.
 
 use std::io;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ type Sending = mio::net::UnixStream;
 #[cfg(not(unix))]
 type Sending = mio::Waker;
 
-/// Wakes; cheap to clone.
+/// Wakes the sender. It is cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Waker(Arc<Sending>);
 
-/// The side that is woken.
+/// The sender's side.
 #[derive(Debug)]
 pub(crate) struct Alarm {
     #[cfg(unix)]
@@ -32,7 +32,7 @@ impl Alarm {
         Ok((Self { receiving }, Waker(Arc::new(sending))))
     }
 
-    /// Takes all bytes out, so that the next one is an event again.
+    /// Reads all bytes, so that the next one is an event again.
     pub(super) fn clear(&mut self) {
         use std::io::Read;
         let mut bytes = [0; 256];
@@ -40,7 +40,7 @@ impl Alarm {
             match self.receiving.read(&mut bytes) {
                 Ok(1..) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Would block; or closed, and then nobody is left to wake.
+                // Would-block, or closed: then there is no waker any more.
                 Ok(0) | Err(_) => return,
             }
         }
@@ -51,7 +51,8 @@ impl Alarm {
 impl Wake for Waker {
     fn wake(&self) {
         use std::io::Write;
-        // Full: then there are bytes that wake. Closed: then nobody sleeps. Only a byte that a signal kept out is one short.
+        // If the pair is full, its bytes wake the sender. If it is closed, the sender does not sleep. Only after a signal the
+        // write must be repeated.
         while (&*self.0).write(&[1]).is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
     }
 }

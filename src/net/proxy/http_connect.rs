@@ -1,5 +1,4 @@
-//! HTTP's CONNECT (RFC 9110, section 9.3.6), with Basic authentication (RFC 7617) if there is a user. Names are looked up by
-//! the proxy.
+//! HTTP's CONNECT (RFC 9110, section 9.3.6), with Basic authentication (RFC 7617) if a user is set. The proxy resolves names.
 //!
 //! ```text
 //!   Status ──1xx──▶ head, and Status again
@@ -16,22 +15,22 @@ use crate::security::Secret;
 
 pub(crate) struct HttpConnect {
     out: Secret,
-    /// Bytes of `out` that are gone.
+    /// The number of bytes of `out` that are written.
     gone: usize,
     has_account: bool,
     setting: String,
-    /// Bytes that the answer has taken.
+    /// The number of bytes of the answer so far.
     taken: usize,
-    /// Of the line that has come in part.
+    /// The line that has come only partly.
     line: Vec<u8>,
     status: Option<Status>,
-    /// The ways to say who we are that go with 407.
+    /// The authentication schemes that come with status 407.
     offered: Vec<String>,
 }
 
 struct Status {
     code: u16,
-    /// As `407 Proxy Authentication Required`.
+    /// For example `407 Proxy Authentication Required`.
     text: String,
 }
 
@@ -85,12 +84,12 @@ impl HttpConnect {
         Ok(false)
     }
 
-    /// What is known of it when the proxy has closed the connection.
+    /// The refusal that is known when the proxy has closed the connection.
     pub(super) fn ended(&self) -> Option<Refusal> {
         self.status.as_ref().filter(|status| status.code == WHO_ARE_YOU).map(|status| self.refused(status))
     }
 
-    /// True if the head is over and the connection leads to the broker.
+    /// True if the head has ended and the connection leads to the broker.
     fn take_line(&mut self) -> Result<bool, Refusal> {
         let line = std::mem::take(&mut self.line);
         let line = String::from_utf8_lossy(&line);
@@ -98,7 +97,7 @@ impl HttpConnect {
         let Some(status) = &self.status else {
             let status = Status::read(line)
                 .ok_or_else(|| Refusal::passing("sent an answer that is not valid HTTP"))?;
-            // Of the others nothing that follows matters.
+            // For any other status the rest does not matter.
             if !matches!(status.code, 100..=299 | WHO_ARE_YOU) {
                 return Err(self.refused(&status));
             }
@@ -107,17 +106,18 @@ impl HttpConnect {
         };
         match (line, status.code) {
             ("", 200..=299) => return Ok(true),
-            // Not the answer yet.
+            // It is not the final answer.
             ("", 100..=199) => self.status = None,
             ("", _) => return Err(self.refused(status)),
             (line, WHO_ARE_YOU) => self.note_offer(line),
-            // What a 2xx says of a length or a coding does not count (RFC 9110, section 9.3.6).
+            // The length and coding of a 2xx are ignored (RFC 9110, section 9.3.6).
             _ => {}
         }
         Ok(false)
     }
 
-    /// `Proxy-Authenticate: Negotiate, Basic realm="x"` offers two: what has no equals sign in its first word is one.
+    /// `Proxy-Authenticate: Negotiate, Basic realm="x"` offers two schemes. A part without an equals sign in its first word
+    /// begins a scheme.
     fn note_offer(&mut self, line: &str) {
         let Some((name, value)) = line.split_once(':') else { return };
         if !name.eq_ignore_ascii_case("Proxy-Authenticate") {
@@ -179,7 +179,7 @@ impl Status {
     }
 }
 
-/// As far as both go.
+/// Whether both are equal up to the shorter length.
 fn begins_like(line: &[u8], beginning: &[u8]) -> bool {
     line.iter().zip(beginning).all(|(a, b)| a == b)
 }
@@ -187,7 +187,7 @@ fn begins_like(line: &[u8], beginning: &[u8]) -> bool {
 fn request(target: &Target, account: Option<&Account>) -> Secret {
     let authority = target.authority();
     let length = account.map_or(0, |account| account.user.bytes().len() + account.password.bytes().len());
-    // Enough from the beginning: memory that is left for more would keep the password.
+    // Room for everything: a vector that grows leaves the password in memory.
     let mut out = Vec::with_capacity(2 * authority.len() + 2 * length + 200);
     out.extend_from_slice(format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n").as_bytes());
     if let Some(Account { user, password }) = account {
@@ -203,7 +203,7 @@ fn request(target: &Target, account: Option<&Account>) -> Secret {
     out.into()
 }
 
-/// RFC 4648, section 4. So few lines are not worth a dependency of every program.
+/// RFC 4648, section 4. These few lines are not worth a dependency for every program.
 pub(super) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for chunk in bytes.chunks(3) {
@@ -219,8 +219,8 @@ pub(super) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
 const BEGINNING: &[u8] = b"HTTP/1.";
 /// Proxy Authentication Required.
 const WHO_ARE_YOU: u16 = 407;
-/// Of the answer's head, what comes before it with 1xx among it.
+/// The largest length of the answer's head, with all 1xx answers before it.
 const LONGEST: usize = 64 << 10;
-/// Of what a status says in words; as much as a line of an error bears.
+/// The largest length of a status's text in an error.
 const LONGEST_REASON: usize = 60;
 const MOST_OFFERED: usize = 8;

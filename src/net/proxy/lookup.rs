@@ -1,4 +1,4 @@
-//! Names behind a proxy are the proxy's to look up: here only its own is.
+//! The proxy resolves the brokers' names. Here only the name of the proxy is resolved.
 
 use std::io;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::settings::Proxy;
 use crate::net::resolver::{Addresses, Resolve};
 
-/// Answers each question with the addresses of the proxy.
+/// Answers each request with the addresses of the proxy.
 pub(crate) struct ProxyLookup<R> {
     resolver: R,
     proxy: Arc<Proxy>,
@@ -17,7 +17,7 @@ impl<R> ProxyLookup<R> {
         Self { resolver, proxy }
     }
 
-    /// Says whose name it is: the trouble is told of the broker.
+    /// Adds to an error that it is the proxy's name, because the error is reported for the broker.
     fn told(&self, addresses: Addresses) -> Addresses {
         let error = match addresses {
             Ok(addresses) if !addresses.is_empty() => return Ok(addresses),

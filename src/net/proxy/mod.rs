@@ -1,8 +1,7 @@
-//! Proxies that lead to brokers: what is said to them before a connection is the broker's. Bytes in, bytes out; no socket
-//! here.
+//! Proxies to brokers: the negotiation with a proxy before the connection leads to the broker. There are no sockets here.
 //!
 //! ```text
-//!   url ──▶ settings ◀── lookup           the proxy's address in place of the broker's
+//!   url ──▶ settings ◀── lookup           the proxy's address instead of the broker's
 //!              ▲
 //!              │      target, refusal
 //!              │         ▲

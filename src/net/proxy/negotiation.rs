@@ -1,4 +1,4 @@
-//! What is said to a proxy, of whichever kind.
+//! The negotiation with a proxy of any kind.
 
 use super::http_connect::HttpConnect;
 use super::refusal::Refusal;
@@ -21,7 +21,7 @@ impl Negotiation {
         })
     }
 
-    /// What is to be written now. Before all of it is, nothing is read.
+    /// The bytes to write now. Nothing is read before all of them are written.
     pub(crate) fn outgoing(&self) -> &[u8] {
         match self {
             Self::Socks5(socks) => socks.outgoing(),
@@ -29,7 +29,7 @@ impl Negotiation {
         }
     }
 
-    /// `count` bytes are gone.
+    /// `count` bytes were written.
     pub(crate) fn written(&mut self, count: usize) {
         match self {
             Self::Socks5(socks) => socks.written(count),
@@ -37,8 +37,8 @@ impl Negotiation {
         }
     }
 
-    /// Takes bytes off `bytes` until the connection leads to the broker, which is what true says, or more are needed. What
-    /// is left then is the broker's.
+    /// Removes bytes from `bytes` until the connection leads to the broker (true) or more bytes are needed (false). With true,
+    /// the bytes that are left are the broker's.
     pub(crate) fn received(&mut self, bytes: &mut &[u8]) -> Result<bool, Refusal> {
         match self {
             Self::Socks5(socks) => socks.received(bytes),
@@ -46,7 +46,7 @@ impl Negotiation {
         }
     }
 
-    /// What it means that the proxy ends the connection now. `has_heard`: it has said anything at all.
+    /// The refusal if the proxy closes the connection now. `has_heard` says whether the proxy has sent anything.
     pub(crate) fn ended(&self, has_heard: bool) -> Refusal {
         let protocol = match self {
             Self::Socks5(_) => "SOCKS5",

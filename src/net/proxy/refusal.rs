@@ -1,10 +1,10 @@
-//! Why a proxy does not lead to a broker.
+//! Why a proxy does not connect to a broker.
 
-/// Its text goes on from the proxy's name: `can't connect to the broker`.
+/// The text follows the proxy's name, for example `can't connect to the broker`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) cause: String,
-    /// With these settings, here and at the proxy, no attempt ends otherwise.
+    /// With these settings, here and at the proxy, every attempt fails.
     pub(crate) is_fatal: bool,
 }
 

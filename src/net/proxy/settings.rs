@@ -1,4 +1,4 @@
-//! A proxy as it was set.
+//! The settings of a proxy.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ pub(crate) struct Proxy {
     pub(super) host: Arc<str>,
     pub(super) port: u16,
     pub(super) account: Option<Account>,
-    /// The setting that it comes from, as whoever set it calls that.
+    /// The name by which the user has set it.
     pub(super) setting: String,
 }
 
@@ -22,7 +22,7 @@ pub(super) enum Kind {
     Http,
 }
 
-/// How we are known to the proxy. A user can be as secret as a password: access tokens are put there too.
+/// The client's account at the proxy. The user can be as secret as the password: it may be an access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) user: Secret,
@@ -30,7 +30,7 @@ pub(super) struct Account {
 }
 
 impl Proxy {
-    /// Whether something in its URL must not be shown.
+    /// Whether its URL contains something that must not be shown.
     pub(crate) fn has_account(&self) -> bool {
         self.account.is_some()
     }
@@ -45,7 +45,7 @@ impl Kind {
     }
 }
 
-/// As texts call it: `the proxy socks5://proxy:1080`, without the account.
+/// For texts: `the proxy socks5://proxy:1080`, without the account.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the proxy {}://{}", self.kind.scheme(), address(&self.host, self.port))

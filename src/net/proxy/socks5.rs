@@ -1,4 +1,4 @@
-//! SOCKS5 (RFC 1928), with a user and a password if there are any (RFC 1929). Names are looked up by the proxy.
+//! SOCKS5 (RFC 1928), with user and password if they are set (RFC 1929). The proxy resolves names.
 //!
 //! ```text
 //!   Method ──"a password"──▶ Password
@@ -23,13 +23,13 @@ pub(crate) struct Socks5 {
     target: Target,
     setting: String,
     out: Secret,
-    /// Bytes of `out` that are gone.
+    /// The number of bytes of `out` that are written.
     gone: usize,
-    /// What has come of the answer to this step; 262 bytes at most.
+    /// The bytes of the answer to this step so far, at most 262.
     answer: Vec<u8>,
 }
 
-/// Whose answer is waited for.
+/// The step whose answer is expected.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Method,
@@ -43,7 +43,7 @@ impl Socks5 {
         let Proxy { account, setting, .. } = proxy.clone();
         let methods = match account {
             None => vec![VERSION, 1, NOTHING],
-            // A proxy that knows us by our address takes nothing.
+            // A proxy that recognizes the client's address may choose no authentication.
             Some(_) => vec![VERSION, 2, NOTHING, PASSWORD],
         };
         let (step, out) = (Step::Method, methods.into());
@@ -81,8 +81,8 @@ impl Socks5 {
         }
     }
 
-    /// How many bytes the answer has, as far as what has come of it tells; `None` if no more is to come. Refuses at the first
-    /// byte that can't be: proxies that refuse do not always send the rest.
+    /// The length of the answer, as far as its bytes so far show it; `None` if no answer is expected. Refuses at the first wrong
+    /// byte, because proxies that refuse do not always send the rest.
     fn wanted(&self) -> Result<Option<usize>, Refusal> {
         Ok(Some(match (self.step, &self.answer[..]) {
             (Step::Open, _) => return Ok(None),
@@ -96,7 +96,7 @@ impl Socks5 {
                 self.check_method(*method)?;
                 2
             }
-            // The version, which would be that of RFC 1929, some proxies take for that of SOCKS: nobody looks at it.
+            // The version should be that of RFC 1929, but some proxies send that of SOCKS, so it is not checked.
             (Step::Password, [_, status]) if *status != 0 => {
                 return Err(Refusal::fatal(format!(
                     "does not accept the user and password of {}; correct them there",
@@ -105,7 +105,7 @@ impl Socks5 {
             }
             (Step::Method | Step::Password, _) => 2,
             (Step::Request, [_, reply, ..]) if *reply != 0 => return Err(self.refused(*reply)),
-            // From where it is connected nobody needs to know, but it stands before the broker's first byte.
+            // The address of the proxy's own end is not needed, but it comes before the broker's first byte.
             (Step::Request, [_, _, _, IPV4, ..]) => 4 + 4 + 2,
             (Step::Request, [_, _, _, IPV6, ..]) => 4 + 16 + 2,
             (Step::Request, [_, _, _, NAME, length, ..]) => 5 + usize::from(*length) + 2,
@@ -132,7 +132,7 @@ impl Socks5 {
         }))
     }
 
-    /// The answer is whole and as it should be.
+    /// Goes to the next step. The answer is complete and valid.
     fn go_on(&mut self) {
         let answer = std::mem::take(&mut self.answer);
         (self.step, self.out) = match (self.step, &self.account) {
@@ -175,7 +175,7 @@ impl Socks5 {
     }
 }
 
-/// RFC 1929, section 2. The lengths fit: those of more than 255 bytes are no proxy's settings.
+/// RFC 1929, section 2. The lengths fit into a byte: the settings refuse more than 255 bytes.
 fn password(Account { user, password }: &Account) -> Secret {
     let mut message = Vec::with_capacity(3 + user.bytes().len() + password.bytes().len());
     message.push(1);
@@ -208,7 +208,7 @@ fn request(target: &Target) -> Secret {
     message.into()
 }
 
-/// Of a user or a password.
+/// The largest length of a user or a password.
 pub(super) const LONGEST: usize = 255;
 
 const VERSION: u8 = 5;

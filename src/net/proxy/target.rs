@@ -9,16 +9,16 @@ pub(super) struct Target {
     pub(super) port: u16,
 }
 
-/// What a proxy is asked for.
+/// The host that a proxy is asked for.
 pub(super) enum Host<'a> {
     Address(IpAddr),
-    /// To be looked up by the proxy; 255 bytes at most.
+    /// The proxy resolves it. It has at most 255 bytes.
     Name(&'a str),
 }
 
 impl Target {
-    /// The host may be one that a broker has advertised, so it may be anything: what would end the line of a request, or
-    /// does not fit into one, is not asked for.
+    /// The host may come from a broker (`advertised.listeners`), so it may be any text. A host that would end the line of a
+    /// request, or does not fit into one, is refused.
     pub(super) fn new(host: &str, port: u16) -> Result<Self, Refusal> {
         let is_strange =
             |letter: char| letter.is_whitespace() || letter.is_control() || "/?#@[]\\\"".contains(letter);
@@ -34,7 +34,7 @@ impl Target {
         self.host.parse().map_or(Host::Name(&self.host), Host::Address)
     }
 
-    /// As `host:port`.
+    /// `host:port`.
     pub(super) fn authority(&self) -> String {
         match self.host() {
             Host::Address(IpAddr::V6(address)) => format!("[{address}]:{}", self.port),

@@ -1,4 +1,4 @@
-//! `proxy_url`: what people write for a proxy.
+//! Reads `proxy_url`.
 
 use std::net::Ipv6Addr;
 
@@ -6,15 +6,14 @@ use super::settings::{Account, Kind, Proxy};
 use super::socks5;
 use crate::security::Secret;
 
-/// Reads `socks5://user:password@host:port`, `socks5h://…` and `http://…`. `setting` is how whoever wrote it calls the
-/// setting.
+/// Reads `socks5://user:password@host:port`, `socks5h://…` and `http://…`. `setting` is the name by which the user has set it.
 ///
 /// # Errors
-/// What to write instead. It shows nothing of the text: what stands in the wrong place may be a password.
+/// What to write instead. The error shows no part of the text, which may be a password in the wrong place.
 pub(crate) fn parse(text: &str, setting: &str) -> Result<Proxy, String> {
     let (scheme, rest) = text.trim().split_once("://").ok_or_else(|| WRITE.to_owned())?;
     let kind = kind(scheme)?;
-    // The last one: who forgets to write %40 for one in a password is understood.
+    // The last `@`, so that a password may contain an `@` that is not written as %40.
     let (account, address) = match rest.rsplit_once('@') {
         None => (None, rest),
         Some((account, address)) => (Some(self::account(account, kind)?), address),
@@ -95,7 +94,7 @@ fn decode(text: &str) -> Result<Secret, String> {
     Ok(decoded.into())
 }
 
-/// The host, without brackets, and the port.
+/// The host without brackets, and the port.
 fn split(address: &str) -> Result<(&str, Option<&str>), String> {
     let is_v6 = |host: &str| host.split('%').next().is_some_and(|host| host.parse::<Ipv6Addr>().is_ok());
     let is_strange =
@@ -128,5 +127,5 @@ fn split(address: &str) -> Result<(&str, Option<&str>), String> {
 const WRITE: &str = "write socks5://host:port or http://host:port, with user:password@ before the host if the proxy \
                      requires authentication";
 
-/// IANA's.
+/// The port that IANA has assigned to SOCKS.
 const SOCKS_PORT: u16 = 1080;
