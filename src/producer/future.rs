@@ -138,7 +138,7 @@ impl FutureRecordMetadata {
     /// A `send` inside the callback to a topic that the producer has not used yet, such as a dead-letter topic, fails with
     /// [`ErrorKind::WouldBlock`]. Call [`partitions_for`](crate::KafkaProducer::partitions_for) for that topic when the program
     /// starts, or pass the record to another thread that sends it: see
-    /// [`send`](crate::KafkaProducer::send#inside-a-callback).
+    /// [`send`](crate::KafkaProducer::send).
     pub fn add_errback(&self, callback: impl FnOnce(&Error) + Send + 'static) -> &Self {
         self.on_completion(true, move |result| {
             if let Err(error) = result {
@@ -153,7 +153,7 @@ impl FutureRecordMetadata {
     /// A `send` inside the callback to a topic that the producer has not used yet, such as a dead-letter topic, fails with
     /// [`ErrorKind::WouldBlock`]. Call [`partitions_for`](crate::KafkaProducer::partitions_for) for that topic when the program
     /// starts, or pass the record to another thread that sends it: see
-    /// [`send`](crate::KafkaProducer::send#inside-a-callback).
+    /// [`send`](crate::KafkaProducer::send).
     pub fn add_both(&self, callback: impl FnOnce(Result<&RecordMetadata, &Error>) + Send + 'static) -> &Self {
         self.on_completion(true, callback)
     }
