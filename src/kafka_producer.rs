@@ -256,6 +256,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
 
     /// Returns how many records and batches have no result yet, and how much of `buffer_memory` is in use. Other threads may
     /// change it at any time. It looks at each batch, so do not call it for each record.
+    /// In a forked child all counts are 0.
     pub fn in_flight(&self) -> InFlight {
         self.producer.in_flight()
     }

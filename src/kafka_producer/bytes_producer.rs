@@ -87,6 +87,10 @@ impl BytesProducer {
     }
 
     pub(super) fn in_flight(&self) -> InFlight {
+        if self.topics.lifecycle.check_process().is_err() {
+            // A thread that is not in this child may hold a lock.
+            return InFlight::default();
+        }
         let (records, batches) = self.accumulator.in_flight(&self.topics.table);
         let pool = self.accumulator.pool();
         InFlight {

@@ -2,7 +2,7 @@
 
 /// The records without a result, and the memory in use, at one moment.
 /// [`KafkaProducer::in_flight`](crate::KafkaProducer::in_flight) returns it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InFlight {
     /// The number of records that `send` has accepted and that have no result yet.

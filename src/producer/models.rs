@@ -235,7 +235,10 @@ fn future(dies: bool) {
         clock.advance(Duration::from_secs(2));
         sender.join().unwrap();
         assert_eq!(waiter.join().unwrap(), !dies);
-        assert_eq!(future.get(Duration::ZERO).map(|metadata| metadata.offset()).ok(), (!dies).then_some(Some(7)));
+        assert_eq!(
+            future.get(Duration::ZERO).map(|metadata| metadata.offset()).ok(),
+            (!dies).then_some(Some(7))
+        );
     });
 }
 
