@@ -155,7 +155,7 @@ const LATER: &[Later] = later! {
 
     Extra("setting the version of the brokers"): api_version["none", "auto"];
     Extra("detecting the version of brokers older than 0.10"): api_version_auto_timeout_ms["2000"];
-    Extra("a separate time-out for the first connection"): bootstrap_timeout_ms["30000"];
+    Extra("a separate timeout for the first connection"): bootstrap_timeout_ms["30000"];
     Extra("waiting for a host name that can't be resolved yet"): bootstrap_resolve_timeout_ms["0"];
     Extra("choosing which addresses of a host name are used"): client_dns_lookup["use_all_dns_ips"];
     Extra("another recovery strategy"): metadata_recovery_strategy["rebootstrap"];
