@@ -1,9 +1,9 @@
 //! Learns by callbacks what became of records: `send_with`, `add_callback`, `add_errback`.
 //!
-//! A callback runs on the producer's thread, or at once if the record has its result already. What it may do:
+//! A callback runs on the producer's background thread, or at once if the record already has its result. Inside a callback:
 //!
-//! - It should be quick. The producer sends nothing while a callback runs.
-//! - `send` works inside, but never waits there: where it would, it fails with `ErrorKind::WouldBlock`.
+//! - Be quick. The producer sends nothing while a callback runs.
+//! - `send` works, but it never waits. Where it would, it fails with `ErrorKind::WouldBlock`.
 //! - `flush`, and `get` of a record without a result, fail at once with `ErrorKind::CalledFromCallback`.
 //! - A panic is caught and logged, and the producer goes on.
 //!
@@ -73,7 +73,7 @@ fn send_receipt(producer: &KafkaProducer, order: &RecordMetadata, events: Sender
 }
 
 fn report(events: &Sender<Event>, event: Event) {
-    // Nobody receives if the main thread has stopped early.
+    // The receiver is gone if the main thread has ended early.
     let _ = events.send(event);
 }
 
@@ -165,6 +165,8 @@ mod tests {
     fn what_would_wait_fails_inside_a_callback() {
         let (cluster, config) = cluster();
         let producer = start(config).unwrap();
+        // The record that the callback sends has no result until the test says so.
+        cluster.add_rule(MockRule::hold().on(ApiKey::PRODUCE).topic("receipts"));
         let (inside, (tell, told)) = (Arc::clone(&producer), mpsc::channel());
         let callback = move |_: Result<&RecordMetadata, &Error>| {
             let unfinished = inside.send(ProducerRecord::to("receipts").value("v")).unwrap();
@@ -174,6 +176,8 @@ mod tests {
         let (flush, get) = told.recv_timeout(PATIENCE).unwrap();
         assert!(matches!(flush.kind(), ErrorKind::CalledFromCallback { .. }), "{flush}");
         assert!(matches!(get.kind(), ErrorKind::CalledFromCallback { .. }), "{get}");
+        assert!(cluster.wait_for_records("receipts", 1, PATIENCE), "its answer is held now");
+        cluster.release_replies();
         producer.close(PATIENCE).unwrap();
         assert_eq!(cluster.record_count("receipts"), 1);
     }
