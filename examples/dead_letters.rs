@@ -33,14 +33,14 @@ struct SafeProducer {
     writer: Arc<KafkaProducer>,
     failures: SyncSender<Failure>,
     thread: JoinHandle<()>,
-    /// How many records are neither stored nor in a dead letter.
+    /// How many records failed and are in no dead letter.
     lost: Arc<AtomicU64>,
 }
 
 impl SafeProducer {
     fn start(config: ProducerConfig) -> Result<Self, Error> {
         let writer = Arc::new(config.clone().build()?);
-        // If the topic is missing, this fails, and not the first dead letter.
+        // A missing topic is an error here, and not only at the first dead letter.
         writer.partitions_for(DEAD_LETTERS)?;
         let lost = Arc::default();
         let (failures, received) = mpsc::sync_channel(WAITING);
@@ -51,7 +51,7 @@ impl SafeProducer {
         Ok(Self { producer: config.build()?, writer, failures, thread, lost })
     }
 
-    /// An error means that the record itself is right and may be sent again, for example when there is memory.
+    /// An error means that nothing is wrong with the record: the memory is full, say, or the producer is closed.
     fn send(&self, record: ProducerRecord<'_>) -> Result<(), Error> {
         match self.producer.send(record.clone()) {
             Ok(future) => {
@@ -87,7 +87,8 @@ fn hand_over(failures: &SyncSender<Failure>, failure: Failure, lost: &AtomicU64)
     }
 }
 
-/// Copies key and value. The other headers and the timestamp stay behind, because an `OwnedRecord` does not show them.
+/// Copies key and value. The record's own headers and timestamp are not copied, because an `OwnedRecord` gives no access to
+/// them.
 fn write_letter(writer: &KafkaProducer, (record, error): &Failure, lost: &Arc<AtomicU64>) {
     let partition = error.partition().map(|partition| partition.to_string());
     let certainty = match error.certainty() {
@@ -98,7 +99,7 @@ fn write_letter(writer: &KafkaProducer, (record, error): &Failure, lost: &Arc<At
     let letter = ProducerRecord::to(DEAD_LETTERS)
         .key(record.key())
         .value(record.value())
-        // The error of a record that no partition was chosen for has no partition, and sometimes no topic.
+        // An error from before a partition was chosen names no partition, and sometimes no topic.
         .header("topic", error.topic().unwrap_or(record.topic()))
         .header("partition", partition.as_deref())
         .header("certainty", certainty)
@@ -196,6 +197,17 @@ mod tests {
     }
 
     #[test]
+    fn close_waits_for_every_dead_letter() {
+        let (cluster, config) = cluster();
+        let refusal = MockRule::fail(ErrorCode::TOPIC_AUTHORIZATION_FAILED).on(ApiKey::PRODUCE);
+        cluster.add_rule(refusal.topic("orders").forever());
+        let producer = SafeProducer::start(config).unwrap();
+        (0..WAITING).for_each(|_| producer.send(order()).unwrap());
+        assert_eq!(producer.close(PATIENCE).unwrap(), 0);
+        assert_eq!(cluster.record_count(DEAD_LETTERS), WAITING as u64);
+    }
+
+    #[test]
     fn a_record_that_may_be_stored_says_so() {
         let (cluster, config) = cluster();
         cluster.add_rule(MockRule::black_hole_after_append().on(ApiKey::PRODUCE).topic("orders").forever());
@@ -243,7 +255,8 @@ mod tests {
     #[test]
     fn what_the_thread_has_no_room_for_is_counted() {
         let (failures, _received) = mpsc::sync_channel(1);
-        let error = cluster().1.retries(0).enable_idempotence(true).build().err().unwrap();
+        // Any error will do.
+        let error = ProducerConfig::parse_properties(r"client.id = \u").unwrap_err();
         let lost = AtomicU64::new(0);
         for _ in 0..3 {
             hand_over(&failures, (order().into_owned(), error.clone()), &lost);

@@ -42,8 +42,8 @@ impl<A: Write, B: Write> Rejects<A, B> {
     }
 }
 
-/// Reads on a thread of its own, because nothing can interrupt a read from stdin. What this thread has read ahead is lost when
-/// the program ends.
+/// Reads on a thread of its own, because nothing can interrupt a read from stdin. What this thread has read ahead is lost
+/// when the program ends.
 fn read_lines(input: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     // The channel holds no lines, so that they are read no faster than they are shipped.
     let (lines, receiver) = bounded(0);
@@ -51,16 +51,17 @@ fn read_lines(input: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
         for line in BufReader::new(input).split(b'\n') {
             match line.map(|line| lines.send(line)) {
                 Ok(Ok(())) => {}
-                // Nobody takes lines any more.
+                // `ship` has returned.
                 Ok(Err(_)) => return,
-                Err(error) => return eprintln!("the input can't be read: {error}"),
+                Err(error) => return eprintln!("log_shipper: the input can't be read: {error}"),
             }
         }
     });
     receiver
 }
 
-/// Ships lines until they end or `stop` is told. When it returns, each line that it took is stored or with the rejects.
+/// Ships lines until they end or `stop` gets a message. When it returns, each line that it took is stored or among the
+/// rejects.
 fn ship(
     producer: &KafkaProducer,
     lines: &Receiver<Vec<u8>>,
@@ -79,11 +80,11 @@ fn ship(
             },
         }
     }
-    // What has no result when the time is over fails then. Each record's own error says whether it may be stored.
+    // Records that have no result after `limit` fail. The error of each record says whether it may be stored.
     if let Err(error) = producer.close(limit) {
-        eprintln!("{error}");
+        eprintln!("log_shipper: {error}");
     }
-    // Each callback has a sender of its own, so this ends when the last one has run.
+    // Each callback owns a sender, so this ends when the last callback has run.
     drop(failed);
     failures.iter().try_for_each(|failure| rejects.write(failure))
 }
@@ -126,6 +127,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+    use crossbeam_channel::RecvTimeoutError;
     use kafka_producer::mock::{ApiKey, MockCluster, MockRule};
     use kafka_producer::{ErrorCode, ProducerConfig};
 
@@ -141,12 +143,26 @@ mod tests {
         (cluster, config)
     }
 
+    /// Passes on what is written to it.
+    struct Output(Sender<String>);
+
+    impl Write for Output {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(String::from_utf8_lossy(bytes).into_owned()).unwrap();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     /// A shipper at work on a thread of its own.
     struct Shipper {
         producer: Arc<KafkaProducer>,
         stop: Sender<()>,
-        /// The lines that were not written, and those that may be.
-        rejects: Receiver<[String; 2]>,
+        not_written: Receiver<String>,
+        maybe_written: Receiver<String>,
     }
 
     impl Shipper {
@@ -154,23 +170,31 @@ mod tests {
             let producer = Arc::new(config.build().unwrap());
             producer.partitions_for(TOPIC).unwrap();
             let (stop, stopped) = bounded(1);
-            let (done, rejects) = bounded(1);
+            let ((not_out, not_written), (maybe_out, maybe_written)) = (unbounded(), unbounded());
             let shipping = Arc::clone(&producer);
             thread::spawn(move || {
-                let mut rejects = Rejects { not_written: Vec::new(), maybe_written: Vec::new() };
+                let mut rejects = Rejects { not_written: Output(not_out), maybe_written: Output(maybe_out) };
                 ship(&shipping, &lines, &stopped, PATIENCE, &mut rejects).unwrap();
-                let text = |bytes| String::from_utf8(bytes).unwrap();
-                done.send([text(rejects.not_written), text(rejects.maybe_written)]).unwrap();
             });
-            Self { producer, stop, rejects }
+            Self { producer, stop, not_written, maybe_written }
         }
 
         fn interrupt(&self) {
             interrupt(&self.producer, &self.stop, SHORT);
         }
 
+        /// All lines that were not written, and all that may be, when the shipper has ended.
         fn rejects(self) -> [String; 2] {
-            self.rejects.recv_timeout(PATIENCE).expect("the shipper does not end")
+            [self.not_written, self.maybe_written].map(|output| {
+                let mut all = String::new();
+                loop {
+                    match output.recv_timeout(PATIENCE) {
+                        Ok(line) => all.push_str(&line),
+                        Err(RecvTimeoutError::Disconnected) => return all,
+                        Err(RecvTimeoutError::Timeout) => panic!("the shipper does not end"),
+                    }
+                }
+            })
         }
     }
 
@@ -195,7 +219,21 @@ mod tests {
         assert_eq!(cluster.record_count(TOPIC), 0);
     }
 
-    /// The input does not end in the tests below: only Ctrl-C stops the shipper.
+    /// In this test and those below the input does not end: only Ctrl-C stops the shipper.
+    #[test]
+    fn a_refused_line_is_told_while_others_are_shipped() {
+        let (cluster, config) = cluster();
+        cluster.add_rule(MockRule::fail(ErrorCode::TOPIC_AUTHORIZATION_FAILED).on(ApiKey::PRODUCE));
+        let (lines, receiver) = bounded(0);
+        let shipper = Shipper::start(config, receiver);
+        lines.send(b"one".to_vec()).unwrap();
+        assert_eq!(shipper.not_written.recv_timeout(PATIENCE).unwrap(), "one\n");
+        lines.send(b"two".to_vec()).unwrap();
+        assert!(cluster.wait_for_records(TOPIC, 1, PATIENCE));
+        shipper.interrupt();
+        assert_eq!(shipper.rejects(), ["", ""]);
+    }
+
     #[test]
     fn a_line_without_an_answer_is_told_apart() {
         let (cluster, config) = cluster();

@@ -83,8 +83,8 @@ mod tests {
 
     use std::collections::HashMap;
 
-    use kafka_producer::ErrorKind;
     use kafka_producer::mock::{ApiKey, MockCluster, MockRule};
+    use kafka_producer::{ErrorCode, ErrorKind};
 
     use super::*;
 
@@ -125,6 +125,15 @@ mod tests {
         assert_eq!(entries, customers.iter().map(|customer| order(customer)).collect::<Vec<_>>());
     }
 
+    #[test]
+    fn an_order_that_is_not_in_the_journal_is_an_error() {
+        let (cluster, config) = cluster();
+        let refusal = MockRule::fail(ErrorCode::TOPIC_AUTHORIZATION_FAILED).on(ApiKey::PRODUCE);
+        cluster.add_rule(refusal.topic("order-journal"));
+        let error = Orders::new(config).unwrap().place(&order("ada")).unwrap_err();
+        assert_eq!((error.topic(), error.partition()), (Some("order-journal"), Some(0)));
+    }
+
     /// A partitioner can be tested without a producer.
     #[test]
     fn the_partitioner_looks_at_the_topic() {
@@ -148,7 +157,8 @@ mod tests {
         assert_eq!((error.topic(), cluster.record_count("orders")), (Some("orders"), 0));
     }
 
-    /// The broker stores the order and its answer is lost, three times: the producer asks again, and is told.
+    /// The broker stores the order and its answer is lost, three times. The producer sends again, and the broker recognizes
+    /// the batch.
     #[test]
     fn an_order_whose_answer_is_lost_is_stored_once() {
         let (cluster, config) = cluster();

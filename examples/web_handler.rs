@@ -19,7 +19,7 @@ use kafka_producer::{Error, KafkaProducer, ProducerConfig, ProducerRecord};
 
 const TOPIC: &str = "views";
 
-/// Set once by `main`. Without it handlers work all the same, and count nothing.
+/// Set once by `main`. Before that, handlers answer and count nothing.
 static VIEWS: OnceLock<PageViews> = OnceLock::new();
 
 struct PageViews {
@@ -46,7 +46,7 @@ impl PageViews {
         Ok(Self { producer, lost: Arc::default() })
     }
 
-    /// Never waits. A view is lost rather than that its handler is late.
+    /// Never waits. Losing a view is better than delaying a request.
     fn add(&self, page: &str) {
         match self.producer.try_send(ProducerRecord::to(TOPIC).value(page)) {
             Ok(future) => {
@@ -100,6 +100,8 @@ fn main() -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+    use std::sync::mpsc;
 
     use kafka_producer::mock::{ApiKey, MockCluster, MockRule};
 
@@ -161,8 +163,14 @@ mod tests {
         let (cluster, config) = cluster();
         let views = PageViews::start(config.buffer_memory(64 << 10).batch_size(16 << 10)).unwrap();
         cluster.hold_replies();
-        let page = "x".repeat(1000);
-        (0..200).for_each(|_| views.add(&page));
+        let views = Arc::new(views);
+        let (handler, (tell, told)) = (Arc::clone(&views), mpsc::channel());
+        std::thread::spawn(move || {
+            let page = "x".repeat(1000);
+            (0..200).for_each(|_| handler.add(&page));
+            tell.send(()).unwrap();
+        });
+        told.recv_timeout(PATIENCE).expect("the handler waits");
         let (dropped, failed) = views.lost();
         assert!((100..200).contains(&dropped), "{dropped} of 200 KB do not fit into 64");
         cluster.release_replies();
