@@ -78,6 +78,8 @@ mod tests {
             ("schema.registry.url", "not ours"),
             ("group.id", "not ours"),
             ("session.timeout.ms", "not ours"),
+            // A setting of Java's consumers. Here it is one of the producer, and keeps its default.
+            ("allow.auto.create.topics", "not ours"),
             ("lingre.ms", "MISSPELT?"),
         ];
         assert_eq!(told, expected);
@@ -87,7 +89,9 @@ mod tests {
     fn the_file_decides_how_the_record_is_sent() {
         let cluster = MockCluster::start(1);
         let (config, _) = read(FILE).unwrap();
-        for (name, value) in [("linger.ms", "5"), ("buffer.memory", "67108864"), ("acks", "all")] {
+        for (name, value) in
+            [("linger.ms", "5"), ("buffer.memory", "67108864"), ("allow_auto_create_topics", "true")]
+        {
             assert_eq!(config.get(name).as_deref(), Some(value), "{name}");
         }
         let stored = send_one(config.bootstrap_servers(cluster.bootstrap_servers())).unwrap();
