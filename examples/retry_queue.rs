@@ -1,7 +1,7 @@
 //! Keeps records that failed in a queue, and sends those again that were surely not written.
 //!
-//! The producer itself tries again until `delivery_timeout`. This is for what is left then, for example after a broker was
-//! away for longer.
+//! The producer itself tries again until `delivery_timeout`. The queue is for records that fail then, for example because a
+//! broker was down for longer.
 //!
 //! ```sh
 //! cargo run --example retry_queue --features mock -- localhost:9092
