@@ -186,6 +186,22 @@ impl Cluster {
             .unwrap_or_else(|why| panic!("cannot start node {node} again: {why}"));
     }
 
+    /// Starts each node again whose process ended though nobody asked for it, and gives the end of what each wrote.
+    #[track_caller]
+    pub fn start_what_ended(&mut self) -> Vec<String> {
+        let ended = self.nodes.iter_mut().filter_map(|node| {
+            let last_words = node.check_alive().err()?;
+            // Nothing is left to kill.
+            node.kill();
+            Some((node.id, last_words))
+        });
+        let ended: Vec<(i32, String)> = ended.collect();
+        for (node, _) in &ended {
+            self.start_node(*node);
+        }
+        ended.into_iter().map(|(_, last_words)| last_words).collect()
+    }
+
     #[track_caller]
     fn node(&self, id: i32) -> &Node {
         let count = self.nodes.len();

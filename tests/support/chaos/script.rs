@@ -1,6 +1,7 @@
 //! What is done to the brokers, the connections and the client, and when.
 
 #![allow(clippy::disallowed_types, reason = "no model checker runs here")]
+#![allow(clippy::print_stdout, reason = "it is a part of programs")]
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -10,12 +11,14 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::Alarm;
-use crate::support::clock::{Stopwatch, deadline_in, pause};
-use crate::support::kafka::{Cluster, Daemon};
+use crate::support::clock::{Failure, Stopwatch, deadline, deadline_in, pause, retry};
+use crate::support::kafka::{Cluster, Daemon, PartitionState};
 use crate::support::proxy::Proxy;
 
 /// The last disturbance begins that long before the client's end, so that its effects are in the run.
 const QUIET_END: Duration = Duration::from_secs(5);
+/// How long it may take until all replicas are in sync again.
+const IN_SYNC_SECS: u64 = 120;
 /// The client is frozen after a third of the length, and then again that often.
 const CLIENT_FREEZES_EVERY: Duration = Duration::from_secs(900);
 
@@ -29,6 +32,8 @@ pub struct Script {
     kills: u32,
     freezes: u32,
     restarts: u32,
+    /// How often a broker's process ended by itself.
+    ended: usize,
     client_freezes: u32,
 }
 
@@ -50,6 +55,7 @@ impl Script {
             kills: 0,
             freezes: 0,
             restarts: 0,
+            ended: 0,
             client_freezes: 0,
         }
     }
@@ -109,7 +115,7 @@ impl Script {
                 Stopwatch::start()
             });
             self.hit(cluster, node, kind);
-            in_sync(cluster, topic);
+            self.in_sync(cluster, topic);
             if let Some(since) = froze {
                 pause(self.client_freeze.saturating_sub(since.elapsed()));
                 client.signal(Signal::CONT);
@@ -119,6 +125,26 @@ impl Script {
         if alarm.reason().is_none() {
             pause(self.length.saturating_sub(clock.elapsed()));
         }
+    }
+
+    /// Waits until all replicas are in sync. A broker may end by itself after what was done to it; it is started again.
+    #[track_caller]
+    fn in_sync(&mut self, cluster: &mut Cluster, topic: &str) {
+        let partitions = cluster.partitions(topic).len();
+        let in_sync = retry(deadline(IN_SYNC_SECS), || {
+            for last_words in cluster.start_what_ended() {
+                println!("{last_words}");
+                self.ended += 1;
+            }
+            (0..partitions).try_for_each(|partition| {
+                let partition = i32::try_from(partition).expect("few partitions");
+                let is_in_sync = |state: &PartitionState| {
+                    state.leader.is_some() && state.isr.len() == state.replicas.len()
+                };
+                cluster.check_partition(topic, partition, is_in_sync).map(drop).map_err(Failure::Again)
+            })
+        });
+        in_sync.unwrap_or_else(|why| panic!("{topic} is not in sync: {why}"));
     }
 
     fn hit(&mut self, cluster: &mut Cluster, node: i32, kind: i32) {
@@ -146,10 +172,11 @@ impl Script {
 
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { length, kills, freezes, restarts, client_freezes, client_freeze, .. } = self;
+        let Self { length, kills, freezes, restarts, ended, client_freezes, client_freeze, .. } = self;
         write!(
             f,
             "{length:?}: brokers killed {kills} times, frozen {freezes} times for {:?} ms, restarted {restarts} times, \
+             ended by themselves {ended} times, \
              the client frozen {client_freezes} times for {client_freeze:?}",
             self.freeze
         )
@@ -161,14 +188,6 @@ struct Calm<'a>(&'a AtomicBool);
 impl Drop for Calm<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
-    }
-}
-
-fn in_sync(cluster: &Cluster, topic: &str) {
-    for state in cluster.partitions(topic) {
-        cluster.wait_for_partition(topic, state.partition, |state| {
-            state.leader.is_some() && state.isr.len() == state.replicas.len()
-        });
     }
 }
 

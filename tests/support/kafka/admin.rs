@@ -227,19 +227,34 @@ impl Cluster {
         wanted: impl Fn(&PartitionState) -> bool,
     ) -> PartitionState {
         let state = retry(deadline(PATIENCE_SECS), || {
-            let mut last = None;
-            for node in self.answering() {
-                let states = self.states_known_to(node, topic).map_err(Failure::Again)?;
-                let state = states.into_iter().find(|state| state.partition == partition);
-                let state = state.ok_or_else(|| Failure::Again("no such partition".into()))?;
-                if !wanted(&state) {
-                    return Err(Failure::Again(format!("node {} says {state:?}", node.id)));
-                }
-                last = Some(state);
-            }
-            last.ok_or_else(|| Failure::Fatal("no node runs".into()))
+            self.check_partition(topic, partition, &wanted).map_err(Failure::Again)
         });
         state.unwrap_or_else(|why| panic!("{topic}-{partition} is not as wanted: {why}"))
+    }
+
+    /// The partition's state, if it is as wanted by what each running node says.
+    ///
+    /// # Errors
+    ///
+    /// What the first node says that does not agree; if it does not answer, with the end of what it wrote.
+    pub fn check_partition(
+        &self,
+        topic: &str,
+        partition: i32,
+        wanted: impl Fn(&PartitionState) -> bool,
+    ) -> Result<PartitionState, String> {
+        let mut last = None;
+        for node in self.answering() {
+            let states = self.states_known_to(node, topic);
+            let states = states.map_err(|why| format!("{why}; {}", node.last_words()))?;
+            let state = states.into_iter().find(|state| state.partition == partition);
+            let state = state.ok_or("no such partition")?;
+            if !wanted(&state) {
+                return Err(format!("node {} says {state:?}", node.id));
+            }
+            last = Some(state);
+        }
+        last.ok_or_else(|| "no node runs".into())
     }
 
     pub(super) fn broker_ids_known_to(&self, node: i32) -> Result<Vec<i32>, String> {
