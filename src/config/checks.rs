@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::effective::LARGEST_REQUEST;
 use super::producer_config::{Defaults, ProducerConfig};
 use super::servers;
+use super::values::millis;
 use crate::error::{ConfigProblem, ConfigProblemKind};
 use crate::record::Compression;
 
@@ -229,12 +230,12 @@ impl Checks<'_> {
             ("socket_connection_setup_timeout_ms", config.socket_connection_setup_timeout),
         ] {
             if value < SHORTEST {
-                self.refuse(key, value.as_millis(), "it must be at least 10 ms");
+                self.refuse(key, millis(value), "it must be at least 10 ms");
             }
         }
         if let Some(idle) = config.connections_max_idle.filter(|idle| *idle < SHORTEST) {
             let why = "it must be at least 10 ms; none means never";
-            self.refuse("connections_max_idle_ms", idle.as_millis(), why);
+            self.refuse("connections_max_idle_ms", millis(idle), why);
         }
         if let Some(limit) = config.effective().delivery_timeout()
             && limit < config.effective().shortest_delivery_timeout()
@@ -243,11 +244,11 @@ impl Checks<'_> {
                 "it must be at least the sum of {} ({}) and {} ({}), or a record expires before its first request can \
                  time out",
                 config.written_as("linger_ms"),
-                config.linger.as_millis(),
+                millis(config.linger),
                 config.written_as("request_timeout_ms"),
-                config.request_timeout.as_millis()
+                millis(config.request_timeout)
             );
-            self.contradict("delivery_timeout_ms", limit.as_millis(), why);
+            self.contradict("delivery_timeout_ms", millis(limit), why);
         }
         for (key, first, key_of_most, most) in [
             (
@@ -273,9 +274,9 @@ impl Checks<'_> {
                 let key_of_most = config.written_as(key_of_most);
                 let why = format!(
                     "it is more than {key_of_most} ({}); lower it or raise {key_of_most}",
-                    most.as_millis()
+                    millis(most)
                 );
-                self.contradict(key, first.as_millis(), why);
+                self.contradict(key, millis(first), why);
             }
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::producer_config::{Defaults, ProducerConfig};
 use super::servers;
 use super::types::{Acks, SecurityProtocol};
+use super::values::millis;
 use crate::record::Compression;
 
 /// The configuration with all values filled in.
@@ -165,12 +166,12 @@ impl Effective<'_> {
             notes.push(format!(
                 "delivery_timeout_ms is {}, not its default {}, because it must be at least the sum of {} ({}) and {} \
                  ({})",
-                shortest.as_millis(),
-                DELIVERY_TIMEOUT.as_millis(),
+                millis(shortest),
+                millis(DELIVERY_TIMEOUT),
                 self.0.written_as("linger_ms"),
-                self.0.linger.as_millis(),
+                millis(self.0.linger),
                 self.0.written_as("request_timeout_ms"),
-                self.0.request_timeout.as_millis()
+                millis(self.0.request_timeout)
             ));
         }
         if self.batch_size() > self.largest_batch() {

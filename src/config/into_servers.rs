@@ -16,9 +16,25 @@
     message = "`{Self}` does not name brokers",
     note = "give a text (`\"a:9092,b:9092\"`), or an array, a slice or a `Vec` of texts; collect an iterator into a `Vec` first"
 )]
-pub trait IntoServers {
+pub trait IntoServers: sealed::Sealed {
     /// Calls `with` for each text.
     fn each(&self, with: &mut dyn FnMut(&str));
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for str {}
+
+    impl Sealed for String {}
+
+    impl<S> Sealed for [S] {}
+
+    impl<S, const N: usize> Sealed for [S; N] {}
+
+    impl<S> Sealed for Vec<S> {}
+
+    impl<T: ?Sized> Sealed for &T {}
 }
 
 impl IntoServers for str {

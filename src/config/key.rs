@@ -1,5 +1,7 @@
 //! A setting that texts can name: reads its value from a text, and shows it as one.
 
+use std::collections::BTreeMap;
+
 use super::producer_config::ProducerConfig;
 use super::values::Refusal;
 use crate::security::HIDDEN;
@@ -15,12 +17,20 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Sets it to `value`, unless a text has set it to another value before.
-    pub(super) fn set(&self, config: &mut ProducerConfig, key: &str, value: &str) -> Result<(), Refusal> {
+    /// Sets it to `value`, unless one of the `given` texts has set it to another value before. A value from before these
+    /// texts is replaced.
+    pub(super) fn set(
+        &self,
+        config: &mut ProducerConfig,
+        given: &mut Given,
+        key: &str,
+        value: &str,
+    ) -> Result<(), Refusal> {
         let before = (self.show)(config);
         (self.set)(config, value)?;
         let after = (self.show)(config);
-        match config.written.insert(self.of, key.to_owned()) {
+        config.written.insert(self.of, key.to_owned());
+        match given.insert(self.of, key.to_owned()) {
             // The error must not reveal whether two secrets are equal.
             Some(earlier) if after == HIDDEN => {
                 Err(Refusal::contradictory(format!("{earlier} is set too; remove one of the two")))
@@ -32,6 +42,9 @@ impl Key {
         }
     }
 }
+
+/// The settings that the texts of one call have set so far, with their names in these texts.
+pub(super) type Given = BTreeMap<&'static str, String>;
 
 /// Makes `KEYS` for the settings in one `$section` of the configuration. Each has kafka-python's name, or this crate's name in
 /// its spelling, followed by the names of Java and librdkafka.

@@ -1,7 +1,7 @@
 //! The settings by name: one table to read them from texts and to show them.
 
 use super::dialect::{self, Dialect};
-use super::key::Key;
+use super::key::{Given, Key};
 use super::later::{self, Later};
 use super::librdkafka;
 use super::producer_config::ProducerConfig;
@@ -13,15 +13,16 @@ use super::values::{
 use crate::error::{ConfigProblem, ConfigProblemKind};
 
 /// A setting of a text that was not set.
-pub(crate) struct Unset {
-    pub(crate) problem: ConfigProblem,
+pub(super) struct Unset {
+    pub(super) problem: ConfigProblem,
     /// `from_shared` may ignore it.
-    pub(crate) may_be_left_out: bool,
+    pub(super) may_be_left_out: bool,
 }
 
 /// Sets `key` to `value`. Both were written for the client `dialect`.
-pub(crate) fn set(
+pub(super) fn set(
     config: &mut ProducerConfig,
+    given: &mut Given,
     dialect: Dialect,
     key: &str,
     value: &str,
@@ -31,7 +32,7 @@ pub(crate) fn set(
     // A password may be before the `@` of an address.
     let mut secret = is_secret(&name) || value.contains('@');
     let (refusal, may_be_left_out) = match find(dialect, &name) {
-        Found::Key(known) => match known.set(config, key, value) {
+        Found::Key(known) => match known.set(config, given, key, value) {
             Ok(()) => return Ok(()),
             Err(refusal) => (refusal, false),
         },

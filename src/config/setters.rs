@@ -160,6 +160,10 @@ impl ProducerConfig {
     /// How many bytes of records may wait to be sent or answered. When they are used up, `send` blocks. Default
     /// 33,554,432 (32 MiB).
     ///
+    /// Memory is taken for batches, in pieces of up to `batch_size` bytes or the size of one large record. So fewer records
+    /// fit than their sizes say. Any size is accepted: a record that does not fit at all fails with
+    /// [`RecordTooLarge`](crate::ErrorKind::RecordTooLarge).
+    ///
     /// One slow partition can't take all the memory. While other partitions hold memory too, a partition that holds a
     /// quarter of it can't take the last eighth, and partitions that hold less get memory first.
     ///
@@ -170,7 +174,10 @@ impl ProducerConfig {
     }
 
     /// How long `send` may block, for metadata and memory together. `None` is no limit. With 0 `send` fails where it
-    /// would block. Default 60 s.
+    /// would block. A `send` that blocks fails when the producer is closed. Default 60 s.
+    ///
+    /// It limits [`partitions_for`](crate::KafkaProducer::partitions_for) too, and that waits for the first connection. With
+    /// a short limit, call [`wait_connected`](crate::KafkaProducer::wait_connected) first.
     ///
     /// In texts: `max_block_ms`.
     #[doc(alias = "max_block_ms")]
@@ -232,8 +239,9 @@ impl ProducerConfig {
     }
 
     /// How long a producer that is still open when the process ends may take to send what is buffered. A producer in a
-    /// `static`, for example, is neither closed nor dropped. `None` is no limit. With 0 the producer is not closed at
-    /// exit, and what is buffered is lost without a warning. Default 5 s.
+    /// `static`, for example, is neither closed nor dropped. `None` is no limit: if no broker answers, the process
+    /// then does not end. With 0 the producer is not closed at exit, and what is buffered is lost without a warning.
+    /// Default 5 s.
     ///
     /// It acts when `main` returns and, except on Windows, when `std::process::exit` is called. It does not act when
     /// the process aborts or is killed by a signal. SIGTERM and Ctrl-C kill the process too, unless you handle them and
@@ -334,8 +342,10 @@ impl ProducerConfig {
         self
     }
 
-    /// The producer stops requesting the metadata of a topic when nothing was sent to the topic for this time; at least
-    /// 10 ms. Default 300 s.
+    /// The producer forgets the metadata of a topic when nothing was sent to the topic for this time; at least 10 ms. The
+    /// next `send` to the topic then waits for metadata, and a `try_send` fails with
+    /// [`WouldBlock`](crate::ErrorKind::WouldBlock). Topics that
+    /// [`partitions_for`](crate::KafkaProducer::partitions_for) was called for are not forgotten. Default 300 s.
     ///
     /// In texts: `metadata_max_idle_ms`.
     #[doc(alias = "metadata_max_idle_ms")]

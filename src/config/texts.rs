@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::checks;
 use super::dialect::Dialect;
+use super::key::Given;
 use super::keys::{self, Unset};
 use super::librdkafka;
 use super::producer_config::ProducerConfig;
@@ -41,7 +42,7 @@ impl ProducerConfig {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] with every name that is unknown, every value that can't be read, and every setting that was
-    /// given twice with different values. If there are any of these, the error also has the problems that
+    /// given twice with different values, under one name or under two. If there are any of these, the error also has the problems that
     /// [`build`](Self::build) would find in the other settings that were given.
     pub fn from_pairs<K, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, Error>
     where
@@ -51,11 +52,14 @@ impl ProducerConfig {
         Self::default().with_pairs(pairs)
     }
 
-    /// Like [`from_pairs`](Self::from_pairs), but settings that are not named keep their current values. It applies texts to
-    /// [`kafka_python_2`](Self::kafka_python_2) or to the program's own defaults.
+    /// Like [`from_pairs`](Self::from_pairs), but settings that are not named keep their current values. The values of those
+    /// that are named are replaced, also if an earlier call has set them from texts.
+    ///
+    /// Use it to apply texts to [`kafka_python_2`](Self::kafka_python_2), to the program's own defaults, or to the settings
+    /// of a file. A name and its aliases are one setting: `linger.ms` replaces `queue.buffering.max.ms`.
     ///
     /// # Errors
-    /// Like [`from_pairs`](Self::from_pairs).
+    /// Like [`from_pairs`](Self::from_pairs). Only settings that are given twice in the same call are an error.
     pub fn with_pairs<K, V>(mut self, pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, Error>
     where
         K: AsRef<str>,
@@ -136,7 +140,33 @@ impl ProducerConfig {
     /// # Errors
     /// Like [`from_pairs`](Self::from_pairs), with the names of the variables. A value that is not Unicode is an error too.
     pub fn from_env(prefix: &str) -> Result<Self, Error> {
-        Self::default().with_variables(prefix, std::env::vars_os())
+        Self::default().with_env(prefix)
+    }
+
+    /// Like [`from_env`](Self::from_env), but settings without a variable keep their current values. So variables can
+    /// override a file:
+    ///
+    /// ```
+    /// use kafka_producer::{Dialect, Error, ProducerConfig};
+    ///
+    /// fn configure(file: &str) -> Result<ProducerConfig, Error> {
+    ///     let pairs = ProducerConfig::parse_properties(file)?;
+    ///     let (config, unused) = ProducerConfig::from_shared(Dialect::Java, pairs)?;
+    ///     for setting in &unused {
+    ///         println!("not used: {setting}");
+    ///     }
+    ///     config.with_env("ORDERS_KAFKA_")
+    /// }
+    ///
+    /// let config = configure("linger.ms=5")?;
+    /// assert_eq!(config.get("linger_ms").as_deref(), Some("5"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Like [`from_env`](Self::from_env).
+    pub fn with_env(self, prefix: &str) -> Result<Self, Error> {
+        self.with_variables(prefix, std::env::vars_os())
     }
 
     pub(super) fn with_variables(
@@ -191,7 +221,7 @@ impl ProducerConfig {
     }
 
     /// All settings with their values, as [`get`](Self::get) returns them. Each setting comes once, with kafka-python's name
-    /// or the name that this crate gives it.
+    /// or the name that this crate gives it. A setting without a value, and a limit that is unlimited, is `none`.
     pub fn entries(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
         keys::all().filter(|key| key.name == key.of).map(|key| (key.name, (key.show)(self)))
     }
@@ -201,7 +231,9 @@ impl ProducerConfig {
         K: AsRef<str>,
         V: AsRef<str>,
     {
-        let set = |(key, value): (K, V)| keys::set(self, dialect, key.as_ref(), value.as_ref()).err();
+        let mut given = Given::new();
+        let set =
+            |(key, value): (K, V)| keys::set(self, &mut given, dialect, key.as_ref(), value.as_ref()).err();
         pairs.into_iter().filter_map(set).collect()
     }
 
@@ -210,9 +242,16 @@ impl ProducerConfig {
         if problems.is_empty() {
             return Ok(self);
         }
+        // Without the protocol that was meant it can't be said whether settings of SASL and TLS are used.
+        let is_protocol =
+            |key: &str| key.replace('.', "_").to_ascii_lowercase().ends_with("security_protocol");
+        let protocol_is_unknown = problems.iter().any(|problem| is_protocol(&problem.key));
+        let needs_protocol = |key: &str| key.starts_with("sasl") || key.starts_with("ssl");
         let more = checks::problems(&self).into_iter().filter(|more| {
             let is_given = self.written.values().any(|key| *key == more.key);
-            is_given && problems.iter().all(|problem| problem.key != more.key)
+            is_given
+                && problems.iter().all(|problem| problem.key != more.key)
+                && !(protocol_is_unknown && needs_protocol(&more.key))
         });
         problems.extend(more.collect::<Vec<_>>());
         Err(Error::new(ErrorKind::Config { problems }))

@@ -167,7 +167,7 @@ impl ProducerConfig {
     /// library that is not in this build is an error.
     ///
     /// The two behave alike, but rustls supports no encrypted keys and no PKCS#12, and
-    /// [`ssl_context`](Self::ssl_context) works with native-tls only. `docs/tls.md` lists the other differences.
+    /// [`ssl_context`](Self::ssl_context) works with native-tls only. [`guide::tls`](crate::guide::tls) lists the other differences.
     ///
     /// In texts `native-tls` or `rustls`. Only this crate has this setting.
     pub fn tls_backend(mut self, backend: TlsBackend) -> Self {

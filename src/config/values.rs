@@ -96,7 +96,7 @@ pub(super) const RETRIES: Kind<u32> = Kind {
 
 pub(super) const MILLIS: Kind<Duration> = Kind {
     read: |value| any_whole(value, "a whole number of milliseconds").map(Duration::from_millis),
-    show: |time| time.as_millis().to_string(),
+    show: |time| millis(*time),
 };
 
 /// An empty value is refused: an environment variable that is empty by mistake must not mean "no limit".
@@ -108,13 +108,13 @@ pub(super) const OPTIONAL_MILLIS: Kind<Option<Duration>> = Kind {
             Err("write a whole number of milliseconds, 0 or more, digits only, or none for no limit".into())
         }
     },
-    show: |time| show_optional(&time.map(|time| time.as_millis())),
+    show: |time| show_optional(&time.filter(|time| *time != Duration::MAX).map(millis)),
 };
 
 /// A limit whose value for "no limit" is the longest `Duration`.
 pub(super) const LIMIT_MILLIS: Kind<Duration> = Kind {
     read: |value| Ok((OPTIONAL_MILLIS.read)(value)?.unwrap_or(Duration::MAX)),
-    show: |time| (OPTIONAL_MILLIS.show)(&(*time != Duration::MAX).then_some(*time)),
+    show: |time| (OPTIONAL_MILLIS.show)(&Some(*time)),
 };
 
 /// In Java -1 means never.
@@ -262,6 +262,11 @@ pub(super) fn is_none(value: &str) -> bool {
 
 fn unless_none<T>(value: &str, read: fn(&str) -> Result<T, Refusal>) -> Result<Option<T>, Refusal> {
     if is_none(value) { Ok(None) } else { read(value).map(Some) }
+}
+
+/// A time in milliseconds. The longest `Duration` has its name, because its number means nothing to anybody.
+pub(super) fn millis(time: Duration) -> String {
+    if time == Duration::MAX { "Duration::MAX".to_owned() } else { time.as_millis().to_string() }
 }
 
 fn show_optional(value: &Option<impl fmt::Display>) -> String {
