@@ -72,7 +72,7 @@ impl SafeProducer {
     /// Returns how many records were lost. It takes twice the limit at most.
     fn close(self, limit: Duration) -> Result<u64, Error> {
         let closed = self.producer.close(limit);
-        // All callbacks have run, so the thread ends when it has taken what they have handed over.
+        // The callbacks own the other senders. The thread ends when the last one has run.
         drop(self.failures);
         self.thread.join().expect("the thread does not panic");
         self.writer.close(limit).and(closed)?;

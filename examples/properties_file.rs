@@ -105,7 +105,7 @@ mod tests {
     fn what_would_change_how_records_are_delivered_is_refused() {
         for line in ["acks = some", "transactional.id = orders-1", "ssl.truststore.locatoin = ca.pem"] {
             let error = read(&format!("{FILE}\n{line}")).err().unwrap_or_else(|| panic!("{line} is taken"));
-            let ErrorKind::Config { problems } = error.kind() else { panic!("{error}") };
+            let ErrorKind::Config { problems, .. } = error.kind() else { panic!("{error}") };
             let name = line.split_whitespace().next().unwrap();
             assert_eq!(problems.iter().map(|problem| problem.key.as_str()).collect::<Vec<_>>(), [name]);
         }

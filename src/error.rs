@@ -39,9 +39,17 @@ mod tests {
         };
         assert_eq!(
             Error::new(kind).to_string(),
-            "the record takes 1048700 bytes, more than max_request_size = 1048576 allows; \
+            "a batch with only this record takes 1048700 bytes, more than max_request_size = 1048576 allows; \
              raise max_request_size (and the topic's max.message.bytes) or make the record smaller"
         );
+    }
+
+    #[test]
+    fn a_main_that_returns_an_error_prints_its_text_and_its_sources() {
+        let error = Error::with_source(ErrorKind::Closed, "why");
+        assert_eq!(format!("{error:?}"), "the producer is closed: why");
+        let fields = format!("{error:#?}");
+        assert!(fields.contains("kind: Closed") && fields.contains("certainty: NotWritten"), "{fields}");
     }
 
     #[test]
@@ -87,6 +95,21 @@ mod tests {
         assert_eq!(error.broker_code(), Some(ErrorCode::NOT_ENOUGH_REPLICAS));
         assert_eq!(error.maybe_written().broker_code(), Some(ErrorCode::NOT_ENOUGH_REPLICAS));
         assert_eq!(timeout(limit).broker_code(), None);
+    }
+
+    #[test]
+    fn what_no_attempt_may_help_is_not_retriable() {
+        let about = Subject::Partition(TopicPartition::new("t", 0));
+        let code = ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;
+        let last = Error::new(ErrorKind::Broker { code, message: None, about });
+        assert!(!last.is_retriable());
+        let (retries, attempts, topic_partition) = (0, 1, TopicPartition::new("t", 0));
+        let used_up = ErrorKind::RetriesUsedUp { retries, attempts, topic_partition, last };
+        assert!(Error::new(used_up).is_retriable(), "what may pass was tried again");
+        let denied = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+        let is_retriable = [None, Some(denied), Some(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS)]
+            .map(|code| Error::new(ErrorKind::NoProducerId { code }).is_retriable());
+        assert_eq!(is_retriable, [false, false, true]);
     }
 
     #[test]

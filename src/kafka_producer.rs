@@ -195,7 +195,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// the producer has not used yet, or not for [`metadata_max_idle`](crate::ProducerConfig::metadata_max_idle) (five
     /// minutes), fails inside a callback. If callbacks send to another topic, such as a dead-letter topic, call
     /// [`partitions_for`](Self::partitions_for) for that topic when the program starts, or pass the record to another thread
-    /// that sends it.
+    /// that sends it. After `partitions_for` the producer keeps the topic's metadata.
     ///
     /// # Errors
     /// It returns the errors that are known before the record is sent. A broker's answer to the record comes through the
@@ -245,8 +245,9 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// Returns the partitions of a topic by their numbers, as in the cluster's latest metadata. The keys are the set of
     /// numbers that kafka-python's `partitions_for` returns.
     ///
-    /// It waits for the metadata for at most `max_block_ms`. If a program calls it when it starts, the first `send` to the
-    /// topic does not wait.
+    /// It waits for the metadata for at most `max_block_ms`. From then on the producer keeps the metadata of this topic, also if
+    /// no record is sent to it for [`metadata_max_idle`](crate::ProducerConfig::metadata_max_idle). So if a program calls this
+    /// when it starts, no later `send` to the topic waits for metadata.
     ///
     /// # Errors
     /// As [`send`](Self::send), except for the errors about a record.
@@ -254,9 +255,11 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         self.producer.partitions_for(topic, wait_mode())
     }
 
-    /// Returns how many records and batches have no result yet, and how much of `buffer_memory` is in use. Other threads may
-    /// change it at any time. It looks at each batch, so do not call it for each record.
-    /// In a forked child all counts are 0.
+    /// Returns how many records and batches have no result yet, and how much of `buffer_memory` is in use. Records that wait to
+    /// be sent are counted too.
+    ///
+    /// The numbers are not all of the same moment if other threads send meanwhile. It looks at each batch, so do not call it
+    /// for each record. In a forked child all counts are 0.
     pub fn in_flight(&self) -> InFlight {
         self.producer.in_flight()
     }
@@ -265,7 +268,11 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// limit.
     ///
     /// The records are sent at once, without waiting for `linger`. If the time runs out, no record fails: the records are
-    /// still being sent. Other threads may call `send` meanwhile.
+    /// still being sent. Other threads may call `send` meanwhile. When it returns before the time runs out, the callbacks of
+    /// these records have run.
+    ///
+    /// If the time runs out, the next `flush` reports the failures of this one again. So a program may call `flush` until
+    /// nothing is pending, and the last error has all failures.
     ///
     /// # Errors
     /// - [`ErrorKind::Undelivered`]: records have no result yet, or records have failed since the last `flush` and no future
@@ -277,10 +284,15 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     }
 
     /// Closes the producer: refuses further records, waits until the accepted ones have results, and ends the background
-    /// thread. It waits at most for `timeout`; `None` is no limit. Records without a result then fail.
+    /// thread. It waits at most for `timeout`; `None` is no limit. Records without a result then fail. A `send` that is waiting
+    /// fails with [`ErrorKind::Closed`].
     ///
     /// If several threads close, the earliest deadline counts for all of them. Each of them, and every later call, gets the
     /// same result.
+    ///
+    /// When it returns before the time runs out, all callbacks have run. Otherwise callbacks may still be running, or may run
+    /// later on the background thread. A program that collects results from callbacks in a channel can wait for its end: the
+    /// callbacks are dropped when they have run.
     ///
     /// Inside a callback it returns `Ok` at once, and every record without a result fails, as with a `timeout` of zero.
     ///
@@ -322,25 +334,34 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
 
     #[inline]
     fn dispatch(&self, record: &ProducerRecord<'_, K, V>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
-        let key = record.key.map(|key| self.key_serializer.as_bytes(key));
-        let value = record.value.map(|value| self.value_serializer.as_bytes(value));
-        if matches!(key, Some(None)) || matches!(value, Some(None)) {
-            return self.serialize(record, wait);
+        let key = record.key.and_then(|key| self.key_serializer.as_bytes(key));
+        let value = record.value.and_then(|value| self.value_serializer.as_bytes(value));
+        if key.is_some() != record.key.is_some() || value.is_some() != record.value.is_some() {
+            return self.serialize(record, key, value, wait);
         }
-        self.producer.send(&BytesRecord::of(record, key.flatten(), value.flatten()), wait)
+        self.producer.send(&BytesRecord::of(record, key, value), wait)
     }
 
+    /// `key` and `value` are the bytes of those that are bytes already.
     fn serialize(
         &self,
         record: &ProducerRecord<'_, K, V>,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
         wait: Wait,
     ) -> Result<FutureRecordMetadata, Error> {
         let (topic, headers) = (record.topic, record.all_headers());
         with_scratch(|scratch| {
             let context = SerializationContext::key(topic, headers);
-            let key = serialized(&*self.key_serializer, context, record.key, &mut scratch.key)?;
+            let key = match key {
+                None => serialized(&*self.key_serializer, context, record.key, &mut scratch.key)?,
+                key => key,
+            };
             let context = SerializationContext::value(topic, headers);
-            let value = serialized(&*self.value_serializer, context, record.value, &mut scratch.value)?;
+            let value = match value {
+                None => serialized(&*self.value_serializer, context, record.value, &mut scratch.value)?,
+                value => value,
+            };
             self.producer.send(&BytesRecord::of(record, key, value), wait)
         })
     }
@@ -353,9 +374,6 @@ fn serialized<'a, T: ?Sized>(
     out: &'a mut Vec<u8>,
 ) -> Result<Option<&'a [u8]>, Error> {
     let Some(value) = value else { return Ok(None) };
-    if let Some(bytes) = serializer.as_bytes(value) {
-        return Ok(Some(bytes));
-    }
     match serializer.serialize(&context, value, out) {
         Ok(()) => Ok(Some(out)),
         Err(cause) => {

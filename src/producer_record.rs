@@ -76,8 +76,8 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         self
     }
 
-    /// Sets the timestamp. Kafka stores it in whole milliseconds. The default is the time of the `send`. If it is before 1970,
-    /// `send` fails.
+    /// Sets the timestamp. Kafka stores it in whole milliseconds. The default is the time of the `send`, from a clock that may
+    /// be some milliseconds late. If the timestamp is before 1970, `send` fails.
     #[inline]
     pub fn timestamp(self, time: SystemTime) -> Self {
         self.timestamp_ms(millis_since_epoch(time))
@@ -111,6 +111,14 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
     /// Returns the topic of the record.
     pub fn topic(&self) -> &'a str {
         self.topic
+    }
+
+    /// Returns the same record for another topic, such as a dead-letter topic. Its partition is removed, because the number
+    /// belongs to the old topic.
+    pub fn with_topic(mut self, topic: &'a str) -> Self {
+        self.topic = topic;
+        self.details.partition = None;
+        self
     }
 
     /// Returns the same record with copies of its topic, key, value and headers.
@@ -177,27 +185,21 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
 ///
 /// use kafka_producer::{Error, KafkaProducer, OwnedRecord, ProducerRecord};
 ///
-/// /// Sends `record`, or keeps it if there is no room for it now.
+/// /// Sends `record` after the records that were kept, or keeps it too.
 /// fn send_or_keep(
 ///     producer: &KafkaProducer,
-///     later: &mut VecDeque<OwnedRecord>,
+///     kept: &mut VecDeque<OwnedRecord>,
 ///     record: ProducerRecord<'_>,
 /// ) -> Result<(), Error> {
-///     match producer.try_send(record.clone()) {
-///         Ok(_) => Ok(()),
-///         Err(error) if error.is_retriable() => {
-///             later.push_back(record.into_owned());
-///             Ok(())
-///         }
-///         Err(error) => Err(error),
-///     }
+///     kept.push_back(record.into_owned());
+///     send_kept(producer, kept)
 /// }
 ///
-/// /// Sends the records that were kept, in the same order, until there is no room again.
-/// fn send_kept(producer: &KafkaProducer, later: &mut VecDeque<OwnedRecord>) -> Result<(), Error> {
-///     while let Some(record) = later.front() {
+/// /// Sends the records that were kept, in the same order, until there is no room.
+/// fn send_kept(producer: &KafkaProducer, kept: &mut VecDeque<OwnedRecord>) -> Result<(), Error> {
+///     while let Some(record) = kept.front() {
 ///         match producer.try_send(record.as_record()) {
-///             Ok(_) => later.pop_front(),
+///             Ok(_) => kept.pop_front(),
 ///             Err(error) if error.is_retriable() => break,
 ///             Err(error) => return Err(error),
 ///         };
@@ -234,8 +236,7 @@ impl<K: ToOwned + ?Sized, V: ToOwned + ?Sized> OwnedRecord<K, V> {
             value: self.value.as_ref().map(Borrow::borrow),
             ..ProducerRecord::to(&self.topic)
         };
-        let headers = self.headers.iter().map(|(key, value)| Header { key, value: value.as_deref() });
-        record.with_headers(headers.collect())
+        record.with_headers(self.headers().collect())
     }
 
     /// Returns the topic of the record.
@@ -251,6 +252,22 @@ impl<K: ToOwned + ?Sized, V: ToOwned + ?Sized> OwnedRecord<K, V> {
     /// Returns the value. `None` if the value is null.
     pub fn value(&self) -> Option<&V> {
         self.value.as_ref().map(Borrow::borrow)
+    }
+
+    /// Returns the partition that the record was made with. `None` if the producer's partitioner chooses it.
+    pub fn partition(&self) -> Option<i32> {
+        self.details.partition
+    }
+
+    /// Returns the timestamp that the record was made with, in milliseconds since 1970. `None` if it gets the time of the
+    /// `send`.
+    pub fn timestamp_ms(&self) -> Option<i64> {
+        self.details.timestamp
+    }
+
+    /// Returns the headers in their order.
+    pub fn headers(&self) -> impl ExactSizeIterator<Item = Header<'_>> {
+        self.headers.iter().map(|(key, value)| Header { key, value: value.as_deref() })
     }
 }
 
@@ -303,9 +320,14 @@ mod tests {
         for owned in [owned.clone(), owned] {
             assert_eq!(owned.topic(), "t");
             assert_eq!((owned.key(), owned.value()), (Some(&b"key"[..]), Some(&b"value"[..])));
+            assert_eq!((owned.partition(), owned.timestamp_ms()), (Some(3), Some(77)));
             let record = owned.as_record();
             assert_eq!((record.details.partition, record.details.timestamp), (Some(3), Some(77)));
             assert!(record.all_headers() == [Header::new("a", b"1"), Header::null("b")]);
+            assert!(owned.headers().eq(record.all_headers().iter().copied()));
+            let dead = record.with_topic("dead").into_owned();
+            assert_eq!((dead.topic(), dead.partition(), dead.timestamp_ms()), ("dead", None, Some(77)));
+            assert!(dead.headers().eq(owned.headers()));
             assert_eq!(
                 format!("{owned:?}"),
                 "OwnedRecord { topic: \"t\", partition: Some(3), timestamp: Some(77), key: Some([u8] of 3 bytes), \

@@ -144,7 +144,7 @@ fn close_in_time_delivers_and_close_without_time_fails_the_rest() {
     let (result, time) = takes(|| producer.close(Duration::from_millis(200)));
     assert!(time < Duration::from_millis(200) + SLACK, "{time:?}");
     let error = result.unwrap_err();
-    let ErrorKind::Undelivered { report } = error.kind() else { panic!("{error}") };
+    let ErrorKind::Undelivered { report, .. } = error.kind() else { panic!("{error}") };
     assert_eq!((report.failed, report.pending[0].records), (0, 1), "told once");
     assert!(future.get(Duration::ZERO).unwrap_err().is_closed());
 }
@@ -183,7 +183,7 @@ fn flush_reports_what_nobody_has_looked_at() {
     cluster.fail_next_produce("t", 0, kafka_producer::ErrorCode::INVALID_RECORD, 1);
     drop(producer.send(ProducerRecord::to("t").value("lost")).unwrap());
     let error = producer.flush(PATIENCE).unwrap_err();
-    let ErrorKind::Undelivered { report } = error.kind() else { panic!("{error}") };
+    let ErrorKind::Undelivered { report, .. } = error.kind() else { panic!("{error}") };
     assert_eq!((report.failed, report.pending.len(), report.timed_out), (1, 0, None));
     assert!(error.to_string().starts_with("1 record failed because a broker answered"), "{error}");
     producer.flush(PATIENCE).unwrap();

@@ -99,7 +99,7 @@ fn at_once<R>(what: impl FnOnce() -> R) -> R {
 #[track_caller]
 fn refused<T: std::fmt::Debug>(result: Result<T, impl Into<Error>>, certainty: Certainty) {
     let error = result.unwrap_err().into();
-    let ErrorKind::UsedAfterFork { process } = error.kind() else { panic!("{error}") };
+    let ErrorKind::UsedAfterFork { process, .. } = error.kind() else { panic!("{error}") };
     assert_ne!(*process, std::process::id());
     assert_eq!((error.certainty(), error.is_retriable()), (certainty, false));
     let text = format!(

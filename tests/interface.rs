@@ -27,6 +27,12 @@ fn config(cluster: &MockCluster) -> ProducerConfig {
     KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers())
 }
 
+/// Waits until the producer knows the topic, however short its `max_block_ms` is.
+fn meet(producer: &KafkaProducer, topic: &str) {
+    producer.wait_connected(PATIENCE).unwrap();
+    while producer.partitions_for(topic).is_err() {}
+}
+
 fn record() -> ProducerRecord<'static> {
     ProducerRecord::to("t").partition(1).value("v")
 }
@@ -69,9 +75,12 @@ fn partitions_for_gives_the_set_of_numbers_with_leaders_and_replicas() {
 #[test]
 fn every_error_of_a_record_names_its_topic_and_partition() {
     let cluster = cluster();
-    let limits = config(&cluster).request_timeout(SOON).delivery_timeout(SOON).max_block(SOON);
+    let limits =
+        config(&cluster).request_timeout(SOON).delivery_timeout(SOON).max_block(SOON).buffer_memory(4096);
     let producer = limits.clone().build().unwrap();
-    producer.partitions_for("t").unwrap();
+    let waits = producer.try_send(record()).unwrap_err();
+    assert!(matches!(waits.kind(), ErrorKind::WouldBlock { .. }), "{waits}");
+    meet(&producer, "t");
 
     cluster.add_rule(MockRule::fail(ErrorCode::INVALID_RECORD).on(ApiKey::PRODUCE));
     let refused = producer.send(record()).unwrap().get(PATIENCE).unwrap_err();
@@ -80,17 +89,99 @@ fn every_error_of_a_record_names_its_topic_and_partition() {
     assert_eq!((future.topic(), future.partition()), ("t", 1));
     let pending = future.get(Duration::ZERO).unwrap_err();
     let expired = future.get(PATIENCE).unwrap_err();
+    let too_large = producer.send(record().value(&[0; 5000])).unwrap_err();
+    let invalid = producer.send(record().value(None::<&str>)).unwrap_err();
     let cut_off = producer.send(record()).unwrap();
+    while producer.try_send(record().value(&[0; 1000])).is_ok() {}
+    let full = [producer.send(record().value(&[0; 1000])), producer.try_send(record().value(&[0; 1000]))];
+    let [full, would_block] = full.map(Result::unwrap_err);
+    assert!(matches!(full.kind(), ErrorKind::BufferExhausted { .. }), "{full}");
     producer.close(Duration::ZERO).unwrap_err();
-    for error in [refused, pending, expired, cut_off.get(PATIENCE).unwrap_err()] {
+    let closed = producer.send(record()).unwrap_err();
+    let cut_off = cut_off.get(PATIENCE).unwrap_err();
+    for error in [refused, waits, pending, expired, too_large, invalid, full, would_block, closed, cut_off] {
         assert_eq!((error.topic(), error.partition()), (Some("t"), Some(1)), "{error}");
     }
 
     let producer = limits.allow_auto_create_topics(false).build().unwrap();
+    producer.wait_connected(PATIENCE).unwrap();
     let unknown = producer.send(ProducerRecord::to("unknown").value("v")).unwrap_err();
     assert_eq!((unknown.topic(), unknown.partition()), (Some("unknown"), None));
+    meet(&producer, "t");
     let none = producer.send(record().partition(7)).unwrap_err();
     assert_eq!((none.topic(), none.partition()), (Some("t"), Some(7)));
+    cluster.add_rule(MockRule::black_hole().on(ApiKey::METADATA).forever());
+    for error in [
+        producer.partitions_for("silent").unwrap_err(),
+        producer.send(ProducerRecord::to("silent").value("v")).unwrap_err(),
+    ] {
+        assert!(matches!(error.kind(), ErrorKind::Timeout { .. }), "{error}");
+        assert_eq!((error.topic(), error.partition()), (Some("silent"), None), "{error}");
+    }
+}
+
+/// A program that sends a record as long as that may help asks this of the error that ended all attempts.
+#[test]
+fn used_up_retries_are_retriable_whatever_the_last_attempt_failed_with() {
+    let cluster = cluster();
+    let producer = config(&cluster).retries(0).build().unwrap();
+    let rules = [MockRule::fail(ErrorCode::NOT_ENOUGH_REPLICAS), MockRule::cut_after_append()];
+    for rule in rules {
+        cluster.add_rule(rule.on(ApiKey::PRODUCE));
+        let error = producer.send(record()).unwrap().get(PATIENCE).unwrap_err();
+        let ErrorKind::RetriesUsedUp { last, .. } = error.kind() else { panic!("{error}") };
+        assert_eq!((last.topic(), last.partition()), (Some("t"), Some(1)), "{last}");
+        assert!(error.is_retriable(), "{error}");
+    }
+}
+
+#[test]
+fn a_partitioner_is_called_once_for_each_record() {
+    let cluster = cluster();
+    let (tell, told) = mpsc::channel();
+    let producer = config(&cluster)
+        .partition_by(move |_| {
+            let chosen = [1, 7, -1, 2];
+            let calls = CALLS.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            tell.send(chosen[calls]).unwrap();
+            chosen[calls]
+        })
+        .build()
+        .unwrap();
+    static CALLS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    let send = || producer.send(ProducerRecord::to("t").value("v"));
+    let partitions = [send(), send(), send(), send()].map(|sent| match sent {
+        Ok(future) => future.partition(),
+        Err(error) => {
+            assert!(
+                matches!(error.kind(), ErrorKind::UnknownPartition { by_partitioner: true, .. }),
+                "{error}"
+            );
+            error.partition().unwrap()
+        }
+    });
+    assert_eq!(partitions, [1, 7, -1, 2]);
+    drop(producer);
+    assert_eq!(told.iter().count(), 4);
+}
+
+/// The advice for a dead-letter topic: a callback can't wait for metadata.
+#[test]
+fn a_topic_that_a_program_asked_for_stays_known_without_records() {
+    let cluster = cluster();
+    cluster.create_topic("dead", 1);
+    let limits = config(&cluster).metadata_max_idle(Duration::from_millis(10));
+    let producer = limits.metadata_max_age(Duration::from_millis(20)).build().unwrap();
+    producer.partitions_for("dead").unwrap();
+    producer.send(record()).unwrap().get(PATIENCE).unwrap();
+    let before = cluster.requests().len();
+    // Requests because of their age: idle topics were forgotten with the first.
+    let aged = |requests: &[kafka_producer::mock::MockRequest]| {
+        requests.iter().skip(before).filter(|request| request.api == ApiKey::METADATA).count() >= 3
+    };
+    assert!(cluster.wait_until_requests(PATIENCE, aged));
+    producer.try_send(ProducerRecord::to("dead").value("v")).unwrap();
+    assert!(producer.try_send(record()).is_err(), "a topic that is only sent to is forgotten");
 }
 
 /// Some programs print an error, others print it with its sources. Nothing is printed twice.
@@ -182,6 +273,10 @@ fn none_is_no_limit_or_the_default() {
         .enable_idempotence(None);
     assert!(unset.entries().eq(fresh.entries()));
     assert_eq!(fresh.get("no_such_setting"), None);
+    assert_eq!(get(&ProducerConfig::new().delivery_timeout(Duration::MAX), "delivery_timeout_ms"), "none");
+    let longest = ProducerConfig::new().request_timeout(Duration::MAX).delivery_timeout(PATIENCE);
+    let text = longest.build().unwrap_err().to_string();
+    assert!(text.contains("request_timeout_ms (Duration::MAX)"), "{text}");
     let secret = ProducerConfig::new().sasl_plain_password("hunter2");
     assert_eq!(get(&secret, "sasl_plain_password"), "[hidden]");
 }
@@ -189,7 +284,9 @@ fn none_is_no_limit_or_the_default() {
 #[test]
 fn max_block_may_be_unlimited() {
     let cluster = MockCluster::builder().auto_create_topics(false).build();
-    let producer = config(&cluster).max_block(None).build().unwrap();
+    // The last of two calls counts. With the first one `send` would fail.
+    let limits = config(&cluster).max_block(Duration::from_millis(1)).max_block(None);
+    let producer = limits.build().unwrap();
     std::thread::scope(|scope| {
         let sends = scope.spawn(|| producer.send(ProducerRecord::to("late").value("v")).unwrap());
         let asked = |requests: &[kafka_producer::mock::MockRequest]| {
@@ -229,7 +326,7 @@ fn literals_and_texts_work_where_one_expects_them() {
 fn what_is_pending_is_not_retriable_and_what_is_retriable_is_over() {
     let cluster = cluster();
     let producer = config(&cluster).max_block(SOON).buffer_memory(4096).build().unwrap();
-    producer.partitions_for("t").unwrap();
+    meet(&producer, "t");
     cluster.hold_replies();
     let value = [0; 1000];
     let future = producer.send(record()).unwrap();
@@ -237,6 +334,10 @@ fn what_is_pending_is_not_retriable_and_what_is_retriable_is_over() {
     let more = || record().value(&value);
     let over = [producer.try_send(more()).unwrap_err(), producer.send(more()).unwrap_err()];
     let pending = [future.get(SOON).unwrap_err(), producer.flush(SOON).unwrap_err()];
+    assert!(matches!(pending[0].kind(), ErrorKind::Timeout { .. }), "{}", pending[0]);
+    assert!(matches!(pending[1].kind(), ErrorKind::Undelivered { .. }), "{}", pending[1]);
+    assert!(matches!(over[0].kind(), ErrorKind::WouldBlock { .. }), "{}", over[0]);
+    assert!(matches!(over[1].kind(), ErrorKind::BufferExhausted { .. }), "{}", over[1]);
     for error in pending {
         assert_eq!((error.is_pending(), error.is_retriable()), (true, false), "{error}");
         assert_eq!(error.certainty(), Certainty::MaybeWritten, "{error}");
@@ -254,6 +355,7 @@ fn an_unknown_topic_is_retriable_only_if_it_may_be_created_yet() {
     let cluster = MockCluster::builder().auto_create_topics(false).build();
     for asks in [false, true] {
         let producer = config(&cluster).max_block(SOON).allow_auto_create_topics(asks).build().unwrap();
+        producer.wait_connected(PATIENCE).unwrap();
         let error = producer.send(ProducerRecord::to("unknown").value("v")).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::UnknownTopic { .. }), "{error}");
         assert_eq!((error.is_retriable(), error.is_pending()), (asks, false));

@@ -68,7 +68,7 @@ fn refused(config: ProducerConfig) -> String {
     let producer = config.max_block(2 * PATIENCE).build().unwrap();
     let error = send(&producer).unwrap_err();
     assert!(
-        matches!(error.kind(), ErrorKind::Denied { trouble } if trouble.stage == Stage::Proxy),
+        matches!(error.kind(), ErrorKind::Denied { trouble, .. } if trouble.stage == Stage::Proxy),
         "{error:?}"
     );
     error.to_string()

@@ -175,7 +175,7 @@ impl World {
     #[track_caller]
     fn authentication_refusal(&self, listener: &str, mechanism: &str, config: ProducerConfig) -> String {
         let error = self.refusal(listener, config);
-        let ErrorKind::Authentication { mechanism: named, trouble } = error.kind() else {
+        let ErrorKind::Authentication { mechanism: named, trouble, .. } = error.kind() else {
             panic!("{error:?}");
         };
         assert_eq!(named, mechanism);

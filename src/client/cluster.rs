@@ -49,7 +49,7 @@ pub(crate) struct TopicMetadata {
     pub(crate) error: Option<ErrorCode>,
     pub(crate) partitions: Vec<PartitionMetadata>,
     /// The replicas of each partition. Only programs read them, so a change of them alone is no new `version`.
-    pub(crate) replicas: Vec<Arc<Replicas>>,
+    pub(crate) replicas: Arc<[Replicas]>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl ClusterMetadata {
         let topic = self.topics.get(topic);
         let known = topic.zip(usize::try_from(partition).ok());
         let leader = known.and_then(|(topic, index)| topic.partitions.get(index)?.leader);
-        let replicas = known.and_then(|(topic, index)| topic.replicas.get(index));
+        let replicas = topic.map(|topic| Arc::clone(&topic.replicas)).unwrap_or_default();
         PartitionInfo::new(partition, leader, replicas)
     }
 

@@ -92,7 +92,7 @@ fn take_topic(
         metadata.version = version;
     }
     if error.is_none() {
-        metadata.replicas = replicas(topic.partitions, metadata.partitions.len(), known);
+        metadata.replicas = replicas(topic.partitions, &metadata.partitions, known);
     }
     metadata.answered_version = version;
     topics.insert(name, metadata);
@@ -132,21 +132,27 @@ fn partitions(
     partitions
 }
 
-/// The replicas of each of `count` partitions. Unchanged ones are shared with `known`.
+/// The replicas of each of `partitions`. A partition whose leader in the answer is out of date keeps its replicas, too. If
+/// nothing has changed, the list is the known one.
 fn replicas(
-    partitions: Vec<MetadataPartition>,
-    count: usize,
+    told: Vec<MetadataPartition>,
+    partitions: &[PartitionMetadata],
     known: Option<&TopicMetadata>,
-) -> Vec<Arc<Replicas>> {
-    let mut all = vec![Arc::default(); count];
-    for partition in partitions {
+) -> Arc<[Replicas]> {
+    let known = known.map_or_else(Arc::default, |known| Arc::clone(&known.replicas));
+    let mut all = vec![Replicas::default(); partitions.len()];
+    for partition in told {
         let Ok(index) = usize::try_from(partition.index) else { continue };
-        let Some(replicas) = all.get_mut(index) else { continue };
-        let told = Replicas { all: partition.replica_nodes.into(), in_sync: partition.isr_nodes.into() };
-        let before = known.and_then(|known| known.replicas.get(index)).filter(|before| ***before == told);
-        *replicas = before.map_or_else(|| Arc::new(told), Arc::clone);
+        let (Some(replicas), Some(leadership)) = (all.get_mut(index), partitions.get(index)) else {
+            continue;
+        };
+        let is_outdated = leadership.leader_epoch.is_some_and(|epoch| partition.leader_epoch < epoch);
+        *replicas = match known.get(index) {
+            Some(before) if is_outdated => before.clone(),
+            _ => Replicas { all: partition.replica_nodes.into(), in_sync: partition.isr_nodes.into() },
+        };
     }
-    all
+    if *known == *all { known } else { all.into() }
 }
 
 /// Before this version, a broker that was just restarted may return an epoch that is not the newest (KAFKA-9212).
@@ -226,6 +232,24 @@ mod tests {
             assert_eq!(leader(known, told), [None, None]);
         }
         assert_eq!(leader(Uuid::ZERO, Uuid::ZERO), [Some(9), Some(1)]);
+    }
+
+    #[test]
+    fn leader_and_replicas_of_a_partition_are_of_one_answer() {
+        let info = |answers: &[(i32, i32, &[i32])]| {
+            let known =
+                answers.iter().fold(ClusterMetadata::default(), |known, (leader, epoch, replicas)| {
+                    let mut told = answer(*leader, *epoch);
+                    told.topics[0].partitions[0].replica_nodes = replicas.to_vec();
+                    merge(&known, told, 12, |_| true).0
+                });
+            known.partition_info("t", 0)
+        };
+        let lags = info(&[(1, 7, &[1, 2]), (0, 6, &[0, 1])]);
+        assert_eq!((lags.leader(), lags.replicas()), (Some(1), &[1, 2][..]));
+        let newer = info(&[(1, 7, &[1, 2]), (0, 8, &[0, 1])]);
+        assert_eq!((newer.leader(), newer.replicas()), (Some(0), &[0, 1][..]));
+        assert!(lags != newer && lags == info(&[(1, 7, &[1, 2])]));
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::client::cluster::{ClusterMetadata, LeaderHint, SharedMetadata, TopicM
 use crate::client::merge::{learn, merge};
 use crate::client::warnings::Warnings;
 use crate::protocol::{
-    MetadataBroker, MetadataRequest, MetadataRequestTopic, MetadataResponse, NodeEndpoint,
+    ErrorCode, MetadataBroker, MetadataRequest, MetadataRequestTopic, MetadataResponse, NodeEndpoint,
 };
 use crate::time::{Backoff, Deadline, Instant};
 
@@ -80,6 +80,8 @@ struct TopicUse {
     last: Instant,
     /// The number of partitions with records to send. The topic is in use, however old its last record is.
     held: usize,
+    /// The program has asked for its partitions, and may send to it where it can't wait. It is not forgotten.
+    is_kept: bool,
     /// A `send` waits for it until then,
     awaited_until: Deadline,
     /// and it is wanted until then: a call that may not wait comes again.
@@ -169,6 +171,11 @@ impl Metadata {
         }
     }
 
+    /// The topic is not forgotten, however seldom it is used.
+    pub(crate) fn keep_topic(&mut self, topic: &Arc<str>, now: Instant) {
+        self.topic_in_use(topic, now).is_kept = true;
+    }
+
     /// A partition of the topic has got records to send. The topic is not forgotten until
     /// [`release_topic`](Self::release_topic) was called as often.
     pub(crate) fn hold_topic(&mut self, topic: &Arc<str>, now: Instant) {
@@ -184,6 +191,7 @@ impl Metadata {
         let fresh = TopicUse {
             last: now,
             held: 0,
+            is_kept: false,
             awaited_until: Deadline::at(Instant::ZERO),
             wanted_until: Deadline::at(Instant::ZERO),
             state: TopicState::Unasked,
@@ -271,7 +279,10 @@ impl Metadata {
     fn forget_unused(&mut self, now: Instant) {
         let idle = self.settings.max_idle;
         self.topics.retain(|_, used| {
-            used.is_needed(now) || used.state == TopicState::Unasked || now.since(used.last) < idle
+            used.is_kept
+                || used.is_needed(now)
+                || used.state == TopicState::Unasked
+                || now.since(used.last) < idle
         });
     }
 
@@ -359,8 +370,10 @@ impl Metadata {
             };
             used.not_before = now + soon.delay(used.repeats, random);
             used.state = if is_incomplete { TopicState::Incomplete } else { TopicState::Complete };
-            if topic.is_some_and(|topic| !topic.partitions.is_empty()) {
-                // A topic that exists is not to be created. If it is deleted later, that is meant.
+            let is_final = |code: ErrorCode| code.is_final_for_topic();
+            if topic.is_some_and(|topic| !topic.partitions.is_empty() || topic.error.is_some_and(is_final)) {
+                // A topic that exists is not to be created. If it is deleted later, that is meant. A topic that is refused
+                // is not to be created either.
                 used.awaited_until = Deadline::at(Instant::ZERO);
                 used.wanted_until = Deadline::at(Instant::ZERO);
             }
@@ -412,7 +425,7 @@ fn lacks_leaders(topic: Option<&TopicMetadata>, known: &ClusterMetadata) -> bool
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
-    use crate::protocol::{ErrorCode, MetadataPartition, MetadataTopic};
+    use crate::protocol::{MetadataPartition, MetadataTopic};
     use crate::time::Clock;
 
     fn metadata() -> Metadata {
@@ -615,6 +628,33 @@ mod tests {
             let (_, wait) = ask(&mut metadata, now);
             assert_eq!(wait < Duration::from_millis(50), starts_anew, "{wait:?}");
         }
+    }
+
+    /// A call with an unlimited `max_block` has ended: its topic is refused.
+    #[test]
+    fn a_topic_that_is_refused_for_good_is_wanted_no_longer() {
+        for (code, is_forgotten) in
+            [(ErrorCode::TOPIC_AUTHORIZATION_FAILED, true), (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, false)]
+        {
+            let mut metadata = metadata();
+            metadata.await_topic(&"a".into(), Deadline::NEVER, at(0));
+            metadata.request(at(0));
+            told(&mut metadata, &[("a", code)], at(1));
+            let next = metadata.request(at(300_001));
+            assert_eq!(named(&next).is_empty(), is_forgotten, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_topic_that_is_kept_is_requested_with_the_others_however_old_its_use_is() {
+        let mut metadata = metadata();
+        for topic in ["a", "b"] {
+            metadata.use_topic(&topic.into(), at(0));
+        }
+        metadata.keep_topic(&"b".into(), at(0));
+        metadata.request(at(0));
+        told(&mut metadata, &[("a", FINE), ("b", FINE)], at(1));
+        assert_eq!(named(&metadata.request(at(300_001))), ["b"]);
     }
 
     /// It is asked with each step of the sender.

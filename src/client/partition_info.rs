@@ -1,16 +1,18 @@
 //! `PartitionInfo`: leader and replicas of a partition.
 
+use std::fmt;
 use std::sync::Arc;
 
 /// A partition of a topic, as in the cluster's latest metadata. [`partitions_for`](crate::KafkaProducer::partitions_for)
 /// returns it.
 ///
 /// Brokers are identified by their numbers in the cluster (`node.id`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PartitionInfo {
     partition: i32,
     leader: Option<i32>,
-    replicas: Arc<Replicas>,
+    /// Those of each partition of the topic.
+    replicas: Arc<[Replicas]>,
 }
 
 /// The brokers that have a replica of a partition.
@@ -21,8 +23,12 @@ pub(crate) struct Replicas {
 }
 
 impl PartitionInfo {
-    pub(super) fn new(partition: i32, leader: Option<i32>, replicas: Option<&Arc<Replicas>>) -> Self {
-        Self { partition, leader, replicas: replicas.cloned().unwrap_or_default() }
+    pub(super) fn new(partition: i32, leader: Option<i32>, replicas: Arc<[Replicas]>) -> Self {
+        Self { partition, leader, replicas }
+    }
+
+    fn own_replicas(&self) -> Option<&Replicas> {
+        self.replicas.get(usize::try_from(self.partition).ok()?)
     }
 
     /// Returns the number of the partition.
@@ -37,12 +43,34 @@ impl PartitionInfo {
 
     /// Returns the brokers that have a replica of the partition. The first one is the preferred leader.
     pub fn replicas(&self) -> &[i32] {
-        &self.replicas.all
+        self.own_replicas().map_or(&[], |replicas| &replicas.all)
     }
 
     /// Returns the brokers whose replicas are in sync with the leader.
     #[doc(alias = "isr")]
     pub fn in_sync_replicas(&self) -> &[i32] {
-        &self.replicas.in_sync
+        self.own_replicas().map_or(&[], |replicas| &replicas.in_sync)
+    }
+}
+
+impl PartialEq for PartitionInfo {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { partition, leader, replicas: _ } = self;
+        *partition == other.partition
+            && *leader == other.leader
+            && self.own_replicas() == other.own_replicas()
+    }
+}
+
+impl Eq for PartitionInfo {}
+
+impl fmt::Debug for PartitionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartitionInfo")
+            .field("partition", &self.partition)
+            .field("leader", &self.leader)
+            .field("replicas", &self.replicas())
+            .field("in_sync_replicas", &self.in_sync_replicas())
+            .finish()
     }
 }

@@ -72,10 +72,12 @@ pub enum Subject {
 }
 
 impl Subject {
-    pub(super) fn topic(&self) -> Option<&str> {
+    pub(super) fn topic_and_partition(&self) -> Option<(&str, Option<i32>)> {
         match self {
-            Self::Partition(topic_partition) => Some(topic_partition.topic()),
-            Self::Topic(topic) => Some(topic),
+            Self::Partition(topic_partition) => {
+                Some((topic_partition.topic(), Some(topic_partition.partition())))
+            }
+            Self::Topic(topic) => Some((topic, None)),
             Self::Group(_) | Self::TransactionalId(_) => None,
         }
     }

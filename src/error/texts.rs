@@ -32,7 +32,7 @@ impl fmt::Display for ErrorKind {
             Self::RecordTooLarge { size, limit, limited_by } => {
                 write!(
                     f,
-                    "the record takes {size} bytes, more than {limited_by} = {limit} allows; {}",
+                    "a batch with only this record takes {size} bytes, more than {limited_by} = {limit} allows; {}",
                     limited_by.remedy()
                 )
             }
@@ -62,10 +62,11 @@ impl fmt::Display for ErrorKind {
             Self::InvalidTopic { topic, reason } => {
                 write!(f, "'{}' can't be a topic's name: {reason}", topic.escape_debug())
             }
-            Self::UnknownPartition { topic, partition, by_partitioner, known } => {
+            Self::UnknownPartition { topic_partition, by_partitioner, partition_count } => {
+                let (topic, partition) = (topic_partition.topic(), topic_partition.partition());
                 let whose = if *by_partitioner { ", which the partitioner chose" } else { "" };
-                let known = Count(*known as u64, "partition");
-                write!(f, "topic '{topic}' has no partition {partition}{whose}; it has {known}, numbered from 0")
+                let count = Count(u64::from(partition_count.unsigned_abs()), "partition");
+                write!(f, "topic '{topic}' has no partition {partition}{whose}; it has {count}, numbered from 0")
             }
             Self::Timeout { limit, value, waited_for, brokers } => {
                 write!(f, "{}{limit} of {value:?} ran out {waited_for}", limit.what_ended())?;

@@ -34,6 +34,7 @@ pub enum Origin {
     /// It is listed in `bootstrap_servers`.
     Bootstrap,
     /// The broker advertises it (`advertised.listeners`), and the cluster's metadata have it.
+    #[non_exhaustive]
     Metadata {
         /// The broker's number in the cluster (`node.id`).
         broker: i32,

@@ -11,7 +11,7 @@ use super::trouble::BrokerTrouble;
 use crate::protocol::ErrorCode;
 use crate::topic_partition::TopicPartition;
 
-/// The error of every fallible call of this crate. It is one pointer wide and cheap to clone.
+/// The error of a producer's calls, of its futures and of its configuration. It is one pointer wide and cheap to clone.
 ///
 /// Programs call its methods ([`is_retriable`](Self::is_retriable), [`is_pending`](Self::is_pending),
 /// [`certainty`](Self::certainty), …) or match on [`kind`](Self::kind).
@@ -30,8 +30,8 @@ pub struct Error(Arc<Inner>);
 struct Inner {
     kind: ErrorKind,
     certainty: Certainty,
-    /// The partition of the record that the error is about.
-    topic_partition: Option<TopicPartition>,
+    /// What the error is about, if the kind does not say.
+    about: Option<Subject>,
     /// The code of the last attempt, whose error is in the text.
     last_code: Option<ErrorCode>,
     /// An error that the text does not contain.
@@ -40,7 +40,7 @@ struct Inner {
 
 impl Inner {
     fn of(kind: ErrorKind) -> Self {
-        Self { kind, certainty: Certainty::NotWritten, topic_partition: None, last_code: None, source: None }
+        Self { kind, certainty: Certainty::NotWritten, about: None, last_code: None, source: None }
     }
 }
 
@@ -67,11 +67,26 @@ impl Error {
 
     /// The same error for a record of `topic_partition`.
     pub(crate) fn at(self, topic_partition: &TopicPartition) -> Self {
-        if self.0.topic_partition.as_ref() == Some(topic_partition) {
+        if self.subject() == Some((topic_partition.topic(), Some(topic_partition.partition()))) {
             return self;
         }
-        let topic_partition = Some(topic_partition.clone());
-        Self(Arc::new(Inner { topic_partition, ..Arc::unwrap_or_clone(self.0) }))
+        self.about(Subject::Partition(topic_partition.clone()))
+    }
+
+    /// The same error for a record for `topic`, and for `partition` if the record has one. An error that names a topic
+    /// stays as it is.
+    pub(crate) fn of_record_for(self, topic: &str, partition: Option<i32>) -> Self {
+        if self.subject().is_some() {
+            return self;
+        }
+        self.about(match partition {
+            Some(partition) => Subject::Partition(TopicPartition::new(topic, partition)),
+            None => Subject::Topic(topic.into()),
+        })
+    }
+
+    fn about(self, about: Subject) -> Self {
+        Self(Arc::new(Inner { about: Some(about), ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// Whether the text says that the record may have been written. It does not if only a wait has ended.
@@ -86,29 +101,37 @@ impl Error {
 
     /// Returns the topic of the record that the error is about.
     ///
-    /// `None` if the error is not about one topic (`build`, `flush`, `close`), or if the record was refused before its topic
-    /// was looked at ([`ErrorKind::RecordTooLarge`], [`ErrorKind::InvalidRecord`]).
+    /// Each error of `send`, of `partitions_for` and of a future has one. `None` if the error is not about one topic, such as
+    /// an error of `build`, `wait_connected`, `flush` or `close`.
     pub fn topic(&self) -> Option<&str> {
-        match (&self.0.topic_partition, self.kind()) {
-            (Some(topic_partition), _) => Some(topic_partition.topic()),
-            (_, ErrorKind::Broker { about, .. }) => about.topic(),
-            (
-                _,
-                ErrorKind::UnknownTopic { topic, .. }
-                | ErrorKind::InvalidTopic { topic, .. }
-                | ErrorKind::UnknownPartition { topic, .. }
-                | ErrorKind::Serialization { topic, .. },
-            ) => Some(topic),
-            _ => None,
-        }
+        Some(self.subject()?.0)
     }
 
-    /// Returns the partition of the record that the error is about. `None` if the error is not about one partition, or if no
-    /// partition was chosen yet.
+    /// Returns the partition of the record that the error is about.
+    ///
+    /// `None` if the error is not about one partition, or if `send` failed before a partition was chosen.
     pub fn partition(&self) -> Option<i32> {
-        match (&self.0.topic_partition, self.kind()) {
-            (Some(topic_partition), _) => Some(topic_partition.partition()),
-            (_, ErrorKind::UnknownPartition { partition, .. }) => Some(*partition),
+        self.subject()?.1
+    }
+
+    fn subject(&self) -> Option<(&str, Option<i32>)> {
+        match (&self.0.about, self.kind()) {
+            (Some(about), _) | (None, ErrorKind::Broker { about, .. }) => about.topic_and_partition(),
+            (
+                None,
+                ErrorKind::RefusedAsTooLarge { topic_partition, .. }
+                | ErrorKind::UnknownPartition { topic_partition, .. }
+                | ErrorKind::BufferExhausted { topic_partition, .. }
+                | ErrorKind::RetriesUsedUp { topic_partition, .. }
+                | ErrorKind::LeftOut { topic_partition, .. }
+                | ErrorKind::RefusedWithBatch { topic_partition, .. },
+            ) => Some((topic_partition.topic(), Some(topic_partition.partition()))),
+            (
+                None,
+                ErrorKind::UnknownTopic { topic, .. }
+                | ErrorKind::InvalidTopic { topic, .. }
+                | ErrorKind::Serialization { topic, .. },
+            ) => Some((topic, None)),
             _ => None,
         }
     }
@@ -132,8 +155,11 @@ impl Error {
     /// Returns whether the same call can be made again later: it stopped waiting, and the producer goes on with the work. Do
     /// not send records again then, because they are still being sent.
     ///
-    /// It is true if `get`, `flush` or `wait_connected` ran out of its own time, and if `get` was called inside a callback
-    /// before there was a result. It is false for the error of a `close`, because no record is sent after it.
+    /// It is true if `get`, `flush` or `wait_connected` ran out of its own time, and if `get` or `flush` was called inside a
+    /// callback. It is false for the error of a `close`, because no record is sent after it.
+    ///
+    /// The error of a `flush` that ran out of time may also report records that have failed
+    /// ([`DeliveryReport::failed`]). The next `flush` reports them again.
     pub fn is_pending(&self) -> bool {
         match self.kind() {
             ErrorKind::Timeout { limit, .. } => *limit == Limit::Call,
@@ -145,23 +171,34 @@ impl Error {
         }
     }
 
-    /// Returns whether a record that failed with this error may succeed if the program sends it again unchanged. Look at
-    /// [`certainty`](Self::certainty) first: if the record may have been written, sending it again may store it twice.
+    /// Returns whether the same record, or the same call of `partitions_for`, may succeed if the program tries it again. Look
+    /// at [`certainty`](Self::certainty) first: if the record may have been written, sending it again may store it twice.
     ///
-    /// It is false:
-    /// - while the record is still being sent: see [`is_pending`](Self::is_pending).
-    /// - for the error of a `flush` or `close`, which may be about many records. Ask each future.
+    /// It is true for these kinds:
+    /// - [`Timeout`](ErrorKind::Timeout) by `max_block_ms` or `delivery_timeout_ms`,
+    ///   [`BufferExhausted`](ErrorKind::BufferExhausted), [`WouldBlock`](ErrorKind::WouldBlock)
+    /// - [`RetriesUsedUp`](ErrorKind::RetriesUsedUp), [`Network`](ErrorKind::Network), [`LeftOut`](ErrorKind::LeftOut),
+    ///   [`RefusedWithBatch`](ErrorKind::RefusedWithBatch)
+    /// - [`Broker`](ErrorKind::Broker) and [`NoProducerId`](ErrorKind::NoProducerId), if the broker's code stands for a state
+    ///   that may pass
+    /// - [`UnknownTopic`](ErrorKind::UnknownTopic), if the cluster was asked to create the topic
+    ///   ([`allow_auto_create_topics`](crate::ProducerConfig::allow_auto_create_topics)): that may take longer than
+    ///   `max_block_ms`
     ///
-    /// An unknown topic is retriable if the cluster was asked to create it
-    /// ([`allow_auto_create_topics`](crate::ProducerConfig::allow_auto_create_topics)), because that may take longer than
-    /// `max_block_ms`.
+    /// It is false for all other errors, among them:
+    /// - errors of a record that is still being sent: see [`is_pending`](Self::is_pending)
+    /// - errors of a producer that is closed: see [`is_closed`](Self::is_closed)
+    /// - errors of `flush` and `close`, which may be about many records: ask each future
     pub fn is_retriable(&self) -> bool {
         match self.kind() {
             ErrorKind::Broker { code, .. } => code.is_retriable(),
-            ErrorKind::RetriesUsedUp { last, .. } => last.is_retriable(),
             ErrorKind::Timeout { limit, .. } => matches!(limit, Limit::MaxBlock | Limit::DeliveryTimeout),
             ErrorKind::UnknownTopic { creation_asked_for, .. } => *creation_asked_for,
-            ErrorKind::BufferExhausted { .. }
+            ErrorKind::NoProducerId { code } => {
+                code.is_some_and(|code| code != ErrorCode::CLUSTER_AUTHORIZATION_FAILED)
+            }
+            ErrorKind::RetriesUsedUp { .. }
+            | ErrorKind::BufferExhausted { .. }
             | ErrorKind::WouldBlock { .. }
             | ErrorKind::Network { .. }
             | ErrorKind::LeftOut { .. }
@@ -182,7 +219,8 @@ impl Error {
         }
     }
 
-    /// Returns whether the producer was closed before or during the call.
+    /// Returns whether the producer was closed before or during the call. The record itself may be right: another producer may
+    /// send it.
     ///
     /// It is also true for a record that `send` had accepted and that failed because the producer ended. The limit of its
     /// [`ErrorKind::Timeout`] is [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
@@ -211,12 +249,23 @@ impl Error {
     }
 }
 
+/// The text and the sources of the error, because `unwrap` and a `main` that returns an error print this. `{:#?}` shows the
+/// fields.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            write!(f, "{self}")?;
+            let mut source = self.source();
+            while let Some(cause) = source {
+                write!(f, ": {cause}")?;
+                source = cause.source();
+            }
+            return Ok(());
+        }
         let mut debug = f.debug_struct("Error");
         debug.field("kind", &self.0.kind).field("certainty", &self.certainty());
-        if let Some(topic_partition) = &self.0.topic_partition {
-            debug.field("topic_partition", &format_args!("{topic_partition}"));
+        if let Some(about) = &self.0.about {
+            debug.field("about", &format_args!("{about}"));
         }
         if let Some(source) = &self.0.source {
             debug.field("source", source);
@@ -248,18 +297,21 @@ pub enum Certainty {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The configuration can't be used.
+    #[non_exhaustive]
     Config {
         /// All problems that were found, one entry for each setting that is wrong.
         problems: Vec<ConfigProblem>,
     },
     /// The record has neither a key nor a value, or a negative timestamp. Nothing was sent.
+    #[non_exhaustive]
     InvalidRecord {
         /// What is wrong with the record.
-        reason: &'static str,
+        reason: String,
     },
     /// A [`Serializer`](crate::Serializer) failed for the key or the value of a record. Nothing was sent, and no memory was
     /// taken. The serializer's error is the [`source`](std::error::Error::source). The text of this error does not contain
     /// it: print the source or `reason` too.
+    #[non_exhaustive]
     Serialization {
         /// The topic of the record.
         topic: Arc<str>,
@@ -269,8 +321,9 @@ pub enum ErrorKind {
         reason: String,
     },
     /// The record is larger than a limit of the producer. Nothing was sent, and no memory was taken.
+    #[non_exhaustive]
     RecordTooLarge {
-        /// The encoded size of the record in bytes, headers included.
+        /// The size in bytes of a batch with only this record. The header of a batch takes 61 bytes.
         size: usize,
         /// The limit in bytes.
         limit: usize,
@@ -279,6 +332,7 @@ pub enum ErrorKind {
     },
     /// A broker refused the record as too large, even in a batch of its own. The other records of its batch were sent without
     /// it.
+    #[non_exhaustive]
     RefusedAsTooLarge {
         /// The broker's code. It says which limit the record exceeds: `max.message.bytes` or `segment.bytes` of the topic.
         code: ErrorCode,
@@ -288,6 +342,7 @@ pub enum ErrorKind {
         topic_partition: TopicPartition,
     },
     /// The topic does not exist, and did not appear within `max_block_ms`.
+    #[non_exhaustive]
     UnknownTopic {
         /// The name of the topic.
         topic: Arc<str>,
@@ -297,24 +352,25 @@ pub enum ErrorKind {
         creation_asked_for: bool,
     },
     /// The name is not a valid name of a topic.
+    #[non_exhaustive]
     InvalidTopic {
         /// The name as given.
         topic: Arc<str>,
         /// The rule that the name breaks.
-        reason: &'static str,
+        reason: String,
     },
     /// The topic has no partition with this number.
+    #[non_exhaustive]
     UnknownPartition {
-        /// The name of the topic.
-        topic: Arc<str>,
-        /// The number of the partition.
-        partition: i32,
+        /// The topic, and the number that it has no partition for.
+        topic_partition: TopicPartition,
         /// True if the partitioner chose the number, false if the record has it.
         by_partitioner: bool,
         /// The number of partitions of the topic. They are numbered from 0.
-        known: usize,
+        partition_count: i32,
     },
     /// A limit of time ran out.
+    #[non_exhaustive]
     Timeout {
         /// The limit.
         limit: Limit,
@@ -328,10 +384,12 @@ pub enum ErrorKind {
     },
     /// `buffer_memory` was used up until `max_block_ms` ran out. The brokers take records more slowly than the program sends
     /// them.
+    #[non_exhaustive]
     BufferExhausted {
         /// The partition of the record.
         topic_partition: TopicPartition,
-        /// The number of bytes that the record needed.
+        /// The number of bytes that the batch needed to take the record. It is more than the size of the record: memory is
+        /// taken for several records at a time.
         requested: usize,
         /// The number of bytes in use when the time ran out.
         used: usize,
@@ -345,6 +403,7 @@ pub enum ErrorKind {
         brokers: Vec<BrokerTrouble>,
     },
     /// Each attempt failed with an error that may pass, and `retries` allows no more attempts.
+    #[non_exhaustive]
     RetriesUsedUp {
         /// `retries`.
         retries: u32,
@@ -356,6 +415,7 @@ pub enum ErrorKind {
         last: Error,
     },
     /// A broker refused the record or the request.
+    #[non_exhaustive]
     Broker {
         /// The broker's code.
         code: ErrorCode,
@@ -365,11 +425,13 @@ pub enum ErrorKind {
         about: Subject,
     },
     /// A broker's answer to a request says nothing about the batch of the record, although the batch was in the request.
+    #[non_exhaustive]
     LeftOut {
         /// The partition of the record.
         topic_partition: TopicPartition,
     },
     /// A broker refused the batch of the record because of other records in it. This record may succeed in another batch.
+    #[non_exhaustive]
     RefusedWithBatch {
         /// The broker's code for the batch.
         code: ErrorCode,
@@ -380,6 +442,7 @@ pub enum ErrorKind {
     },
     /// A connection failed or was lost. It is the error of one attempt: see [`RetriesUsedUp`](Self::RetriesUsedUp) and
     /// [`PendingPartition::last_error`].
+    #[non_exhaustive]
     Network {
         /// The broker, the step, and what happened.
         trouble: BrokerTrouble,
@@ -389,6 +452,7 @@ pub enum ErrorKind {
     },
     /// A broker can't be used with this configuration: it does not accept this client, or this client does not accept it, for
     /// example because of a certificate. Another attempt fails in the same way.
+    #[non_exhaustive]
     Denied {
         /// The broker, the step, and what happened.
         trouble: BrokerTrouble,
@@ -396,6 +460,7 @@ pub enum ErrorKind {
     /// A broker refused the authentication, or does not offer the mechanism (`sasl_mechanism`). Another attempt fails in the
     /// same way until the settings of the client or of the broker are changed. The producer makes further attempts, with a
     /// back-off from `reconnect_backoff_ms` up to `reconnect_backoff_max_ms`.
+    #[non_exhaustive]
     Authentication {
         /// The mechanism, such as `SCRAM-SHA-256`.
         mechanism: String,
@@ -404,11 +469,13 @@ pub enum ErrorKind {
     },
     /// No broker gives this producer a producer id. Idempotence (`enable_idempotence`) needs one, so that brokers recognize a
     /// record that is sent again.
+    #[non_exhaustive]
     NoProducerId {
         /// The broker's code. `None` if the broker does not know the request InitProducerId, which brokers have since 0.11.
         code: Option<ErrorCode>,
     },
     /// The client and the broker have no version of a request in common.
+    #[non_exhaustive]
     UnsupportedVersion {
         /// The name of the request.
         api: String,
@@ -424,6 +491,7 @@ pub enum ErrorKind {
     /// [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
     Closed,
     /// The call would block, but it is `try_send` or was made inside a callback.
+    #[non_exhaustive]
     WouldBlock {
         /// What the call would wait for.
         what: String,
@@ -431,12 +499,14 @@ pub enum ErrorKind {
         inside_callback: bool,
     },
     /// The call was made inside a callback, and would wait for the thread that runs the callback.
+    #[non_exhaustive]
     CalledFromCallback {
         /// The name of the call.
         call: &'static str,
     },
     /// [`flush`](crate::KafkaProducer::flush) or [`close`](crate::KafkaProducer::close) has found records that are not stored:
     /// they have failed, or have no result yet.
+    #[non_exhaustive]
     Undelivered {
         /// The failed and the pending records.
         report: DeliveryReport,
@@ -446,6 +516,7 @@ pub enum ErrorKind {
     ///
     /// The parent may still store a record that it had sent before the fork. So in the child the error of its future is
     /// [`MaybeWritten`](Certainty::MaybeWritten).
+    #[non_exhaustive]
     UsedAfterFork {
         /// The id of the process that built the producer.
         process: u32,
@@ -453,6 +524,7 @@ pub enum ErrorKind {
     /// The background thread could not be started. The operating system's error is the [`source`](std::error::Error::source).
     Spawn,
     /// A defect of this crate. The records that it concerns fail with this error.
+    #[non_exhaustive]
     Bug {
         /// What happened that should be impossible.
         what: String,
@@ -463,8 +535,8 @@ pub enum ErrorKind {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DeliveryReport {
-    /// The number of records that have failed and whose failure no future or callback has looked at. Those in `pending` are
-    /// not counted.
+    /// The number of records that have failed since the last report and whose failure no future or callback has looked at.
+    /// Those in `pending` are not counted. If a `flush` has run out of time, the next `flush` counts them again.
     pub failed: u64,
     /// The first of these failures.
     pub first_error: Option<Error>,

@@ -15,6 +15,7 @@ use crate::producer::{
 use crate::producer_record::{Details, ProducerRecord};
 use crate::record::{BATCH_HEADER_LEN, RecordFields, RecordSize};
 use crate::time::Deadline;
+use crate::topic_partition::TopicPartition;
 
 pub(super) struct BytesProducer {
     pub(super) accumulator: RecordAccumulator,
@@ -43,6 +44,33 @@ impl<'a> BytesRecord<'a> {
         let Details { partition, timestamp } = record.details;
         Self { topic: record.topic, partition, timestamp, fields }
     }
+
+    /// The error of this record.
+    #[cold]
+    fn error(&self, error: Error) -> Error {
+        error.of_record_for(self.topic, self.partition)
+    }
+}
+
+/// The topic has no partition with the number of the record.
+struct NoSuchPartition {
+    topic_partition: TopicPartition,
+    by_partitioner: bool,
+    partition_count: i32,
+}
+
+impl NoSuchPartition {
+    #[cold]
+    fn of(topic: &TopicHandle, partition: i32, by_partitioner: bool) -> Self {
+        let topic_partition = TopicPartition { topic: Arc::clone(&topic.name), partition };
+        // Kafka numbers partitions with an i32.
+        Self { topic_partition, by_partitioner, partition_count: topic.queues.len() as i32 }
+    }
+
+    fn error(self) -> Error {
+        let Self { topic_partition, by_partitioner, partition_count } = self;
+        Error::new(ErrorKind::UnknownPartition { topic_partition, by_partitioner, partition_count })
+    }
 }
 
 /// A record, with its size and the time of the `send`.
@@ -56,22 +84,27 @@ impl BytesProducer {
     #[inline]
     pub(super) fn send(&self, record: &BytesRecord<'_>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
         if record.fields.key.is_none() && record.fields.value.is_none() {
-            return Err(invalid("it has neither a key nor a value; give it at least one of them"));
+            return Err(invalid(record, "it has neither a key nor a value; give it at least one of them"));
         }
         let size = RecordSize::of(&record.fields);
         let most = BATCH_HEADER_LEN + size.at_most();
         if most > self.max_request_size || most > self.accumulator.pool().total() {
-            return Err(self.too_large(most));
+            return Err(self.too_large(record, most));
         }
         let wall = self.topics.observer.clock().wall_millis();
         self.topics.lifecycle.check_process_at(wall)?;
         if record.timestamp.is_some_and(|timestamp| timestamp < 0) {
-            return Err(invalid("its timestamp is negative; give milliseconds since 1970, or none"));
+            return Err(invalid(record, "its timestamp is negative; give milliseconds since 1970, or none"));
         }
         let ready = Prepared { record, size, wall };
-        match self.topics.known(record.topic, |topic| self.append(topic, &ready, wait)) {
-            Some(Some(result)) => result,
+        let result = match self.topics.known(record.topic, |topic| self.append(topic, &ready, wait)) {
+            Some(Ok(result)) => result,
+            Some(Err(unknown)) if unknown.by_partitioner => Err(unknown.error()),
             _ => self.send_slowly(&ready, wait),
+        };
+        match result {
+            Ok(future) => Ok(future),
+            Err(error) => Err(record.error(error)),
         }
     }
 
@@ -80,10 +113,14 @@ impl BytesProducer {
         topic: &str,
         wait: Wait,
     ) -> Result<BTreeMap<i32, PartitionInfo>, Error> {
-        let found = self.topics.find(topic, wait)?;
+        let found = self.topics.find(topic, wait).map_err(|error| error.of_record_for(topic, None))?;
+        self.topics.inbox.keep(&found.name);
         let snapshot = self.topics.metadata.snapshot();
-        let info = |(partition, _): (i32, _)| (partition, snapshot.partition_info(topic, partition));
-        Ok((0..).zip(&found.queues).map(info).collect())
+        // A topic that was deleted meanwhile has the partitions that were found.
+        let count = snapshot.topic(topic).map_or(found.queues.len(), |(_, partitions)| partitions.len());
+        let info = |partition| (partition, snapshot.partition_info(topic, partition));
+        // Kafka numbers partitions with an i32.
+        Ok((0..count as i32).map(info).collect())
     }
 
     pub(super) fn in_flight(&self) -> InFlight {
@@ -146,19 +183,24 @@ impl BytesProducer {
         }
     }
 
-    /// Appends to a known topic. `None` if the topic has no such partition.
+    /// Appends to a known topic, if it has the partition. It calls the partitioner once if the record has no partition.
     #[inline]
     fn append(
         &self,
         topic: &TopicHandle,
         ready: &Prepared<'_>,
         wait: Wait,
-    ) -> Option<Result<FutureRecordMetadata, Error>> {
+    ) -> Result<Result<FutureRecordMetadata, Error>, NoSuchPartition> {
         let record = ready.record;
         let partition = record.partition.unwrap_or_else(|| self.choose(topic, record));
-        let queue = topic.queues.get(usize::try_from(partition).ok()?)?;
+        let Some(queue) = usize::try_from(partition).ok().and_then(|index| topic.queues.get(index)) else {
+            return Err(NoSuchPartition::of(topic, partition, record.partition.is_none()));
+        };
         let timestamp = record.timestamp.unwrap_or(ready.wall);
-        Some(self.accumulator.append(queue, &record.fields, ready.size, timestamp, ready.wall, wait))
+        match self.accumulator.append(queue, &record.fields, ready.size, timestamp, ready.wall, wait) {
+            Ok(future) => Ok(Ok(future)),
+            Err(error) => Ok(Err(error.at(queue.topic_partition()))),
+        }
     }
 
     #[inline]
@@ -180,34 +222,28 @@ impl BytesProducer {
             wait => wait,
         };
         let topic = self.topics.find(record.topic, wait)?;
-        if let Some(result) = self.append(&topic, ready, wait) {
-            return result;
-        }
-        // The partition may be new. One newer answer decides (KAFKA-6833). A negative number is never a new partition.
-        let unknown = |topic: &TopicHandle, partition| {
-            let (topic, known) = (Arc::clone(&topic.name), topic.queues.len());
-            let by_partitioner = record.partition.is_none();
-            Err(Error::new(ErrorKind::UnknownPartition { topic, partition, by_partitioner, known }))
-        };
-        match record.partition {
-            Some(partition) if partition >= 0 => {
-                let topic = self.topics.find_newer(record.topic, wait)?;
-                self.append(&topic, ready, wait).unwrap_or_else(|| unknown(&topic, partition))
+        let result = self.append(&topic, ready, wait).or_else(|unknown| {
+            if unknown.by_partitioner || unknown.topic_partition.partition < 0 {
+                return Err(unknown);
             }
-            Some(partition) => unknown(&topic, partition),
-            None => unknown(&topic, self.choose(&topic, record)),
-        }
+            // The partition may be new. One newer answer decides (KAFKA-6833).
+            match self.topics.find_newer(record.topic, wait) {
+                Ok(topic) => self.append(&topic, ready, wait),
+                Err(error) => Ok(Err(error)),
+            }
+        });
+        result.unwrap_or_else(|unknown| Err(unknown.error()))
     }
 
     #[cold]
-    fn too_large(&self, size: usize) -> Error {
+    fn too_large(&self, record: &BytesRecord<'_>, size: usize) -> Error {
         let total = self.accumulator.pool().total();
         let (limit, limited_by) = if size > self.max_request_size {
             (self.max_request_size, SizeLimit::MaxRequestSize)
         } else {
             (total, SizeLimit::BufferMemory)
         };
-        Error::new(ErrorKind::RecordTooLarge { size, limit, limited_by })
+        record.error(Error::new(ErrorKind::RecordTooLarge { size, limit, limited_by }))
     }
 }
 
@@ -217,6 +253,7 @@ impl Drop for BytesProducer {
     }
 }
 
-fn invalid(reason: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidRecord { reason })
+#[cold]
+fn invalid(record: &BytesRecord<'_>, reason: &str) -> Error {
+    record.error(Error::new(ErrorKind::InvalidRecord { reason: reason.to_owned() }))
 }

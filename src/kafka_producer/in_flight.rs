@@ -1,6 +1,6 @@
 //! `InFlight`: the records without a result, and the memory in use.
 
-/// The records without a result, and the memory in use, at one moment.
+/// The records without a result, and the memory in use. The records may be in flight or may wait to be sent.
 /// [`KafkaProducer::in_flight`](crate::KafkaProducer::in_flight) returns it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

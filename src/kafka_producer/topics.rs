@@ -55,30 +55,38 @@ impl Topics {
         // while another call waits counts: one request serves all calls that wait, each until its own deadline.
         let version = version.max(snapshot.version() + 1);
         let name: Arc<str> = Arc::from(topic);
-        let now = self.observer.clock().now();
+        let clock = self.observer.clock();
+        let now = clock.now();
         let deadline = match wait {
             Wait::Never => Deadline::at(now),
             Wait::Until(deadline) => deadline,
             Wait::MaxBlock => Deadline::after(now, self.max_block),
         };
         // The topic is requested in any case, because a later call may find it.
-        self.inbox.topic(&name, deadline);
         if matches!(wait, Wait::Never) {
+            self.inbox.topic(&name, deadline);
             let what = format!("metadata of topic '{topic}'");
             return Err(Error::new(ErrorKind::WouldBlock { what, inside_callback: is_inside() }));
         }
         let mut last_answer = None;
-        let awaited = self.metadata.wait(&self.lifecycle, self.observer.clock(), deadline, |snapshot| {
-            if snapshot.answered_version(topic) < version {
-                return None;
+        let awaited = loop {
+            let until = deadline.min(Deadline::after(clock.now(), RENEWAL));
+            self.inbox.topic(&name, until);
+            let awaited = self.metadata.wait(&self.lifecycle, clock, until, |snapshot| {
+                if snapshot.answered_version(topic) < version {
+                    return None;
+                }
+                if let Some(handle) = self.table.handle(topic, snapshot) {
+                    return Some(Ok(handle));
+                }
+                let code = snapshot.topics.get(topic)?.error?;
+                last_answer = Some(code);
+                code.is_final_for_topic().then_some(Err(code))
+            });
+            if !matches!(awaited, Awaited::TimedOut) || deadline.has_passed(clock.now()) {
+                break awaited;
             }
-            if let Some(handle) = self.table.handle(topic, snapshot) {
-                return Some(Ok(handle));
-            }
-            let code = snapshot.topics.get(topic)?.error?;
-            last_answer = Some(code);
-            code.is_final_for_topic().then_some(Err(code))
-        });
+        };
         match awaited {
             Awaited::Found(Ok(handle)) => Ok(handle),
             Awaited::Found(Err(code)) => Err(refused(&name, code)),
@@ -106,10 +114,14 @@ impl Topics {
     }
 }
 
+/// The sender looks for a topic, and may create it, for this long after a notice. A call that waits for longer repeats its
+/// notice. So the sender stops soon when the last call has ended, however that ended and however long it might have waited.
+const RENEWAL: Duration = Duration::from_secs(5);
+
 fn refused(topic: &Arc<str>, code: ErrorCode) -> Error {
     match code {
         ErrorCode::INVALID_TOPIC_EXCEPTION => {
-            let reason = "the cluster refuses it";
+            let reason = "the cluster refuses it".to_owned();
             Error::new(ErrorKind::InvalidTopic { topic: Arc::clone(topic), reason })
         }
         code => {
@@ -128,5 +140,5 @@ fn check_topic_name(topic: &str) -> Result<(), Error> {
         _ if !topic.bytes().all(legal) => "only letters, digits, '.', '_' and '-' are allowed",
         _ => return Ok(()),
     };
-    Err(Error::new(ErrorKind::InvalidTopic { topic: Arc::from(topic), reason }))
+    Err(Error::new(ErrorKind::InvalidTopic { topic: Arc::from(topic), reason: reason.to_owned() }))
 }

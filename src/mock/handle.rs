@@ -330,8 +330,9 @@ impl MockCluster {
     /// Holds all later answers back. The cluster acts on the requests. If a rule closes the connection instead of an answer,
     /// the close waits too.
     ///
-    /// This holds answers of all kinds. Call `partitions_for` or complete one `send` first. Otherwise the next `send` waits for
-    /// metadata until `max_block` is over.
+    /// This holds answers of all kinds, also those that a new connection needs. Complete one `send` first, so that later
+    /// records reach the broker and only their answers are held. After `partitions_for` alone, no record is sent. Without
+    /// either, the next `send` waits for metadata until `max_block` is over.
     pub fn hold_replies(&self) {
         self.shared.core.lock().faults.held.fill(true);
     }

@@ -333,6 +333,10 @@ impl SealedBatch {
     /// Stores the error of an attempt, in case it was the last.
     pub(crate) fn attempt_failed(&mut self, error: Error, maybe_written: bool) {
         self.maybe_written |= maybe_written;
+        let error = match &self.completion {
+            Some(completion) => error.at(completion.slot.topic_partition()),
+            None => error,
+        };
         if let Some(completion) = &self.completion {
             completion.slot.note_failure(&error);
         }

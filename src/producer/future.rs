@@ -47,6 +47,8 @@ impl FutureRecordMetadata {
 
     /// Waits for the result, at most for `timeout`. `None` is no limit.
     ///
+    /// The callbacks of the record may not have run yet when it returns. [`flush`](crate::KafkaProducer::flush) waits for them.
+    ///
     /// # Errors
     /// - The error of the record, if it has failed. Each call returns it.
     /// - [`ErrorKind::Timeout`] with [`Limit::Call`](crate::Limit::Call) if there is no result yet. The record is still being
@@ -61,7 +63,8 @@ impl FutureRecordMetadata {
         match self.slot.wait(self.index, deadline) {
             Some((index, result)) => self.resolve(index, &result),
             None if inside => {
-                Err(Error::new(ErrorKind::CalledFromCallback { call: "get on a future without a result" }))
+                let call = "get on a future without a result";
+                Err(Error::new(ErrorKind::CalledFromCallback { call }).at(self.slot.topic_partition()))
             }
             None => match self.slot.timed_out(timeout.unwrap_or_default()) {
                 Some(error) => Err(error),
@@ -135,7 +138,7 @@ impl FutureRecordMetadata {
     /// Calls `callback` with the error when the record fails. If the record is stored, `callback` is not called. In all else it
     /// is as [`add_callback`](Self::add_callback).
     ///
-    /// A `send` inside the callback to a topic that the producer has not used yet, such as a dead-letter topic, fails with
+    /// A `send` inside the callback to a topic that the producer does not know, such as a dead-letter topic, fails with
     /// [`ErrorKind::WouldBlock`]. Call [`partitions_for`](crate::KafkaProducer::partitions_for) for that topic when the program
     /// starts, or pass the record to another thread that sends it: see
     /// [`send`](crate::KafkaProducer::send).
@@ -150,7 +153,7 @@ impl FutureRecordMetadata {
     /// Calls `callback` once, with the record's metadata or with its error, as Java's `Callback`. In all else it is as
     /// [`add_callback`](Self::add_callback).
     ///
-    /// A `send` inside the callback to a topic that the producer has not used yet, such as a dead-letter topic, fails with
+    /// A `send` inside the callback to a topic that the producer does not know, such as a dead-letter topic, fails with
     /// [`ErrorKind::WouldBlock`]. Call [`partitions_for`](crate::KafkaProducer::partitions_for) for that topic when the program
     /// starts, or pass the record to another thread that sends it: see
     /// [`send`](crate::KafkaProducer::send).

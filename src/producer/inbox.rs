@@ -11,7 +11,7 @@
 //!
 //! A repeated notice is kept once, so notices do not pile up while the sender is busy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::sync::{Mutex, Wake};
@@ -23,6 +23,8 @@ pub(crate) struct Notices<P> {
     pub(crate) partitions: Vec<P>,
     /// Topics for which a call waits for newer metadata, and until when.
     pub(crate) topics: BTreeMap<Arc<str>, Deadline>,
+    /// Topics that must not be forgotten, however seldom records are sent to them.
+    pub(crate) kept_topics: BTreeSet<Arc<str>>,
     /// Lingering batches should be sent, because a thread waits for memory or for a flush.
     pub(crate) hurry: bool,
     /// The producer is being closed, or earlier than the sender knows. The lifecycle has the deadline.
@@ -31,13 +33,23 @@ pub(crate) struct Notices<P> {
 
 impl<P> Default for Notices<P> {
     fn default() -> Self {
-        Self { partitions: Vec::new(), topics: BTreeMap::new(), hurry: false, close: false }
+        Self {
+            partitions: Vec::new(),
+            topics: BTreeMap::new(),
+            kept_topics: BTreeSet::new(),
+            hurry: false,
+            close: false,
+        }
     }
 }
 
 impl<P> Notices<P> {
     fn is_empty(&self) -> bool {
-        self.partitions.is_empty() && self.topics.is_empty() && !self.hurry && !self.close
+        self.partitions.is_empty()
+            && self.topics.is_empty()
+            && self.kept_topics.is_empty()
+            && !self.hurry
+            && !self.close
     }
 }
 
@@ -65,6 +77,12 @@ impl<P> Inbox<P> {
         self.note(|notices| {
             let last = notices.topics.entry(Arc::clone(topic)).or_insert(until);
             *last = until.max(*last);
+        });
+    }
+
+    pub(crate) fn keep(&self, topic: &Arc<str>) {
+        self.note(|notices| {
+            notices.kept_topics.insert(Arc::clone(topic));
         });
     }
 

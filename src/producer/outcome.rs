@@ -207,7 +207,8 @@ impl RetryPolicy {
                 ErrorKind::Timeout { limit: Limit::DeliveryTimeout, value, waited_for, brokers }
             }
             (_, Some(last)) => {
-                let (retries, topic_partition, last) = (self.retries, name.clone(), last.clone());
+                let (retries, topic_partition) = (self.retries, name.clone());
+                let last = last.clone().at(name);
                 ErrorKind::RetriesUsedUp { retries, attempts, topic_partition, last }
             }
             (_, None) => {

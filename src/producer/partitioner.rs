@@ -28,7 +28,8 @@ use crate::record::{Header, RecordFields};
 pub trait Partitioner: Send + Sync {
     /// Returns the number of the partition for `record`.
     ///
-    /// It is called on the thread that calls `send`, and must not call `send` itself. If the topic has no partition with this
+    /// It is called once for each record that has no partition, on the thread that calls `send`. It must not call `send`
+    /// itself. If the topic has no partition with this
     /// number, `send` fails with [`ErrorKind::UnknownPartition`](crate::ErrorKind::UnknownPartition).
     ///
     /// If it panics, `send` panics. The record is then in no batch and takes no memory, and the producer goes on.
@@ -37,7 +38,21 @@ pub trait Partitioner: Send + Sync {
 
 /// The record and the topic that a [`Partitioner`] chooses a partition for.
 ///
-/// The producer makes it. [`new`](Self::new) and the methods that begin with `with_` are for tests of a partitioner.
+/// The producer makes it. [`new`](Self::new) and the methods that begin with `with_` are for tests, and for a partitioner that
+/// passes a changed record to another one:
+///
+/// ```
+/// use kafka_producer::{DefaultPartitioner, PartitionContext, Partitioner};
+///
+/// /// Keys are `tenant/id`. The records of a tenant go to one partition.
+/// fn by_tenant(record: &PartitionContext<'_>) -> i32 {
+///     let tenant = record.key().and_then(|key| key.split(|byte| *byte == b'/').next());
+///     DefaultPartitioner.partition(&record.with_key(tenant))
+/// }
+///
+/// let partition = |key: &[u8]| by_tenant(&PartitionContext::new("events", 6).with_key(Some(key)));
+/// assert_eq!(partition(b"acme/1"), partition(b"acme/2"));
+/// ```
 #[derive(Clone, Copy)]
 pub struct PartitionContext<'a> {
     topic: &'a str,
@@ -61,9 +76,13 @@ impl<'a> PartitionContext<'a> {
         Self { topic, key, value, headers, partition_count: partition_count as i32, available_partitions }
     }
 
-    /// A record for `topic` without key, value and headers. The topic has `partition_count` partitions, and none of them has a
-    /// leader.
+    /// A record for `topic` without key, value and headers. The topic has `partition_count` partitions, at least 1, and none of
+    /// them has a leader.
+    ///
+    /// # Panics
+    /// If `partition_count` is less than 1, because no topic is without partitions.
     pub fn new(topic: &'a str, partition_count: i32) -> Self {
+        assert!(partition_count > 0, "a topic has at least 1 partition, not {partition_count}");
         Self { topic, key: None, value: None, headers: &[], partition_count, available_partitions: &[] }
     }
 

@@ -227,13 +227,16 @@ impl Sender {
     }
 
     fn hear_users(&mut self, at: Moment) {
-        let Notices { partitions, topics, hurry, close } = self.drain.notices();
+        let Notices { partitions, topics, kept_topics, hurry, close } = self.drain.notices();
         if !topics.is_empty() {
             // The next records will need a producer id. A request now costs no round trip of its own.
             self.producer_ids.iter_mut().for_each(ProducerIds::want);
         }
         for (topic, until) in topics {
             self.client.metadata_mut().await_topic(&topic, until, at.now);
+        }
+        for topic in kept_topics {
+            self.client.metadata_mut().keep_topic(&topic, at.now);
         }
         for queue in partitions {
             self.client.metadata_mut().use_topic(&queue.topic_partition().topic, at.now);

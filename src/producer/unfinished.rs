@@ -133,7 +133,9 @@ impl Unfinished {
         }
     }
 
-    /// The report of what is `pending` after `limit`, and of what failed since the last report before the cut.
+    /// The report of what is `pending` after `limit`, and of what failed since the last report before the cut. If a flush is
+    /// out of time, its failures stay for the next one: a program that calls it until nothing is pending must not end with
+    /// `Ok` over them.
     pub(crate) fn report(
         &self,
         cut: &Cut,
@@ -145,7 +147,8 @@ impl Unfinished {
         // whether they have failed yet or not.
         let is_pending = |error: &Error| timed_out.is_some() && error.is_closed();
         let (mut count, mut first_error) = (0, None);
-        let reported = self.state.lock().report(cut);
+        let again = matches!(timed_out, Some((Limit::Call, _)));
+        let reported = self.state.lock().report(cut, again);
         for failures in reported {
             failures.report();
             let (records, error) = (failures.records(), failures.first_error());
@@ -255,11 +258,14 @@ impl State {
         }
     }
 
-    /// The failures that a flush reports, the first one first. They stay for the flushes that began before this report.
-    fn report(&mut self, cut: &Cut) -> Vec<Arc<Failures>> {
+    /// The failures that a flush reports, the first one first. They stay for the flushes that began before this report, and
+    /// if they are to be reported `again`, for the next one.
+    fn report(&mut self, cut: &Cut, again: bool) -> Vec<Arc<Failures>> {
         let groups = self.failed.range(cut.failures_from..).flat_map(|(_, groups)| groups);
         let failures = groups.map(|group| Arc::clone(&group.failures)).collect();
-        self.next_report += 1;
+        if !again {
+            self.next_report += 1;
+        }
         if let Some(at) = self.flushes.iter().position(|from| *from == cut.failures_from) {
             self.flushes.swap_remove(at);
         }
@@ -385,6 +391,26 @@ mod tests {
         }
         assert!(unfinished.state.lock().failed[&0].len() <= MOST_GROUPS);
         assert_eq!(failed(&unfinished, &unfinished.cut()), 2000);
+    }
+
+    /// A loop of `flush` until nothing is pending ends with an error.
+    #[test]
+    fn a_flush_that_is_out_of_time_leaves_its_failures_to_the_next_one() {
+        let unfinished = Unfinished::default();
+        failure_of(&unfinished, 0, ErrorKind::Spawn, 3);
+        let pending = PendingPartition {
+            topic_partition: TopicPartition::new("t", 0),
+            batches: 1,
+            records: 1,
+            last_error: None,
+        };
+        for _ in 0..2 {
+            let limit = Some((Limit::Call, Duration::ZERO));
+            let report = unfinished.report(&unfinished.cut(), limit, (vec![pending.clone()], Vec::new()));
+            assert_eq!(report.unwrap_err().failed, 3);
+        }
+        assert_eq!(failed(&unfinished, &unfinished.cut()), 3);
+        assert_eq!(failed(&unfinished, &unfinished.cut()), 0);
     }
 
     /// A failure that `flush` has reported is not logged.

@@ -27,9 +27,18 @@
     note = "pass a reference (`&value`), or an `Option` of one (`text.as_deref()`)",
     note = "a producer without serializers takes bytes: `&[u8]`, `&str`, `&Vec<u8>`, …; one with a serializer of `T` takes `&T`"
 )]
-pub trait IntoField<'a, T: ?Sized> {
+pub trait IntoField<'a, T: ?Sized>: sealed::Sealed {
     /// Returns the key or value. `None` is null.
     fn into_field(self) -> Option<&'a T>;
+}
+
+/// Every type that can be passed has an implementation already, so nothing is lost by this.
+mod sealed {
+    pub trait Sealed {}
+
+    impl<T: ?Sized> Sealed for &T {}
+
+    impl<T> Sealed for Option<T> {}
 }
 
 impl<'a, B: AsRef<[u8]> + ?Sized> IntoField<'a, [u8]> for &'a B {

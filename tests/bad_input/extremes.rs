@@ -63,7 +63,9 @@ fn extremes(servers: &str) {
         match config.build() {
             Ok(producer) => living.push((key, value, producer)),
             Err(error) => {
-                let ErrorKind::Config { problems } = error.kind() else { panic!("{key} = {value}: {error}") };
+                let ErrorKind::Config { problems, .. } = error.kind() else {
+                    panic!("{key} = {value}: {error}")
+                };
                 assert!(
                     problems.iter().all(|problem| problem.key.starts_with(key)),
                     "{key} = {value}: {error}"

@@ -39,8 +39,16 @@ fn records_and_topics_that_can_not_be() {
             ProducerRecord::to("a\0").value("v"),
             "'a\\0' can't be a topic's name: only letters, digits, '.', '_' and '-' are allowed".into(),
         ),
-        (&small, ProducerRecord::to("t").value(&value), format!("the record takes 2083 bytes, {why_small}")),
-        (&poor, ProducerRecord::to("t").value(&value), format!("the record takes 2083 bytes, {why_poor}")),
+        (
+            &small,
+            ProducerRecord::to("t").value(&value),
+            format!("a batch with only this record takes 2083 bytes, {why_small}"),
+        ),
+        (
+            &poor,
+            ProducerRecord::to("t").value(&value),
+            format!("a batch with only this record takes 2083 bytes, {why_poor}"),
+        ),
     ] {
         assert_eq!(producer.send(record).unwrap_err().to_string(), text);
     }

@@ -88,7 +88,7 @@ fn every_record_that_is_pending_is_counted() {
     (0..5).flat_map(|partition| vec![partition; 2000]).for_each(|partition| drop(send(partition).unwrap()));
     for flush in 0..3 {
         let error = producer.flush(Duration::from_millis(50 * flush)).unwrap_err();
-        let kafka_producer::ErrorKind::Undelivered { report } = error.kind() else { panic!("{error}") };
+        let kafka_producer::ErrorKind::Undelivered { report, .. } = error.kind() else { panic!("{error}") };
         assert_eq!(report.pending.iter().map(|pending| pending.records).collect::<Vec<_>>(), [2000; 5]);
         let batches: u64 = report.pending.iter().map(|pending| pending.batches).sum();
         assert!((10..=20).contains(&batches), "{error}");

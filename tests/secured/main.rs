@@ -71,7 +71,7 @@ fn carry(producer: &KafkaProducer, value: &str) -> Result<(), Error> {
 #[track_caller]
 fn refusal(error: &Error) -> (String, String) {
     match error.kind() {
-        ErrorKind::Authentication { mechanism, trouble } => (mechanism.clone(), trouble.cause.clone()),
+        ErrorKind::Authentication { mechanism, trouble, .. } => (mechanism.clone(), trouble.cause.clone()),
         other => panic!("{other:?}: {error}"),
     }
 }

@@ -99,7 +99,7 @@ impl Way<'_> {
 fn may_be_believed(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Authentication { .. } | ErrorKind::UnsupportedVersion { .. } => true,
-        ErrorKind::Denied { trouble } => trouble.stage == Stage::Tls,
+        ErrorKind::Denied { trouble, .. } => trouble.stage == Stage::Tls,
         _ => false,
     }
 }
