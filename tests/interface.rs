@@ -140,29 +140,34 @@ fn a_partitioner_is_called_once_for_each_record() {
     let cluster = cluster();
     let (tell, told) = mpsc::channel();
     let producer = config(&cluster)
-        .partition_by(move |_| {
-            let chosen = [1, 7, -1, 2];
-            let calls = CALLS.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            tell.send(chosen[calls]).unwrap();
-            chosen[calls]
+        .partition_by(move |record| {
+            let number = std::str::from_utf8(record.key().unwrap()).unwrap().parse().unwrap();
+            tell.send(number).unwrap();
+            number
         })
         .build()
         .unwrap();
-    static CALLS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-    let send = || producer.send(ProducerRecord::to("t").value("v"));
-    let partitions = [send(), send(), send(), send()].map(|sent| match sent {
-        Ok(future) => future.partition(),
-        Err(error) => {
-            assert!(
-                matches!(error.kind(), ErrorKind::UnknownPartition { by_partitioner: true, .. }),
-                "{error}"
-            );
-            error.partition().unwrap()
+    for (number, is_one) in [(1, true), (7, false), (-1, false), (2, true)] {
+        let sent = producer.send(ProducerRecord::to("t").key(&number.to_string()));
+        match sent {
+            Ok(future) if is_one => assert_eq!(future.partition(), number),
+            Err(error) if !is_one => {
+                let ErrorKind::UnknownPartition {
+                    topic_partition,
+                    partition_count,
+                    by_partitioner: true,
+                    ..
+                } = error.kind()
+                else {
+                    panic!("{error}")
+                };
+                assert_eq!((topic_partition, *partition_count), (&TopicPartition::new("t", number), 3));
+            }
+            sent => panic!("{number}: {sent:?}"),
         }
-    });
-    assert_eq!(partitions, [1, 7, -1, 2]);
+    }
     drop(producer);
-    assert_eq!(told.iter().count(), 4);
+    assert_eq!(told.iter().collect::<Vec<i32>>(), [1, 7, -1, 2]);
 }
 
 /// The advice for a dead-letter topic: a callback can't wait for metadata.
