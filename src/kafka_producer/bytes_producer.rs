@@ -52,27 +52,6 @@ impl<'a> BytesRecord<'a> {
     }
 }
 
-/// The topic has no partition with the number of the record.
-struct NoSuchPartition {
-    topic_partition: TopicPartition,
-    by_partitioner: bool,
-    partition_count: i32,
-}
-
-impl NoSuchPartition {
-    #[cold]
-    fn of(topic: &TopicHandle, partition: i32, by_partitioner: bool) -> Self {
-        let topic_partition = TopicPartition { topic: Arc::clone(&topic.name), partition };
-        // Kafka numbers partitions with an i32.
-        Self { topic_partition, by_partitioner, partition_count: topic.queues.len() as i32 }
-    }
-
-    fn error(self) -> Error {
-        let Self { topic_partition, by_partitioner, partition_count } = self;
-        Error::new(ErrorKind::UnknownPartition { topic_partition, by_partitioner, partition_count })
-    }
-}
-
 /// A record, with its size and the time of the `send`.
 struct Prepared<'a> {
     record: &'a BytesRecord<'a>,
@@ -92,19 +71,15 @@ impl BytesProducer {
             return Err(self.too_large(record, most));
         }
         let wall = self.topics.observer.clock().wall_millis();
-        self.topics.lifecycle.check_process_at(wall)?;
+        self.topics.lifecycle.check_process_at(wall).map_err(|error| record.error(error))?;
         if record.timestamp.is_some_and(|timestamp| timestamp < 0) {
             return Err(invalid(record, "its timestamp is negative; give milliseconds since 1970, or none"));
         }
         let ready = Prepared { record, size, wall };
-        let result = match self.topics.known(record.topic, |topic| self.append(topic, &ready, wait)) {
+        match self.topics.known(record.topic, |topic| self.append(topic, &ready, wait)) {
             Some(Ok(result)) => result,
-            Some(Err(unknown)) if unknown.by_partitioner => Err(unknown.error()),
+            Some(Err(chosen)) if record.partition.is_none() => self.send_nowhere(&ready, chosen, wait),
             _ => self.send_slowly(&ready, wait),
-        };
-        match result {
-            Ok(future) => Ok(future),
-            Err(error) => Err(record.error(error)),
         }
     }
 
@@ -183,24 +158,21 @@ impl BytesProducer {
         }
     }
 
-    /// Appends to a known topic, if it has the partition. It calls the partitioner once if the record has no partition.
+    /// Appends to a known topic. If the topic has no such partition, it returns the number. It calls the partitioner once if
+    /// the record has no partition.
     #[inline]
     fn append(
         &self,
         topic: &TopicHandle,
         ready: &Prepared<'_>,
         wait: Wait,
-    ) -> Result<Result<FutureRecordMetadata, Error>, NoSuchPartition> {
+    ) -> Result<Result<FutureRecordMetadata, Error>, i32> {
         let record = ready.record;
         let partition = record.partition.unwrap_or_else(|| self.choose(topic, record));
-        let Some(queue) = usize::try_from(partition).ok().and_then(|index| topic.queues.get(index)) else {
-            return Err(NoSuchPartition::of(topic, partition, record.partition.is_none()));
-        };
+        let index = usize::try_from(partition).map_err(|_| partition)?;
+        let queue = topic.queues.get(index).ok_or(partition)?;
         let timestamp = record.timestamp.unwrap_or(ready.wall);
-        match self.accumulator.append(queue, &record.fields, ready.size, timestamp, ready.wall, wait) {
-            Ok(future) => Ok(Ok(future)),
-            Err(error) => Ok(Err(error.at(queue.topic_partition()))),
-        }
+        Ok(self.accumulator.append(queue, &record.fields, ready.size, timestamp, ready.wall, wait))
     }
 
     #[inline]
@@ -214,25 +186,44 @@ impl BytesProducer {
     #[cold]
     fn send_slowly(&self, ready: &Prepared<'_>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
         let record = ready.record;
-        // One deadline from here on, for metadata and memory together.
-        let wait = match wait {
+        let wait = self.one_deadline(wait);
+        let topic = self.topics.find(record.topic, wait).map_err(|error| record.error(error))?;
+        let (topic, partition) = match self.append(&topic, ready, wait) {
+            Ok(result) => return result,
+            Err(chosen) if chosen < 0 || record.partition.is_none() => (topic, chosen),
+            // The partition may be new. One newer answer decides (KAFKA-6833).
+            Err(_) => {
+                let topic =
+                    self.topics.find_newer(record.topic, wait).map_err(|error| record.error(error))?;
+                match self.append(&topic, ready, wait) {
+                    Ok(result) => return result,
+                    Err(partition) => (topic, partition),
+                }
+            }
+        };
+        Err(unknown_partition(&topic, partition, record.partition.is_none()))
+    }
+
+    /// The partitioner chose a partition that the topic does not have as of the latest metadata.
+    #[cold]
+    fn send_nowhere(
+        &self,
+        ready: &Prepared<'_>,
+        chosen: i32,
+        wait: Wait,
+    ) -> Result<FutureRecordMetadata, Error> {
+        let topic = self.topics.find(ready.record.topic, wait).map_err(|error| ready.record.error(error))?;
+        Err(unknown_partition(&topic, chosen, true))
+    }
+
+    /// One deadline for metadata and memory together.
+    fn one_deadline(&self, wait: Wait) -> Wait {
+        match wait {
             Wait::MaxBlock => {
                 Wait::Until(Deadline::after(self.topics.observer.clock().now(), self.topics.max_block))
             }
             wait => wait,
-        };
-        let topic = self.topics.find(record.topic, wait)?;
-        let result = self.append(&topic, ready, wait).or_else(|unknown| {
-            if unknown.by_partitioner || unknown.topic_partition.partition < 0 {
-                return Err(unknown);
-            }
-            // The partition may be new. One newer answer decides (KAFKA-6833).
-            match self.topics.find_newer(record.topic, wait) {
-                Ok(topic) => self.append(&topic, ready, wait),
-                Err(error) => Ok(Err(error)),
-            }
-        });
-        result.unwrap_or_else(|unknown| Err(unknown.error()))
+        }
     }
 
     #[cold]
@@ -251,6 +242,13 @@ impl Drop for BytesProducer {
     fn drop(&mut self) {
         self.closer.dropped();
     }
+}
+
+fn unknown_partition(topic: &TopicHandle, partition: i32, by_partitioner: bool) -> Error {
+    let topic_partition = TopicPartition { topic: Arc::clone(&topic.name), partition };
+    // Kafka numbers partitions with an i32.
+    let partition_count = topic.queues.len() as i32;
+    Error::new(ErrorKind::UnknownPartition { topic_partition, by_partitioner, partition_count })
 }
 
 #[cold]

@@ -79,25 +79,26 @@ impl RecordAccumulator {
         // In a forked child the lock may be held by a thread that does not exist there.
         let lifecycle = &self.shared.lifecycle;
         let Some(mut state) = queue.state.lock_unless(|| lifecycle.check_process().is_err()) else {
-            return Err(lifecycle.used_after_fork());
+            return Err(lifecycle.used_after_fork().at(queue.topic_partition()));
         };
         let needed = match self.shared.append_fast(&mut state, fields, size, timestamp, wall) {
             Ok((future, must_notify)) => {
                 drop(state);
                 if must_notify {
-                    lifecycle.check_process()?;
+                    lifecycle.check_process().map_err(|error| error.at(queue.topic_partition()))?;
                     self.shared.inbox.partition(Arc::clone(queue));
                 }
                 return Ok(future);
             }
             Err(Refused::Closed) => {
-                lifecycle.check_process()?;
-                return Err(lifecycle.refusal());
+                let refusal = lifecycle.check_process().err().unwrap_or_else(|| lifecycle.refusal());
+                return Err(refusal.at(queue.topic_partition()));
             }
             Err(Refused::NeedsBuffer(needed)) => needed,
         };
         drop(state);
-        self.append_slow(queue, fields, size, timestamp, needed, wait)
+        let result = self.append_slow(queue, fields, size, timestamp, needed, wait);
+        result.map_err(|error| error.at(queue.topic_partition()))
     }
 
     fn append_slow(
@@ -309,9 +310,7 @@ impl Shared {
                     );
                     self.pool.want(|| self.inbox.hurry());
                     let inside_callback = callback::is_inside();
-                    return Err(
-                        Error::new(ErrorKind::WouldBlock { what, inside_callback }).at(topic_partition)
-                    );
+                    return Err(Error::new(ErrorKind::WouldBlock { what, inside_callback }));
                 }
                 Wait::Until(deadline) => deadline,
                 Wait::MaxBlock => Deadline::after(self.observer.clock().now(), max_block),
