@@ -135,7 +135,7 @@ mod tests {
         assert!(failures.iter().all(|error| error.topic() == Some("orders")), "{failures:?}");
         assert_eq!((failures.len(), cluster.record_count("receipts")), (3, 0));
         producer.close(PATIENCE).unwrap();
-        assert_eq!(producer.overlooked_failures(), 0, "a callback has looked at each");
+        assert_eq!(producer.unchecked_failures(), 0, "a callback has looked at each");
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
         assert!(matches!(flush.kind(), ErrorKind::CalledFromCallback { .. }), "{flush}");
         assert!(matches!(get.kind(), ErrorKind::CalledFromCallback { .. }), "{get}");
         assert!(cluster.wait_for_records("receipts", 1, PATIENCE), "its answer is held now");
-        cluster.release_replies();
+        cluster.release_responses();
         producer.close(PATIENCE).unwrap();
         assert_eq!(cluster.record_count("receipts"), 1);
     }

@@ -264,7 +264,7 @@ mod tests {
         let config = config.max_block(None).buffer_memory(64 << 10).batch_size(16 << 10);
         let (lines, receiver) = bounded(0);
         let shipper = Shipper::start(config, receiver);
-        cluster.hold_replies();
+        cluster.hold_responses();
         let line = vec![b'x'; 1000];
         let feeder = thread::spawn(move || (0..).take_while(|_| lines.send(line.clone()).is_ok()).count());
         while shipper.producer.in_flight().buffer_available_bytes >= 1100 {

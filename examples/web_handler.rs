@@ -162,7 +162,7 @@ mod tests {
     fn more_than_the_memory_holds_is_dropped_at_once() {
         let (cluster, config) = cluster();
         let views = PageViews::start(config.buffer_memory(64 << 10).batch_size(16 << 10)).unwrap();
-        cluster.hold_replies();
+        cluster.hold_responses();
         let views = Arc::new(views);
         let (handler, (tell, told)) = (Arc::clone(&views), mpsc::channel());
         std::thread::spawn(move || {
@@ -173,7 +173,7 @@ mod tests {
         told.recv_timeout(PATIENCE).expect("the handler waits");
         let (dropped, failed) = views.lost();
         assert!((100..200).contains(&dropped), "{dropped} of 200 KB do not fit into 64");
-        cluster.release_replies();
+        cluster.release_responses();
         views.producer.flush(PATIENCE).unwrap();
         assert_eq!((failed, cluster.record_count(TOPIC)), (0, 200 - dropped));
     }

@@ -313,8 +313,8 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// `close` reports them.
     ///
     /// The log has a warning with the number of new failures and the last error, at most once per minute.
-    pub fn overlooked_failures(&self) -> u64 {
-        self.producer.overlooked_failures()
+    pub fn unchecked_failures(&self) -> u64 {
+        self.producer.unchecked_failures()
     }
 
     /// Returns whether a broker has answered yet.

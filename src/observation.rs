@@ -17,7 +17,7 @@ pub(crate) struct Observer {
     process: Process,
     troubles: Mutex<Vec<BrokerTrouble>>,
     /// The number of records that failed and whose futures were dropped before the program looked at the failure.
-    overlooked: AtomicU64,
+    unchecked: AtomicU64,
     /// The number of those that were not logged or reported yet, and the error of the last one.
     unreported: Mutex<Option<(u64, Error)>>,
 }
@@ -28,7 +28,7 @@ impl Observer {
             clock,
             process: Process::current(),
             troubles: Mutex::default(),
-            overlooked: AtomicU64::new(0),
+            unchecked: AtomicU64::new(0),
             unreported: Mutex::default(),
         })
     }
@@ -66,23 +66,23 @@ impl Observer {
 
     /// Counts `records` that failed with `error` and that the program can't look at any more.
     pub(crate) fn overlook(&self, records: u64, error: &Error) {
-        self.overlooked.fetch_add(records, Ordering::Relaxed);
+        self.unchecked.fetch_add(records, Ordering::Relaxed);
         // A forked child has no sender that would log it.
         let Some(mut unreported) = self.unreported.lock_unless(|| self.process.is_another()) else { return };
         let before = unreported.take().map_or(0, |(records, _)| records);
         *unreported = Some((before + records, error.clone()));
     }
 
-    /// The number of all records that were ever overlooked.
-    pub(crate) fn overlooked(&self) -> u64 {
-        self.overlooked.load(Ordering::Relaxed)
+    /// The number of all records that were ever unchecked.
+    pub(crate) fn unchecked(&self) -> u64 {
+        self.unchecked.load(Ordering::Relaxed)
     }
 
     pub(crate) fn has_unreported(&self) -> bool {
         self.unreported.lock().is_some()
     }
 
-    /// The number of records that were overlooked since the last call, and the error of the last one.
+    /// The number of records that were unchecked since the last call, and the error of the last one.
     pub(crate) fn take_unreported(&self) -> Option<(u64, Error)> {
         self.unreported.lock().take()
     }

@@ -72,7 +72,7 @@ fn a_full_buffer_blocks_until_max_block_and_goes_on_when_there_is_room() {
         .build()
         .unwrap();
     producer.partitions_for("t").unwrap();
-    cluster.hold_replies();
+    cluster.hold_responses();
     let value = vec![0; 1000];
     let mut sent = 0;
     let error = loop {
@@ -88,7 +88,7 @@ fn a_full_buffer_blocks_until_max_block_and_goes_on_when_there_is_room() {
         cluster.address(0)
     );
     assert!(error.to_string().ends_with(&leader), "{error}");
-    cluster.release_replies();
+    cluster.release_responses();
     producer.send(ProducerRecord::to("t").value(&value)).unwrap();
     producer.flush(PATIENCE).unwrap();
     assert_eq!(cluster.record_count("t"), sent + 1);
@@ -98,7 +98,7 @@ fn a_full_buffer_blocks_until_max_block_and_goes_on_when_there_is_room() {
 #[test]
 fn close_wakes_who_blocks_and_refuses_who_comes() {
     let held = cluster();
-    held.hold_replies();
+    held.hold_responses();
     for (servers, memory) in [(nobody_listens_here(), 32 << 20), (held.bootstrap_servers(), 16 << 10)] {
         let producer = config(&servers).buffer_memory(memory).build().unwrap();
         let (tell, told) = mpsc::channel();
@@ -139,7 +139,7 @@ fn close_in_time_delivers_and_close_without_time_fails_the_rest() {
 
     let producer = config(&cluster.bootstrap_servers()).build().unwrap();
     producer.partitions_for("t").unwrap();
-    cluster.hold_replies();
+    cluster.hold_responses();
     let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
     let (result, time) = takes(|| producer.close(Duration::from_millis(200)));
     assert!(time < Duration::from_millis(200) + SLACK, "{time:?}");
@@ -158,7 +158,7 @@ fn flush_does_not_wait_for_linger_but_for_answers() {
     result.unwrap();
     assert!(future.is_done() && time < Duration::from_secs(5), "{time:?}");
 
-    cluster.hold_replies();
+    cluster.hold_responses();
     let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
     let (result, time) = takes(|| producer.flush(Duration::from_millis(200)));
     assert!((Duration::from_millis(200)..Duration::from_millis(200) + SLACK).contains(&time), "{time:?}");
@@ -171,7 +171,7 @@ fn flush_does_not_wait_for_linger_but_for_answers() {
         )
     );
     assert!(!future.is_done());
-    cluster.release_replies();
+    cluster.release_responses();
     producer.flush(PATIENCE).unwrap();
     assert!(future.succeeded());
 }
@@ -300,13 +300,13 @@ fn a_callback_that_blocks_keeps_neither_close_nor_requests() {
     // An answer that is there already would run the callback on this thread.
     producer.send(ProducerRecord::to("t").value("first")).unwrap().get(PATIENCE).unwrap();
     let (release, released) = mpsc::channel::<()>();
-    cluster.hold_replies();
+    cluster.hold_responses();
     let (tell, told) = mpsc::channel();
     producer.send(ProducerRecord::to("t").value("v")).unwrap().add_callback(move |_| {
         tell.send(()).unwrap();
         let _ = released.recv_timeout(Duration::from_millis(700));
     });
-    cluster.release_replies();
+    cluster.release_responses();
     told.recv_timeout(PATIENCE).unwrap();
     let next = producer.send(ProducerRecord::to("t").value("w")).unwrap();
     assert_eq!(next.get(PATIENCE).unwrap().offset(), Some(2));
@@ -314,12 +314,12 @@ fn a_callback_that_blocks_keeps_neither_close_nor_requests() {
 
     let (tell, told) = mpsc::channel();
     let (keep, kept) = mpsc::channel::<()>();
-    cluster.hold_replies();
+    cluster.hold_responses();
     producer.send(ProducerRecord::to("t").value("x")).unwrap().add_callback(move |_| {
         tell.send(()).unwrap();
         let _ = kept.recv_timeout(PATIENCE);
     });
-    cluster.release_replies();
+    cluster.release_responses();
     told.recv_timeout(PATIENCE).unwrap();
     let (_, time) = takes(|| producer.close(Duration::from_millis(200)));
     assert!(time < Duration::from_millis(200) + SLACK, "{time:?}");
@@ -403,7 +403,7 @@ fn a_record_that_is_not_sent_can_be_kept() {
         Some(1)
     );
 
-    cluster.hold_replies();
+    cluster.hold_responses();
     let value = [0; 1000];
     let record = || ProducerRecord::to("t").value(&value);
     while producer.try_send(record()).is_ok() {}
@@ -540,7 +540,7 @@ fn a_partition_that_is_stuck_does_not_stop_another() {
     // Both have been met.
     send(0).unwrap().get(PATIENCE).unwrap();
     send(1).unwrap().get(PATIENCE).unwrap();
-    cluster.broker(0).hold_replies();
+    cluster.broker(0).hold_responses();
     std::thread::scope(|scope| {
         let stuck = scope.spawn(|| std::iter::repeat_with(|| send(0)).find_map(Result::err));
         for _ in 0..10 {

@@ -32,7 +32,7 @@ fn of_several_who_close_the_earliest_limit_decides_and_all_learn_the_same() {
         let cluster = cluster(1);
         let producer = config(&cluster).build().unwrap();
         producer.partitions_for("t").unwrap();
-        cluster.hold_replies();
+        cluster.hold_responses();
         let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
         let (short, long) = (Duration::from_millis(200), PATIENCE);
         let limits = if short_first { [short, long] } else { [long, short] };
@@ -71,7 +71,7 @@ fn a_record_that_close_has_failed_says_which_limit_where_and_why() {
             .get(PATIENCE)
             .unwrap();
     }
-    cluster.broker(0).hold_replies();
+    cluster.broker(0).hold_responses();
     let under_way = producer.send(ProducerRecord::to("t").partition(0).value("v")).unwrap();
     assert!(cluster.wait_for_records("t", 3, PATIENCE));
     let queued = producer.send(ProducerRecord::to("t").partition(0).value("v")).unwrap();

@@ -135,7 +135,7 @@ fn a_dead_bootstrap_server_is_passed_over() {
 fn a_lost_answer_without_retries_may_have_been_written() {
     let cluster = one_topic(1);
     let producer = config(&cluster).retries(0).build().unwrap();
-    cluster.cut_next_produce_reply();
+    cluster.cut_next_produce_response();
     let error = send(&producer, 7).get(PATIENCE).unwrap_err();
     assert_eq!(error.certainty(), Certainty::MaybeWritten);
     let ErrorKind::RetriesUsedUp { retries: 0, last, .. } = error.kind() else { panic!("{error}") };
@@ -150,7 +150,7 @@ fn a_lost_answer_with_retries_is_stored_once_with_idempotence_and_twice_without(
     for (acks, copies) in [(Acks::All, 1), (Acks::Leader, 2)] {
         let cluster = one_topic(1);
         let producer = config(&cluster).acks(acks).build().unwrap();
-        cluster.cut_next_produce_reply();
+        cluster.cut_next_produce_response();
         assert_eq!(send(&producer, 7).get(PATIENCE).unwrap().offset(), Some(copies - 1));
         assert_eq!(stored(&cluster, 0), vec![7; copies as usize]);
     }
@@ -162,11 +162,11 @@ fn a_broker_that_does_not_answer_is_left_after_the_request_timeout() {
     let producer = config(&cluster).request_timeout(Duration::from_millis(200)).retries(0).build().unwrap();
     producer.wait_connected(PATIENCE).unwrap();
     send(&producer, 0).get(PATIENCE).unwrap();
-    cluster.hold_replies();
+    cluster.hold_responses();
     let error = send(&producer, 1).get(PATIENCE).unwrap_err();
     assert_eq!(error.certainty(), Certainty::MaybeWritten);
     assert!(error.to_string().contains("no answer within request_timeout_ms of 200ms"), "{error}");
-    cluster.release_replies();
+    cluster.release_responses();
     send(&producer, 2).get(PATIENCE).unwrap();
     assert_eq!(stored(&cluster, 0), [0, 1, 2]);
 }

@@ -218,10 +218,10 @@ fn try_get_has_the_result_or_none_yet() {
     let cluster = cluster();
     let producer = config(&cluster).build().unwrap();
     producer.partitions_for("t").unwrap();
-    cluster.hold_replies();
+    cluster.hold_responses();
     let future = producer.send(record()).unwrap();
     assert!(future.try_get().is_none());
-    cluster.release_replies();
+    cluster.release_responses();
     future.get(PATIENCE).unwrap();
     assert_eq!(future.try_get().unwrap().unwrap().offset(), Some(0));
 }
@@ -332,7 +332,7 @@ fn what_is_pending_is_not_retriable_and_what_is_retriable_is_over() {
     let cluster = cluster();
     let producer = config(&cluster).max_block(SOON).buffer_memory(4096).build().unwrap();
     meet(&producer, "t");
-    cluster.hold_replies();
+    cluster.hold_responses();
     let value = [0; 1000];
     let future = producer.send(record()).unwrap();
     while producer.try_send(record().value(&value)).is_ok() {}
@@ -351,7 +351,7 @@ fn what_is_pending_is_not_retriable_and_what_is_retriable_is_over() {
         assert_eq!((error.is_pending(), error.is_retriable()), (false, true), "{error}");
         assert_eq!(error.certainty(), Certainty::NotWritten, "{error}");
     }
-    cluster.release_replies();
+    cluster.release_responses();
     producer.close(PATIENCE).unwrap();
 }
 

@@ -77,7 +77,7 @@ fn a_logger_that_sends_keeps_nobody() {
         for round in 0..10 {
             cluster.fail_next_produce("t", round % 4, ErrorCode::NOT_ENOUGH_REPLICAS, 3);
             cluster.fail_next_produce("t", (round + 1) % 4, ErrorCode::INVALID_RECORD, 1);
-            cluster.cut_next_produce_reply();
+            cluster.cut_next_produce_response();
             let _ = producer.flush(Duration::from_millis(20));
         }
         cluster.stop_broker(0);

@@ -137,7 +137,7 @@ fn a_broker_that_closes_each_connection() {
     cluster.create_topic("t", 1);
     let producer = config(&cluster.bootstrap_servers()).build().unwrap();
     producer.partitions_for("t").unwrap();
-    (0..100).for_each(|_| cluster.cut_next_produce_reply());
+    (0..100).for_each(|_| cluster.cut_next_produce_response());
     let futures = [(); 100].map(|()| producer.send(record()).unwrap());
     futures.iter().for_each(|future| drop(future.get(PATIENCE).unwrap()));
     let told = logged(Level::Info);
@@ -174,7 +174,7 @@ fn a_broker_that_refuses() {
     for _ in 0..100 {
         producer.send(record()).unwrap().get(PATIENCE).unwrap_err();
     }
-    assert_eq!((logged(Level::Warn), producer.overlooked_failures()), (Vec::new(), 0));
+    assert_eq!((logged(Level::Warn), producer.unchecked_failures()), (Vec::new(), 0));
 
     let before = LINES.lock().unwrap().len();
     let dropped = producer.send(record().value("a")).unwrap();
@@ -186,7 +186,7 @@ fn a_broker_that_refuses() {
         producer.send(record()).unwrap().get(PATIENCE).unwrap_err();
     }
     producer.flush(PATIENCE).unwrap_err();
-    assert_eq!(producer.overlooked_failures(), 100);
+    assert_eq!(producer.unchecked_failures(), 100);
     let said = "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for t-0: The client is not authorized for the \
                 topic; to send records it needs ACLs for Write and Describe";
     // 99 more fail after the warning: it must not look like a total.

@@ -97,17 +97,17 @@ fn answered_during_a_callback(timeouts: impl Fn(ProducerConfig) -> ProducerConfi
         producer.send(ProducerRecord::to("t").partition(partition).value("first")).unwrap();
     }
     producer.flush(PATIENCE).unwrap();
-    cluster.hold_replies();
+    cluster.hold_responses();
     let send = |partition| producer.send(ProducerRecord::to("t").partition(partition).value("v")).unwrap();
     let seen = cluster.requests().len();
     let (a, b) = (send(0), send(1));
     let other = Arc::clone(&cluster);
     a.add_callback(move |_| {
-        other.broker(1).release_replies();
+        other.broker(1).release_responses();
         std::thread::sleep(takes);
     });
     assert!(cluster.wait_for_requests(seen + 2, PATIENCE));
-    cluster.broker(0).release_replies();
+    cluster.broker(0).release_responses();
     producer.flush(PATIENCE).unwrap();
     assert!(a.succeeded() && b.succeeded());
     assert_eq!(cluster.records("t", 1).len(), 2, "stored once");

@@ -26,7 +26,7 @@ pub(crate) fn run(words: &[String]) -> Outcome<()> {
         let line = line?;
         match line.split(' ').collect::<Vec<_>>()[..] {
             ["topic", partitions] => cluster.create_topic("load", partitions.parse()?),
-            ["hold"] => cluster.hold_replies(),
+            ["hold"] => cluster.hold_responses(),
             ["stop"] => (0..brokers).for_each(|broker| cluster.stop_broker(broker)),
             ["advertise", port] => {
                 let port = port.parse()?;

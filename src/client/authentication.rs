@@ -251,7 +251,7 @@ fn refused(mechanism: &dyn SaslMechanism, cause: String) -> Failure {
 
 /// The mechanism itself fails.
 fn mechanism_failure(mechanism: &dyn SaslMechanism, error: &SaslError) -> Failure {
-    match error.is_passing() {
+    match error.is_transient() {
         true => Failure::passing(format!("{}: {error}", mechanism.name())),
         false => refused(mechanism, error.to_string()),
     }
@@ -285,7 +285,7 @@ mod tests {
 
         fn begin(&self, host: &str) -> Result<Box<dyn SaslExchange>, SaslError> {
             match host {
-                "nowhere" => Err(SaslError::passing("nothing to say yet")),
+                "nowhere" => Err(SaslError::transient("nothing to say yet")),
                 _ => Ok(Box::new(Speech(self.0.iter()))),
             }
         }
@@ -476,10 +476,10 @@ mod tests {
         let taken = authentication.frame(&handshake(1, ErrorCode::NONE, &[]));
         assert_eq!(taken.err(), Some(Failure::passing("SPEAKER: nothing to say yet")));
 
-        let is_passing =
+        let is_transient =
             |answer: &[u8]| matches!(speaking().frame(answer), Err(Failure::Attempt { is_fatal: false, .. }));
-        assert!(is_passing(&challenge(ErrorCode::UNKNOWN_SERVER_ERROR, None, "")));
-        assert!(is_passing(&[]) && is_passing(&[0, 0, 0, 1, 0]));
+        assert!(is_transient(&challenge(ErrorCode::UNKNOWN_SERVER_ERROR, None, "")));
+        assert!(is_transient(&[]) && is_transient(&[0, 0, 0, 1, 0]));
     }
 
     /// Hostile answers at each step.

@@ -130,8 +130,8 @@ impl BytesProducer {
         !self.closer.lifecycle.is_open()
     }
 
-    pub(super) fn overlooked_failures(&self) -> u64 {
-        self.topics.observer.overlooked()
+    pub(super) fn unchecked_failures(&self) -> u64 {
+        self.topics.observer.unchecked()
     }
 
     pub(super) fn bootstrap_connected(&self) -> bool {

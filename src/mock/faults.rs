@@ -160,7 +160,7 @@ impl Faults {
     }
 
     /// Of any broker, or of this one.
-    pub(super) fn cut_produce_replies(&mut self, broker: impl Into<Option<usize>>, times: usize) {
+    pub(super) fn cut_produce_responses(&mut self, broker: impl Into<Option<usize>>, times: usize) {
         let rule = MockRule::cut_after_append().on(ApiKey::PRODUCE).times(times);
         self.add(MockRule { broker: broker.into(), ..rule }, View::default);
     }

@@ -323,8 +323,8 @@ impl MockCluster {
 
     /// Appends the batches of the next Produce request and closes the connection without an answer, as
     /// [`MockRule::cut_after_append`] does. Each call adds one request.
-    pub fn cut_next_produce_reply(&self) {
-        self.shared.core.lock().faults.cut_produce_replies(None, 1);
+    pub fn cut_next_produce_response(&self) {
+        self.shared.core.lock().faults.cut_produce_responses(None, 1);
     }
 
     /// Holds all later answers back. The cluster acts on the requests. If a rule closes the connection instead of an answer,
@@ -333,13 +333,13 @@ impl MockCluster {
     /// This holds answers of all kinds, also those that a new connection needs. Complete one `send` first, so that later
     /// records reach the broker and only their answers are held. After `partitions_for` alone, no record is sent. Without
     /// either, the next `send` waits for metadata until `max_block` is over.
-    pub fn hold_replies(&self) {
+    pub fn hold_responses(&self) {
         self.shared.core.lock().faults.held.fill(true);
     }
 
     /// Sends the answers that are held back, in order. Later answers are sent at once. It also sends the answers that a rule
     /// holds ([`MockRule::hold`]).
-    pub fn release_replies(&self) {
+    pub fn release_responses(&self) {
         let mut core = self.shared.core.lock();
         core.faults.held.fill(false);
         core.release_held(|_| true);
@@ -396,18 +396,18 @@ pub struct MockBroker<'a> {
 }
 
 impl MockBroker<'_> {
-    /// As [`MockCluster::cut_next_produce_reply`], for this broker.
-    pub fn cut_next_produce_reply(&self) {
-        self.cluster.shared.core.lock().faults.cut_produce_replies(self.broker, 1);
+    /// As [`MockCluster::cut_next_produce_response`], for this broker.
+    pub fn cut_next_produce_response(&self) {
+        self.cluster.shared.core.lock().faults.cut_produce_responses(self.broker, 1);
     }
 
-    /// As [`MockCluster::hold_replies`], for this broker.
-    pub fn hold_replies(&self) {
+    /// As [`MockCluster::hold_responses`], for this broker.
+    pub fn hold_responses(&self) {
         self.cluster.shared.core.lock().faults.held[self.broker] = true;
     }
 
-    /// As [`MockCluster::release_replies`], for this broker.
-    pub fn release_replies(&self) {
+    /// As [`MockCluster::release_responses`], for this broker.
+    pub fn release_responses(&self) {
         let shared = &self.cluster.shared;
         let mut core = shared.core.lock();
         core.faults.held[self.broker] = false;

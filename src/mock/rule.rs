@@ -193,7 +193,7 @@ impl MockRule {
     }
 
     /// Acts on the request at once and holds the answer until
-    /// [`release_replies`](crate::mock::MockCluster::release_replies). Later answers of the connection wait for this one.
+    /// [`release_responses`](crate::mock::MockCluster::release_responses). Later answers of the connection wait for this one.
     pub fn hold() -> Self {
         Self::new(Action::Hold)
     }
@@ -226,13 +226,13 @@ impl MockRule {
 
     /// Changes the bytes of the answer with `edit`. They begin with four bytes of length and four bytes of correlation id. The
     /// result is sent as it is.
-    pub fn edit_answer(edit: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
+    pub fn edit_response(edit: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
         Self::new(Action::Edit(Edit(Arc::new(edit))))
     }
 
     /// Gives the answer a wrong correlation id.
     pub fn wrong_correlation_id() -> Self {
-        Self::edit_answer(|frame| {
+        Self::edit_response(|frame| {
             if let Some(id) = frame.get_mut(4..8).and_then(|bytes| bytes.first_chunk_mut()) {
                 *id = i32::from_be_bytes(*id).wrapping_add(1).to_be_bytes();
             }
@@ -240,7 +240,7 @@ impl MockRule {
     }
 
     /// Acts on the request and does not answer it. Later requests of the connection are answered.
-    pub fn lose_answer() -> Self {
+    pub fn lose_response() -> Self {
         Self::new(Action::LoseAnswer)
     }
 

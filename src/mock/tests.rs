@@ -97,14 +97,14 @@ fn a_conversation() {
 fn held_answers_are_released() {
     let cluster = MockCluster::start(1);
     let mut client = Client::to(&cluster, 0);
-    cluster.hold_replies();
+    cluster.hold_responses();
     client.send(0, &ApiVersionsRequest::default());
     client.send(0, &ApiVersionsRequest::default());
     assert!(cluster.wait_for_requests(2, PATIENCE));
     client.0.set_nonblocking(true).unwrap();
     assert!(client.0.read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
     client.0.set_nonblocking(false).unwrap();
-    cluster.release_replies();
+    cluster.release_responses();
     assert!(client.receive::<ApiVersionsRequest>(0).is_some());
     assert!(client.receive::<ApiVersionsRequest>(0).is_some());
     assert!(client.ask(0, &ApiVersionsRequest::default()).is_some());
@@ -115,7 +115,7 @@ fn a_cut_answer_is_to_records_that_were_kept() {
     let cluster = MockCluster::start(1);
     cluster.create_topic("vec", 3);
     let (request, records) = sample();
-    cluster.broker(0).cut_next_produce_reply();
+    cluster.broker(0).cut_next_produce_response();
     assert!(Client::to(&cluster, 0).ask(10, &request).is_none());
     assert_eq!(cluster.record_count("vec"), records as u64);
     assert!(Client::to(&cluster, 0).ask(10, &request).is_some());

@@ -24,7 +24,7 @@ use crate::topic_partition::TopicPartition;
 /// [`try_get`](Self::try_get), [`failed`](Self::failed), [`succeeded`](Self::succeeded), [`value`](Self::value),
 /// [`exception`](Self::exception), [`add_errback`](Self::add_errback), [`add_both`](Self::add_both). These do not:
 /// [`is_done`](Self::is_done), [`add_callback`](Self::add_callback). When the last future of a batch is dropped,
-/// [`overlooked_failures`](crate::KafkaProducer::overlooked_failures) counts the failures that the program has not looked at.
+/// [`unchecked_failures`](crate::KafkaProducer::unchecked_failures) counts the failures that the program has not looked at.
 #[derive(Clone)]
 pub struct FutureRecordMetadata {
     slot: Arc<ResultSlot>,
@@ -413,7 +413,7 @@ mod tests {
             let ((future, completer), tell) = (pending(Clock::System), tell.clone());
             future.add_both(move |result| tell.send(result.cloned().map_err(Error::clone)).unwrap());
             completer.complete(result, 3, || ());
-            assert_eq!(future.slot.overlooked(), if future.try_get().unwrap().is_ok() { 0 } else { 2 });
+            assert_eq!(future.slot.unchecked(), if future.try_get().unwrap().is_ok() { 0 } else { 2 });
         }
         assert_eq!(told.recv().unwrap().unwrap().offset(), Some(42));
         assert!(told.recv().unwrap().unwrap_err().is_closed());
@@ -495,15 +495,15 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_overlooked_until_a_future_or_a_callback_has_seen_it() {
+    fn a_failure_is_unchecked_until_a_future_or_a_callback_has_seen_it() {
         let (future, completer) = pending(Clock::System);
         let slot = Arc::clone(&future.slot);
         completer.complete(BatchResult::Failed(Error::new(ErrorKind::Closed)), 3, || ());
-        assert_eq!(slot.overlooked(), 3);
+        assert_eq!(slot.unchecked(), 3);
         assert!(future.failed() && future.exception().is_some());
-        assert_eq!(slot.overlooked(), 2);
+        assert_eq!(slot.unchecked(), 2);
         future.add_errback(|_| ());
-        assert_eq!(slot.overlooked(), 2, "the same record");
+        assert_eq!(slot.unchecked(), 2, "the same record");
     }
 
     #[test]
@@ -513,10 +513,10 @@ mod tests {
         let clone = future.clone();
         completer.complete(BatchResult::Failed(Error::new(ErrorKind::Spawn)), 3, || ());
         drop(future);
-        assert_eq!(observer.overlooked(), 0, "there is another");
+        assert_eq!(observer.unchecked(), 0, "there is another");
         assert!(clone.exception().is_some());
         drop(clone);
-        assert_eq!(observer.overlooked(), 2);
+        assert_eq!(observer.unchecked(), 2);
         assert_eq!(
             observer.take_unreported().map(|(records, error)| (records, error.is_closed())),
             Some((2, false))
@@ -525,13 +525,13 @@ mod tests {
     }
 
     #[test]
-    fn neither_what_is_stored_nor_what_the_end_of_a_producer_failed_is_overlooked() {
+    fn neither_what_is_stored_nor_what_the_end_of_a_producer_failed_is_unchecked() {
         for result in [STORED, BatchResult::Failed(Error::new(ErrorKind::Closed))] {
             let (future, completer) = pending(Clock::System);
             let observer = Arc::clone(&future.slot.observer);
             completer.complete(result, 3, || ());
             drop(future);
-            assert_eq!((observer.overlooked(), observer.has_unreported()), (0, false));
+            assert_eq!((observer.unchecked(), observer.has_unreported()), (0, false));
         }
     }
 }

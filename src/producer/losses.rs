@@ -11,20 +11,20 @@ use crate::topic_partition::TopicPartition;
 #[derive(Default)]
 pub(crate) struct Losses {
     warnings: Warnings,
-    /// No warning about overlooked failures before this.
+    /// No warning about unchecked failures before this.
     quiet_until: Option<Instant>,
 }
 
 impl Losses {
     /// Logs one warning for all failures that the program has not looked at and can't look at any more.
-    pub(crate) fn log_overlooked(&mut self, observer: &Observer, now: Instant) {
-        if let Some((records, error)) = self.overlooked(observer, now) {
-            log::warn!("{}", overlooked_text(records, observer.overlooked(), &error));
+    pub(crate) fn log_unchecked(&mut self, observer: &Observer, now: Instant) {
+        if let Some((records, error)) = self.unchecked(observer, now) {
+            log::warn!("{}", unchecked_text(records, observer.unchecked(), &error));
         }
     }
 
     /// The number of failures to log now, and the last error.
-    fn overlooked(&mut self, observer: &Observer, now: Instant) -> Option<(u64, Error)> {
+    fn unchecked(&mut self, observer: &Observer, now: Instant) -> Option<(u64, Error)> {
         if self.quiet_until.is_some_and(|until| now < until) {
             return None;
         }
@@ -33,7 +33,7 @@ impl Losses {
         Some(unreported)
     }
 
-    /// When to call [`log_overlooked`](Self::log_overlooked).
+    /// When to call [`log_unchecked`](Self::log_unchecked).
     pub(crate) fn next_warning(&self, observer: &Observer) -> Deadline {
         if !observer.has_unreported() {
             return Deadline::NEVER;
@@ -70,7 +70,7 @@ impl Losses {
 
 /// `records` is the number since the last warning, `so_far` that since the start of the producer. The first warning is logged
 /// at once, before the rest of the same failures is counted. So no number may look like a final one.
-fn overlooked_text(records: u64, so_far: u64, error: &Error) -> String {
+fn unchecked_text(records: u64, so_far: u64, error: &Error) -> String {
     let (record, more) = (Count(records, "record"), Count(records, "more record"));
     let failed = if so_far == records {
         format!("{record} failed so far")
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn the_number_in_a_warning_does_not_look_like_a_final_one() {
         let text = |records, so_far| {
-            let text = overlooked_text(records, so_far, &Error::new(ErrorKind::Closed));
+            let text = unchecked_text(records, so_far, &Error::new(ErrorKind::Closed));
             let end =
                 ", and the program has not looked at the result; the last error: the producer is closed";
             text.strip_suffix(end).unwrap().to_owned()
@@ -110,10 +110,10 @@ mod tests {
     }
 
     #[test]
-    fn overlooked_failures_are_told_of_once_a_minute_with_their_number() {
+    fn unchecked_failures_are_told_of_once_a_minute_with_their_number() {
         let (observer, mut losses) = (Observer::new(Clock::System), Losses::default());
         let start = Instant::ZERO + A_MINUTE;
-        let told = |losses: &mut Losses, now| losses.overlooked(&observer, now).map(|(records, _)| records);
+        let told = |losses: &mut Losses, now| losses.unchecked(&observer, now).map(|(records, _)| records);
         let overlook = |records| observer.overlook(records, &Error::new(ErrorKind::Spawn));
         assert_eq!((told(&mut losses, start), losses.next_warning(&observer)), (None, Deadline::NEVER));
         overlook(3);
@@ -125,6 +125,6 @@ mod tests {
         assert_eq!(told(&mut losses, start + (A_MINUTE - Duration::from_nanos(1))), None);
         assert_eq!(losses.next_warning(&observer), Deadline::at(minute_over));
         assert_eq!(told(&mut losses, minute_over), Some(9));
-        assert_eq!(observer.overlooked(), 12);
+        assert_eq!(observer.unchecked(), 12);
     }
 }

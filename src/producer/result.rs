@@ -5,7 +5,7 @@
 //!      └──────split─────▶ Split into other slots    the records have moved: ask there
 //! ```
 //!
-//! A failure counts as overlooked until a future or a callback has looked at it. When the last handle of a slot is dropped,
+//! A failure counts as unchecked until a future or a callback has looked at it. When the last handle of a slot is dropped,
 //! nothing can look at it any more. The [`Observer`] then counts it, for the log.
 
 use std::collections::BTreeSet;
@@ -173,9 +173,9 @@ impl ResultSlot {
     /// chooses. The counter goes down for each that the program looks at later.
     pub(crate) fn count_failures(&self, failures: impl FnOnce(&Error) -> Arc<Failures>) {
         let mut state = self.state.lock();
-        let Some((overlooked, error)) = state.overlooked() else { return };
+        let Some((unchecked, error)) = state.unchecked() else { return };
         let failures = failures(error);
-        failures.add(overlooked);
+        failures.add(unchecked);
         state.counted = Some(failures);
     }
 
@@ -312,8 +312,8 @@ impl ResultSlot {
 
     /// The number of records that failed and that the program has not looked at.
     #[cfg(test)]
-    pub(super) fn overlooked(&self) -> u64 {
-        self.state.lock().overlooked().map_or(0, |(records, _)| records)
+    pub(super) fn unchecked(&self) -> u64 {
+        self.state.lock().unchecked().map_or(0, |(records, _)| records)
     }
 
     /// The number of threads that wait for the result.
@@ -333,22 +333,22 @@ impl State {
     }
 
     /// The number of records that failed and that the program has not looked at, and the error.
-    fn overlooked(&self) -> Option<(u64, &Error)> {
+    fn unchecked(&self) -> Option<(u64, &Error)> {
         let Status::Done(result) = &self.status else { return None };
         let error = result.error()?;
-        let overlooked = u64::from(self.progress.records).saturating_sub(self.looked_at.len() as u64);
-        (overlooked > 0).then_some((overlooked, error))
+        let unchecked = u64::from(self.progress.records).saturating_sub(self.looked_at.len() as u64);
+        (unchecked > 0).then_some((unchecked, error))
     }
 }
 
 impl Drop for ResultSlot {
     fn drop(&mut self) {
         let Some(state) = self.lock() else { return };
-        let Some((overlooked, error)) = state.overlooked() else { return };
+        let Some((unchecked, error)) = state.unchecked() else { return };
         // `flush` or `close` has reported these failures already, and `close` reports what the end of the producer failed.
         let is_reported = state.counted.as_ref().is_some_and(|failures| failures.is_reported());
         if !is_reported && !error.is_closed() {
-            self.observer.overlook(overlooked, error);
+            self.observer.overlook(unchecked, error);
         }
     }
 }

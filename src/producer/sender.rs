@@ -160,7 +160,7 @@ impl Sender {
         }
         // If the producer is being closed, `close` reports them.
         if self.drain.is_open() {
-            self.losses.log_overlooked(&self.observer, now);
+            self.losses.log_unchecked(&self.observer, now);
         }
         !self.is_over(now)
     }

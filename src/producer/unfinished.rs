@@ -415,13 +415,13 @@ mod tests {
 
     /// A failure that `flush` has reported is not logged.
     #[test]
-    fn what_was_reported_is_not_overlooked() {
+    fn what_was_reported_is_not_unchecked() {
         let unfinished = Unfinished::default();
         let slot = failure_of(&unfinished, 0, ErrorKind::Spawn, 2);
         let observer = Arc::clone(&slot.observer);
         assert_eq!(failed(&unfinished, &unfinished.cut()), 2);
         drop(slot);
-        assert_eq!(observer.overlooked(), 0);
+        assert_eq!(observer.unchecked(), 0);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fmt;
 ///
 /// One mechanism serves all connections of a producer. Each connection has its own exchange. All methods are called on the
 /// background thread of the producer, so they must not block. Do slow work on another thread. If an exchange needs a
-/// result that is not ready, return [`SaslError::passing`]: the exchange is tried again.
+/// result that is not ready, return [`SaslError::transient`]: the exchange is tried again.
 pub trait SaslMechanism: Send + Sync {
     /// The name in the brokers' `sasl.enabled.mechanisms`, such as `PLAIN` or `SCRAM-SHA-256`.
     fn name(&self) -> &str;
@@ -48,24 +48,24 @@ pub trait SaslExchange: Send {
 #[derive(Clone, PartialEq, Eq)]
 pub struct SaslError {
     text: Cow<'static, str>,
-    is_passing: bool,
+    is_transient: bool,
 }
 
 impl SaslError {
     /// An error that another attempt would have too. For example the password is wrong, or the broker is not the one that it
     /// claims to be.
     pub fn refused(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { text: text.into(), is_passing: false }
+        Self { text: text.into(), is_transient: false }
     }
 
     /// An error that another attempt may not have. For example there is no token yet.
-    pub fn passing(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { text: text.into(), is_passing: true }
+    pub fn transient(text: impl Into<Cow<'static, str>>) -> Self {
+        Self { text: text.into(), is_transient: true }
     }
 
     /// Whether another attempt may succeed.
-    pub fn is_passing(&self) -> bool {
-        self.is_passing
+    pub fn is_transient(&self) -> bool {
+        self.is_transient
     }
 }
 
@@ -83,7 +83,7 @@ impl fmt::Display for SaslError {
 
 impl fmt::Debug for SaslError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.is_passing { "passing" } else { "refused" };
+        let kind = if self.is_transient { "transient" } else { "refused" };
         write!(f, "SaslError({kind}: {})", self.text)
     }
 }

@@ -88,7 +88,7 @@ mod tests {
         ];
         for (username, password, expected) in cases {
             let error = Plain::new(username, Secret::from(password)).unwrap_err();
-            assert_eq!((error.to_string().as_str(), error.is_passing()), (expected, false));
+            assert_eq!((error.to_string().as_str(), error.is_transient()), (expected, false));
         }
     }
 }

@@ -95,7 +95,7 @@ impl SaslMechanism for Scram {
         // 144 bits, and no padding; base64 has no comma.
         let mut random = [0; 18];
         getrandom::fill(&mut random)
-            .map_err(|error| SaslError::passing(format!("the system gives no random bytes: {error}")))?;
+            .map_err(|error| SaslError::transient(format!("the system gives no random bytes: {error}")))?;
         Ok(Box::new(self.exchange(STANDARD.encode(random))))
     }
 }

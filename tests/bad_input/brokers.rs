@@ -102,7 +102,7 @@ fn a_broker_that_does_not_answer_about_a_topic() {
     cluster.create_topic("t", 1);
     let producer = config(&cluster.bootstrap_servers()).max_block(300 * MILLI).build().unwrap();
     producer.send(ProducerRecord::to("t").value("v")).unwrap().get(PATIENCE).unwrap();
-    cluster.hold_replies();
+    cluster.hold_responses();
     let text = producer.send(ProducerRecord::to("u").value("v")).unwrap_err().to_string();
     // The connection by which the first answer came may have been closed by then, or not.
     let whole = ["bootstrap_servers", "advertised.listeners of broker 0"].map(|origin| {
@@ -124,7 +124,7 @@ fn a_dead_bootstrap_server_is_of_no_account_later() {
     let producer = config(&servers).build().unwrap();
     let send = || producer.send(ProducerRecord::to("t").value("v")).unwrap();
     send().get(PATIENCE).unwrap();
-    cluster.hold_replies();
+    cluster.hold_responses();
     let future = send();
     assert!(cluster.wait_for_records("t", 2, PATIENCE));
     assert_eq!(
@@ -135,7 +135,7 @@ fn a_dead_bootstrap_server_is_of_no_account_later() {
             cluster.address(0)
         )
     );
-    cluster.release_replies();
+    cluster.release_responses();
     producer.close(PATIENCE).unwrap();
 }
 

@@ -44,7 +44,7 @@ fn a_logger_that_panics_ends_the_producer_and_nobody_waits() {
         let send = |partition| producer.send(ProducerRecord::to("t").partition(partition).value("v"));
         send(0).unwrap();
         producer.flush(PATIENCE).unwrap();
-        cluster.hold_replies();
+        cluster.hold_responses();
         let futures: Vec<_> = (0..3).map(|partition| send(partition).unwrap()).collect();
         let under_way = linger.is_zero();
         for future in futures.iter().filter(|_| !under_way) {

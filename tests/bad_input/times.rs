@@ -17,10 +17,10 @@ fn timeouts_of_nothing_and_of_for_ever() {
     producer.wait_connected(Duration::MAX).unwrap();
     producer.wait_connected(Duration::ZERO).unwrap();
     producer.send(ProducerRecord::to("t").value("v")).unwrap().get(None).unwrap();
-    cluster.hold_replies();
+    cluster.hold_responses();
     let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
     assert!(future.get(Duration::ZERO).unwrap_err().is_timeout());
-    cluster.release_replies();
+    cluster.release_responses();
     assert_eq!(future.get(Duration::MAX).unwrap().offset(), Some(1));
     assert_eq!(future.get(Duration::ZERO).unwrap().offset(), Some(1));
     // In this order: a batch leaves the unfinished a little after its futures know.
@@ -39,7 +39,7 @@ fn what_is_not_there_yet_and_what_is_closed() {
     cluster.create_topic("t", 1);
     let producer = config(&cluster.bootstrap_servers()).build().unwrap();
     producer.send(ProducerRecord::to("t").value("v")).unwrap().get(PATIENCE).unwrap();
-    cluster.hold_replies();
+    cluster.hold_responses();
     let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
     assert!(cluster.wait_for_records("t", 2, PATIENCE));
     let seen = format!(
@@ -84,7 +84,7 @@ fn every_record_that_is_pending_is_counted() {
     let send = |partition| producer.send(ProducerRecord::to("t").partition(partition).value(&[b'v'; 100]));
     (0..5).for_each(|partition| drop(send(partition).unwrap()));
     producer.flush(PATIENCE).unwrap();
-    cluster.hold_replies();
+    cluster.hold_responses();
     (0..5).flat_map(|partition| vec![partition; 2000]).for_each(|partition| drop(send(partition).unwrap()));
     for flush in 0..3 {
         let error = producer.flush(Duration::from_millis(50 * flush)).unwrap_err();
@@ -97,7 +97,7 @@ fn every_record_that_is_pending_is_counted() {
             format!("10000 records in {batches} batches pending, for t-0, t-1, t-2 and 2 partitions more");
         assert!(text.contains(&pending), "{text}");
     }
-    cluster.release_replies();
+    cluster.release_responses();
     producer.flush(PATIENCE).unwrap();
 }
 

@@ -16,12 +16,12 @@ const PASSING: [(&str, MakeRule); 9] = [
     ("a reset behind it", MockRule::reset_after_append),
     ("an answer cut short", || MockRule::cut_after_bytes(9)),
     ("another correlation id", MockRule::wrong_correlation_id),
-    ("an answer that can't be read", || MockRule::edit_answer(|frame| frame[8..].fill(0x7f))),
+    ("an answer that can't be read", || MockRule::edit_response(|frame| frame[8..].fill(0x7f))),
 ];
 
 /// The same, but only time shows it.
 const SILENT: [(&str, MakeRule); 2] =
-    [("no answer", MockRule::lose_answer), ("silence", MockRule::black_hole)];
+    [("no answer", MockRule::lose_response), ("silence", MockRule::black_hole)];
 
 const STEPS: [ApiKey; 3] = [ApiKey::API_VERSIONS, ApiKey::SASL_HANDSHAKE, ApiKey::SASL_AUTHENTICATE];
 

@@ -185,7 +185,7 @@ impl Fault {
             }
             // The connections there are take nothing more.
             Self::StalledReader => drop(cluster.add_rule(MockRule::black_hole().forever())),
-            Self::HeldAnswers | Self::MemoryFull => cluster.hold_replies(),
+            Self::HeldAnswers | Self::MemoryFull => cluster.hold_responses(),
             Self::DrippingAnswers => {
                 cluster.add_rule(MockRule::drip(1, Duration::from_secs(1)).forever());
             }
@@ -202,14 +202,14 @@ impl Fault {
                 cluster.drop_connections();
             }
             Self::BlockingCallback => {
-                cluster.hold_replies();
+                cluster.hold_responses();
                 let future = producer.send(ProducerRecord::to("t").partition(0).value("v"))?;
                 let (tell, told) = std::sync::mpsc::channel();
                 future.add_callback(move |_| {
                     let _ = tell.send(());
                     std::thread::sleep(3 * limit);
                 });
-                cluster.release_replies();
+                cluster.release_responses();
                 told.recv()?;
             }
             Self::Restarting => {}
@@ -230,7 +230,7 @@ pub fn frozen_client(scale: Scale) -> Outcome {
     let mut out = BufReader::new(process.stdout.take().ok_or("no output")?);
     let mut line = String::new();
     out.read_line(&mut line)?;
-    cluster.hold_replies();
+    cluster.hold_responses();
     // Its calls begin when its input ends.
     drop(process.stdin.take());
     std::thread::sleep(Duration::from_millis(limit / 4));

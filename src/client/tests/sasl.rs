@@ -370,7 +370,7 @@ impl SaslMechanism for NowAndThen {
     fn begin(&self, _: &str) -> Result<Box<dyn SaslExchange>, SaslError> {
         match self.0.load(Ordering::Relaxed) {
             true => Ok(Box::new(ByName("SECOND"))),
-            false => Err(SaslError::passing("there is no token yet")),
+            false => Err(SaslError::transient("there is no token yet")),
         }
     }
 }

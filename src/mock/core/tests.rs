@@ -257,7 +257,7 @@ fn faults_happen_as_often_as_they_were_queued() {
         assert_eq!(count(&core) > before, appended, "{code}");
     }
     let before = count(&core);
-    core.faults.cut_produce_replies(None, 1);
+    core.faults.cut_produce_responses(None, 1);
     assert_eq!(ask(&mut core, connection, 10, &request), None);
     assert!(count(&core) > before, "a cut answer is one to a batch that was appended");
 }
@@ -502,7 +502,7 @@ fn answers_are_late_in_pieces_changed_or_cut_short() {
     order(&mut core, MockRule::delay(5 * second));
     order(&mut core, MockRule::drip(whole.len() - 1, 3 * second).skip(1));
     order(&mut core, MockRule::hold().skip(2));
-    order(&mut core, MockRule::edit_answer(|frame| frame.truncate(5)).skip(3));
+    order(&mut core, MockRule::edit_response(|frame| frame.truncate(5)).skip(3));
     order(&mut core, MockRule::cut_after_bytes(3).skip(4));
     (0..5).for_each(|_| send(&mut core, connection, 0, &ApiVersionsRequest::default()));
     let due = |core: &Core| core.next_due().map(|due| due.since(Instant::ZERO));

@@ -410,7 +410,7 @@ fn rules_act_on_each_step() {
     let locked = MockRule::fail_with(ErrorCode::SASL_AUTHENTICATION_FAILED, "locked");
     site.order(locked.on(ApiKey::SASL_AUTHENTICATE));
     assert_eq!(site.log_in(&*alice), told("locked"));
-    site.order(MockRule::lose_answer().on(ApiKey::SASL_AUTHENTICATE));
+    site.order(MockRule::lose_response().on(ApiKey::SASL_AUTHENTICATE));
     assert_eq!(site.log_in(&*alice), Err(Refusal::Ended), "for want of an answer");
     site.order(MockRule::cut_before_append().on(ApiKey::SASL_AUTHENTICATE));
     assert_eq!(site.log_in(&*alice), Err(Refusal::Ended));

@@ -23,7 +23,7 @@ fn close_is_over_in_time_whatever_keeps_records_back() {
     for obstacle in [Obstacle::Gone, Obstacle::Mute, Obstacle::Silent, Obstacle::NoProducerId] {
         let mut world = World::new(1, config());
         if matches!(obstacle, Obstacle::NoProducerId) {
-            let rule = MockRule::lose_answer().on(ApiKey::INIT_PRODUCER_ID).forever();
+            let rule = MockRule::lose_response().on(ApiKey::INIT_PRODUCER_ID).forever();
             world.core.faults.add(rule, Default::default);
             assert!(world.core.cluster.create_topic("t", 1));
             world.ask_for("t");

@@ -65,7 +65,7 @@ fn a_record_whose_answer_is_lost_is_stored_once() {
     for cuts in 1..=5 {
         for in_flight in 1..=5 {
             let mut world = world(1, single().max_in_flight_requests_per_connection(in_flight));
-            world.core.faults.cut_produce_replies(None, cuts);
+            world.core.faults.cut_produce_responses(None, cuts);
             let futures = send_all(&mut world, 0, 0..8);
             await_all(&mut world, &futures);
             assert_eq!(stored(&mut world, 0), (0..8).collect::<Vec<_>>(), "{cuts} answers lost");
@@ -81,7 +81,7 @@ fn a_record_whose_answer_is_lost_is_stored_once() {
 fn a_compressed_batch_is_known_again_however_often_it_is_sent() {
     for codec in [Compression::None, Compression::Gzip, Compression::Snappy, Compression::Lz4] {
         let mut world = world(1, config().compression(codec));
-        world.core.faults.cut_produce_replies(None, 3);
+        world.core.faults.cut_produce_responses(None, 3);
         let futures: Vec<_> = (0..100).map(|_| world.send(0, &[7; 100])).collect();
         await_all(&mut world, &futures);
         assert!(
@@ -185,7 +185,7 @@ fn after_a_batch_that_has_expired_a_partition_begins_anew() {
 fn a_partition_that_begins_anew_leaves_others_alone() {
     let mut world = world(3, single());
     world.core.faults.fail_produce("t", 0, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, 1);
-    world.core.faults.cut_produce_replies(None, 1);
+    world.core.faults.cut_produce_responses(None, 1);
     let mut futures = send_all(&mut world, 2, 0..1);
     world.settle();
     futures.extend(send_all(&mut world, 0, 0..3));
@@ -313,7 +313,7 @@ fn what_may_have_been_written_is_not_sent_under_another_identity() {
     let mut world = world(1, single());
     let futures = send_all(&mut world, 0, 0..9);
     await_all(&mut world, &futures);
-    world.core.faults.cut_produce_replies(None, 1);
+    world.core.faults.cut_produce_responses(None, 1);
     let unknown = send_all(&mut world, 0, 9..10);
     // It is stored, the answer is lost, and so is part of the log before it is sent again.
     world.settle();

@@ -51,7 +51,7 @@ const SECOND_BROKER: std::ops::Range<usize> = 34..38;
 fn a_leader_that_is_not_among_the_brokers_is_waited_for() {
     let mut world = World::with_topic(2, 2, single());
     world.run_for(secs(1));
-    let renamed = MockRule::edit_answer(|answer| {
+    let renamed = MockRule::edit_response(|answer| {
         assert_eq!(answer[SECOND_BROKER], 1_i32.to_be_bytes(), "the answer is not as this test thinks");
         answer[SECOND_BROKER].copy_from_slice(&9_i32.to_be_bytes());
     });

@@ -153,7 +153,7 @@ fn told(world: &mut World, fault: MockRule) -> Vec<(Option<i64>, i64)> {
 
 /// Writes numbers into an answer, from the offset on.
 fn says(numbers: &'static [i64]) -> MockRule {
-    MockRule::edit_answer(move |answer| {
+    MockRule::edit_response(move |answer| {
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
         answer[BASE_OFFSET..BASE_OFFSET + bytes.len()].copy_from_slice(&bytes);
     })

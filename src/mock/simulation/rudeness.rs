@@ -60,7 +60,7 @@ fn a_broker_that_hangs_up_on_records_only_is_dialled_every_second_and_no_more() 
 fn a_broker_that_has_answered_is_dialled_again_soon() {
     let mut world = at_rest(1, config());
     for round in 0..20 {
-        world.core.faults.cut_produce_replies(None, 1);
+        world.core.faults.cut_produce_responses(None, 1);
         let future = world.send(0, b"v");
         let took = world.run_until(MINUTE, |_| future.is_done());
         assert!(took < millis(250), "round {round}: {took:?}");

@@ -83,9 +83,9 @@ fn what_goes_wrong_when_a_session_is_renewed_costs_no_record() {
         || MockRule::cut_after_bytes(9),
         || MockRule::drip(1, millis(10)),
         MockRule::black_hole,
-        MockRule::lose_answer,
+        MockRule::lose_response,
         MockRule::wrong_correlation_id,
-        || MockRule::edit_answer(|frame| frame[8..].fill(0x7f)),
+        || MockRule::edit_response(|frame| frame[8..].fill(0x7f)),
     ];
     let mut world = world();
     let mut before = 1;

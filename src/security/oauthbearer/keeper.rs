@@ -203,11 +203,11 @@ impl Kept {
     fn usable(&self, now: Instant) -> Result<Arc<Held>, SaslError> {
         match (&self.token, &self.last_failure, self.under_way) {
             (Some(token), ..) if !token.ends.has_passed(now) => Ok(Arc::clone(token)),
-            (_, Some(words), _) => Err(SaslError::passing(format!("there is no token: {words}"))),
+            (_, Some(words), _) => Err(SaslError::transient(format!("there is no token: {words}"))),
             (_, None, Some(_)) => {
-                Err(SaslError::passing("there is no token yet; the token provider has been called"))
+                Err(SaslError::transient("there is no token yet; the token provider has been called"))
             }
-            (_, None, None) => Err(SaslError::passing(
+            (_, None, None) => Err(SaslError::transient(
                 "the token has expired and the token provider has not returned a new one yet",
             )),
         }

@@ -131,7 +131,7 @@ fn a_refusal_is_answered_by_one_byte_and_a_broker_that_goes_on_all_the_same_is_r
     assert_eq!(exchange.respond(b"{\"status\":\"invalid_token\"\n}"), Ok(Some(vec![1])));
     let error = exchange.respond(b"").unwrap_err();
     let expected = "the broker does not accept the token: {\"status\":\"invalid_token\" }";
-    assert_eq!((error.to_string().as_str(), error.is_passing()), (expected, false));
+    assert_eq!((error.to_string().as_str(), error.is_transient()), (expected, false));
     assert!(exchange.respond(b"").is_err());
 
     let mut exchange = mechanism.begin("broker").unwrap();
@@ -144,7 +144,7 @@ fn a_refusal_is_answered_by_one_byte_and_a_broker_that_goes_on_all_the_same_is_r
 fn who_finds_no_token_is_told_not_yet_and_nobody_waits() {
     let provider = Arc::new(Numbered::default());
     let (mechanism, time) = mechanism(&provider, later);
-    let expected = SaslError::passing("there is no token yet; the token provider has been called");
+    let expected = SaslError::transient("there is no token yet; the token provider has been called");
     assert_eq!(token(&mechanism).unwrap_err(), expected);
     time.advance(Duration::from_secs(3));
     assert_eq!(token(&mechanism).unwrap_err(), expected, "in the same words, or each is logged");
@@ -176,7 +176,7 @@ fn the_next_token_is_fetched_at_four_fifths_while_the_last_one_serves() {
     time.advance(Duration::from_millis(19_999));
     assert_eq!(token(&mechanism).unwrap(), "token1");
     time.advance(Duration::from_millis(1));
-    assert!(token(&mechanism).unwrap_err().is_passing(), "over, and the next one is still fetched");
+    assert!(token(&mechanism).unwrap_err().is_transient(), "over, and the next one is still fetched");
     assert_eq!(run(), 1);
     assert_eq!(token(&mechanism).unwrap(), "token2");
     // Its time counts from when it was asked for, at 80 s.
@@ -194,7 +194,7 @@ fn a_provider_that_fails_is_asked_less_and_less_often() {
     let (mechanism, time) = mechanism(&provider, at_once);
     for _ in 0..3 {
         let error = token(&mechanism).unwrap_err();
-        assert_eq!(error, SaslError::passing("there is no token: the token provider failed: no server"));
+        assert_eq!(error, SaslError::transient("there is no token: the token provider failed: no server"));
     }
     assert_eq!(provider.asked(), 1);
     time.advance(Duration::from_millis(121));
@@ -250,7 +250,7 @@ fn a_provider_that_hangs_is_asked_again_less_and_less_often() {
         time.advance(Duration::from_millis(1));
         let error = token(&mechanism).unwrap_err();
         let expected = "there is no token: the token provider has not returned, so it is called again";
-        assert_eq!(error, SaslError::passing(expected));
+        assert_eq!(error, SaslError::transient(expected));
         assert_eq!(waiting(), calls + 1);
     }
     run_one(latest);
@@ -367,7 +367,7 @@ fn what_a_provider_must_not_give_is_told_without_being_shown() {
         );
         let (mechanism, _) = mechanism(&Arc::new(Fixed(token, pairs(extensions))), at_once);
         let error = mechanism.begin("broker").map(drop).unwrap_err();
-        assert!(error.is_passing() && !error.to_string().contains("s3"), "{error}");
+        assert!(error.is_transient() && !error.to_string().contains("s3"), "{error}");
         error.to_string()
     };
     for token in ["", "s3 cret", "s3cret\u{1}", "s3crét", "s3cret\n"] {
@@ -399,7 +399,7 @@ fn a_provider_that_panics_has_failed() {
     let (mechanism, time) = mechanism(&provider, at_once);
     for _ in 0..2 {
         let error = token(&mechanism).unwrap_err();
-        assert_eq!(error, SaslError::passing("there is no token: the token provider panicked"));
+        assert_eq!(error, SaslError::transient("there is no token: the token provider panicked"));
         time.advance(Duration::from_secs(1));
     }
 }
@@ -410,7 +410,7 @@ fn a_thread_that_can_not_be_started_is_tried_again() {
     let (mechanism, time) = mechanism(&provider, |_| Err(io::Error::other("too many")));
     for _ in 0..2 {
         let error = token(&mechanism).unwrap_err();
-        assert!(error.is_passing() && error.to_string().ends_with("fetch a token: too many"), "{error}");
+        assert!(error.is_transient() && error.to_string().ends_with("fetch a token: too many"), "{error}");
         time.advance(Duration::from_secs(1));
     }
 }

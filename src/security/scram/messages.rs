@@ -140,9 +140,9 @@ fn told(error: &str) -> SaslError {
     match error {
         "invalid-proof" => SaslError::refused("the broker says that the password is wrong (invalid-proof)"),
         "unknown-user" => SaslError::refused("the broker says that it does not know the user (unknown-user)"),
-        "no-resources" | "other-error" => {
-            SaslError::passing(format!("the broker says that it can't authenticate the client now ({error})"))
-        }
+        "no-resources" | "other-error" => SaslError::transient(format!(
+            "the broker says that it can't authenticate the client now ({error})"
+        )),
         error => {
             // The text comes from the broker: at most one line, without control characters.
             let words: String = error.chars().take(100).collect();

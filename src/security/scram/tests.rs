@@ -116,7 +116,7 @@ fn what_the_broker_says_against_us_is_said_on() {
             error,
             "in the first message too"
         );
-        (error.to_string(), error.is_passing())
+        (error.to_string(), error.is_transient())
     };
     assert_eq!(
         told("e=invalid-proof"),
@@ -172,7 +172,7 @@ fn a_first_message_that_is_not_as_it_must_be_is_refused_by_name() {
     for (message, expected) in cases {
         let error = answer(&scram, message).unwrap_err();
         let shown = String::from_utf8_lossy(message);
-        assert!(error.to_string().contains(expected) && !error.is_passing(), "{shown}: {error}");
+        assert!(error.to_string().contains(expected) && !error.is_transient(), "{shown}: {error}");
     }
     assert!(scram.login.salted.lock().is_none(), "nothing was computed for these");
     let error = last(b"v=6rri,v=6rri").unwrap_err();

@@ -141,7 +141,7 @@ impl Scene<'_> {
             MockRule::delay(delay),
             MockRule::hold(),
             MockRule::throttle(random.i32(..2000)),
-            MockRule::lose_answer(),
+            MockRule::lose_response(),
             MockRule::wrong_correlation_id(),
             garbage(random),
         ];
@@ -156,19 +156,19 @@ fn garbage(random: &mut fastrand::Rng) -> MockRule {
     let cut = random.usize(1..8);
     match random.u8(..4) {
         // A body that ends too early.
-        0 => MockRule::edit_answer(move |frame| {
+        0 => MockRule::edit_response(move |frame| {
             frame.truncate(frame.len().saturating_sub(cut).max(8));
             measure(frame);
         }),
         // One with something behind it.
-        1 => MockRule::edit_answer(move |frame| {
+        1 => MockRule::edit_response(move |frame| {
             frame.extend(std::iter::repeat_n(0x7f, cut));
             measure(frame);
         }),
         // A length that can't be.
-        2 => MockRule::edit_answer(move |frame| frame[..4].copy_from_slice(&length.to_be_bytes())),
+        2 => MockRule::edit_response(move |frame| frame[..4].copy_from_slice(&length.to_be_bytes())),
         // Another protocol.
-        _ => MockRule::edit_answer(|frame| *frame = b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
+        _ => MockRule::edit_response(|frame| *frame = b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
     }
 }
 
