@@ -66,9 +66,13 @@ mod tests {
             })
             .to_string()
         };
-        let kept = "880 of 1000 are in use, the rest is kept for other partitions; the brokers take records";
+        let kept = "880 of 1000 bytes are in use, and the rest is reserved for other partitions; the brokers accept records";
         assert!(text(880).contains(kept), "{}", text(880));
-        assert!(text(950).contains("950 of 1000 are in use; the brokers take records"), "{}", text(950));
+        assert!(
+            text(950).contains("950 of 1000 bytes are in use; the brokers accept records"),
+            "{}",
+            text(950)
+        );
     }
 
     #[test]
@@ -124,7 +128,7 @@ mod tests {
                 "a:1 does not support Produce in versions 3 to 13: it supports 0 to 2; use a newer broker",
                 "a:1 does not support Produce in versions 3 to 13: it supports 14 to 15; use a newer client",
                 "a:1 does not support Produce in versions 3 to 13: it does not know this request; use a newer broker, or \
-                 name the port of a broker if this is the port of a controller",
+                 use the port of a broker if this is the port of a controller",
             ]
         );
     }
@@ -165,7 +169,7 @@ mod tests {
         assert_eq!(refused.broker_code(), Some(code));
         assert_eq!(
             refused.to_string(),
-            "a broker answered RECORD_LIST_TOO_LARGE (18) to a record for t-0, which takes 9 bytes by itself; raise the \
+            "a broker answered RECORD_LIST_TOO_LARGE (18) to a record for t-0; a batch with only this record takes 9 bytes; raise the \
              topic's segment.bytes (the broker's log.segment.bytes) or make the record smaller"
         );
         assert_eq!(told(Some(&refused), &[]), (false, false, Certainty::NotWritten));

@@ -203,7 +203,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// - [`ErrorKind::InvalidRecord`], [`ErrorKind::RecordTooLarge`], [`ErrorKind::Serialization`]: the record can't be sent.
     /// - [`ErrorKind::InvalidTopic`], [`ErrorKind::UnknownTopic`], [`ErrorKind::UnknownPartition`], [`ErrorKind::Broker`]: the
     ///   topic or the partition can't be used.
-    /// - [`ErrorKind::Timeout`], [`ErrorKind::BufferExhausted`]: `max_block_ms` ran out. The error says what was last seen of
+    /// - [`ErrorKind::Timeout`], [`ErrorKind::BufferExhausted`]: `max_block_ms` expired. The error says what was last seen of
     ///   each broker.
     /// - [`ErrorKind::Denied`], [`ErrorKind::Authentication`]: the brokers can't be used with this configuration.
     /// - [`ErrorKind::WouldBlock`]: it would block inside a callback.
@@ -297,7 +297,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// Inside a callback it returns `Ok` at once, and every record without a result fails, as with a `timeout` of zero.
     ///
     /// # Errors
-    /// - [`ErrorKind::Undelivered`]: records had no result when the time ran out, or records have failed and no future,
+    /// - [`ErrorKind::Undelivered`]: records had no result when the time expired, or records have failed and no future,
     ///   callback or `flush` has looked at them. The report has their number, the first error, and what was last seen of each
     ///   broker. A record that had no result fails with [`ErrorKind::Timeout`] and [`Limit::Close`](crate::Limit::Close).
     /// - [`ErrorKind::UsedAfterFork`] in a forked child. Nothing is closed there.

@@ -209,7 +209,7 @@ impl Lifecycle {
     }
 
     /// The error of a record that was accepted before the end and has no result at the end. It says what ended the producer
-    /// and which limit ran out. Without a limit there is no such record: the sender thread then ends only when everything has
+    /// and which limit expired. Without a limit there is no such record: the sender thread then ends only when everything has
     /// a result.
     #[cold]
     pub(crate) fn failure(&self, waited_for: String, brokers: Vec<BrokerTrouble>) -> Error {
@@ -283,9 +283,9 @@ mod tests {
     #[test]
     fn a_record_that_the_end_has_failed_says_what_ended_and_which_limit_ran_out() {
         for (limit, text) in [
-            (Limit::Close, "the producer was closed, and the close timeout of 1s ran out for it"),
-            (Limit::Drop, "the producer was dropped, and the drop timeout of 1s ran out for it"),
-            (Limit::Exit, "the process ended, and exit_timeout_ms of 1s ran out for it"),
+            (Limit::Close, "the producer was closed; the close timeout of 1s expired for it"),
+            (Limit::Drop, "the producer was dropped; the drop timeout of 1s expired for it"),
+            (Limit::Exit, "the process ended; exit_timeout_ms of 1s expired for it"),
         ] {
             let lifecycle = Lifecycle::default();
             lifecycle.close(Closing::after(Instant::ZERO, limit, Some(Duration::from_secs(1))));

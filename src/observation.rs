@@ -1,4 +1,4 @@
-//! What other threads see of the sender's work: calls that ran out of time need it for their errors, and metrics will need
+//! What other threads see of the sender's work: calls that expired of time need it for their errors, and metrics will need
 //! it later.
 //!
 //! The sender updates it in each step. Batches, `send`, `flush` and `close` read it.

@@ -77,8 +77,10 @@ impl<N: Network> SenderThread<N> {
         let failure = |topic_partition: &TopicPartition, maybe_written: bool| {
             let failure = |waited_for| lifecycle.failure(waited_for, brokers.clone());
             match maybe_written {
-                true => failure(format!("waiting for the answer to the records for {topic_partition}"))
-                    .maybe_written(),
+                true => {
+                    failure(format!("while waiting for the response to the records for {topic_partition}"))
+                        .maybe_written()
+                }
                 false => failure(format!("before the records for {topic_partition} could be sent")),
             }
         };

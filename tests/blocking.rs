@@ -43,7 +43,7 @@ fn a_topic_that_nobody_tells_of_ends_with_max_block_and_the_reason() {
     assert_eq!(
         error.to_string(),
         format!(
-            "max_block_ms of 300ms ran out waiting for metadata of topic 't'; last seen: {servers} (from \
+            "max_block_ms of 300ms expired while waiting for metadata of topic 't'; last seen: {servers} (from \
              bootstrap_servers) at TCP connect: Connection refused (os error 111)"
         )
     );
@@ -84,7 +84,7 @@ fn a_full_buffer_blocks_until_max_block_and_goes_on_when_there_is_room() {
     assert!((40..=64).contains(&sent), "{sent} records of 1 KiB were let into 64 KiB");
     assert!(matches!(error.kind(), ErrorKind::BufferExhausted { total: 65536, .. }), "{error}");
     let leader = format!(
-        "{} (from advertised.listeners of broker 0) at ApiVersions: no answer yet",
+        "{} (from advertised.listeners of broker 0) at ApiVersions: no response yet",
         cluster.address(0)
     );
     assert!(error.to_string().ends_with(&leader), "{error}");
@@ -165,8 +165,8 @@ fn flush_does_not_wait_for_linger_but_for_answers() {
     assert_eq!(
         result.unwrap_err().to_string(),
         format!(
-            "the call's timeout of 200ms ran out with 1 record in 1 batch pending, for t-0; last seen: {} (from \
-             advertised.listeners of broker 0) at Produce: no answer yet",
+            "the call's timeout of 200ms expired; 1 record in 1 batch is pending (t-0); last seen: {} (from \
+             advertised.listeners of broker 0) at Produce: no response yet",
             cluster.address(0)
         )
     );
@@ -185,7 +185,7 @@ fn flush_reports_what_nobody_has_looked_at() {
     let error = producer.flush(PATIENCE).unwrap_err();
     let ErrorKind::Undelivered { report, .. } = error.kind() else { panic!("{error}") };
     assert_eq!((report.failed, report.pending.len(), report.timed_out), (1, 0, None));
-    assert!(error.to_string().starts_with("1 record failed because a broker answered"), "{error}");
+    assert!(error.to_string().starts_with("1 record failed: a broker answered"), "{error}");
     producer.flush(PATIENCE).unwrap();
     cluster.fail_next_produce("t", 0, kafka_producer::ErrorCode::INVALID_RECORD, 1);
     assert!(producer.send(ProducerRecord::to("t").value("seen")).unwrap().get(PATIENCE).is_err());
@@ -246,16 +246,16 @@ fn what_can_not_be_sent_is_refused_before_anything_is_reserved() {
     let text = |record: ProducerRecord<'_>| producer.send(record).unwrap_err().to_string();
     assert_eq!(
         text(ProducerRecord::to("t")),
-        "the record can't be sent: it has neither a key nor a value; give it at least one of them"
+        "the record can't be sent: it has neither a key nor a value; set at least one of them"
     );
     assert_eq!(
         text(ProducerRecord::to("t").value("v").timestamp_ms(-1)),
-        "the record can't be sent: its timestamp is negative; give milliseconds since 1970, or none"
+        "the record can't be sent: its timestamp is negative; set milliseconds since 1970, or no timestamp"
     );
     for (name, why) in [("", "it is empty"), ("a b", "only letters, digits, '.', '_' and '-' are allowed")] {
         assert_eq!(
             text(ProducerRecord::to(name).value("v")),
-            format!("'{name}' can't be a topic's name: {why}")
+            format!("'{name}' is not a valid topic name: {why}")
         );
     }
     let error = producer.send(ProducerRecord::to("t").value(&[0; 1000])).unwrap_err();
@@ -396,7 +396,7 @@ fn a_record_that_is_not_sent_can_be_kept() {
     assert_eq!((error.is_retriable(), error.is_pending()), (true, false));
     let record = record.into_owned();
     assert!(time < SLACK, "{time:?}");
-    assert_eq!(error.to_string(), "the call would have to wait for metadata of topic 't'; try again later");
+    assert_eq!(error.to_string(), "the call would block on metadata of topic 't'; try again later");
     producer.partitions_for("t").unwrap();
     assert_eq!(
         producer.try_send(record.as_record()).unwrap().get(PATIENCE).unwrap().serialized_key_size(),
@@ -410,10 +410,9 @@ fn a_record_that_is_not_sent_can_be_kept() {
     let error = producer.try_send(record()).unwrap_err();
     let text = error.to_string();
     assert!(
-        text.starts_with("the call would have to wait for ")
-            && text.contains(" bytes of buffer_memory for t-0: ")
+        text.starts_with("the call would block on ") && text.contains(" bytes of buffer_memory for t-0: ")
     );
-    assert!(text.ends_with(" of 8192 are in use; try again later"), "{text}");
+    assert!(text.ends_with(" of 8192 bytes are in use; try again later"), "{text}");
     let (result, time) = takes(|| producer.send(record()));
     assert!(result.unwrap_err().is_timeout() && time >= Duration::from_millis(100));
     producer.close(Duration::ZERO).unwrap_err();
@@ -494,7 +493,7 @@ fn an_error_of_a_topic_that_may_pass_is_waited_out() {
         let (result, time) = takes(|| producer.send(ProducerRecord::to("t").value("v")));
         let error = result.unwrap_err();
         let said = format!(
-            "max_block_ms of 300ms ran out waiting for metadata of topic 't', for which a broker answered {code}"
+            "max_block_ms of 300ms expired while waiting for metadata of topic 't'; the last response was {code}"
         );
         assert!(
             error.to_string().starts_with(&said) && time >= Duration::from_millis(300),

@@ -50,7 +50,7 @@ fn of_several_who_close_the_earliest_limit_decides_and_all_learn_the_same() {
         });
         assert!(time < Duration::from_secs(5), "{time:?}");
         assert_eq!(texts[0], texts[1]);
-        assert!(texts[0].starts_with("the close timeout of 200ms ran out with "), "{}", texts[0]);
+        assert!(texts[0].starts_with("the close timeout of 200ms expired; "), "{}", texts[0]);
         // And who comes later.
         assert_eq!(producer.close(PATIENCE).unwrap_err().to_string(), texts[0]);
         assert!(future.get(Duration::ZERO).unwrap_err().is_closed());
@@ -78,10 +78,14 @@ fn a_record_that_close_has_failed_says_which_limit_where_and_why() {
     let limit = Duration::from_millis(50);
     let report = producer.close(limit).unwrap_err();
     let leader =
-        format!("{} (from advertised.listeners of broker 0) at Produce: no answer yet", cluster.address(0));
+        format!("{} (from advertised.listeners of broker 0) at Produce: no response yet", cluster.address(0));
     assert!(report.to_string().contains(&leader), "{report}");
     for (future, written, waited) in [
-        (under_way, " (the record may have been written)", "waiting for the answer to the records for t-0"),
+        (
+            under_way,
+            " (the record may have been written)",
+            "while waiting for the response to the records for t-0",
+        ),
         (queued, "", "before the records for t-0 could be sent"),
     ] {
         let error = future.get(Duration::ZERO).unwrap_err();
@@ -90,7 +94,7 @@ fn a_record_that_close_has_failed_says_which_limit_where_and_why() {
         assert_eq!(
             error.to_string(),
             format!(
-                "the producer was closed, and the close timeout of 50ms ran out {waited}; last seen: {leader}{written}"
+                "the producer was closed; the close timeout of 50ms expired {waited}; last seen: {leader}{written}"
             )
         );
         assert_eq!((error.is_closed(), error.is_timeout(), error.is_retriable()), (true, true, false));

@@ -165,7 +165,7 @@ fn a_broker_that_does_not_answer_is_left_after_the_request_timeout() {
     cluster.hold_responses();
     let error = send(&producer, 1).get(PATIENCE).unwrap_err();
     assert_eq!(error.certainty(), Certainty::MaybeWritten);
-    assert!(error.to_string().contains("no answer within request_timeout_ms of 200ms"), "{error}");
+    assert!(error.to_string().contains("no response within 200ms (request_timeout_ms)"), "{error}");
     cluster.release_responses();
     send(&producer, 2).get(PATIENCE).unwrap();
     assert_eq!(stored(&cluster, 0), [0, 1, 2]);
@@ -184,7 +184,7 @@ fn a_record_that_can_not_be_delivered_expires_and_says_why() {
     let error = send(&producer, 1).get(PATIENCE).unwrap_err();
     assert!(error.is_timeout());
     let text = error.to_string();
-    assert!(text.contains("delivery_timeout_ms of 300ms ran out"), "{text}");
+    assert!(text.contains("delivery_timeout_ms of 300ms expired"), "{text}");
     assert!(text.contains(&cluster.address(0)), "{text}");
 }
 

@@ -103,7 +103,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T, impl Into<Error>>, certainty: C
     assert_ne!(*process, std::process::id());
     assert_eq!((error.certainty(), error.is_retriable()), (certainty, false));
     let text = format!(
-        "the producer was built by process {process}, and this process is a forked child without the thread that sends; \
+        "the producer was built by process {process}, and this process is a forked child without the background thread; \
          build a new producer in the child"
     );
     assert!(error.to_string().starts_with(&text), "{error}");

@@ -153,7 +153,7 @@ fn a_broker_that_wants_no_requests_for_weeks() {
     producer.send(record()).unwrap().get(PATIENCE).unwrap();
     cluster.throttle(i32::MAX);
     producer.send(record()).unwrap().get(PATIENCE).unwrap();
-    let asks = "asks for no requests for 2147483.647s (throttle_time_ms); it gets requests again after 300s";
+    let asks = "throttles this client for 2147483.647s (throttle_time_ms); the producer sends requests again after 300s";
     wait_for(asks, 1, 0);
     assert_eq!(logged(Level::Warn), [format!("{} {asks}", cluster.bootstrap_servers())]);
 }
@@ -190,7 +190,7 @@ fn a_broker_that_refuses() {
     let said = "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for t-0: The client is not authorized for the \
                 topic; to send records it needs ACLs for Write and Describe";
     // 99 more fail after the warning: it must not look like a total.
-    let once = "1 record failed so far, and the program has not looked at the result; the last error: ";
+    let once = "1 record failed so far, and the program has not checked the result; the last error: ";
     assert_eq!(logged(Level::Warn), [format!("{once}{said}")]);
 }
 

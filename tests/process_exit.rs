@@ -64,7 +64,7 @@ fn what_is_lost_is_said_in_time() {
             child.wait_with_output().unwrap()
         });
         let said = String::from_utf8_lossy(&output.stderr);
-        let expected = "the process ends, and not all records were delivered: exit_timeout_ms of 300ms ran out with 1000 \
+        let expected = "the process ends; some records were not delivered: exit_timeout_ms of 300ms expired; 1000 \
                         records in ";
         assert!(said.contains(expected) && said.contains("Connection refused"), "{scenario}: {said}");
         assert!(output.status.success(), "{scenario}: {output:?}");

@@ -265,7 +265,7 @@ fn a_stalled_proxy_and_a_stalled_handshake_are_told_where_they_stall() {
                 .socket_connection_setup_timeout(setup)
                 .socket_connection_setup_timeout_max(setup);
             let expected = format!(
-                "{servers} (from bootstrap_servers) at {stage}: no answer within socket_connection_setup_timeout_ms of {setup:?}"
+                "{servers} (from bootstrap_servers) at {stage}: no response within {setup:?} (socket_connection_setup_timeout_ms)"
             );
             (last_seen(config, setup * 5 / 2), expected)
         });

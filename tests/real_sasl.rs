@@ -295,7 +295,7 @@ fn sasl_at_a_port_without_it_and_the_reverse() {
     let text = world.authentication_refusal("PLAINTEXT", "PLAIN", world.alice("SASL", "PLAIN"));
     assert_eq!(
         text,
-        "its port takes no SASL; set security_protocol to PLAINTEXT or SSL, or name the port of a listener with SASL"
+        "its port does not support SASL; set security_protocol to PLAINTEXT or SSL, or use the port of a listener with SASL"
     );
     // Not refused for good: a broker that is going away does the same.
     let config = ProducerConfig::new().bootstrap_servers([world.cluster.bootstrap_servers_of("SASL")]);
@@ -304,8 +304,8 @@ fn sasl_at_a_port_without_it_and_the_reverse() {
     let text = error.to_string();
     assert!(
         text.ends_with(
-            ": the broker closed the connection at the first request, as brokers do on a port with SASL: set security_protocol to \
-             SASL_SSL or SASL_PLAINTEXT, or name the port of a listener without SASL"
+            ": the broker closed the connection at the first request; brokers do this on a port with SASL; set security_protocol to \
+             SASL_SSL or SASL_PLAINTEXT, or use the port of a listener without SASL"
         ),
         "{text}"
     );

@@ -193,10 +193,7 @@ fn neither_key_nor_value_nor_payload_in_its_debug_text() {
     let plain: ProducerRecord<'_> = ProducerRecord::to("orders").key("secret");
     assert!(format!("{plain:?}").contains("key: Some([u8] of 6 bytes)"), "{plain:?}");
     let empty = producer.send(ProducerRecord::to("orders")).unwrap_err().to_string();
-    assert_eq!(
-        empty,
-        "the record can't be sent: it has neither a key nor a value; give it at least one of them"
-    );
+    assert_eq!(empty, "the record can't be sent: it has neither a key nor a value; set at least one of them");
 }
 
 /// What a serializer's own test needs, and one that is made of others.

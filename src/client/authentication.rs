@@ -135,7 +135,7 @@ impl Authentication {
                     None => Ok(Progress::Over(Grant { login: self.login.clone(), lifetime })),
                 }
             }
-            Step::Over => Err(Failure::passing("an answer came after the last one of the authentication")),
+            Step::Over => Err(Failure::passing("a response arrived after the authentication had ended")),
         }
     }
 
@@ -185,7 +185,7 @@ impl Line {
 /// Reads the answer to the name of the mechanism.
 fn named(mechanism: &dyn SaslMechanism, version: i16, frame: &[u8], again: bool) -> Result<(), Failure> {
     let (_, response) = protocol::decode_response::<SaslHandshakeRequest>(version, frame)
-        .map_err(|error| Failure::passing(format!("its SaslHandshake answer can't be read: {error}")))?;
+        .map_err(|error| Failure::passing(format!("its SaslHandshake response can't be read: {error}")))?;
     match response.error_code {
         ErrorCode::NONE => Ok(()),
         ErrorCode::UNSUPPORTED_SASL_MECHANISM => {
@@ -193,7 +193,7 @@ fn named(mechanism: &dyn SaslMechanism, version: i16, frame: &[u8], again: bool)
             let cause = match &offered[..] {
                 [] => "it does not offer this mechanism".to_owned(),
                 offered => format!(
-                    "it does not offer this mechanism, but {}; set sasl_mechanism to one that it offers",
+                    "it does not offer this mechanism; it offers {}; set sasl_mechanism to one of these",
                     one_line(&offered.join(", "))
                 ),
             };
@@ -201,7 +201,7 @@ fn named(mechanism: &dyn SaslMechanism, version: i16, frame: &[u8], again: bool)
             Err(Failure::Refused { mechanism: name, cause, offered: Some(offered) })
         }
         ErrorCode::ILLEGAL_SASL_STATE if !again => Err(refused(mechanism, NO_SASL.to_owned())),
-        code => Err(Failure::passing(format!("it refused the handshake for the mechanism: {code}"))),
+        code => Err(Failure::passing(format!("it rejected the SaslHandshake request: {code}"))),
     }
 }
 
@@ -212,7 +212,7 @@ fn accepted(
     frame: &[u8],
 ) -> Result<(Vec<u8>, Option<Duration>), Failure> {
     let (_, response) = protocol::decode_response::<SaslAuthenticateRequest>(version, frame)
-        .map_err(|error| Failure::passing(format!("its SaslAuthenticate answer can't be read: {error}")))?;
+        .map_err(|error| Failure::passing(format!("its SaslAuthenticate response can't be read: {error}")))?;
     match response.error_code {
         ErrorCode::NONE => {
             let lifetime = u64::try_from(response.session_lifetime_ms).ok().filter(|millis| *millis > 0);
@@ -227,7 +227,7 @@ fn accepted(
             let words = words.map_or_else(|| code.to_string(), |words| one_line(&words));
             Err(refused(mechanism, format!("{words}{remedy}")))
         }
-        code => Err(Failure::passing(format!("it could not check the login: {code}"))),
+        code => Err(Failure::passing(format!("it could not check the credentials: {code}"))),
     }
 }
 
@@ -259,9 +259,9 @@ fn mechanism_failure(mechanism: &dyn SaslMechanism, error: &SaslError) -> Failur
 
 /// The most characters of a broker's message.
 const LONGEST_WORDS: usize = 300;
-const NO_SASL: &str = "its port takes no SASL; set security_protocol to PLAINTEXT or SSL, or name the port of a listener \
+const NO_SASL: &str = "its port does not support SASL; set security_protocol to PLAINTEXT or SSL, or use the port of a listener \
                        with SASL";
-const CUT_OFF: &str = "it closed the connection without an answer, as brokers before 1.0 do when a login fails: check the user name and the password";
+const CUT_OFF: &str = "it closed the connection without a response; brokers before 1.0 do this when authentication fails; check the user name and the password";
 
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
@@ -423,7 +423,7 @@ mod tests {
         let refused = authentication.frame(&handshake(1, ErrorCode::ILLEGAL_SASL_STATE, &[])).err();
         assert_eq!(
             refused,
-            Some(Failure::passing("it refused the handshake for the mechanism: ILLEGAL_SASL_STATE (34)"))
+            Some(Failure::passing("it rejected the SaslHandshake request: ILLEGAL_SASL_STATE (34)"))
         );
     }
 

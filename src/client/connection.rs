@@ -257,10 +257,12 @@ impl<E> Connection<E> {
         let is_expected = |oldest: &&InFlight<E>| matches!(oldest.progress, Progress::Written(_));
         let Some(expected) = self.requests.front().filter(is_expected).map(|oldest| oldest.correlation)
         else {
-            return Err(format!("an answer with correlation id {correlation} came, and none was expected"));
+            return Err(format!(
+                "a response with correlation id {correlation} arrived, but no response was expected"
+            ));
         };
         if correlation != expected {
-            return Err(format!("the answer has correlation id {correlation}, {expected} was expected"));
+            return Err(format!("the response has correlation id {correlation} instead of {expected}"));
         }
         let Some(InFlight { request, version, is_answered, size, progress, .. }) = self.requests.pop_front()
         else {

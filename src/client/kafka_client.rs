@@ -329,7 +329,7 @@ impl<E: 'static> KafkaClient<E> {
                 (Limit::RequestTimeout, self.settings.request_timeout, connection.stage())
             }
         };
-        self.fail(id, Fault::passing(stage, format!("no answer within {limit} of {value:?}")), now);
+        self.fail(id, Fault::passing(stage, format!("no response within {value:?} ({limit})")), now);
     }
 
     /// Something else than lateness is due.
@@ -616,7 +616,7 @@ impl<E: 'static> KafkaClient<E> {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         // Failures at an old address say nothing about the new one.
         let moved = node.moved;
-        let cause = if moved { format!("{cause}, at its former address") } else { cause };
+        let cause = if moved { format!("{cause} (at the broker's previous address)") } else { cause };
         let trouble = node.trouble_at(stage, cause);
         self.disconnect(id, &ConnectionEnd::Failed { trouble: trouble.clone(), closed_by_peer }, now);
         self.coordinators.values_mut().for_each(|coordinator| coordinator.lost(id));
@@ -735,7 +735,7 @@ impl<E: 'static> KafkaClient<E> {
         {
             node.mechanism = other;
             log::debug!(
-                "{} does not offer the SASL mechanism {mechanism}; another one is tried",
+                "{} does not offer the SASL mechanism {mechanism}; trying another mechanism",
                 node.address()
             );
             self.disconnect(id, &ConnectionEnd::Closed, now);
@@ -895,8 +895,8 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
 }
 
 /// Such a port answers ApiVersions, and accepts nothing more from a client that has not authenticated.
-const WANTS_SASL: &str = "the broker closed the connection at the first request, as brokers do on a port with SASL: set \
-                          security_protocol to SASL_SSL or SASL_PLAINTEXT, or name the port of a listener without SASL";
+const WANTS_SASL: &str = "the broker closed the connection at the first request; brokers do this on a port with SASL; set \
+                          security_protocol to SASL_SSL or SASL_PLAINTEXT, or use the port of a listener without SASL";
 /// KRaft controllers listen on ports of their own, and answer ApiVersions there.
 const NO_BROKER: &str =
-    "it does not know this request; if this is the port of a controller, name the port of a broker";
+    "it does not know this request; if this is the port of a controller, use the port of a broker";

@@ -341,7 +341,7 @@ impl Metadata {
     ) {
         if response.brokers.is_empty() {
             // The broker is starting. What is known is better than nothing.
-            log::debug!("a metadata answer without brokers is ignored");
+            log::debug!("a metadata response without brokers is ignored");
             return self.failed(now, random);
         }
         let Some(scope) = self.asked.take() else { return };
@@ -394,7 +394,7 @@ impl Metadata {
         let MetadataBroker { node_id, port, .. } = broker;
         let text = format!("broker {node_id} advertises port {port}, which is not valid");
         if self.warnings.should_log(&text, self.settings.max_age, now).is_some() {
-            log::warn!("{text}; look at its advertised.listeners");
+            log::warn!("{text}; check its advertised.listeners");
         }
     }
 }

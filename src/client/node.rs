@@ -149,7 +149,7 @@ impl<E> Node<E> {
             Some(0) => log::info!("{} can be reached again", self.address()),
             Some(repeats) => {
                 let failures = Count(repeats, "more failure");
-                log::info!("{} can be reached again, after {failures} that were not logged", self.address());
+                log::info!("{} can be reached again; {failures} were not logged", self.address());
             }
         }
         recovered
@@ -175,7 +175,7 @@ impl<E> Node<E> {
         if asked > LONGEST_QUIET && self.throttle_warnings.should_log("", QUIET_OF_WARNINGS, now).is_some() {
             let address = self.address();
             log::warn!(
-                "{address} asks for no requests for {asked:?} (throttle_time_ms); it gets requests again after {LONGEST_QUIET:?}"
+                "{address} throttles this client for {asked:?} (throttle_time_ms); the producer sends requests again after {LONGEST_QUIET:?}"
             );
         }
         let until = now + asked.min(LONGEST_QUIET);

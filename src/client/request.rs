@@ -124,7 +124,7 @@ impl<E, T: Tag<E>> Pending<E> for Tagged<T> {
                 Ok(Answer { event: self.0.over(Outcome::Answered(response)), throttle_ms })
             }
             Err(error) => {
-                let cause = format!("its {} answer can't be read: {error}", T::Request::KEY);
+                let cause = format!("its {} response can't be read: {error}", T::Request::KEY);
                 Err(Unreadable { request: self, cause })
             }
         }

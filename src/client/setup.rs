@@ -86,7 +86,7 @@ impl Setup {
             let frame = match self.reader.next(bytes) {
                 // The rest of a request that is not written yet would be taken for the beginning of the next one.
                 Ok(Some(_)) if !self.out.is_empty() => {
-                    return Err(Failure::passing("an answer came before its request was written"));
+                    return Err(Failure::passing("a response arrived before its request was written"));
                 }
                 Ok(Some(frame)) => frame.to_vec(),
                 Ok(None) => return Ok(false),
@@ -169,7 +169,7 @@ fn check(frame: &[u8], expected: i32) -> Result<(), Failure> {
     if answered == expected {
         return Ok(());
     }
-    Err(Failure::passing(format!("the answer has correlation id {answered}, {expected} was expected")))
+    Err(Failure::passing(format!("the response has correlation id {answered} instead of {expected}")))
 }
 
 enum Answer {
@@ -186,7 +186,7 @@ enum Answer {
 /// Reads the answer to an ApiVersions request in `version`.
 fn versions(version: i16, frame: &[u8]) -> Result<Answer, Failure> {
     let (_, response) = protocol::decode_api_versions_response(version, frame)
-        .map_err(|error| Failure::passing(format!("its ApiVersions answer can't be read: {error}")))?;
+        .map_err(|error| Failure::passing(format!("its ApiVersions response can't be read: {error}")))?;
     let versions = || response.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version));
     match response.error_code {
         ErrorCode::NONE => {
@@ -201,7 +201,7 @@ fn versions(version: i16, frame: &[u8]) -> Result<Answer, Failure> {
         }
         code => {
             let is_fatal = code.is_fatal() && code != ErrorCode::UNSUPPORTED_VERSION;
-            Err(Failure::Attempt { cause: format!("it refused the ApiVersions request: {code}"), is_fatal })
+            Err(Failure::Attempt { cause: format!("it rejected the ApiVersions request: {code}"), is_fatal })
         }
     }
 }
@@ -271,6 +271,6 @@ mod tests {
     fn an_answer_to_what_was_not_written_yet_is_a_lie() {
         let mut setup = setup();
         let early = setup.received(&mut &answer(0, 4, ErrorCode::NONE)[..]);
-        assert_eq!(early, Err(Failure::passing("an answer came before its request was written")));
+        assert_eq!(early, Err(Failure::passing("a response arrived before its request was written")));
     }
 }

@@ -636,14 +636,14 @@ fn a_dial_that_takes_long_is_told_where_it_waits() {
             |troubles: Vec<BrokerTrouble>| troubles.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(
             told(world.client.troubles()),
-            [format!("boot:9000 (from bootstrap_servers) at {name}: no answer yet")]
+            [format!("boot:9000 (from bootstrap_servers) at {name}: no response yet")]
         );
         assert_eq!(world.client.changed_troubles().is_some(), stage != Stage::Tcp, "who waits is told");
         world.client.dial_reached(connection, stage, now);
         assert_eq!(world.client.changed_troubles(), None, "once");
         let late = now + Duration::from_secs(20);
         world.client.step(late, late);
-        let expected = "no answer within socket_connection_setup_timeout_ms of 50ms";
+        let expected = "no response within 50ms (socket_connection_setup_timeout_ms)";
         assert_eq!(
             told(world.client.troubles()),
             [format!("boot:9000 (from bootstrap_servers) at {name}: {expected}")]

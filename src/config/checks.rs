@@ -95,7 +95,7 @@ impl Checks<'_> {
             ("receive_buffer_bytes", config.receive_buffer_bytes),
         ] {
             if value == Some(0) {
-                self.refuse(key, 0, "it must be at least 1; leave it out for the default");
+                self.refuse(key, 0, "it must be at least 1; remove it for the default");
             }
         }
         for (key, value, most, why) in [
@@ -109,7 +109,7 @@ impl Checks<'_> {
                 "receive_message_max_bytes",
                 Some(config.receive_message_max_bytes),
                 LARGEST_INT,
-                "an answer can't be longer",
+                "a response can't be longer",
             ),
             ("send_buffer_bytes", config.send_buffer_bytes, LARGEST_INT, "sockets accept no more"),
             ("receive_buffer_bytes", config.receive_buffer_bytes, LARGEST_INT, "sockets accept no more"),
@@ -153,7 +153,7 @@ impl Checks<'_> {
         let may_be_on = config.enable_idempotence.unwrap_or(config.defaults == Defaults::Ours);
         if may_be_on && in_flight > MOST_IN_FLIGHT {
             let remedy = if in_flight == LIBRDKAFKAS_IN_FLIGHT {
-                "leave it out (1000000 is librdkafka's default, here it is 5)"
+                "remove it (the default is 1000000 in librdkafka and 5 here)"
             } else {
                 "lower it"
             };
@@ -175,7 +175,7 @@ impl Checks<'_> {
         ] {
             if let Some(value) = value.filter(|value| *value > most) {
                 let why = format!(
-                    "it must be at most {most}: brokers refuse larger requests (socket.request.max.bytes)"
+                    "it must be at most {most}: brokers reject larger requests (socket.request.max.bytes)"
                 );
                 self.refuse(key, value, why);
             }
@@ -210,13 +210,13 @@ impl Checks<'_> {
         if let Some(level) = config.compression_level
             && let Err(error) = config.compression.check_level(level)
         {
-            self.refuse("compression_level", level, format!("{error}; leave it out for the default"));
+            self.refuse("compression_level", level, format!("{error}; remove it for the default"));
         }
         if let Some(level) = config.codec_levels.lz4
             && config.compression == Compression::Lz4
             && level != JAVAS_LZ4_LEVEL
         {
-            let why = "lz4 has no levels in this crate and works like Java's level 9; leave it out";
+            let why = "lz4 has no levels in this crate and works like Java's level 9; remove it";
             self.refuse("compression_lz4_level", level, why);
         }
     }
@@ -234,14 +234,14 @@ impl Checks<'_> {
             }
         }
         if let Some(idle) = config.connections_max_idle.filter(|idle| *idle < SHORTEST) {
-            let why = "it must be at least 10 ms; none means never";
+            let why = "it must be at least 10 ms, or 'none' for never";
             self.refuse("connections_max_idle_ms", millis(idle), why);
         }
         if let Some(limit) = config.effective().delivery_timeout()
             && limit < config.effective().shortest_delivery_timeout()
         {
             let why = format!(
-                "it must be at least the sum of {} ({}) and {} ({}), or a record expires before its first request can \
+                "it must be at least the sum of {} ({}) and {} ({}); otherwise a record expires before its first request can \
                  time out",
                 config.written_as("linger_ms"),
                 millis(config.linger),

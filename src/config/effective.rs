@@ -188,8 +188,8 @@ impl Effective<'_> {
         #[cfg(any(feature = "tls", feature = "rustls"))]
         if !self.0.tls.check_hostname {
             notes.push(format!(
-                "{} turns off the check of the broker's host name: anybody with a certificate from a trusted CA can \
-                 pose as the broker",
+                "{} disables the check of the broker's host name; anybody with a certificate from a trusted CA can \
+                 impersonate the broker",
                 self.0.written_as("ssl_check_hostname")
             ));
         }

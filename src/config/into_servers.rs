@@ -13,8 +13,8 @@
 /// # let _ = (one, two, list, owned);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not name brokers",
-    note = "give a text (`\"a:9092,b:9092\"`), or an array, a slice or a `Vec` of texts; collect an iterator into a `Vec` first"
+    message = "`{Self}` can't be used as bootstrap servers",
+    note = "pass a string (`\"a:9092,b:9092\"`), or an array, a slice or a `Vec` of strings; collect an iterator into a `Vec` first"
 )]
 pub trait IntoServers: sealed::Sealed {
     /// Calls `with` for each text.

@@ -43,7 +43,7 @@ pub(super) fn set(
         // The value may be a secret of another program, whatever the name is.
         Found::Owner(owner) => {
             secret = true;
-            let why = format!("{owner}; leave it out");
+            let why = format!("{owner}; remove it");
             (Refusal { kind: ConfigProblemKind::Inapplicable, why }, true)
         }
         Found::Nothing => {
@@ -55,7 +55,7 @@ pub(super) fn set(
                     format!("there is no such setting; did you mean {}?", known.replace('_', "."))
                 }
                 Some(known) => format!("there is no such setting; did you mean {known}?"),
-                None => "no producer has this setting; leave it out".to_owned(),
+                None => "no Kafka producer has this setting; remove it".to_owned(),
             };
             (
                 Refusal { kind: ConfigProblemKind::Unknown, why },

@@ -38,18 +38,18 @@ impl Later {
         }
         let (kind, why) = match (self.what, self.taken) {
             (What::Feature(what) | What::Extra(what), ["none", ..]) => {
-                (ConfigProblemKind::NotSupportedYet, format!("{what} is not supported yet; leave it out"))
+                (ConfigProblemKind::NotSupportedYet, format!("{what} is not supported yet; remove it"))
             }
             (What::Feature(what) | What::Extra(what), taken) => {
                 let why = format!("{what} is not supported yet; only {} is accepted", taken.join(" or "));
                 (ConfigProblemKind::NotSupportedYet, why)
             }
-            (What::Other(why), _) => (ConfigProblemKind::Inapplicable, format!("{why}; leave it out")),
+            (What::Other(why), _) => (ConfigProblemKind::Inapplicable, format!("{why}; remove it")),
             #[cfg(not(any(feature = "tls", feature = "rustls")))]
             (What::Tls, _) => (ConfigProblemKind::NotInThisBuild, super::types::needs_tls()),
             (What::Code(instead), _) => (
                 ConfigProblemKind::NeedsCode,
-                format!("it names code, which a text can't contain; {instead}"),
+                format!("it refers to code and can't be set from a string; {instead}"),
             ),
         };
         Some(Refusal { kind, why })
@@ -112,9 +112,9 @@ const LATER: &[Later] = later! {
         ssl_protocol["TLSv1.3", "TLS"],
         ssl_enabled_protocols["TLSv1.2,TLSv1.3", "TLSv1.2, TLSv1.3", "TLSv1.3,TLSv1.2"];
     // The type of a file is recognized by its content.
-    Feature("another type of store"):
+    Feature("this type of store"):
         ssl_truststore_type["PEM", "PKCS12", "JKS", "none"], ssl_keystore_type["PEM", "PKCS12", "JKS", "none"];
-    Code("only Java can load it; leave it out"):
+    Code("only Java can load it; remove it"):
         ssl_provider, ssl_secure_random_implementation, ssl_engine_factory_class,
         ssl_keymanager_algorithm["SunX509", "none"], ssl_trustmanager_algorithm["PKIX", "none"],
         security_providers;
@@ -158,30 +158,30 @@ const LATER: &[Later] = later! {
     Extra("a separate timeout for the first connection"): bootstrap_timeout_ms["30000"];
     Extra("waiting for a host name that can't be resolved yet"): bootstrap_resolve_timeout_ms["0"];
     Extra("choosing which addresses of a host name are used"): client_dns_lookup["use_all_dns_ips"];
-    Extra("another recovery strategy"): metadata_recovery_strategy["rebootstrap"];
-    Extra("changing the time before a recovery"): metadata_recovery_rebootstrap_trigger_ms["300000"];
+    Extra("this recovery strategy"): metadata_recovery_strategy["rebootstrap"];
+    Extra("changing the time before a rebootstrap"): metadata_recovery_rebootstrap_trigger_ms["300000"];
     Extra("the check that all brokers belong to one cluster"): metadata_cluster_check_enable["false"];
     Extra("a filter for bootstrap topics"): bootstrap_topics_filter["none", "set()"];
 
     Extra("a partitioner that avoids slow brokers"):
         partitioner_adaptive_partitioning_enable["false"], partitioner_availability_timeout_ms["0"];
     Extra("a rack-aware partitioner"): partitioner_rack_aware["false"], client_rack;
-    Extra("another way to allocate memory"): buffer_memory_allocation_strategy["full"];
+    Extra("this way to allocate memory"): buffer_memory_allocation_strategy["full"];
 
     Extra("the metrics registry"):
         metrics_enabled["false"], auto_include_jmx_reporter["false"], metrics_num_samples["2"], metrics_sample_window_ms["30000"],
         metrics_recording_level["INFO"];
-    Extra("telemetry for brokers (KIP-714)"): enable_metrics_push["false"];
-    Extra("a chain of interceptors"): interceptor_classes["none", "[]"];
-    Feature("a provider of settings"): config_providers["none", "[]"];
+    Extra("client telemetry (KIP-714)"): enable_metrics_push["false"];
+    Extra("an interceptor"): interceptor_classes["none", "[]"];
+    Feature("a config provider"): config_providers["none", "[]"];
 
-    Code("give it to ProducerConfig::build_with"):
+    Code("pass it to ProducerConfig::build_with"):
         key_serializer[
             "none",
             "org.apache.kafka.common.serialization.ByteArraySerializer",
             "org.apache.kafka.common.serialization.StringSerializer"
         ];
-    Code("give it to ProducerConfig::build_with"):
+    Code("pass it to ProducerConfig::build_with"):
         value_serializer[
             "none",
             "org.apache.kafka.common.serialization.ByteArraySerializer",
@@ -189,7 +189,7 @@ const LATER: &[Later] = later! {
         ];
     Code("call ProducerConfig::partitioner"): partitioner, partitioner_class;
     Code("call ProducerConfig::ssl_context (cargo feature `tls`)"): ssl_context;
-    Code("the metrics registry is not supported yet; leave it out"): metric_reporters["none", "[]"];
-    Code("this crate always uses the best selector of the system; leave it out"): selector;
-    Code("the client can't be replaced; leave it out"): kafka_client;
+    Code("the metrics registry is not supported yet; remove it"): metric_reporters["none", "[]"];
+    Code("this crate always uses the best selector of the system; remove it"): selector;
+    Code("the client can't be replaced; remove it"): kafka_client;
 };

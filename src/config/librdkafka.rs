@@ -70,7 +70,7 @@ const REFRESH: Kind<Duration> = Kind {
 };
 
 const NO_REFRESH: &str =
-    "-1 (no refresh) is not supported; write 3600000 for once an hour, or leave it out for the default";
+    "-1 (no refresh) is not supported; write 3600000 to refresh once an hour, or remove it for the default";
 
 const FRACTION: Kind<Duration> = Kind {
     read: |value| {
@@ -96,11 +96,11 @@ const LEVEL_OR_DEFAULT: Kind<Option<i32>> =
 
 /// Names that other clients have too. In librdkafka they mean something that this crate does not have.
 pub(super) const NOT_HERE: &[Later] = later! {
-    Other("in librdkafka it is the time that a broker may wait for its replicas; this crate sends brokers its request_timeout"):
+    Other("in librdkafka this is the time that a broker may wait for replicas; this crate sends request_timeout to brokers for that"):
         request_timeout_ms;
     Other("in librdkafka it is the age at which metadata is dropped; this crate uses topic.metadata.refresh.interval.ms"):
         metadata_max_age_ms;
-    Feature("another partitioner"): partitioner["murmur2_random"];
+    Feature("this partitioner"): partitioner["murmur2_random"];
 };
 
 /// Settings that only librdkafka has.
@@ -108,7 +108,7 @@ pub(super) const LATER: &[Later] = later! {
     Feature("connecting to brokers whose certificate is not verified"):
         enable_ssl_certificate_verification["true"];
     Feature("choosing the curves and signature algorithms of TLS"): ssl_curves_list, ssl_sigalgs_list;
-    Feature("another way to load keys and certificates"):
+    Feature("this way to load keys and certificates"):
         ssl_ca_certificate_stores["Root"], ssl_engine_location, ssl_engine_id["dynamic"], ssl_providers;
     Code("call ProducerConfig::ssl_context (cargo feature `tls`)"):
         ssl_key, ssl_certificate, ssl_ca, ssl_certificate_verify_cb, ssl_engine_callback_data;
@@ -148,8 +148,8 @@ pub(super) fn partitioner() -> ConfigProblem {
         kind: ConfigProblemKind::NotSupportedYet,
         key: "partitioner".to_owned(),
         value: None,
-        why: "it is not set, and librdkafka's default (consistent_random) is not supported yet, so a key goes to another \
-              partition than with librdkafka; if that is right, set it to murmur2_random"
+        why: "it is not set, and librdkafka's default (consistent_random) is not supported yet; keys map to other \
+              partitions than with librdkafka; if that is acceptable, set partitioner to murmur2_random"
             .to_owned(),
     }
 }

@@ -127,8 +127,8 @@ impl ProducerConfig {
                 Some(key) => {
                     let key_of_protocol = self.written_as("security_protocol");
                     let why = format!(
-                        "{key_of_protocol} is {protocol}, which has no SASL, so this would do nothing; set \
-                         {key_of_protocol} to SASL_SSL or SASL_PLAINTEXT, or leave this out"
+                        "{key_of_protocol} is {protocol}, which has no SASL; this setting would have no effect; set \
+                         {key_of_protocol} to SASL_SSL or SASL_PLAINTEXT, or remove this setting"
                     );
                     Err((key, why))
                 }
@@ -144,8 +144,8 @@ impl ProducerConfig {
             for (readable, what) in [("PLAIN", "password"), ("OAUTHBEARER", "token")] {
                 if names.iter().any(|name| name == readable) {
                     let why = format!(
-                        "without TLS the broker, or anybody in between, could choose {readable} from this list to read the \
-                         {what}; set security_protocol to SASL_SSL, or take {readable} out of the list"
+                        "without TLS, an attacker on the network could select {readable} from this list and read the \
+                         {what}; set security_protocol to SASL_SSL, or remove {readable} from the list"
                     );
                     return Err(("sasl_mechanism", why));
                 }
@@ -184,8 +184,7 @@ impl ProducerConfig {
             ("OAUTHBEARER", None | Some(JaasLogin::OauthBearer { .. })) => {
                 let Some(provider) = sasl.token_provider.clone() else {
                     return refuse(
-                        "OAUTHBEARER needs tokens: call ProducerConfig::sasl_oauth_token_provider (fetching them from \
-                         a server is not supported yet)"
+                        "OAUTHBEARER needs tokens: call ProducerConfig::sasl_oauth_token_provider (fetching them from a server is not supported yet)"
                             .to_owned(),
                     );
                 };
@@ -220,7 +219,7 @@ impl ProducerConfig {
                 "Kerberos (GSSAPI) is not supported yet; use another mechanism of the brokers".to_owned(),
             ),
             _ => refuse(format!(
-                "there is no mechanism {name}: write PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER, or add it with \
+                "{name} is not a known mechanism; use PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER, or register it with \
                  ProducerConfig::register_sasl_mechanism"
             )),
         }

@@ -17,7 +17,7 @@ pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str
         // If it were ignored, data that should be encrypted would be sent unencrypted.
         Some((named, _)) => {
             return Err(format!(
-                "'{named}' differs from security_protocol, which is {protocol}; make them the same"
+                "'{named}' differs from security_protocol, which is {protocol}; use the same protocol in both"
             ));
         }
     };
@@ -27,7 +27,7 @@ pub(crate) fn parse(server: &str, protocol: SecurityProtocol) -> Result<(Arc<str
     }
     if address.contains(['\'', '"']) {
         return Err(
-            "it contains quotes, as a printed list does; write host:port,host:port without quotes and brackets"
+            "it contains quotes, like a printed list; write host:port,host:port without quotes and brackets"
                 .to_owned(),
         );
     }
@@ -81,7 +81,7 @@ pub(crate) fn doubt(server: &str) -> Option<String> {
     let may_be_port = (4..).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
     (may_be_port && is_v6(address)).then(|| {
         format!(
-            "bootstrap_servers: '{address}' is read as one IPv6 address with the port {DEFAULT_PORT}; if {port} is the \
+            "bootstrap_servers: '{address}' is parsed as one IPv6 address with the port {DEFAULT_PORT}; if {port} is the \
              port, write [{host}]:{port}"
         )
     })
@@ -188,11 +188,11 @@ mod tests {
             ("host:+9092", "'+9092' is not a port; write host:port with a port from 1 to 65535"),
             (
                 "['a:9092'",
-                "it contains quotes, as a printed list does; write host:port,host:port without quotes and brackets",
+                "it contains quotes, like a printed list; write host:port,host:port without quotes and brackets",
             ),
             (
                 "'b:9092']",
-                "it contains quotes, as a printed list does; write host:port,host:port without quotes and brackets",
+                "it contains quotes, like a printed list; write host:port,host:port without quotes and brackets",
             ),
         ] {
             assert_eq!(parse(text, SecurityProtocol::Plaintext).unwrap_err(), why, "{text}");
@@ -207,7 +207,7 @@ mod tests {
         );
         assert_eq!(
             doubt("2001:db8::1:9092").unwrap(),
-            "bootstrap_servers: '2001:db8::1:9092' is read as one IPv6 address with the port 9092; if 9092 is the port, \
+            "bootstrap_servers: '2001:db8::1:9092' is parsed as one IPv6 address with the port 9092; if 9092 is the port, \
              write [2001:db8::1]:9092"
         );
         for text in ["a:9092", "[2001:db8::1]:9092", "2001:db8::1", "2001:db8::beef", "::1", "localhost"] {
@@ -219,7 +219,10 @@ mod tests {
     fn what_stands_before_it_has_to_be_the_protocol() {
         assert_eq!(parse("ssl://a:1", SecurityProtocol::Ssl), Ok((Arc::from("a"), 1)));
         let why = parse("SSL://a:1", SecurityProtocol::Plaintext).unwrap_err();
-        assert_eq!(why, "'SSL' differs from security_protocol, which is PLAINTEXT; make them the same");
+        assert_eq!(
+            why,
+            "'SSL' differs from security_protocol, which is PLAINTEXT; use the same protocol in both"
+        );
         assert!(parse("PLAINTEXT://a:1", SecurityProtocol::SaslSsl).is_err());
     }
 

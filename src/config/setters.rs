@@ -205,7 +205,7 @@ impl ProducerConfig {
     /// Without idempotence one batch of a partition is in flight at a time, and the order is kept, unless this is set
     /// to more than 1. Then this many batches may be in flight, and **a batch that has to be sent again is stored after
     /// the batches that were sent after it**: the order within a partition is lost if something fails. If you need the
-    /// order, set this to 1 or leave it out. Set it to 1 and `retries` to 0 if records may be lost instead.
+    /// order, set this to 1 or remove it. Set it to 1 and `retries` to 0 if records may be lost instead.
     ///
     /// In texts also `max.in.flight` (librdkafka).
     pub fn max_in_flight_requests_per_connection(mut self, requests: impl Into<Option<usize>>) -> Self {

@@ -65,7 +65,7 @@ fn an_expiry_before_the_first_answer_is_refused() {
     assert_eq!(
         text(config),
         "the configuration can't be used: delivery_timeout_ms = '1000': it must be at least the sum of linger_ms (0) \
-         and request_timeout_ms (30000), or a record expires before its first request can time out"
+         and request_timeout_ms (30000); otherwise a record expires before its first request can time out"
     );
 }
 
@@ -96,7 +96,7 @@ fn what_can_not_work_is_refused() {
     refused(ProducerConfig::new().max_request_size(1 << 30), "socket.request.max.bytes");
     refused(ProducerConfig::new().produce_request_max_bytes(1 << 30), "socket.request.max.bytes");
     refused(ProducerConfig::new().connections_max_idle(Duration::ZERO), "connections_max_idle_ms");
-    refused(ProducerConfig::new().send_buffer_bytes(0), "leave it out for the default");
+    refused(ProducerConfig::new().send_buffer_bytes(0), "remove it for the default");
     refused(ProducerConfig::new().metadata_max_idle(Duration::ZERO), "metadata_max_idle_ms");
     refused(ProducerConfig::new().request_timeout(Duration::ZERO), "request_timeout_ms");
     let level = ProducerConfig::new().compression_level(3);

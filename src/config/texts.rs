@@ -123,7 +123,7 @@ impl ProducerConfig {
         let mut unused: Vec<_> = unused.into_iter().map(|unset| unset.problem).collect();
         // Other clients need the setting.
         for ConfigProblem { why, .. } in &mut unused {
-            why.truncate(why.strip_suffix("; leave it out").unwrap_or(why).len());
+            why.truncate(why.strip_suffix("; remove it").unwrap_or(why).len());
         }
         if dialect == Dialect::Librdkafka && !has_partitioner {
             unused.push(librdkafka::partitioner());
@@ -184,7 +184,7 @@ impl ProducerConfig {
                         && key.eq_ignore_ascii_case("ssl_endpoint_identification_algorithm") =>
                 {
                     let why =
-                        "it is empty; write https to check the host name, or none to turn the check off";
+                        "it is empty; write https to check the host name, or 'none' to disable the check";
                     problems.push(ConfigProblem::invalid(format!("{prefix}{key}"), None, why));
                 }
                 Ok(value) => pairs.push((key.to_ascii_lowercase(), value)),

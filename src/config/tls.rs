@@ -153,7 +153,7 @@ impl ProducerConfig {
 
     /// Whether a broker's certificate must be for the host that the producer connects to. That is the host in
     /// `bootstrap_servers` or in the broker's `advertised.listeners`. Default true. With false, anybody with a
-    /// certificate from the same CA can pose as the broker. A warning is then logged when the producer is built.
+    /// certificate from the same CA can impersonate the broker. A warning is then logged when the producer is built.
     ///
     /// kafka-python's name. In texts also `ssl.endpoint.identification.algorithm` (Java, librdkafka), where `https` is
     /// true, and `none` or an empty value is false. An environment variable must not be empty.
@@ -301,7 +301,7 @@ impl Checks<'_> {
             let key = config.written_as("security_protocol");
             let why = format!(
                 "{key} is {protocol}, so connections are not encrypted and this has no effect; set {key} to SSL or \
-                 SASL_SSL, or leave this out"
+                 SASL_SSL, or remove this setting"
             );
             self.contradict_unshown(name, why);
         }

@@ -89,7 +89,7 @@ pub(super) const RETRIES: Kind<u32> = Kind {
     read: |value| match value {
         "inf" => Ok(MOST_RETRIES),
         value => whole(value, "a whole number", 0..=MOST_RETRIES)
-            .map_err(|refusal| format!("{}, or inf for no limit", refusal.why).into()),
+            .map_err(|refusal| format!("{}, or 'inf' for no limit", refusal.why).into()),
     },
     show: u32::to_string,
 };
@@ -105,7 +105,7 @@ pub(super) const OPTIONAL_MILLIS: Kind<Option<Duration>> = Kind {
         Ok(millis) => Ok(Some(Duration::from_millis(millis))),
         Err(_) if !value.is_empty() && is_none(value) => Ok(None),
         Err(_) => {
-            Err("write a whole number of milliseconds, 0 or more, digits only, or none for no limit".into())
+            Err("write a whole number of milliseconds, 0 or more, digits only, or 'none' for no limit".into())
         }
     },
     show: |time| show_optional(&time.filter(|time| *time != Duration::MAX).map(millis)),
@@ -169,8 +169,7 @@ pub(super) const COMPRESSION: Kind<Compression> = Kind {
     show: Compression::to_string,
 };
 
-const INHERIT: &str =
-    "inherit is for librdkafka's topic settings, and this crate has none; leave it out, or name a codec";
+const INHERIT: &str = "inherit refers to librdkafka's topic settings, which this crate does not have; remove it or name a codec";
 
 pub(super) const SECURITY_PROTOCOL: Kind<SecurityProtocol> = Kind {
     read: |value| {
@@ -186,7 +185,7 @@ pub(super) const SECURITY_PROTOCOL: Kind<SecurityProtocol> = Kind {
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const PATH: Kind<Option<PathBuf>> = Kind {
     read: |value| match value.is_empty() {
-        true => Err("it is empty; name a file, or leave it out".into()),
+        true => Err("it is empty; name a file, or remove it".into()),
         false => Ok((!is_none(value)).then(|| value.into())),
     },
     show: |path| show_optional(&path.as_ref().map(|path| path.display())),
@@ -196,7 +195,7 @@ pub(super) const PATH: Kind<Option<PathBuf>> = Kind {
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const PEM: Kind<Option<Secret>> = Kind {
     read: |value| match value.is_empty() {
-        true => Err("it is empty; give PEM, or leave it out".into()),
+        true => Err("it is empty; give PEM, or remove it".into()),
         false => (SECRET.read)(value),
     },
     show: SECRET.show,
@@ -228,8 +227,7 @@ pub(super) const HOSTNAME_CHECK: Kind<bool> = Kind {
 };
 
 #[cfg(any(feature = "tls", feature = "rustls"))]
-const HTTPS_OR_NONE: &str = "write https to check the host name, or none to turn the check off; an empty value turns it off \
-                             too, as in Java (librdkafka refuses an empty value)";
+const HTTPS_OR_NONE: &str = "write https to check the host name, or 'none' to disable the check; an empty value disables it too, as in Java (librdkafka rejects an empty value)";
 
 /// A list of `NAME=0` or `NAME=1`.
 pub(super) const SOCKET_OPTIONS: Kind<SocketOptions> = Kind {
@@ -277,7 +275,7 @@ fn show_optional(value: &Option<impl fmt::Display>) -> String {
 fn any_whole<T: FromStr>(value: &str, what: &str) -> Result<T, Refusal> {
     value.parse().map_err(|_| {
         // In some settings of other clients it is the default.
-        let hint = if value == "-1" { "; leave it out for the default" } else { "" };
+        let hint = if value == "-1" { "; remove it for the default" } else { "" };
         format!("write {what}, 0 or more, digits only{hint}").into()
     })
 }

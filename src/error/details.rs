@@ -125,7 +125,7 @@ impl fmt::Display for SizeLimit {
     }
 }
 
-/// A limit of time that ran out.
+/// A limit of time that expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
@@ -155,12 +155,12 @@ impl Limit {
         matches!(self, Self::Close | Self::Drop | Self::Exit)
     }
 
-    /// How the text begins for a record that failed because this limit ran out.
+    /// How the text begins for a record that failed because this limit expired.
     pub(super) fn what_ended(self) -> &'static str {
         match self {
-            Self::Close => "the producer was closed, and ",
-            Self::Drop => "the producer was dropped, and ",
-            Self::Exit => "the process ended, and ",
+            Self::Close => "the producer was closed; ",
+            Self::Drop => "the producer was dropped; ",
+            Self::Exit => "the process ended; ",
             _ => "",
         }
     }

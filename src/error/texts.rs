@@ -43,7 +43,7 @@ impl fmt::Display for ErrorKind {
                 };
                 write!(
                     f,
-                    "a broker answered {code} to a record for {topic_partition}, which takes {size} bytes by itself; raise the \
+                    "a broker answered {code} to a record for {topic_partition}; a batch with only this record takes {size} bytes; raise the \
                      topic's {setting} or make the record smaller"
                 )
             }
@@ -53,14 +53,14 @@ impl fmt::Display for ErrorKind {
                     "topic '{topic}' does not exist (waited max_block_ms = {max_block:?}); "
                 )?;
                 f.write_str(if *creation_asked_for {
-                    "the cluster was asked to create it and did not (see the brokers' auto.create.topics.enable); \
+                    "the cluster was asked to create it but did not create it (see the brokers' auto.create.topics.enable); \
                      create it first"
                 } else {
                     "allow_auto_create_topics is false: set it to true or create the topic first"
                 })
             }
             Self::InvalidTopic { topic, reason } => {
-                write!(f, "'{}' can't be a topic's name: {reason}", topic.escape_debug())
+                write!(f, "'{}' is not a valid topic name: {reason}", topic.escape_debug())
             }
             Self::UnknownPartition { topic_partition, by_partitioner, partition_count } => {
                 let (topic, partition) = (topic_partition.topic(), topic_partition.partition());
@@ -69,24 +69,27 @@ impl fmt::Display for ErrorKind {
                 write!(f, "topic '{topic}' has no partition {partition}{whose}; it has {count}, numbered from 0")
             }
             Self::Timeout { limit, value, waited_for, brokers } => {
-                write!(f, "{}{limit} of {value:?} ran out {waited_for}", limit.what_ended())?;
+                write!(f, "{}{limit} of {value:?} expired {waited_for}", limit.what_ended())?;
                 write_last_seen(f, brokers)
             }
             Self::BufferExhausted { topic_partition, requested, used, total, waited, max_block, brokers } => {
                 // There is free memory, but not for a partition that holds its share.
-                let kept = if used + requested <= *total { ", the rest is kept for other partitions" } else { "" };
+                let kept = match used + requested <= *total {
+                    true => ", and the rest is reserved for other partitions",
+                    false => "",
+                };
                 write!(
                     f,
-                    "max_block_ms of {max_block:?} ran out, {} ms of it waiting for {requested} bytes of \
-                     buffer_memory for {topic_partition}: {used} of {total} are in use{kept}; the brokers take records more \
-                     slowly than the program sends them; raise buffer_memory or max_block_ms, or send less",
+                    "max_block_ms of {max_block:?} expired; the call waited {} ms for {requested} bytes of buffer_memory for \
+                     {topic_partition}; {used} of {total} bytes are in use{kept}; the brokers accept records more slowly than \
+                     the program sends them; raise buffer_memory or max_block_ms, or send less",
                     waited.as_millis()
                 )?;
                 write_last_seen(f, brokers)
             }
             Self::RetriesUsedUp { retries, attempts, topic_partition, last } => write!(
                 f,
-                "{} to send the records for {topic_partition} failed, and retries = {retries} allows no more; the last attempt: \
+                "{} to send the records for {topic_partition} failed, and retries = {retries} allows no more attempts; the last attempt: \
                  {last}; raise retries to try longer",
                 Count(u64::from(*attempts), "attempt")
             ),
@@ -99,8 +102,8 @@ impl fmt::Display for ErrorKind {
             }
             Self::LeftOut { topic_partition } => write!(
                 f,
-                "a broker answered a request and left out {topic_partition}, for which the request had records; this is a \
-                 defect of the broker or of a proxy before it; look at the broker's log"
+                "a broker's response omits {topic_partition}, although the request had records for it; this is a \
+                 defect of the broker or of a proxy in front of it; check the broker's log"
             ),
             Self::RefusedWithBatch { code, message, topic_partition } => write!(
                 f,
@@ -114,7 +117,7 @@ impl fmt::Display for ErrorKind {
                     None => Ok(()),
                     Some(size) => write!(
                         f,
-                        ", before it answered a request of {size} bytes; if the broker accepts no requests of this size (its \
+                        "; it had not responded to a request of {size} bytes; if the broker accepts no requests of this size (its \
                          socket.request.max.bytes), lower max_request_size or produce_request_max_bytes"
                     ),
                 }
@@ -130,7 +133,7 @@ impl fmt::Display for ErrorKind {
                 match code {
                     None => f.write_str(
                         "the broker can't give one: it is older than 0.11 or does not know InitProducerId; use a newer \
-                         broker, name the port of a broker if this is the port of a controller, or set enable_idempotence to \
+                         broker, use the port of a broker if this is the port of a controller, or set enable_idempotence to \
                          false",
                     ),
                     Some(code @ ErrorCode::CLUSTER_AUTHORIZATION_FAILED) => write!(
@@ -153,7 +156,7 @@ impl fmt::Display for ErrorKind {
                         write!(f, ": it supports {least} to {most}; use a newer {newer}")
                     }
                     None => f.write_str(
-                        ": it does not know this request; use a newer broker, or name the port of a broker if this is the \
+                        ": it does not know this request; use a newer broker, or use the port of a broker if this is the \
                          port of a controller",
                     ),
                 }
@@ -161,7 +164,7 @@ impl fmt::Display for ErrorKind {
             Self::Closed => f.write_str("the producer is closed"),
             Self::WouldBlock { what, inside_callback } => {
                 let or = if *inside_callback { ", or call send outside of the callback" } else { "" };
-                write!(f, "the call would have to wait for {what}; try again later{or}")
+                write!(f, "the call would block on {what}; try again later{or}")
             }
             Self::CalledFromCallback { call } => {
                 write!(
@@ -172,7 +175,7 @@ impl fmt::Display for ErrorKind {
             Self::Undelivered { report } => report.fmt(f),
             Self::UsedAfterFork { process } => write!(
                 f,
-                "the producer was built by process {process}, and this process is a forked child without the thread that sends; \
+                "the producer was built by process {process}, and this process is a forked child without the background thread; \
                  build a new producer in the child"
             ),
             Self::Spawn => f.write_str(
@@ -188,14 +191,14 @@ impl fmt::Display for DeliveryReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         if let Some((limit, value)) = self.timed_out {
-            write!(f, "{limit} of {value:?} ran out")?;
+            write!(f, "{limit} of {value:?} expired")?;
             write_pending(self, f)?;
             write_last_seen(f, &self.brokers)?;
             separator = "; ";
         }
         if let Some(error) = &self.first_error {
-            let first = if self.failed == 1 { "" } else { ", the first" };
-            write!(f, "{separator}{} failed{first} because {error}", Count(self.failed, "record"))?;
+            let first = if self.failed == 1 { "" } else { "; the first error" };
+            write!(f, "{separator}{} failed{first}: {error}", Count(self.failed, "record"))?;
         }
         Ok(())
     }
@@ -209,13 +212,15 @@ fn write_pending(report: &DeliveryReport, f: &mut fmt::Formatter<'_>) -> fmt::Re
     }
     let records = report.pending.iter().map(|partition| partition.records).sum();
     let batches = report.pending.iter().map(|partition| partition.batches).sum();
-    write!(f, " with {} in {} pending", Count(records, "record"), Count(batches, "batch"))?;
+    let verb = if records == 1 { "is" } else { "are" };
+    write!(f, "; {} in {} {verb} pending", Count(records, "record"), Count(batches, "batch"))?;
     for (index, PendingPartition { topic_partition, .. }) in report.pending.iter().take(NAMED).enumerate() {
-        write!(f, "{}{topic_partition}", if index == 0 { ", for " } else { ", " })?;
+        write!(f, "{}{topic_partition}", if index == 0 { " (" } else { ", " })?;
     }
     if let Some(more @ 1..) = report.pending.len().checked_sub(NAMED) {
-        write!(f, " and {} more", Count(more as u64, "partition"))?;
+        write!(f, " and {}", Count(more as u64, "more partition"))?;
     }
+    f.write_str(")")?;
     match report.pending.iter().find_map(|partition| partition.last_error.as_ref()) {
         Some(error) => write!(f, "; the last attempt: {error}"),
         None => Ok(()),

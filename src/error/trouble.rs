@@ -5,9 +5,9 @@ use std::fmt;
 use super::details::write_list;
 
 /// The cause for a broker that a request waits for and that has done nothing wrong so far.
-pub(crate) const NO_ANSWER_YET: &str = "no answer yet";
+pub(crate) const NO_ANSWER_YET: &str = "no response yet";
 
-/// What was last seen of a broker: the step that failed or has no answer yet, and the cause.
+/// What was last seen of a broker: the step that failed or has no response yet, and the cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BrokerTrouble {

@@ -138,9 +138,9 @@ impl Error {
 
     /// Returns whether the record may be stored, now or later.
     ///
-    /// If a [`get`](crate::FutureRecordMetadata::get) or a `flush` ran out of its time, it is
+    /// If a [`get`](crate::FutureRecordMetadata::get) or a `flush` expired of its time, it is
     /// [`MaybeWritten`](Certainty::MaybeWritten), because the records are still being sent. It is also `MaybeWritten` if a
-    /// `close` ran out of its time, or if a `flush` or `close` reports more than one failed record. Ask each future then. If
+    /// `close` expired of its time, or if a `flush` or `close` reports more than one failed record. Ask each future then. If
     /// the error is not about records (`build`, `wait_connected`), the result has no meaning.
     pub fn certainty(&self) -> Certainty {
         match self.kind() {
@@ -155,10 +155,10 @@ impl Error {
     /// Returns whether the same call can be made again later: it stopped waiting, and the producer goes on with the work. Do
     /// not send records again then, because they are still being sent.
     ///
-    /// It is true if `get`, `flush` or `wait_connected` ran out of its own time, and if `get` or `flush` was called inside a
+    /// It is true if `get`, `flush` or `wait_connected` expired of its own time, and if `get` or `flush` was called inside a
     /// callback. It is false for the error of a `close`, because no record is sent after it.
     ///
-    /// The error of a `flush` that ran out of time may also report records that have failed
+    /// The error of a `flush` that expired of time may also report records that have failed
     /// ([`DeliveryReport::failed`]). The next `flush` reports them again.
     pub fn is_pending(&self) -> bool {
         match self.kind() {
@@ -207,7 +207,7 @@ impl Error {
         }
     }
 
-    /// Returns whether a limit of time ran out.
+    /// Returns whether a limit of time expired.
     ///
     /// [`ErrorKind::Timeout`] names the limit. For [`ErrorKind::BufferExhausted`] it is `max_block_ms`. For
     /// [`ErrorKind::Undelivered`] it is the timeout of `flush` or `close`.
@@ -369,7 +369,7 @@ pub enum ErrorKind {
         /// The number of partitions of the topic. They are numbered from 0.
         partition_count: i32,
     },
-    /// A limit of time ran out.
+    /// A limit of time expired.
     #[non_exhaustive]
     Timeout {
         /// The limit.
@@ -382,7 +382,7 @@ pub enum ErrorKind {
         /// What was last seen of each broker that had a failure or has not answered.
         brokers: Vec<BrokerTrouble>,
     },
-    /// `buffer_memory` was used up until `max_block_ms` ran out. The brokers take records more slowly than the program sends
+    /// `buffer_memory` was used up until `max_block_ms` expired. The brokers take records more slowly than the program sends
     /// them.
     #[non_exhaustive]
     BufferExhausted {
@@ -391,7 +391,7 @@ pub enum ErrorKind {
         /// The number of bytes that the batch needed to take the record. It is more than the size of the record: memory is
         /// taken for several records at a time.
         requested: usize,
-        /// The number of bytes in use when the time ran out.
+        /// The number of bytes in use when the time expired.
         used: usize,
         /// `buffer_memory`.
         total: usize,
@@ -540,11 +540,11 @@ pub struct DeliveryReport {
     pub failed: u64,
     /// The first of these failures.
     pub first_error: Option<Error>,
-    /// The records that had no result when the time ran out, by partition, the oldest first. After a `close` they have failed.
+    /// The records that had no result when the time expired, by partition, the oldest first. After a `close` they have failed.
     pub pending: Vec<PendingPartition>,
-    /// If the time ran out: what was last seen of each broker that had a failure or has not answered.
+    /// If the time expired: what was last seen of each broker that had a failure or has not answered.
     pub brokers: Vec<BrokerTrouble>,
-    /// The limit that ran out, and its value. `None` if none ran out. If several threads closed the producer, it is the limit
+    /// The limit that expired, and its value. `None` if none expired. If several threads closed the producer, it is the limit
     /// that ended first.
     pub timed_out: Option<(Limit, Duration)>,
 }

@@ -69,7 +69,7 @@ fn close_all() {
                 false => (closer.result(), ""),
             };
             if let Err(error) = result {
-                log::warn!("the process ends{whose}, and not all records were delivered: {error}");
+                log::warn!("the process ends{whose}; some records were not delivered: {error}");
             }
         });
     }

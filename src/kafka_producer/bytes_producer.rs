@@ -63,7 +63,7 @@ impl BytesProducer {
     #[inline]
     pub(super) fn send(&self, record: &BytesRecord<'_>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
         if record.fields.key.is_none() && record.fields.value.is_none() {
-            return Err(invalid(record, "it has neither a key nor a value; give it at least one of them"));
+            return Err(invalid(record, "it has neither a key nor a value; set at least one of them"));
         }
         let size = RecordSize::of(&record.fields);
         let most = BATCH_HEADER_LEN + size.at_most();
@@ -73,7 +73,10 @@ impl BytesProducer {
         let wall = self.topics.observer.clock().wall_millis();
         self.topics.lifecycle.check_process_at(wall).map_err(|error| record.error(error))?;
         if record.timestamp.is_some_and(|timestamp| timestamp < 0) {
-            return Err(invalid(record, "its timestamp is negative; give milliseconds since 1970, or none"));
+            return Err(invalid(
+                record,
+                "its timestamp is negative; set milliseconds since 1970, or no timestamp",
+            ));
         }
         let ready = Prepared { record, size, wall };
         match self.topics.known(record.topic, |topic| self.append(topic, &ready, wait)) {
@@ -152,7 +155,7 @@ impl BytesProducer {
             Awaited::TimedOut => Err(Error::new(ErrorKind::Timeout {
                 limit: Limit::Call,
                 value: timeout.unwrap_or_default(),
-                waited_for: "waiting for the first answer of a broker".to_owned(),
+                waited_for: "while waiting for the first response of a broker".to_owned(),
                 brokers: observer.troubles([]),
             })),
         }

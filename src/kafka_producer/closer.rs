@@ -29,7 +29,7 @@ impl Closer {
         if is_inside() {
             if timeout != Some(Duration::ZERO) {
                 log::warn!(
-                    "close was called inside a callback: it does not wait, and records without a result fail"
+                    "close was called inside a callback; it returns at once, and pending records fail"
                 );
             }
             self.begin(Limit::Close, Some(Duration::ZERO));
@@ -58,7 +58,7 @@ impl Closer {
             return;
         }
         if let Err(error) = self.result() {
-            log::warn!("a producer was dropped, and not all records were delivered: {error}");
+            log::warn!("a producer was dropped; some records were not delivered: {error}");
         }
         self.join();
     }

@@ -101,9 +101,9 @@ impl Topics {
             }
             Awaited::TimedOut => {
                 let waited_for = match last_answer {
-                    None => format!("waiting for metadata of topic '{topic}'"),
+                    None => format!("while waiting for metadata of topic '{topic}'"),
                     Some(code) => {
-                        format!("waiting for metadata of topic '{topic}', for which a broker answered {code}")
+                        format!("while waiting for metadata of topic '{topic}'; the last response was {code}")
                     }
                 };
                 let (limit, value) = (Limit::MaxBlock, self.max_block);
@@ -121,7 +121,7 @@ const RENEWAL: Duration = Duration::from_secs(5);
 fn refused(topic: &Arc<str>, code: ErrorCode) -> Error {
     match code {
         ErrorCode::INVALID_TOPIC_EXCEPTION => {
-            let reason = "the cluster refuses it".to_owned();
+            let reason = "the cluster rejects it".to_owned();
             Error::new(ErrorKind::InvalidTopic { topic: Arc::clone(topic), reason })
         }
         code => {

@@ -56,7 +56,7 @@ struct Refusal {
 
 impl Refusal {
     fn new(code: ErrorCode, message: impl Into<Option<String>>) -> Self {
-        // Brokers leave it out with these codes, though for some of them they have looked.
+        // Brokers remove it with these codes, though for some of them they have looked.
         let is_told = !matches!(
             code,
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION

@@ -306,7 +306,7 @@ impl Shared {
                     let (used, total) = (self.pool.used(), self.pool.total());
                     let wanted = size.wanted;
                     let what = format!(
-                        "{wanted} bytes of buffer_memory for {topic_partition}: {used} of {total} are in use"
+                        "{wanted} bytes of buffer_memory for {topic_partition}: {used} of {total} bytes are in use"
                     );
                     self.pool.want(|| self.inbox.hurry());
                     let inside_callback = callback::is_inside();

@@ -359,7 +359,7 @@ mod tests {
         let error = future.get(Duration::ZERO).unwrap_err().to_string();
         assert_eq!(
             error,
-            "the call's timeout of 0ns ran out waiting for the answer to a record for t-3, which has not been sent yet"
+            "the call's timeout of 0ns expired while waiting for the response to a record for t-3; the record has not been sent yet"
         );
         assert_eq!(future.slot.waiting(), 0, "nobody waits any more");
         completer.complete(STORED, 3, || ());

@@ -54,7 +54,7 @@ impl Losses {
             Some(more) => {
                 let more = Count(more, "more attempt");
                 log::warn!(
-                    "attempt {attempt} for {name} failed, and {more} since the last such warning: {error}"
+                    "attempt {attempt} for {name} failed ({more} more since the last warning): {error}"
                 );
             }
         }
@@ -63,7 +63,7 @@ impl Losses {
     /// An answer names a partition that its request did not name.
     pub(crate) fn not_asked_about(&mut self, topic: &str, partition: i32, now: Instant) {
         if self.warnings.should_log("an answer too many", A_MINUTE, now).is_some() {
-            log::warn!("a broker answered for {topic}-{partition}, which was not in the request");
+            log::warn!("a broker's response names {topic}-{partition}, which was not in the request");
         }
     }
 }
@@ -77,7 +77,7 @@ fn unchecked_text(records: u64, so_far: u64, error: &Error) -> String {
     } else {
         format!("{more} failed ({so_far} so far)")
     };
-    format!("{failed}, and the program has not looked at the result; the last error: {error}")
+    format!("{failed}, and the program has not checked the result; the last error: {error}")
 }
 
 /// Records failed for good. Their futures have the error. A warning follows if the program does not look at it.
@@ -99,8 +99,7 @@ mod tests {
     fn the_number_in_a_warning_does_not_look_like_a_final_one() {
         let text = |records, so_far| {
             let text = unchecked_text(records, so_far, &Error::new(ErrorKind::Closed));
-            let end =
-                ", and the program has not looked at the result; the last error: the producer is closed";
+            let end = ", and the program has not checked the result; the last error: the producer is closed";
             text.strip_suffix(end).unwrap().to_owned()
         };
         assert_eq!(text(1, 1), "1 record failed so far");

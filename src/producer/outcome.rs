@@ -180,7 +180,7 @@ impl RetryPolicy {
         self.delivery_timeout.is_some_and(|timeout| created + timeout <= now)
     }
 
-    /// The final error of a batch whose time ran out, or whose retries are used up. `last` is the error of the last
+    /// The final error of a batch whose time expired, or whose retries are used up. `last` is the error of the last
     /// attempt.
     pub(crate) fn final_error(
         &self,
@@ -201,7 +201,7 @@ impl RetryPolicy {
                         let told = |trouble: &BrokerTrouble| matches!(last.kind(), ErrorKind::Network { trouble: told, .. } if told == trouble);
                         brokers.retain(|trouble| !told(trouble));
                         let attempts = Count(u64::from(attempts), "attempt");
-                        format!("after {attempts} to send the records for {name}, the last attempt: {last}")
+                        format!("after {attempts} to send the records for {name}; the last attempt: {last}")
                     }
                 };
                 ErrorKind::Timeout { limit: Limit::DeliveryTimeout, value, waited_for, brokers }
@@ -212,7 +212,7 @@ impl RetryPolicy {
                 ErrorKind::RetriesUsedUp { retries, attempts, topic_partition, last }
             }
             (_, None) => {
-                let what = format!("a batch for {name} was given up without a reason");
+                let what = format!("a batch for {name} failed without an error");
                 ErrorKind::Bug { what }
             }
         };

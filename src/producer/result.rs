@@ -295,12 +295,12 @@ impl ResultSlot {
         let how_far = match &last_error {
             Some(error) => format!("; the last attempt: {error}"),
             None if in_flight.is_some() => String::new(),
-            None => ", which has not been sent yet".to_owned(),
+            None => "; the record has not been sent yet".to_owned(),
         };
         let kind = ErrorKind::Timeout {
             limit: Limit::Call,
             value,
-            waited_for: format!("waiting for the answer to a record for {topic_partition}{how_far}"),
+            waited_for: format!("while waiting for the response to a record for {topic_partition}{how_far}"),
             brokers: observer.troubles(in_flight.as_deref()),
         };
         let error = match &last_error {
@@ -448,7 +448,8 @@ fn run(callback: Callback, index: u32, result: &BatchResult, topic_partition: &T
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| callback(index, result))) {
         let words = callback::panic_message(&*panic).to_owned();
         std::mem::forget(panic);
-        let told = || log::error!("a callback for {topic_partition} panicked: {words}; the producer goes on");
+        let told =
+            || log::error!("a callback for {topic_partition} panicked: {words}; the producer continues");
         catch_unwind(told).unwrap_or_else(std::mem::forget);
     }
 }

@@ -550,7 +550,7 @@ impl Sender {
         let brokers = self.client.troubles_with(self.client.snapshot().leader(&name.topic, name.partition));
         for batch in partition.late_to_stay(late) {
             crate::sync::is_rare("expired in the middle of a window");
-            let waited_for = format!("waiting for the answer to the records for {name}");
+            let waited_for = format!("while waiting for the response to the records for {name}");
             let last = batch.last_error().cloned();
             let error =
                 retry_policy.final_error(batch, last.as_ref(), &name, waited_for, brokers.clone(), at.heard);
@@ -579,12 +579,12 @@ impl Sender {
         let brokers = self.client.troubles_with(leader);
         let ids = self.producer_ids.as_ref().filter(|_| partition.lacks_identity().is_some());
         let why_not = match (leader, ids.map(ProducerIds::last_error)) {
-            (None, _) => ": it has no leader".to_owned(),
-            (_, Some(None)) => ": no broker has given a producer id".to_owned(),
+            (None, _) => ": the partition has no leader".to_owned(),
+            (_, Some(None)) => ": no broker has assigned a producer id".to_owned(),
             (_, Some(Some(error))) => {
-                format!(": no broker has given a producer id, the last attempt: {error}")
+                format!(": no broker has assigned a producer id; the last error: {error}")
             }
-            _ if brokers.is_empty() => ": its leader was busy with other partitions".to_owned(),
+            _ if brokers.is_empty() => ": the leader was busy with other partitions".to_owned(),
             _ => String::new(),
         };
         let waited_for = format!("before the records for {name} could be sent{why_not}");

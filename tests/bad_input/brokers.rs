@@ -23,7 +23,7 @@ fn a_port_where_nobody_listens() {
     assert_eq!(
         trouble(&address.to_string(), &refused.to_string()),
         format!(
-            "the call's timeout of 100ms ran out waiting for the first answer of a broker; last seen: {address} (from \
+            "the call's timeout of 100ms expired while waiting for the first response of a broker; last seen: {address} (from \
              bootstrap_servers) at TCP connect: {refused}"
         )
     );
@@ -41,7 +41,7 @@ fn a_name_that_nobody_has() {
     assert_eq!(
         trouble(&format!("{name}:9092"), &why.to_string()),
         format!(
-            "the call's timeout of 100ms ran out waiting for the first answer of a broker; last seen: {name}:9092 (from \
+            "the call's timeout of 100ms expired while waiting for the first response of a broker; last seen: {name}:9092 (from \
              bootstrap_servers) at DNS: {why}"
         )
     );
@@ -66,7 +66,7 @@ fn a_port_that_speaks_something_else() {
     assert_eq!(
         trouble(&web, "HTTP"),
         format!(
-            "the call's timeout of 100ms ran out waiting for the first answer of a broker; last seen: {web} (from \
+            "the call's timeout of 100ms expired while waiting for the first response of a broker; last seen: {web} (from \
              bootstrap_servers) at ApiVersions: the peer answered with HTTP, so it is not a Kafka broker: use the port of one"
         )
     );
@@ -90,8 +90,8 @@ fn a_port_that_says_nothing() {
     assert_eq!(
         trouble(&address, "ApiVersions"),
         format!(
-            "the call's timeout of 100ms ran out waiting for the first answer of a broker; last seen: {address} (from \
-             bootstrap_servers) at ApiVersions: no answer yet"
+            "the call's timeout of 100ms expired while waiting for the first response of a broker; last seen: {address} (from \
+             bootstrap_servers) at ApiVersions: no response yet"
         )
     );
 }
@@ -107,8 +107,8 @@ fn a_broker_that_does_not_answer_about_a_topic() {
     // The connection by which the first answer came may have been closed by then, or not.
     let whole = ["bootstrap_servers", "advertised.listeners of broker 0"].map(|origin| {
         format!(
-            "max_block_ms of 300ms ran out waiting for metadata of topic 'u'; last seen: {} (from {origin}) at Metadata: \
-             no answer yet",
+            "max_block_ms of 300ms expired while waiting for metadata of topic 'u'; last seen: {} (from {origin}) at Metadata: \
+             no response yet",
             cluster.address(0)
         )
     });
@@ -130,8 +130,8 @@ fn a_dead_bootstrap_server_is_of_no_account_later() {
     assert_eq!(
         future.get(Duration::ZERO).unwrap_err().to_string(),
         format!(
-            "the call's timeout of 0ns ran out waiting for the answer to a record for t-0; last seen: {} (from \
-             advertised.listeners of broker 0) at Produce: no answer yet",
+            "the call's timeout of 0ns expired while waiting for the response to a record for t-0; last seen: {} (from \
+             advertised.listeners of broker 0) at Produce: no response yet",
             cluster.address(0)
         )
     );
@@ -148,8 +148,8 @@ fn a_port_where_controllers_talk_to_each_other() {
     assert_eq!(
         trouble(&cluster.bootstrap_servers(), "controller"),
         format!(
-            "the call's timeout of 100ms ran out waiting for the first answer of a broker; last seen: {} (from bootstrap_servers) \
-             at Metadata: it does not know this request; if this is the port of a controller, name the port of a broker",
+            "the call's timeout of 100ms expired while waiting for the first response of a broker; last seen: {} (from bootstrap_servers) \
+             at Metadata: it does not know this request; if this is the port of a controller, use the port of a broker",
             cluster.bootstrap_servers()
         )
     );
@@ -170,9 +170,9 @@ fn advertised(host: &str, port: u16, seen: &str) {
     let producer = config().delivery_timeout(600 * MILLI).build().unwrap();
     let error = producer.send(record()).unwrap().get(PATIENCE).unwrap_err();
     let text =
-        format!("delivery_timeout_ms of 600ms ran out before the records for t-1 could be sent; {seen}");
+        format!("delivery_timeout_ms of 600ms expired before the records for t-1 could be sent; {seen}");
     assert_eq!(error.to_string(), text);
-    let text = format!("1 record failed because {text}");
+    let text = format!("1 record failed: {text}");
     producer.send(record()).unwrap();
     assert_eq!(producer.flush(PATIENCE).unwrap_err().to_string(), text);
 
@@ -181,10 +181,10 @@ fn advertised(host: &str, port: u16, seen: &str) {
     assert_eq!(
         futures[0].get(500 * MILLI).unwrap_err().to_string(),
         format!(
-            "the call's timeout of 500ms ran out waiting for the answer to a record for t-1, which has not been sent yet; {seen}"
+            "the call's timeout of 500ms expired while waiting for the response to a record for t-1; the record has not been sent yet; {seen}"
         )
     );
-    let pending = format!("ran out with 3 records in 1 batch pending, for t-1; {seen}");
+    let pending = format!("expired; 3 records in 1 batch are pending (t-1); {seen}");
     assert_eq!(
         producer.flush(200 * MILLI).unwrap_err().to_string(),
         format!("the call's timeout of 200ms {pending}")
@@ -208,8 +208,8 @@ fn advertised(host: &str, port: u16, seen: &str) {
     assert_eq!(
         full.to_string(),
         format!(
-            "max_block_ms of 300ms ran out, {waited} ms of it waiting for {requested} bytes of buffer_memory for t-1: \
-             {used} of 4096 are in use; the brokers take records more slowly than the program sends them; raise \
+            "max_block_ms of 300ms expired; the call waited {waited} ms for {requested} bytes of buffer_memory for t-1; \
+             {used} of 4096 bytes are in use; the brokers accept records more slowly than the program sends them; raise \
              buffer_memory or max_block_ms, or send less; {seen}"
         )
     );

@@ -22,22 +22,22 @@ fn records_and_topics_that_can_not_be() {
         (
             &small,
             ProducerRecord::to(".").value("v"),
-            "'.' can't be a topic's name: '.' and '..' are not allowed".into(),
+            "'.' is not a valid topic name: '.' and '..' are not allowed".into(),
         ),
         (
             &small,
             ProducerRecord::to("..").value("v"),
-            "'..' can't be a topic's name: '.' and '..' are not allowed".into(),
+            "'..' is not a valid topic name: '.' and '..' are not allowed".into(),
         ),
         (
             &small,
             ProducerRecord::to(&long).value("v"),
-            format!("'{long}' can't be a topic's name: it is longer than 249 characters"),
+            format!("'{long}' is not a valid topic name: it is longer than 249 characters"),
         ),
         (
             &small,
             ProducerRecord::to("a\0").value("v"),
-            "'a\\0' can't be a topic's name: only letters, digits, '.', '_' and '-' are allowed".into(),
+            "'a\\0' is not a valid topic name: only letters, digits, '.', '_' and '-' are allowed".into(),
         ),
         (
             &small,
@@ -78,7 +78,7 @@ fn a_topic_that_does_not_exist() {
         (
             true,
             false,
-            "the cluster was asked to create it and did not (see the brokers' auto.create.topics.enable); create it first",
+            "the cluster was asked to create it but did not create it (see the brokers' auto.create.topics.enable); create it first",
         ),
         (false, true, "allow_auto_create_topics is false: set it to true or create the topic first"),
     ] {
@@ -100,11 +100,11 @@ fn an_empty_record_and_a_partition_that_is_not_there() {
     for (record, text) in [
         (
             ProducerRecord::to("t"),
-            "the record can't be sent: it has neither a key nor a value; give it at least one of them",
+            "the record can't be sent: it has neither a key nor a value; set at least one of them",
         ),
         (
             ProducerRecord::to("t").value("v").timestamp_ms(-1),
-            "the record can't be sent: its timestamp is negative; give milliseconds since 1970, or none",
+            "the record can't be sent: its timestamp is negative; set milliseconds since 1970, or no timestamp",
         ),
         (
             ProducerRecord::to("t").value("v").partition(3),
@@ -114,7 +114,7 @@ fn an_empty_record_and_a_partition_that_is_not_there() {
             ProducerRecord::to("t").value("v").partition(-1),
             "topic 't' has no partition -1; it has 3 partitions, numbered from 0",
         ),
-        (ProducerRecord::to("").value("v"), "'' can't be a topic's name: it is empty"),
+        (ProducerRecord::to("").value("v"), "'' is not a valid topic name: it is empty"),
     ] {
         assert_eq!(producer.send(record).unwrap_err().to_string(), text);
     }
@@ -130,7 +130,7 @@ fn a_record_that_the_broker_finds_too_large() {
     let error = producer.send(ProducerRecord::to("t").value(&[0; 2000])).unwrap().get(PATIENCE).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "a broker answered MESSAGE_TOO_LARGE (10) to a record for t-0, which takes 2070 bytes by itself; raise the topic's \
+        "a broker answered MESSAGE_TOO_LARGE (10) to a record for t-0; a batch with only this record takes 2070 bytes; raise the topic's \
          max.message.bytes (the broker's message.max.bytes) or make the record smaller"
     );
 }
@@ -157,7 +157,7 @@ fn a_broker_that_keeps_refusing() {
         assert_eq!(
             error.to_string(),
             format!(
-                "{attempts} to send the records for t-0 failed, and retries = {retries} allows no more; the last attempt: {said}; \
+                "{attempts} to send the records for t-0 failed, and retries = {retries} allows no more attempts; the last attempt: {said}; \
                  raise retries to try longer"
             )
         );
@@ -178,17 +178,17 @@ fn a_broker_that_keeps_refusing() {
     assert_eq!(
         told(future.get(300 * MILLI).unwrap_err()),
         format!(
-            "the call's timeout of 300ms ran out waiting for the answer to a record for t-0; the last attempt: {said}"
+            "the call's timeout of 300ms expired while waiting for the response to a record for t-0; the last attempt: {said}"
         )
     );
     assert_eq!(
         told(producer.flush(10 * MILLI).unwrap_err()),
         format!(
-            "the call's timeout of 10ms ran out with 1 record in 1 batch pending, for t-0; the last attempt: {said}"
+            "the call's timeout of 10ms expired; 1 record in 1 batch is pending (t-0); the last attempt: {said}"
         )
     );
     let error = future.get(PATIENCE).unwrap_err();
-    let (text, start) = (error.to_string(), "delivery_timeout_ms of 500ms ran out after ");
+    let (text, start) = (error.to_string(), "delivery_timeout_ms of 500ms expired after ");
     assert!(text.starts_with(start) && text.contains(&format!("the last attempt: {said}")), "{text}");
     assert_eq!(error.broker_code(), Some(ErrorCode::NOT_ENOUGH_REPLICAS));
     assert!(std::error::Error::source(&error).is_none(), "its text has the last answer");
@@ -234,7 +234,7 @@ fn records_without_a_key_where_keys_are_needed() {
     assert_eq!(
         flushed.to_string(),
         format!(
-            "1 record failed because a broker answered INVALID_RECORD (87) for t-0: One or more records have \
+            "1 record failed: a broker answered INVALID_RECORD (87) for t-0: One or more records have \
              been rejected due to 1 record errors in total, and only showing the first three errors at most: \
              [RecordError(batchIndex=1, message='{words}')]"
         )

@@ -20,13 +20,12 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("SASL_SSL://host:9092"),
-            "bootstrap_servers = 'SASL_SSL://host:9092': 'SASL_SSL' differs from security_protocol, which is PLAINTEXT; make \
-             them the same",
+            "bootstrap_servers = 'SASL_SSL://host:9092': 'SASL_SSL' differs from security_protocol, which is PLAINTEXT; use the same protocol in both",
         ),
         (
             config("host").delivery_timeout(Duration::from_secs(1)),
             "delivery_timeout_ms = '1000': it must be at least the sum of linger_ms (0) and request_timeout_ms \
-             (30000), or a record expires before its first request can time out",
+             (30000); otherwise a record expires before its first request can time out",
         ),
         (
             config("host").batch_max_bytes(2 << 20),
@@ -40,8 +39,7 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("http://host:9092"),
-            "bootstrap_servers = 'http://host:9092': 'http' differs from security_protocol, which is PLAINTEXT; make them the \
-             same",
+            "bootstrap_servers = 'http://host:9092': 'http' differs from security_protocol, which is PLAINTEXT; use the same protocol in both",
         ),
         (
             config("host:9092/kafka"),
@@ -49,7 +47,7 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("host").max_request_size(104_857_601),
-            "max_request_size = '104857601': it must be at most 104857600: brokers refuse larger requests \
+            "max_request_size = '104857601': it must be at most 104857600: brokers reject larger requests \
              (socket.request.max.bytes)",
         ),
         (
@@ -59,7 +57,7 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("host").receive_message_max_bytes(1 << 31),
-            "receive_message_max_bytes = '2147483648': it must be at most 2147483647: an answer can't be longer",
+            "receive_message_max_bytes = '2147483648': it must be at most 2147483647: a response can't be longer",
         ),
         (
             config("host").send_buffer_bytes(1 << 31),
@@ -67,7 +65,7 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("host").connections_max_idle(Duration::from_nanos(1)),
-            "connections_max_idle_ms = '0': it must be at least 10 ms; none means never",
+            "connections_max_idle_ms = '0': it must be at least 10 ms, or 'none' for never",
         ),
         (
             config("host").enable_idempotence(true).retries(0),

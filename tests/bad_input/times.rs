@@ -43,14 +43,16 @@ fn what_is_not_there_yet_and_what_is_closed() {
     let future = producer.send(ProducerRecord::to("t").value("v")).unwrap();
     assert!(cluster.wait_for_records("t", 2, PATIENCE));
     let seen = format!(
-        "last seen: {} (from advertised.listeners of broker 0) at Produce: no answer yet",
+        "last seen: {} (from advertised.listeners of broker 0) at Produce: no response yet",
         cluster.address(0)
     );
     assert_eq!(
         future.get(Duration::ZERO).unwrap_err().to_string(),
-        format!("the call's timeout of 0ns ran out waiting for the answer to a record for t-0; {seen}")
+        format!(
+            "the call's timeout of 0ns expired while waiting for the response to a record for t-0; {seen}"
+        )
     );
-    let pending = format!("of 0ns ran out with 1 record in 1 batch pending, for t-0; {seen}");
+    let pending = format!("of 0ns expired; 1 record in 1 batch is pending (t-0); {seen}");
     assert_eq!(
         producer.flush(Duration::ZERO).unwrap_err().to_string(),
         format!("the call's timeout {pending}")
@@ -67,7 +69,7 @@ fn what_is_not_there_yet_and_what_is_closed() {
 
     let nobody = config("127.0.0.1:1").build().unwrap();
     let text = nobody.wait_connected(Duration::ZERO).unwrap_err().to_string();
-    let start = "the call's timeout of 0ns ran out waiting for the first answer of a broker";
+    let start = "the call's timeout of 0ns expired while waiting for the first response of a broker";
     assert!(text.starts_with(start), "{text}");
     nobody.close(Duration::ZERO).unwrap();
     assert_eq!(nobody.wait_connected(Duration::MAX).unwrap_err().to_string(), closed);
@@ -94,7 +96,7 @@ fn every_record_that_is_pending_is_counted() {
         assert!((10..=20).contains(&batches), "{error}");
         let text = error.to_string();
         let pending =
-            format!("10000 records in {batches} batches pending, for t-0, t-1, t-2 and 2 partitions more");
+            format!("10000 records in {batches} batches are pending (t-0, t-1, t-2 and 2 more partitions)");
         assert!(text.contains(&pending), "{text}");
     }
     cluster.release_responses();
@@ -124,7 +126,7 @@ fn what_would_wait_inside_a_callback_says_so() {
         [
             format!("flush {wait}"),
             format!("get on a future without a result {wait}"),
-            "the call would have to wait for metadata of topic 'new'; try again later, or call send outside of the callback"
+            "the call would block on metadata of topic 'new'; try again later, or call send outside of the callback"
                 .to_owned(),
         ]
     );

@@ -60,8 +60,7 @@ fn a_refusal_reaches_who_waits_and_is_not_tried_again_soon() {
         ),
         (
             &["FIRST"],
-            "authentication by FIRST failed: boot:9000 (from bootstrap_servers) at SASL: it does not offer this \
-                      mechanism, but SECOND; set sasl_mechanism to one that it offers",
+            "authentication by FIRST failed: boot:9000 (from bootstrap_servers) at SASL: it does not offer this mechanism; it offers SECOND; set sasl_mechanism to one of these",
         ),
     ] {
         let mut world = with_sasl(names);
@@ -333,7 +332,7 @@ fn a_renewal_that_is_not_answered_is_late_as_a_request_is() {
     let troubles = world.client.troubles_with(Some(NodeId::Broker(1)));
     assert_eq!(
         troubles[0].to_string(),
-        "a:9002 (from advertised.listeners of broker 1) at SASL: no answer within request_timeout_ms of 30s"
+        "a:9002 (from advertised.listeners of broker 1) at SASL: no response within 30s (request_timeout_ms)"
     );
 }
 

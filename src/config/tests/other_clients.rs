@@ -265,7 +265,7 @@ fn what_is_not_there_is_refused_by_name() {
             let says = |why: &str| problem.why.contains(why);
             assert!(
                 says("not supported yet")
-                    || says("it names code")
+                    || says("it refers to code")
                     || says("the feature `tls`")
                     || problem.kind == ConfigProblemKind::Inapplicable,
                 "{problem}"

@@ -151,7 +151,7 @@ fn each_codec_has_its_own_level() {
             level("gzip", &[("compression_level", "9"), ("compression.gzip.level", "-1")]),
             Ok(Some(6))
         );
-        let range = "gzip has levels from 1 to 9; leave it out for the default";
+        let range = "gzip has levels from 1 to 9; remove it for the default";
         assert_eq!(
             refusal("gzip", &[("compression.level", "0")]),
             format!("compression.level = '0': {range}")
@@ -170,7 +170,7 @@ fn each_codec_has_its_own_level() {
         assert_eq!(level("lz4", &[("compression.lz4.level", "9")]), Ok(None));
         assert_eq!(
             refusal("lz4", &all),
-            "compression.lz4.level = '12': lz4 has no levels in this crate and works like Java's level 9; leave it out"
+            "compression.lz4.level = '12': lz4 has no levels in this crate and works like Java's level 9; remove it"
         );
     }
 }

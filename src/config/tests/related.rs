@@ -52,10 +52,9 @@ fn a_delivery_timeout_that_is_not_set_follows_the_request_timeout() {
     assert_eq!(delivery(&[("request.timeout.ms", "120000")]), Some(Duration::from_secs(120)));
     let set = ProducerConfig::from_pairs(raised).unwrap().delivery_timeout(Duration::from_secs(120));
     let why = "delivery_timeout_ms = '120000': it must be at least the sum of linger.ms (5) and request.timeout.ms \
-               (180000), or a record expires before its first request can time out";
+               (180000); otherwise a record expires before its first request can time out";
     assert!(super::text(set).ends_with(why));
-    let why = "it must be at least the sum of linger_ms (0) and request_timeout_ms (180000), or a record expires \
-               before its first request can time out";
+    let why = "it must be at least the sum of linger_ms (0) and request_timeout_ms (180000); otherwise a record expires before its first request can time out";
     assert!(refusal(&[("request_timeout_ms", "180000"), ("delivery_timeout_ms", "120000")]).ends_with(why));
     let never = ProducerConfig::from_pairs(raised).unwrap().delivery_timeout(None);
     assert_eq!(never.settings().unwrap().sender.retry_policy.delivery_timeout, None);
@@ -69,7 +68,7 @@ fn a_connection_may_rest_for_ever() {
     }
     assert!(ProducerConfig::from_pairs([("connections.max.idle.ms", "-2")]).is_err());
     assert!(ProducerConfig::from_pairs([("connections.max.idle.ms", "")]).is_err());
-    assert!(refusal(&[("connections_max_idle_ms", "0")]).ends_with("; none means never"));
+    assert!(refusal(&[("connections_max_idle_ms", "0")]).ends_with(", or 'none' for never"));
 }
 
 /// D3: services that accept no larger requests tell their users to set `max.request.size`.

@@ -109,7 +109,7 @@ fn a_slip_in_a_name_of_safety_is_refused() {
         assert!(refused(Dialect::Java, &[(key, "x")]).contains(key), "{key}");
     }
     for key in ["ssl_ca", "ssl.engine.factory.class", "security.providers"] {
-        assert!(refused(Dialect::Librdkafka, &[(key, "x")]).contains("it names code"), "{key}");
+        assert!(refused(Dialect::Librdkafka, &[(key, "x")]).contains("it refers to code"), "{key}");
     }
 }
 
@@ -357,13 +357,13 @@ fn an_rdkafka_conf() {
 #[test]
 fn a_value_of_librdkafka_that_is_refused_says_what_to_write() {
     for (key, value, hint) in [
-        ("topic.metadata.refresh.interval.ms", "-1", "write 3600000 for once an hour"),
-        ("batch.size", "-1", "digits only; leave it out for the default"),
-        ("retry.backoff.ms", "-1", "digits only; leave it out for the default"),
-        ("delivery.timeout.ms", "-1", "digits only, or none for no limit"),
-        ("retries", "-1", "digits only, or inf for no limit"),
-        ("compression.codec", "inherit", "leave it out, or name a codec"),
-        ("compression.type", "inherit", "leave it out, or name a codec"),
+        ("topic.metadata.refresh.interval.ms", "-1", "write 3600000 to refresh once an hour"),
+        ("batch.size", "-1", "digits only; remove it for the default"),
+        ("retry.backoff.ms", "-1", "digits only; remove it for the default"),
+        ("delivery.timeout.ms", "-1", "digits only, or 'none' for no limit"),
+        ("retries", "-1", "digits only, or 'inf' for no limit"),
+        ("compression.codec", "inherit", "remove it or name a codec"),
+        ("compression.type", "inherit", "remove it or name a codec"),
         ("enable.idempotence", "1", "write true instead of 1"),
         ("socket.keepalive.enable", "0", "write false instead of 0"),
     ] {
@@ -373,7 +373,7 @@ fn a_value_of_librdkafka_that_is_refused_says_what_to_write() {
     for key in ["max.in.flight", "max.in.flight.requests.per.connection"] {
         let (config, _) = ProducerConfig::from_shared(Dialect::Librdkafka, [(key, "1000000")]).unwrap();
         let error = config.settings().map(|_| ()).unwrap_err().to_string();
-        assert!(error.contains("leave it out (1000000 is librdkafka's default, here it is 5)"), "{error}");
+        assert!(error.contains("remove it (the default is 1000000 in librdkafka and 5 here)"), "{error}");
         let without = config.enable_idempotence(false);
         assert!(without.settings().is_ok(), "{:?}", without.settings().err());
     }

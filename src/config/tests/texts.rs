@@ -15,7 +15,7 @@ fn texts_are_read_by_either_name_and_unknown_ones_refused() {
         error.to_string(),
         "the configuration can't be used:\n  linger = '5': there is no such setting; did you mean linger_ms?\n  \
          acks = '2': it must be 0, 1 or all\n  retries = '-1': write a whole number from 0 to 2147483647, digits only, \
-         or inf for no limit"
+         or 'inf' for no limit"
     );
 }
 
@@ -41,7 +41,7 @@ fn what_comes_later_is_taken_at_its_neutral_value_and_refused_by_name_at_others(
     assert_eq!(
         error.to_string(),
         "the configuration can't be used:\n  security_protocol = 'SASL_SSL2': it must be one of PLAINTEXT, SSL, \
-         SASL_PLAINTEXT, SASL_SSL\n  partitioner = 'murmur2': it names code, which a text can't contain; call \
+         SASL_PLAINTEXT, SASL_SSL\n  partitioner = 'murmur2': it refers to code and can't be set from a string; call \
          ProducerConfig::partitioner"
     );
     assert!(!format!("{error:?}").contains("hunter2"));
@@ -85,23 +85,23 @@ fn a_value_that_can_not_be_read_is_told_what_to_write() {
     let millis = "write a whole number of milliseconds, 0 or more, digits only";
     for (key, value, why) in [
         ("batch.size", "16_384", bytes),
-        ("batch_size", "-1", &format!("{bytes}; leave it out for the default")),
+        ("batch_size", "-1", &format!("{bytes}; remove it for the default")),
         ("batch.size", "16KB", bytes),
         ("buffer_memory", "", bytes),
         ("buffer_memory", "none", bytes),
         ("buffer_memory", "1e9", bytes),
-        ("batch_max_bytes", "-1", &format!("{bytes}; leave it out for the default")),
+        ("batch_max_bytes", "-1", &format!("{bytes}; remove it for the default")),
         ("max_request_size", "18446744073709551616", bytes),
         ("linger.ms", "-5", millis),
         ("linger_ms", "5ms", millis),
         ("linger_ms", "0.5", millis),
         ("request_timeout_ms", "99999999999999999999", millis),
-        ("delivery_timeout_ms", "", &format!("{millis}, or none for no limit")),
-        ("delivery_timeout_ms", "-1", &format!("{millis}, or none for no limit")),
+        ("delivery_timeout_ms", "", &format!("{millis}, or 'none' for no limit")),
+        ("delivery_timeout_ms", "-1", &format!("{millis}, or 'none' for no limit")),
         (
             "retries",
             "2147483648",
-            "write a whole number from 0 to 2147483647, digits only, or inf for no limit",
+            "write a whole number from 0 to 2147483647, digits only, or 'inf' for no limit",
         ),
         ("allow_auto_create_topics", "yes", "write true or false"),
         ("allow_auto_create_topics", "1", "write true instead of 1"),
@@ -118,7 +118,7 @@ fn a_value_that_can_not_be_read_is_told_what_to_write() {
         (
             "metadata.recovery.strategy",
             "none",
-            "another recovery strategy is not supported yet; only rebootstrap is accepted",
+            "this recovery strategy is not supported yet; only rebootstrap is accepted",
         ),
     ] {
         assert_eq!(refusal(&[(key, value)]), format!("{key} = '{value}': {why}"));
@@ -168,8 +168,7 @@ fn a_setting_that_is_given_twice_says_the_same_or_is_refused() {
 fn a_setting_is_called_what_the_text_called_it() {
     assert_eq!(
         refusal(&[("delivery.timeout.ms", "1000"), ("linger.ms", "5")]),
-        "delivery.timeout.ms = '1000': it must be at least the sum of linger.ms (5) and request_timeout_ms (30000), or \
-         a record expires before its first request can time out"
+        "delivery.timeout.ms = '1000': it must be at least the sum of linger.ms (5) and request_timeout_ms (30000); otherwise a record expires before its first request can time out"
     );
     assert_eq!(
         refusal(&[
@@ -207,8 +206,8 @@ fn a_name_that_is_not_known_gets_the_closest_in_its_spelling() {
     ] {
         assert_eq!(refusal(&[(key, "v")]), format!("{key} = 'v': there is no such setting;{closest}"));
     }
-    assert_eq!(refusal(&[("colour", "v")]), "colour: no producer has this setting; leave it out");
-    assert_eq!(refusal(&[("", "v")]), ": no producer has this setting; leave it out");
+    assert_eq!(refusal(&[("colour", "v")]), "colour: no Kafka producer has this setting; remove it");
+    assert_eq!(refusal(&[("", "v")]), ": no Kafka producer has this setting; remove it");
 }
 
 /// A misspelt name does not bring a password into a log.
@@ -246,8 +245,7 @@ fn one_error_lists_what_can_not_be_read_and_what_can_not_be_used() {
         ]),
         "linger_ms = 'x': write a whole number of milliseconds, 0 or more, digits only; \
          bootstrap_servers = 'a:0': '0' is not a port; write host:port with a port from 1 to 65535; buffer.memory = '0': it \
-         must be at least 1; sasl.mechanism = 'PLAIN': security_protocol is PLAINTEXT, which has no SASL, so this would do \
-         nothing; set security_protocol to SASL_SSL or SASL_PLAINTEXT, or leave this out"
+         must be at least 1; sasl.mechanism = 'PLAIN': security_protocol is PLAINTEXT, which has no SASL; this setting would have no effect; set security_protocol to SASL_SSL or SASL_PLAINTEXT, or remove this setting"
     );
 }
 

@@ -143,7 +143,7 @@ mod built_in {
         assert_eq!(
             text(&[("security.protocol", "PLAINTEXT"), ("ssl.truststore.location", "/ca")]),
             "ssl.truststore.location: security.protocol is PLAINTEXT, so connections are not encrypted and this has no \
-             effect; set security.protocol to SSL or SASL_SSL, or leave this out"
+             effect; set security.protocol to SSL or SASL_SSL, or remove this setting"
         );
         let settings = ProducerConfig::new().security_protocol(SecurityProtocol::Ssl).settings().unwrap();
         assert!(settings.socket.tls.is_some());
@@ -155,7 +155,7 @@ mod built_in {
         let refused = |name: &str, key: &str| {
             format!(
                 "{name}: {key} is PLAINTEXT, so connections are not encrypted and this has no effect; set {key} to SSL \
-                 or SASL_SSL, or leave this out"
+                 or SASL_SSL, or remove this setting"
             )
         };
         let mut all = vec![
@@ -197,7 +197,7 @@ mod built_in {
         assert_eq!(
             config.settings().map(|_| ()).unwrap_err().to_string(),
             "the configuration can't be used: ssl_context: security_protocol is SASL_PLAINTEXT, so connections are not \
-             encrypted and this has no effect; set security_protocol to SSL or SASL_SSL, or leave this out"
+             encrypted and this has no effect; set security_protocol to SSL or SASL_SSL, or remove this setting"
         );
     }
 
@@ -241,12 +241,12 @@ mod built_in {
         for name in
             ["ssl_cafile", "ssl.ca.location", "ssl.truststore.location", "ssl.crl.location", "ssl_keyfile"]
         {
-            let why = "it is empty; name a file, or leave it out";
+            let why = "it is empty; name a file, or remove it";
             assert_eq!(text(&[("security.protocol", "SSL"), (name, "")]), format!("{name} = '': {why}"));
         }
         for name in ["ssl.ca.pem", "ssl.truststore.certificates", "ssl.keystore.key", "ssl_certificate_pem"] {
             let told = text(&[("security.protocol", "SSL"), (name, "")]);
-            assert_eq!(told, format!("{name}: it is empty; give PEM, or leave it out"));
+            assert_eq!(told, format!("{name}: it is empty; give PEM, or remove it"));
         }
         for (name, value) in [("ssl_cafile", "None"), ("ssl.crl.location", "none"), ("ssl.ca.pem", "null")] {
             assert_eq!(text(&[(name, value)]), "taken");
@@ -255,8 +255,7 @@ mod built_in {
             assert_eq!(
                 text(&[("security.protocol", "SSL"), ("ssl.endpoint.identification.algorithm", value)]),
                 format!(
-                    "ssl.endpoint.identification.algorithm = '{value}': write https to check the host name, or none to turn \
-                     the check off; an empty value turns it off too, as in Java (librdkafka refuses an empty value)"
+                    "ssl.endpoint.identification.algorithm = '{value}': write https to check the host name, or 'none' to disable the check; an empty value disables it too, as in Java (librdkafka rejects an empty value)"
                 )
             );
         }
@@ -273,8 +272,8 @@ mod built_in {
             assert_eq!(
                 notes(&[("security.protocol", "SSL"), (name, value)]),
                 [format!(
-                    "{name} turns off the check of the broker's host name: anybody with a certificate from a trusted \
-                     CA can pose as the broker"
+                    "{name} disables the check of the broker's host name; anybody with a certificate from a trusted \
+                     CA can impersonate the broker"
                 )]
             );
         }

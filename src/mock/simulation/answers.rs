@@ -46,7 +46,7 @@ fn a_produce_answer_that_can_not_be_read_is_told_as_such() {
     world.settle();
     let troubles = world.troubles();
     assert_eq!(troubles.iter().map(|trouble| trouble.stage).collect::<Vec<_>>(), [Stage::Produce]);
-    assert!(troubles[0].cause.starts_with("its Produce answer can't be read"), "{troubles:?}");
+    assert!(troubles[0].cause.starts_with("its Produce response can't be read"), "{troubles:?}");
 }
 
 #[test]

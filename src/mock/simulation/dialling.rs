@@ -46,7 +46,7 @@ fn a_name_that_is_looked_up_is_what_is_waited_for() {
     world.run_for(millis(100));
     let troubles = world.troubles();
     let told: Vec<_> = troubles.iter().map(|trouble| (trouble.stage, trouble.cause.as_str())).collect();
-    assert_eq!(told, [(Stage::Dns, "no answer yet")]);
+    assert_eq!(told, [(Stage::Dns, "no response yet")]);
 }
 
 #[test]

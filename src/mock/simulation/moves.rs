@@ -50,7 +50,7 @@ fn partitions_that_vanish_and_come_back_keep_their_batches() {
 
 /// That a broker is dialled at its new address is no trouble.
 fn is_innocent(trouble: &BrokerTrouble) -> bool {
-    trouble.origin == Origin::Bootstrap || trouble.cause == "no answer yet"
+    trouble.origin == Origin::Bootstrap || trouble.cause == "no response yet"
 }
 
 /// A world in which broker 0 has moved while a Produce request is under way to where it was.

@@ -46,7 +46,7 @@ fn without_a_producer_id_records_wait_as_long_as_they_may() {
     let took = world.run_until(MINUTE, |_| future.is_done());
     assert_about(took, secs(5));
     let text = future.exception().unwrap().to_string();
-    assert!(text.contains("no broker has given a producer id, the last attempt: "), "{text}");
+    assert!(text.contains("no broker has assigned a producer id; the last error: "), "{text}");
 }
 
 /// The only broker rests, so a bootstrap server is dialled for the question. It was left again, as the brokers are known,

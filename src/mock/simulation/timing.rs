@@ -72,7 +72,7 @@ fn a_record_without_a_broker_expires_at_its_delivery_timeout() {
     let error = future.exception().unwrap().to_string();
     assert_eq!(
         error,
-        "delivery_timeout_ms of 5s ran out before the records for t-0 could be sent; last seen: 127.0.0.1:40000 (from \
+        "delivery_timeout_ms of 5s expired before the records for t-0 could be sent; last seen: 127.0.0.1:40000 (from \
          advertised.listeners of broker 0) at TCP connect: connection refused, 127.0.0.1:40000 (from bootstrap_servers) at \
          TCP connect: connection refused"
     );
@@ -150,7 +150,7 @@ fn a_broker_that_can_not_be_reached_gets_more_time_each_time() {
     for (setup, least, most) in
         [("10s", secs(8), secs(12)), ("20s", secs(16), secs(24)), ("30s", secs(24), secs(36))]
     {
-        let cause = format!("no answer within socket_connection_setup_timeout_ms of {setup}");
+        let cause = format!("no response within {setup} (socket_connection_setup_timeout_ms)");
         let start = world.clock.now();
         while world.troubles().iter().all(|trouble| trouble.cause != cause) {
             world.run_for(millis(100));
