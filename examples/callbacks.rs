@@ -1,11 +1,12 @@
-//! Learns by callbacks what became of records: `send_with`, `add_callback`, `add_errback`.
+//! Gets the results of records by callbacks: `send_with`, `add_callback`, `add_errback`.
 //!
-//! A callback runs on the producer's background thread, or at once if the record already has its result. Inside a callback:
+//! A callback runs on the producer's background thread. If the record already has its result, the callback runs at once, on
+//! the thread that adds it. Inside a callback:
 //!
-//! - Be quick. The producer sends nothing while a callback runs.
-//! - `send` works, but it never waits. Where it would, it fails with `ErrorKind::WouldBlock`.
-//! - `flush`, and `get` of a record without a result, fail at once with `ErrorKind::CalledFromCallback`.
-//! - A panic is caught and logged, and the producer goes on.
+//! - The code must be quick. The producer sends nothing while a callback runs.
+//! - `send` works, but it never blocks. If it would have to block, it fails with `ErrorKind::WouldBlock`.
+//! - `flush` fails at once with `ErrorKind::CalledFromCallback`. So does `get` on a future without a result.
+//! - A panic is caught and logged, and the producer continues.
 //!
 //! ```sh
 //! cargo run --example callbacks --features mock -- localhost:9092
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use kafka_producer::{Error, KafkaProducer, ProducerConfig, ProducerRecord, RecordMetadata};
 
-/// What the callbacks report. The main thread prints it, so that the callbacks stay quick.
+/// A report of a callback. The main thread prints the reports, so that the callbacks stay quick.
 #[derive(Debug)]
 enum Event {
     Stored(RecordMetadata),
@@ -29,24 +30,24 @@ enum Event {
 
 fn start(config: ProducerConfig) -> Result<Arc<KafkaProducer>, Error> {
     let producer = config.build()?;
-    // The receipts are sent inside callbacks, where `send` can't wait until their topic is known.
+    // Callbacks send the receipts, and `send` can't wait for metadata inside a callback. So the metadata is requested here.
     producer.partitions_for("receipts")?;
     Ok(Arc::new(producer))
 }
 
-/// Sends orders. For each order that is stored, a receipt follows.
+/// Sends orders. When an order is stored, a callback sends a receipt.
 fn send_orders(producer: &Arc<KafkaProducer>, count: usize) -> Result<Receiver<Event>, Error> {
     let (events, received) = mpsc::channel();
     for number in 0..count {
         send_order(producer, &format!("order {number}"), events.clone())?;
     }
-    // Now only callbacks can report. The channel ends when the last of them has run.
+    // From here on only the callbacks own senders of the channel. The channel ends when the last callback has run.
     Ok(received)
 }
 
 fn send_order(producer: &Arc<KafkaProducer>, order: &str, events: Sender<Event>) -> Result<(), Error> {
     let inside = Arc::clone(producer);
-    // One callback for both results. If `send_with` itself fails, the callback is not called.
+    // This callback gets the metadata or the error. If `send_with` itself fails, the callback is not called.
     producer.send_with(ProducerRecord::to("orders").value(order), move |result| match result {
         Ok(metadata) => {
             report(&events, Event::Stored(metadata.clone()));
@@ -57,12 +58,12 @@ fn send_order(producer: &Arc<KafkaProducer>, order: &str, events: Sender<Event>)
     Ok(())
 }
 
-/// It is called inside a callback.
+/// This function is called inside a callback.
 fn send_receipt(producer: &KafkaProducer, order: &RecordMetadata, events: Sender<Event>) {
     let receipt = format!("{order} is stored");
     match producer.send(ProducerRecord::to("receipts").value(&receipt)) {
         Ok(future) => {
-            // One callback for each result.
+            // One callback gets the metadata, the other one gets the error.
             let stored = events.clone();
             future
                 .add_callback(move |metadata| report(&stored, Event::Stored(metadata.clone())))
@@ -73,7 +74,7 @@ fn send_receipt(producer: &KafkaProducer, order: &RecordMetadata, events: Sender
 }
 
 fn report(events: &Sender<Event>, event: Event) {
-    // The receiver is gone if the main thread has ended early.
+    // The receiver does not exist any more if the main thread has ended early.
     let _ = events.send(event);
 }
 
@@ -135,7 +136,7 @@ mod tests {
         assert!(failures.iter().all(|error| error.topic() == Some("orders")), "{failures:?}");
         assert_eq!((failures.len(), cluster.record_count("receipts")), (3, 0));
         producer.close(PATIENCE).unwrap();
-        assert_eq!(producer.unchecked_failures(), 0, "a callback has looked at each");
+        assert_eq!(producer.unchecked_failures(), 0, "a callback has checked each");
     }
 
     #[test]
@@ -152,7 +153,7 @@ mod tests {
     #[test]
     fn a_send_inside_a_callback_does_not_wait_for_its_topic() {
         let (_cluster, config) = cluster();
-        // Not by `start`: the topic of the receipts is unknown.
+        // This test does not call `start`, so the producer does not know the topic of the receipts.
         let producer = Arc::new(config.build().unwrap());
         let failures = failures(send_orders(&producer, 1).unwrap());
         assert!(
@@ -165,7 +166,7 @@ mod tests {
     fn what_would_wait_fails_inside_a_callback() {
         let (cluster, config) = cluster();
         let producer = start(config).unwrap();
-        // The record that the callback sends has no result until the test says so.
+        // The record that the callback sends has no result until the test releases the response.
         cluster.add_rule(MockRule::hold().on(ApiKey::PRODUCE).topic("receipts"));
         let (inside, (tell, told)) = (Arc::clone(&producer), mpsc::channel());
         let callback = move |_: Result<&RecordMetadata, &Error>| {
@@ -176,7 +177,7 @@ mod tests {
         let (flush, get) = told.recv_timeout(PATIENCE).unwrap();
         assert!(matches!(flush.kind(), ErrorKind::CalledFromCallback { .. }), "{flush}");
         assert!(matches!(get.kind(), ErrorKind::CalledFromCallback { .. }), "{get}");
-        assert!(cluster.wait_for_records("receipts", 1, PATIENCE), "its answer is held now");
+        assert!(cluster.wait_for_records("receipts", 1, PATIENCE), "its response is held now");
         cluster.release_responses();
         producer.close(PATIENCE).unwrap();
         assert_eq!(cluster.record_count("receipts"), 1);

@@ -1,8 +1,10 @@
-//! Sends records that can't be delivered to another topic, with the reason in their headers.
+//! If a record can't be delivered, this program sends it to a dead-letter topic. The headers of the dead letter contain the
+//! reason.
 //!
-//! A callback learns of the failure, and hands the record to a thread. It does not send the dead letter itself: `send` never
-//! waits inside a callback, so it fails with `ErrorKind::WouldBlock` if the memory is full, or if the topic is not known (any
-//! more). The thread's producer has memory of its own, and its `send` may wait.
+//! A callback gets the error of a record, and passes the record to a thread. The thread sends the dead letter. The callback
+//! does not send it, because `send` never blocks inside a callback: it fails with `ErrorKind::WouldBlock` if
+//! `buffer_memory` is used up or if the metadata of the topic is not known. The thread has its own producer with its own
+//! memory, and its `send` can block.
 //!
 //! ```sh
 //! cargo run --example dead_letters --features mock -- localhost:9092
@@ -21,10 +23,10 @@ use std::time::Duration;
 use kafka_producer::{Certainty, Error, KafkaProducer, OwnedRecord, ProducerConfig, ProducerRecord};
 
 const DEAD_LETTERS: &str = "dead-letters";
-/// How many records may wait for the thread.
+/// The maximum number of failed records that wait for the thread.
 const WAITING: usize = 1000;
 
-/// A record that failed, and why.
+/// A record that failed, and its error.
 type Failure = (OwnedRecord, Error);
 
 /// A producer whose failed records become dead letters.
@@ -33,14 +35,14 @@ struct SafeProducer {
     writer: Arc<KafkaProducer>,
     failures: SyncSender<Failure>,
     thread: JoinHandle<()>,
-    /// How many records failed and are in no dead letter.
+    /// The number of records that failed and have no dead letter.
     lost: Arc<AtomicU64>,
 }
 
 impl SafeProducer {
     fn start(config: ProducerConfig) -> Result<Self, Error> {
         let writer = Arc::new(config.clone().build()?);
-        // A missing topic is an error here, and not only at the first dead letter.
+        // If the topic is missing, the program fails here and not at the first dead letter.
         writer.partitions_for(DEAD_LETTERS)?;
         let lost = Arc::default();
         let (failures, received) = mpsc::sync_channel(WAITING);
@@ -51,11 +53,15 @@ impl SafeProducer {
         Ok(Self { producer: config.build()?, writer, failures, thread, lost })
     }
 
-    /// An error means that nothing is wrong with the record: the memory is full, say, or the producer is closed.
+    /// Sends a record. If the record fails later, it becomes a dead letter.
+    ///
+    /// This function returns an error if the record can be sent later: a retriable error of `send`, such as used-up memory,
+    /// or the error of a closed producer. The caller then keeps the record. After any other error of `send` the record
+    /// becomes a dead letter, and this function returns `Ok`.
     fn send(&self, record: ProducerRecord<'_>) -> Result<(), Error> {
         match self.producer.send(record.clone()) {
             Ok(future) => {
-                // The callback may run after the caller has let go of what the record borrows.
+                // The callback can run after the data that the record borrows was dropped.
                 let record = record.into_owned();
                 let (failures, lost) = (self.failures.clone(), Arc::clone(&self.lost));
                 future.add_errback(move |error| hand_over(&failures, (record, error.clone()), &lost));
@@ -69,10 +75,10 @@ impl SafeProducer {
         }
     }
 
-    /// Returns how many records were lost. It takes twice the limit at most.
+    /// Closes both producers, each with the timeout `limit`. Returns the number of records that were lost.
     fn close(self, limit: Duration) -> Result<u64, Error> {
         let closed = self.producer.close(limit);
-        // The callbacks own the other senders. The thread ends when the last one has run.
+        // The callbacks own the other senders. The thread ends when the last callback has run.
         drop(self.failures);
         self.thread.join().expect("the thread does not panic");
         self.writer.close(limit).and(closed)?;
@@ -83,12 +89,11 @@ impl SafeProducer {
 fn hand_over(failures: &SyncSender<Failure>, failure: Failure, lost: &AtomicU64) {
     // A callback must not wait for the thread.
     if failures.try_send(failure).is_err() {
-        lose("too many fail at a time", lost);
+        lose("too many records fail at the same time", lost);
     }
 }
 
-/// Copies key and value. The record's own headers and timestamp are not copied, because an `OwnedRecord` gives no access to
-/// them.
+/// Sends a dead letter with the key and the value of the record. The record's own headers and timestamp are not copied.
 fn write_letter(writer: &KafkaProducer, (record, error): &Failure, lost: &Arc<AtomicU64>) {
     let partition = error.partition().map(|partition| partition.to_string());
     let certainty = match error.certainty() {
@@ -99,7 +104,7 @@ fn write_letter(writer: &KafkaProducer, (record, error): &Failure, lost: &Arc<At
     let letter = ProducerRecord::to(DEAD_LETTERS)
         .key(record.key())
         .value(record.value())
-        // An error from before a partition was chosen names no partition, and sometimes no topic.
+        // The error names no partition if `send` failed before it chose one.
         .header("topic", error.topic().unwrap_or(record.topic()))
         .header("partition", partition.as_deref())
         .header("certainty", certainty)
@@ -158,7 +163,7 @@ mod tests {
         value.as_ref().map(|value| std::str::from_utf8(value).unwrap())
     }
 
-    /// The headers of the one dead letter, which has key and value of its record.
+    /// The topic, the partition and the certainty of the only dead letter. It has the key and the value of its record.
     fn place_and_certainty(cluster: &MockCluster) -> [Option<String>; 3] {
         let [letter] = &cluster.records(DEAD_LETTERS, 0)[..] else { panic!("one dead letter") };
         assert_eq!(
@@ -175,7 +180,7 @@ mod tests {
     #[test]
     fn what_is_stored_makes_no_dead_letter() {
         let (cluster, config) = cluster();
-        // The producer tries again by itself.
+        // The producer itself sends the record again.
         cluster.add_rule(MockRule::fail(ErrorCode::NOT_ENOUGH_REPLICAS).on(ApiKey::PRODUCE).topic("orders"));
         let producer = SafeProducer::start(config).unwrap();
         producer.send(order()).unwrap();
@@ -232,7 +237,7 @@ mod tests {
     fn a_record_that_may_be_sent_again_stays_with_the_caller() {
         let (cluster, config) = cluster();
         let producer = SafeProducer::start(config.max_block(Duration::from_millis(100))).unwrap();
-        // Nobody creates that topic, but somebody may.
+        // The topic does not exist, but it can still be created.
         let error = producer.send(ProducerRecord::to("parcels").value("a parcel")).unwrap_err();
         assert!(error.is_retriable(), "{error}");
         assert_eq!(producer.close(PATIENCE).unwrap(), 0);
@@ -246,7 +251,7 @@ mod tests {
         cluster.add_rule(refusal);
         let producer = SafeProducer::start(config).unwrap();
         producer.send(order()).unwrap();
-        // It has neither a key nor a value, and no dead letter can have that.
+        // The record has neither a key nor a value. No record without both can be sent, so no dead letter can either.
         producer.send(ProducerRecord::to("orders")).unwrap();
         assert_eq!(producer.close(PATIENCE).unwrap(), 2);
         assert_eq!(cluster.record_count(DEAD_LETTERS), 0);

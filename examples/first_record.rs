@@ -1,8 +1,8 @@
-//! Sends ten records, and prints where each one is stored.
+//! Sends ten records, and prints the partition and the offset of each record.
 //!
 //! ```sh
-//! cargo run --example first_record --features mock                    # to a broker inside this process, then reads them back
-//! cargo run --example first_record --features mock -- localhost:9092  # to yours
+//! cargo run --example first_record --features mock                    # sends to a broker inside this process
+//! cargo run --example first_record --features mock -- localhost:9092  # sends to your broker
 //! cargo test --example first_record --features mock
 //! ```
 
@@ -18,14 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 fn send_ten(servers: &str) -> Result<(), Error> {
     let producer = KafkaProducer::builder().bootstrap_servers(servers).build()?;
-    // `send` puts the record into a batch and returns. Its future tells later where the record is stored.
+    // `send` appends the record to a batch and returns a future. The future returns the partition and the offset later.
     let mut futures = Vec::new();
     for number in 0..10 {
         let (key, value) = (format!("user-{}", number % 4), format!("hello {number}"));
         let record = ProducerRecord::to(TOPIC).key(&key).value(&value).header("from", "first_record");
         futures.push(producer.send(record)?);
     }
-    // The wait comes after the last `send`. A wait after each one would send one record at a time.
+    // Wait only after the last `send`. A program that waits after each `send` sends one record at a time.
     for (number, future) in futures.iter().enumerate() {
         println!("  hello {number} -> {}", future.get(PATIENCE)?);
     }
@@ -33,7 +33,7 @@ fn send_ten(servers: &str) -> Result<(), Error> {
 }
 
 fn print_stored(mock: &MockCluster) {
-    println!("the broker holds");
+    println!("the broker has stored");
     for partition in 0..3 {
         for record in mock.records(TOPIC, partition) {
             let [key, value] = [record.key, record.value].map(|field| field.unwrap_or_default());

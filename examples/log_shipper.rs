@@ -1,6 +1,6 @@
-//! Ships lines from stdin to a topic. Ctrl-C or SIGTERM stops it, and what was not stored is reported.
+//! Sends lines from stdin to a topic. Ctrl-C or SIGTERM stops the program. The program reports the lines that failed.
 //!
-//! Lines that may be shipped again go to stdout. Lines that may be stored already go to stderr.
+//! Lines that are not stored go to stdout. They can be sent again. Lines that may have been stored go to stderr.
 //!
 //! ```sh
 //! journalctl -f | cargo run --example log_shipper --features mock -- localhost:9092 > ship-again.log
@@ -18,17 +18,17 @@ use crossbeam_channel::{Receiver, Sender, bounded, select_biased, unbounded};
 use kafka_producer::{Certainty, Error, KafkaProducer, ProducerRecord};
 
 const TOPIC: &str = "logs";
-/// How long records may take after Ctrl-C.
+/// The timeout of `close` after Ctrl-C.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
-/// A line that was not stored, and why.
+/// A line that failed, and its error.
 type Failure = (Vec<u8>, Error);
 
-/// Where lines go that were not stored.
+/// The outputs for lines that failed.
 struct Rejects<A, B> {
-    /// They may be shipped again.
+    /// Gets the lines that are not stored. They can be sent again.
     not_written: A,
-    /// To ship these again may store them twice.
+    /// Gets the lines that may have been stored. If they are sent again, they can be stored twice.
     maybe_written: B,
 }
 
@@ -42,16 +42,16 @@ impl<A: Write, B: Write> Rejects<A, B> {
     }
 }
 
-/// Reads on a thread of its own, because nothing can interrupt a read from stdin. What this thread has read ahead is lost
-/// when the program ends.
+/// Reads lines on a separate thread, because a read from stdin can't be interrupted. Bytes that this thread has read and
+/// not yet passed on are lost when the program ends.
 fn read_lines(input: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
-    // The channel holds no lines, so that they are read no faster than they are shipped.
+    // The channel has no buffer, so lines are not read faster than they are sent.
     let (lines, receiver) = bounded(0);
     thread::spawn(move || {
         for line in BufReader::new(input).split(b'\n') {
             match line.map(|line| lines.send(line)) {
                 Ok(Ok(())) => {}
-                // `ship` has returned.
+                // `ship` has returned and dropped the receiver.
                 Ok(Err(_)) => return,
                 Err(error) => return eprintln!("log_shipper: the input can't be read: {error}"),
             }
@@ -60,8 +60,8 @@ fn read_lines(input: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// Ships lines until they end or `stop` gets a message. When it returns, each line that it took is stored or among the
-/// rejects.
+/// Sends lines until the input ends or `stop` gets a message. When this function returns, each line that it received is
+/// stored or was written to `rejects`.
 fn ship(
     producer: &KafkaProducer,
     lines: &Receiver<Vec<u8>>,
@@ -80,17 +80,17 @@ fn ship(
             },
         }
     }
-    // Records that have no result after `limit` fail. The error of each record says whether it may be stored.
+    // Records that have no result after `limit` fail. The error of a record says whether it may have been stored.
     if let Err(error) = producer.close(limit) {
         eprintln!("log_shipper: {error}");
     }
-    // Each callback owns a sender, so this ends when the last callback has run.
+    // Each callback owns a sender, so the iterator ends when the last callback has run.
     drop(failed);
     failures.iter().try_for_each(|failure| rejects.write(failure))
 }
 
 fn send(producer: &KafkaProducer, line: Vec<u8>, failed: &Sender<Failure>) {
-    // `send` waits while the memory is used up. The input waits with it.
+    // `send` blocks while the memory is used up. No lines are read in this time.
     let sent = producer.send(ProducerRecord::to(TOPIC).value(&line));
     let failed = failed.clone();
     let reject = move |error: Error| failed.send((line, error)).unwrap_or_default();
@@ -102,10 +102,11 @@ fn send(producer: &KafkaProducer, line: Vec<u8>, failed: &Sender<Failure>) {
     }
 }
 
-/// What Ctrl-C does.
+/// The handler of Ctrl-C.
 fn interrupt(producer: &KafkaProducer, stop: &Sender<()>, limit: Duration) {
     let _ = stop.try_send(());
-    // It ends a `send` that waits. The `close` in `ship` then waits no longer than this one.
+    // `close` makes a `send` that is blocked fail. If several threads close the producer, the earliest deadline counts for
+    // all of them. So the `close` in `ship` does not wait longer than this one.
     let _ = producer.close(limit);
 }
 
@@ -113,7 +114,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let servers = std::env::args().nth(1).unwrap_or_else(|| "localhost:9092".to_owned());
     let config = KafkaProducer::builder().bootstrap_servers(servers).linger(Duration::from_millis(50));
     let producer = Arc::new(config.build()?);
-    // It fails if there is no broker or no topic, before a line is read.
+    // If there is no broker or no topic, the program fails here, before it reads a line.
     producer.partitions_for(TOPIC)?;
     let (stop, stopped) = bounded(1);
     let interrupted = Arc::clone(&producer);
@@ -143,7 +144,7 @@ mod tests {
         (cluster, config)
     }
 
-    /// Passes on what is written to it.
+    /// Sends each write to a channel.
     struct Output(Sender<String>);
 
     impl Write for Output {
@@ -157,7 +158,7 @@ mod tests {
         }
     }
 
-    /// A shipper at work on a thread of its own.
+    /// Runs `ship` on a separate thread.
     struct Shipper {
         producer: Arc<KafkaProducer>,
         stop: Sender<()>,
@@ -183,7 +184,8 @@ mod tests {
             interrupt(&self.producer, &self.stop, SHORT);
         }
 
-        /// All lines that were not written, and all that may be, when the shipper has ended.
+        /// Waits until the shipper has ended. Returns the lines that were not written and the lines that may have been
+        /// written.
         fn rejects(self) -> [String; 2] {
             [self.not_written, self.maybe_written].map(|output| {
                 let mut all = String::new();
@@ -201,7 +203,7 @@ mod tests {
     #[test]
     fn lines_are_stored_in_order_until_the_input_ends() {
         let (cluster, config) = cluster();
-        // A broker that has too few replicas for a moment: the producer tries again by itself.
+        // The broker has too few replicas for two requests. The producer itself sends the lines again.
         cluster.add_rule(MockRule::fail(ErrorCode::NOT_ENOUGH_REPLICAS).on(ApiKey::PRODUCE).times(2));
         let config = config.retry_backoff(Duration::from_millis(1));
         let shipper = Shipper::start(config, read_lines(&b"one\n\n\xff is no text\nthe last"[..]));
@@ -219,7 +221,7 @@ mod tests {
         assert_eq!(cluster.record_count(TOPIC), 0);
     }
 
-    /// In this test and those below the input does not end: only Ctrl-C stops the shipper.
+    /// In this test and in the tests below, the input does not end. Only Ctrl-C stops the shipper.
     #[test]
     fn a_refused_line_is_told_while_others_are_shipped() {
         let (cluster, config) = cluster();
@@ -241,7 +243,7 @@ mod tests {
         let (lines, receiver) = bounded(0);
         let shipper = Shipper::start(config, receiver);
         lines.send(b"one".to_vec()).unwrap();
-        assert!(cluster.wait_for_records(TOPIC, 1, PATIENCE), "stored, though not answered");
+        assert!(cluster.wait_for_records(TOPIC, 1, PATIENCE), "stored, but without a response");
         shipper.interrupt();
         assert_eq!(shipper.rejects(), ["", "one\n"]);
     }
@@ -249,7 +251,7 @@ mod tests {
     #[test]
     fn a_line_that_could_not_be_sent_may_be_shipped_again() {
         let (cluster, config) = cluster();
-        // Without a producer id nothing can be sent, and the producer asks again and again.
+        // Without a producer id the producer can send no records. It requests the id again and again.
         cluster.fail_next_init_producer_id(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS, usize::MAX);
         let (lines, receiver) = bounded(0);
         let shipper = Shipper::start(config, receiver);
@@ -273,6 +275,6 @@ mod tests {
         shipper.interrupt();
         let [not_written, maybe_written] = shipper.rejects();
         let rejected = (not_written.len() + maybe_written.len()) / 1001;
-        assert_eq!(rejected, feeder.join().unwrap(), "each line that was taken is reported");
+        assert_eq!(rejected, feeder.join().unwrap(), "each line that was received is reported");
     }
 }

@@ -1,4 +1,4 @@
-//! Reads the `producer.properties` of a Java client, and tells which settings it did not use.
+//! Reads the `producer.properties` of a Java client, and lists the settings that it did not use.
 //!
 //! ```sh
 //! cargo run --example properties_file --features mock -- localhost:9092 examples/producer.properties
@@ -15,21 +15,22 @@ use kafka_producer::{
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The configuration, and the settings that are not used.
+/// Returns the configuration and the settings that are not used.
 ///
-/// `from_pairs` would refuse them. `from_shared` lists those without which records are delivered the same, and refuses the
-/// others: a value that can't be read, a misspelt setting of TLS, `transactional.id`.
+/// `from_shared` lists the settings that it does not use if they do not affect how records are delivered. `from_pairs`
+/// would return an error for each of them. `from_shared` returns an error for a value that can't be read, for a misspelled
+/// TLS setting, and for an unsupported setting that affects delivery, such as `transactional.id`.
 fn read(text: &str) -> Result<(ProducerConfig, Vec<ConfigProblem>), Error> {
     ProducerConfig::from_shared(Dialect::Java, ProducerConfig::parse_properties(text)?)
 }
 
-/// What a setting that is not used means for this program.
+/// A remark for the user about a setting that is not used.
 fn remark(unused: &ConfigProblem) -> &'static str {
     match unused.kind {
-        ConfigProblemKind::Inapplicable => "not ours",
-        ConfigProblemKind::NeedsCode => "done by code here",
-        ConfigProblemKind::NotSupportedYet => "without effect",
-        ConfigProblemKind::Unknown => "MISSPELT?",
+        ConfigProblemKind::Inapplicable => "not applicable",
+        ConfigProblemKind::NeedsCode => "set in code",
+        ConfigProblemKind::NotSupportedYet => "not supported yet",
+        ConfigProblemKind::Unknown => "unknown name",
         _ => "not used",
     }
 }
@@ -49,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for setting in &unused {
         println!("{:17} {setting}", remark(setting));
     }
-    // A setter that is called afterwards wins over the file.
+    // A setter that is called afterwards overrides the file.
     let config = config.bootstrap_servers(servers);
     for name in ["bootstrap.servers", "client.id", "linger.ms", "batch.size"] {
         println!("{name} = {}", config.get(name).unwrap_or_default());
@@ -74,13 +75,14 @@ mod tests {
         let (_, unused) = read(FILE).unwrap();
         let told: Vec<_> = unused.iter().map(|setting| (setting.key.as_str(), remark(setting))).collect();
         let expected = [
-            ("value.serializer", "done by code here"),
-            ("schema.registry.url", "not ours"),
-            ("group.id", "not ours"),
-            ("session.timeout.ms", "not ours"),
-            // A setting of Java's consumers. Here it is one of the producer, and keeps its default.
-            ("allow.auto.create.topics", "not ours"),
-            ("lingre.ms", "MISSPELT?"),
+            ("value.serializer", "set in code"),
+            ("schema.registry.url", "not applicable"),
+            ("group.id", "not applicable"),
+            ("session.timeout.ms", "not applicable"),
+            // In the Java client this is a setting of consumers, so it is not used. This crate's own setting keeps its
+            // default.
+            ("allow.auto.create.topics", "not applicable"),
+            ("lingre.ms", "unknown name"),
         ];
         assert_eq!(told, expected);
     }
@@ -104,7 +106,8 @@ mod tests {
     #[test]
     fn what_would_change_how_records_are_delivered_is_refused() {
         for line in ["acks = some", "transactional.id = orders-1", "ssl.truststore.locatoin = ca.pem"] {
-            let error = read(&format!("{FILE}\n{line}")).err().unwrap_or_else(|| panic!("{line} is taken"));
+            let error =
+                read(&format!("{FILE}\n{line}")).err().unwrap_or_else(|| panic!("{line} is accepted"));
             let ErrorKind::Config { problems, .. } = error.kind() else { panic!("{error}") };
             let name = line.split_whitespace().next().unwrap();
             assert_eq!(problems.iter().map(|problem| problem.key.as_str()).collect::<Vec<_>>(), [name]);

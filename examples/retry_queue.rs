@@ -1,7 +1,7 @@
-//! Keeps records that failed in a queue, and sends those again that were surely not written.
+//! Keeps failed records in a queue, and sends them again. A record that may have been written is not sent again.
 //!
-//! The producer itself tries again until `delivery_timeout`. The queue is for records that fail then, for example because a
-//! broker was down for longer.
+//! The producer itself retries a record until `delivery_timeout` expires. The queue is for records that fail after that,
+//! for example because a broker was down for a longer time.
 //!
 //! ```sh
 //! cargo run --example retry_queue --features mock -- localhost:9092
@@ -18,18 +18,18 @@ use std::time::Duration;
 
 use kafka_producer::{Certainty, Error, KafkaProducer, OwnedRecord, ProducerConfig, ProducerRecord};
 
-/// What the callbacks and the queue's owner share.
+/// The failed records. The callbacks and the owner of the queue share them.
 struct Failures {
     capacity: usize,
-    /// Records to be sent again, at most `capacity`.
+    /// The records that will be sent again, at most `capacity`.
     waiting: VecDeque<OwnedRecord>,
-    /// Records that can't be sent again, and why they failed.
+    /// The records that are not sent again, and their errors.
     given_up: Vec<(OwnedRecord, Error)>,
 }
 
 impl Failures {
     fn add(&mut self, record: OwnedRecord, error: Error) {
-        // A record that may have been written might be stored twice.
+        // If a record that may have been written is sent again, it can be stored twice.
         let is_safe = error.certainty() == Certainty::NotWritten;
         if is_safe && error.is_retriable() && self.waiting.len() < self.capacity {
             self.waiting.push_back(record);
@@ -41,8 +41,8 @@ impl Failures {
 
 /// A producer with a queue of records that failed.
 ///
-/// A record that is sent again is stored behind the records that were sent meanwhile. So records of one key may change their
-/// order. A program that needs the order has to stop sending at the first failure.
+/// A record that is sent again is stored after the records that were sent in the meantime. So the order of the records of a
+/// key can change. A program that needs the order has to stop sending at the first failure.
 struct RetryQueue {
     producer: KafkaProducer,
     failures: Arc<Mutex<Failures>>,
@@ -54,7 +54,7 @@ impl RetryQueue {
         Ok(Self { producer: config.build()?, failures: Arc::new(Mutex::new(failures)) })
     }
 
-    /// Takes a record that owns what it holds, because it may be kept.
+    /// Takes an `OwnedRecord`, because the queue may have to keep the record.
     fn send(&self, record: OwnedRecord) {
         match self.producer.send(record.as_record()) {
             Ok(future) => {
@@ -65,9 +65,9 @@ impl RetryQueue {
         }
     }
 
-    /// Sends each record once that waits in the queue. Returns how many there were.
+    /// Sends each record in the queue one more time. Returns the number of records that were in the queue.
     fn send_again(&self) -> usize {
-        // The lock is not held meanwhile, because callbacks need it.
+        // The lock is released before records are sent, because the callbacks need it.
         let waiting = mem::take(&mut lock(&self.failures).waiting);
         let count = waiting.len();
         waiting.into_iter().for_each(|record| self.send(record));
@@ -90,7 +90,7 @@ fn main() -> Result<(), Error> {
         let (key, value) = (format!("user-{}", number % 10), format!("event {number}"));
         queue.send(ProducerRecord::to("events").key(&key).value(&value).into_owned());
     }
-    // A program that goes on sending would call `send_again` now and then.
+    // A program that continues to send would call `send_again` from time to time.
     for _ in 0..3 {
         // After `flush` every record has its result, and every callback has run.
         queue.producer.flush(None)?;
@@ -100,9 +100,9 @@ fn main() -> Result<(), Error> {
         }
     }
     let closed = queue.producer.close(Duration::from_secs(10));
-    println!("{} records still wait", lock(&queue.failures).waiting.len());
+    println!("{} records are still in the queue", lock(&queue.failures).waiting.len());
     for (record, error) in queue.take_given_up() {
-        println!("given up: {record:?}: {error}");
+        println!("not sent again: {record:?}: {error}");
     }
     closed
 }
@@ -118,7 +118,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// The producer itself tries once, so that all failures reach the queue.
+    /// The producer itself does not retry, so all failures reach the queue.
     fn cluster() -> (MockCluster, ProducerConfig) {
         let cluster = MockCluster::start(1);
         cluster.create_topic("events", 1);
@@ -135,7 +135,7 @@ mod tests {
         records.map(|record| String::from_utf8(record.value.unwrap()).unwrap()).collect()
     }
 
-    /// Each in a batch of its own.
+    /// Sends each record in a separate batch.
     fn send_each<const N: usize>(queue: &RetryQueue, texts: [&str; N]) {
         for text in texts {
             queue.send(event(text));
@@ -182,7 +182,7 @@ mod tests {
         let given_up = queue.take_given_up();
         let [(record, error)] = &given_up[..] else { panic!("{given_up:?}") };
         assert_eq!((record.value(), error.certainty()), (Some(&b"one"[..]), Certainty::MaybeWritten));
-        assert!(error.is_retriable(), "it is the certainty that decides: {error}");
+        assert!(error.is_retriable(), "only the certainty prevents it: {error}");
         assert_eq!((send_again(&queue), stored(&cluster)), (0, vec!["one".to_owned()]));
     }
 
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_record_that_send_has_no_room_for_waits_too() {
         let (cluster, config) = cluster();
-        // It never waits for metadata, and so the first `send` fails.
+        // With `max_block` 0 the producer does not wait for metadata, so the first `send` fails.
         let queue = RetryQueue::new(config.max_block(Duration::ZERO), 10).unwrap();
         queue.send(event("one"));
         queue.producer.wait_connected(PATIENCE).unwrap();

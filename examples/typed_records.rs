@@ -1,4 +1,4 @@
-//! Sends structs as JSON, with a typed producer and a partitioner that looks at the topic.
+//! Sends structs as JSON, with a typed producer and a partitioner that depends on the topic.
 //!
 //! ```sh
 //! cargo run --example typed_records --features mock -- localhost:9092
@@ -24,10 +24,10 @@ struct Order {
     cents: u64,
 }
 
-/// Serializes every type that serde can.
+/// Serializes every type that serde can serialize.
 ///
-/// A closure `|order: &Order| serde_json::to_vec(order)` would do as well. This type serves any `T`, and writes into a
-/// buffer that is used again for the next record.
+/// The closure `|order: &Order| serde_json::to_vec(order)` would also work for orders. `Json` works for every type that
+/// serde can serialize. It writes into a buffer that is reused for the next record.
 struct Json;
 
 impl<T: Serialize> Serializer<T> for Json {
@@ -41,7 +41,8 @@ impl<T: Serialize> Serializer<T> for Json {
     }
 }
 
-/// Keeps the journal in one partition, so that it has one order. All other topics are partitioned by key.
+/// Stores the journal in one partition, so that its records have one order. Records of all other topics are partitioned by
+/// key.
 fn choose_partition(record: &PartitionContext<'_>) -> i32 {
     match record.topic() {
         "order-journal" => 0,
@@ -49,7 +50,7 @@ fn choose_partition(record: &PartitionContext<'_>) -> i32 {
     }
 }
 
-/// Keys are text, and values are orders. The compiler refuses any other record.
+/// Keys are strings, and values are of the type `Order`. Any other record is a compile error.
 struct Orders(KafkaProducer<str, Order>);
 
 impl Orders {
@@ -57,7 +58,7 @@ impl Orders {
         Ok(Self(config.partition_by(choose_partition).build_with(StringSerializer, Json)?))
     }
 
-    /// Returns once the order is stored in both topics.
+    /// Returns when the order is stored in both topics.
     fn place(&self, order: &Order) -> Result<RecordMetadata, Error> {
         let record = ProducerRecord::to("orders").key(&order.customer).value(order);
         let entry = ProducerRecord::to("order-journal").key(&order.customer).value(order);
@@ -157,8 +158,8 @@ mod tests {
         assert_eq!((error.topic(), cluster.record_count("orders")), (Some("orders"), 0));
     }
 
-    /// The broker stores the order and its answer is lost, three times. The producer sends again, and the broker recognizes
-    /// the batch.
+    /// Three times the broker stores the order, and its response is lost. The producer sends the batch again, and the
+    /// broker recognizes the batch.
     #[test]
     fn an_order_whose_answer_is_lost_is_stored_once() {
         let (cluster, config) = cluster();

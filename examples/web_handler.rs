@@ -1,7 +1,7 @@
-//! Counts page views from the handlers of a web server, which never wait for Kafka.
+//! Sends page views from the handlers of a web server. The handlers never wait for Kafka.
 //!
-//! The producer is in a `static`, so that every handler can reach it. The tests at the end are also an example of tests
-//! with the mock cluster: they stop its clock, hold its answers, and stop its broker.
+//! The producer is in a `static`, so that every handler can use it. The tests at the end show how to test with the mock
+//! cluster: they stop its clock, hold its responses, and stop its broker.
 //!
 //! ```sh
 //! cargo run --example web_handler --features mock -- localhost:9092
@@ -19,7 +19,7 @@ use kafka_producer::{Error, KafkaProducer, ProducerConfig, ProducerRecord};
 
 const TOPIC: &str = "views";
 
-/// Set once by `main`. Before that, handlers answer and count nothing.
+/// `main` sets it. Before that, handlers respond to requests and send no page views.
 static VIEWS: OnceLock<PageViews> = OnceLock::new();
 
 struct PageViews {
@@ -27,26 +27,27 @@ struct PageViews {
     lost: Arc<Lost>,
 }
 
-/// How many views were lost.
+/// The numbers of views that were lost.
 #[derive(Default)]
 struct Lost {
-    /// The producer did not take them, because it would have had to wait.
+    /// Views that `try_send` did not accept, for example because it would have had to block.
     dropped: AtomicU64,
-    /// The producer could not deliver them.
+    /// Views that the producer accepted and could not deliver.
     failed: AtomicU64,
 }
 
 impl PageViews {
     fn start(config: ProducerConfig) -> Result<Self, Error> {
-        // A topic that nothing is sent to is forgotten after this time, and the next `try_send` would fail.
+        // The producer keeps the metadata of unused topics for this time, so that `try_send` does not fail. A topic of
+        // `partitions_for` is kept even without this setting.
         let config = config.metadata_max_idle(Duration::from_secs(7 * 24 * 3600));
         let producer = config.build()?;
-        // `try_send` fails for a topic that is not known yet. This waits for it.
+        // `try_send` fails until the topic's metadata is known. This call waits for the metadata.
         producer.partitions_for(TOPIC)?;
         Ok(Self { producer, lost: Arc::default() })
     }
 
-    /// Never waits. Losing a view is better than delaying a request.
+    /// Sends a view and never blocks. It is better to lose a view than to delay a request.
     fn add(&self, page: &str) {
         match self.producer.try_send(ProducerRecord::to(TOPIC).value(page)) {
             Ok(future) => {
@@ -57,7 +58,7 @@ impl PageViews {
         }
     }
 
-    /// The views that were dropped, and those that failed.
+    /// Returns the number of views that were dropped and the number of views that failed.
     fn lost(&self) -> (u64, u64) {
         (self.lost.dropped.load(Ordering::Relaxed), self.lost.failed.load(Ordering::Relaxed))
     }
@@ -67,7 +68,7 @@ fn add_one(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// What a web framework calls on any of its threads.
+/// A request handler. A web framework calls it on any of its threads.
 fn handle(path: &str) -> String {
     if let Some(views) = VIEWS.get() {
         views.add(path);
@@ -75,7 +76,7 @@ fn handle(path: &str) -> String {
     format!("<h1>This is {path}</h1>")
 }
 
-/// Stands for a web server: four threads with 25 requests each.
+/// Simulates a web server: four threads with 25 requests each.
 fn serve() {
     std::thread::scope(|scope| {
         for thread in 0..4 {
@@ -89,11 +90,11 @@ fn main() -> Result<(), Error> {
     let views = PageViews::start(KafkaProducer::builder().bootstrap_servers(servers))?;
     let views = VIEWS.get_or_init(|| views);
     serve();
-    // Rust drops no `static`. Without `close` the producer sends what is left for five seconds when the process ends
-    // (`exit_timeout`), but nobody learns what was lost.
+    // Rust does not drop a `static`. Without `close` the producer would send the buffered records when the process ends,
+    // for at most five seconds (`exit_timeout`). The program would then not know which records were lost.
     let closed = views.producer.close(Duration::from_secs(10));
     let (dropped, failed) = views.lost();
-    println!("of 100 views {dropped} were dropped and {failed} failed");
+    println!("of 100 views, {dropped} were dropped and {failed} failed");
     closed
 }
 
@@ -116,7 +117,7 @@ mod tests {
         (cluster, config)
     }
 
-    /// The only test that uses the static: it is set once for the whole process.
+    /// This is the only test that uses the `static`, because a process can set it only once.
     #[test]
     fn handlers_on_several_threads_share_the_producer() {
         assert_eq!(handle("/before"), "<h1>This is /before</h1>");
@@ -127,10 +128,10 @@ mod tests {
         views.producer.close(PATIENCE).unwrap();
         assert_eq!((views.lost(), cluster.record_count(TOPIC)), ((0, 0), 100));
         assert_eq!(handle("/late"), "<h1>This is /late</h1>");
-        assert_eq!(views.lost(), (1, 0), "a closed producer takes nothing");
+        assert_eq!(views.lost(), (1, 0), "a closed producer accepts no records");
     }
 
-    /// The broker's clock stands still, so its answer is an hour away until the test says otherwise.
+    /// The broker's clock is stopped. The response arrives when the test moves the clock by an hour.
     #[test]
     fn a_broker_that_takes_an_hour_keeps_nobody_waiting() {
         let (cluster, config) = cluster();
@@ -139,9 +140,9 @@ mod tests {
         let hour = Duration::from_secs(3600);
         cluster.add_rule(MockRule::delay(hour).on(ApiKey::PRODUCE));
         views.add("/a");
-        assert!(cluster.wait_for_records(TOPIC, 1, PATIENCE), "stored, though not answered");
+        assert!(cluster.wait_for_records(TOPIC, 1, PATIENCE), "stored, but without a response");
         views.add("/b");
-        assert!(views.producer.flush(Duration::ZERO).is_err(), "there is no answer");
+        assert!(views.producer.flush(Duration::ZERO).is_err(), "there is no response");
         cluster.advance_clock(hour);
         views.producer.flush(PATIENCE).unwrap();
         assert_eq!((views.lost(), cluster.record_count(TOPIC)), ((0, 0), 2));
@@ -172,7 +173,10 @@ mod tests {
         });
         told.recv_timeout(PATIENCE).expect("the handler waits");
         let (dropped, failed) = views.lost();
-        assert!((100..200).contains(&dropped), "{dropped} of 200 KB do not fit into 64");
+        assert!(
+            (100..200).contains(&dropped),
+            "{dropped} of 200 views of 1 KB were dropped; the memory has 64 KiB"
+        );
         cluster.release_responses();
         views.producer.flush(PATIENCE).unwrap();
         assert_eq!((failed, cluster.record_count(TOPIC)), (0, 200 - dropped));
@@ -183,7 +187,7 @@ mod tests {
         let (cluster, config) = cluster();
         let short = Duration::from_millis(10);
         let views = PageViews::start(config.metadata_max_age(short).metadata_max_idle(short)).unwrap();
-        // Topics are forgotten when a newer answer about metadata comes.
+        // Unused topics are forgotten when a newer metadata response arrives.
         let asked = |count| {
             cluster.wait_until_requests(PATIENCE, |requests| {
                 requests.iter().filter(|request| request.api == ApiKey::METADATA).count() >= count
