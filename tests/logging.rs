@@ -166,7 +166,7 @@ fn a_broker_that_refuses() {
     cluster.fail_next_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 100);
     producer.send(record()).unwrap().get(PATIENCE).unwrap();
     let said = "a broker answered NOT_ENOUGH_REPLICAS (19) for t-0: Fewer replicas are in sync than \
-                min.insync.replicas, so nothing was appended";
+                min.insync.replicas requires, so the batch was not appended";
     assert_eq!(logged(Level::Warn), [format!("attempt 1 for t-0 failed: {said}")]);
 
     // Whoever looks needs no line on the log.

@@ -10,7 +10,7 @@ use crate::mock::tls::Identity;
 #[cfg(feature = "tls")]
 use crate::security::Secret;
 
-/// The settings of a [`MockCluster`]. [`MockCluster::builder`] makes them.
+/// The settings of a [`MockCluster`]. [`MockCluster::builder`] returns the default settings.
 #[derive(Clone, Debug)]
 pub struct MockClusterBuilder {
     brokers: usize,
@@ -48,13 +48,13 @@ impl MockCluster {
     ///
     /// # Panics
     ///
-    /// If `brokers` is 0, or if the loopback interface has no free port.
+    /// Panics if `brokers` is 0, or if the loopback interface has no free port.
     #[must_use]
     pub fn start(brokers: usize) -> Self {
         Self::builder().brokers(brokers).build()
     }
 
-    /// Returns the default settings, for a cluster with other settings.
+    /// Returns a builder with the default settings.
     #[must_use]
     pub fn builder() -> MockClusterBuilder {
         MockClusterBuilder::default()
@@ -69,38 +69,39 @@ impl MockClusterBuilder {
         self
     }
 
-    /// Sets whether a topic is created when a client requests its metadata, unless the request forbids it. Default: true.
+    /// Sets whether the cluster creates a topic when a client requests its metadata. The cluster does not create the topic
+    /// if the request forbids it. Default: true.
     #[must_use]
     pub fn auto_create_topics(mut self, create: bool) -> Self {
         self.settings.auto_create_topics = create;
         self
     }
 
-    /// Sets the number of partitions of topics that are created by a request for metadata. Default: 1.
+    /// Sets the number of partitions of a topic that a metadata request creates. Default: 1.
     #[must_use]
     pub fn default_partitions(mut self, partitions: usize) -> Self {
         self.settings.default_partitions = partitions;
         self
     }
 
-    /// Sets whether the answer that creates a topic has the error `LEADER_NOT_AVAILABLE`, as with many brokers. The next
-    /// answer has the leaders. Default: false.
+    /// Sets whether the metadata response has the error `LEADER_NOT_AVAILABLE` when the request creates a topic. A real
+    /// cluster can respond in this way. The next response contains the leaders. Default: false.
     #[must_use]
     pub fn leader_not_available_once(mut self, once: bool) -> Self {
         self.settings.leader_not_available_once = once;
         self
     }
 
-    /// Makes the cluster count batches and records, for measurements. It reads only the headers of batches, checks their
-    /// checksums, and keeps neither batches nor requests.
+    /// Makes the cluster count batches and records without storing them, for measurements. The cluster reads only the
+    /// headers of batches and checks their checksums. It stores neither batches nor requests.
     #[must_use]
     pub fn counting(mut self) -> Self {
         self.settings.counting = true;
         self
     }
 
-    /// Adds a user. Clients then have to log in. Users log in with PLAIN, and with SCRAM-SHA-256 and SCRAM-SHA-512 (feature
-    /// `scram`). If the user exists, it gets the new password.
+    /// Adds a user. Clients must then authenticate. A user can authenticate with PLAIN. With the feature `scram`, a user
+    /// can also authenticate with SCRAM-SHA-256 and SCRAM-SHA-512. If the user exists, its password is replaced.
     ///
     /// ```
     /// use std::time::Duration;
@@ -124,8 +125,8 @@ impl MockClusterBuilder {
         self
     }
 
-    /// Adds a token of `principal`. Clients then have to log in. They use the token with OAUTHBEARER. The cluster does not look
-    /// into the token, so it does not expire. [`MockSecurity::remove_oauth_token`] removes it.
+    /// Adds a token of `principal`. Clients must then authenticate, and can use the token with OAUTHBEARER. The cluster
+    /// does not parse the token, so the token does not expire. [`MockSecurity::remove_oauth_token`] removes the token.
     ///
     /// [`MockSecurity::remove_oauth_token`]: crate::mock::MockSecurity::remove_oauth_token
     #[must_use]
@@ -134,56 +135,63 @@ impl MockClusterBuilder {
         self
     }
 
-    /// Sets a function that checks tokens. Clients then have to log in. They use OAUTHBEARER with a token for which `judge`
-    /// returns the principal. `judge` is called for tokens that were not added with [`oauth_token`](Self::oauth_token), on
-    /// threads of the cluster. It must not call methods of the cluster.
+    /// Sets a function that checks OAUTHBEARER tokens. Clients must then authenticate. `validate` returns the principal of
+    /// a valid token, and `None` for any other token. The cluster calls `validate` only for tokens that were not added with
+    /// [`oauth_token`](Self::oauth_token). The call is made on a thread of the cluster. `validate` must not call methods of
+    /// the cluster.
     #[must_use]
-    pub fn oauth_validator(mut self, judge: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        self.settings.credentials.set_validator(judge);
+    pub fn oauth_validator(
+        mut self,
+        validate: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.credentials.set_validator(validate);
         self
     }
 
     /// Sets the SASL mechanisms that the brokers offer (`sasl.enabled.mechanisms`): PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or
-    /// OAUTHBEARER. Default: all that fit the users and tokens that were set. Without users and tokens there are none, and
-    /// clients do not log in.
+    /// OAUTHBEARER. Default: PLAIN and the SCRAM mechanisms if a user was set, and OAUTHBEARER if a token or a validator
+    /// was set. Without users, tokens and validator the brokers offer no mechanism, and clients do not authenticate.
     ///
     /// # Panics
     ///
-    /// If the mock does not support one of them, or not in this build.
+    /// Panics if the mock does not support one of the mechanisms. The SCRAM mechanisms require the feature `scram`.
     #[must_use]
     pub fn sasl_mechanisms<'a>(mut self, mechanisms: impl IntoIterator<Item = &'a str>) -> Self {
         self.settings.credentials.set_mechanisms(mechanisms);
         self
     }
 
-    /// Sets the number of iterations of SCRAM. Default: 4096, as in Kafka. Kafka's brokers accept no smaller number. Clients
-    /// have limits of their own.
+    /// Sets the number of iterations of SCRAM. Default: 4096, as in Kafka. Kafka's brokers require at least 4096
+    /// iterations. Clients have their own limits.
     #[must_use]
     pub fn scram_iterations(mut self, iterations: u32) -> Self {
         self.settings.credentials.iterations = iterations;
         self
     }
 
-    /// Sets the lifetime of sessions (`connections.max.reauth.ms`, KIP-368), by the cluster's clock
-    /// ([`hold_clock`](MockCluster::hold_clock)). The answer that accepts a login has the lifetime. Within this time the
-    /// client has to log in again on the same connection, as the same user and with the same mechanism. Otherwise its next
-    /// request ends the connection. As with Kafka's brokers, a client may log in again once per second. Default: no limit.
+    /// Sets the lifetime of sessions (`connections.max.reauth.ms`, KIP-368). The lifetime counts by the cluster's clock
+    /// ([`hold_clock`](MockCluster::hold_clock)).
+    ///
+    /// The response that accepts an authentication contains the lifetime. The client must authenticate again within this
+    /// time, on the same connection, as the same user and with the same mechanism. Otherwise the broker closes the
+    /// connection at the next request. A client can authenticate again at most once per second, as with Kafka's brokers.
+    /// Default: no limit.
     #[must_use]
     pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.credentials.lifetime = Some(lifetime);
         self
     }
 
-    /// Makes all brokers use TLS with this certificate and this key, both PEM. The certificates of the issuers may follow the
-    /// certificate. The brokers' address is 127.0.0.1: the certificate must be for this address, or the clients must not check
-    /// host names. Feature `tls`.
+    /// Makes all brokers use TLS with this certificate and this key, both in PEM format. The certificates of the issuers
+    /// can follow the certificate. The address of the brokers is 127.0.0.1. The certificate must be valid for this address,
+    /// or the clients must not check host names. Requires the feature `tls`.
     ///
     /// ```
     /// use std::time::Duration;
     /// use kafka_producer::mock::MockCluster;
     /// use kafka_producer::{KafkaProducer, ProducerRecord, SecurityProtocol};
     ///
-    /// // The crate `rcgen` makes a certificate here. Your own files work too.
+    /// // Here the crate `rcgen` generates the certificate. You can use your own files instead.
     /// let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()])?;
     /// let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     /// let cluster = MockCluster::builder().tls(&certificate, &key).build();
@@ -203,8 +211,8 @@ impl MockClusterBuilder {
         self
     }
 
-    /// Makes the brokers require a certificate from clients that one of these CAs has issued (`ssl.client.auth=required`). PEM.
-    /// Not on Windows and macOS. Feature `tls`.
+    /// Makes the brokers require a client certificate (`ssl.client.auth=required`). One of the CAs in `ca_pem` must have
+    /// issued the certificate. The CAs are in PEM format. Not supported on Windows and macOS. Requires the feature `tls`.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls_client_ca(mut self, ca_pem: &str) -> Self {
@@ -216,7 +224,8 @@ impl MockClusterBuilder {
     ///
     /// # Panics
     ///
-    /// As [`MockCluster::start`], and if the certificates or the key for TLS can't be used.
+    /// Panics for the same reasons as [`MockCluster::start`]. Also panics if the certificates or the key for TLS can't be
+    /// used, or if `tls_client_ca` was called without `tls`.
     #[must_use]
     pub fn build(self) -> MockCluster {
         let cluster = MockCluster::build(self.brokers, self.settings);
@@ -225,7 +234,7 @@ impl MockClusterBuilder {
             let Self { tls, tls_client_ca, .. } = self;
             assert!(
                 tls.is_some() || tls_client_ca.is_none(),
-                "tls_client_ca needs a certificate of the mock cluster itself: call tls, too"
+                "tls_client_ca requires the certificate of the mock cluster: also call tls"
             );
             if let Some(identity) = tls {
                 cluster.security().be(Identity { client_ca: tls_client_ca, ..identity });

@@ -16,13 +16,12 @@ use crate::protocol::ErrorCode;
 use crate::sync::Mutex;
 use crate::time::{Clock, Deadline};
 
-/// A Kafka cluster inside the process. Dropping it closes its ports and connections and ends its threads.
+/// A Kafka cluster inside the process. Dropping the cluster closes its ports and connections and ends its threads.
 ///
-/// Brokers and partitions are numbered from 0. A method that names a topic, a partition or a broker panics if it does not
-/// exist, unless the method says otherwise.
+/// Brokers and partitions are numbered from 0. A method panics if its topic, partition or broker does not exist,
+/// unless the documentation of the method says otherwise.
 ///
-/// [Rules](MockRule) order faults. The methods that begin with `fail_next_` and `cut_next_` are short forms of the most common
-/// rules.
+/// [Rules](MockRule) inject faults. The methods `fail_next_…` and `cut_next_…` are short forms of the most common rules.
 pub struct MockCluster {
     pub(super) shared: Arc<Shared>,
     servers: Mutex<Vec<server::Broker>>,
@@ -34,7 +33,7 @@ pub struct MockCluster {
 
 impl MockCluster {
     pub(super) fn build(brokers: usize, settings: Settings) -> Self {
-        assert!(brokers > 0, "a mock cluster needs a broker");
+        assert!(brokers > 0, "a mock cluster needs at least one broker");
         let bind = |index| server::Broker::bind(index).unwrap_or_else(|error| no_port(index, &error));
         let servers: Vec<_> = (0..brokers).map(bind).collect();
         let ports: Vec<u16> = servers.iter().map(server::Broker::port).collect();
@@ -49,13 +48,13 @@ impl MockCluster {
         let time_keeper =
             thread::Builder::new().name("mock-time".to_owned()).spawn(move || keeper.keep_time());
         let time_keeper =
-            Some(time_keeper.unwrap_or_else(|error| panic!("no thread for a mock cluster: {error}")));
+            Some(time_keeper.unwrap_or_else(|error| panic!("a mock cluster can't start a thread: {error}")));
         let cluster = Self { shared, servers: Mutex::new(servers), time_keeper, ports };
         (0..brokers).for_each(|broker| cluster.start_broker(broker));
         cluster
     }
 
-    /// Returns the addresses of all brokers, also of those that are down: `127.0.0.1:40001,127.0.0.1:40002`.
+    /// Returns the addresses of all brokers, including stopped brokers: `127.0.0.1:40001,127.0.0.1:40002`.
     #[must_use]
     pub fn bootstrap_servers(&self) -> String {
         let addresses: Vec<_> = (0..self.ports.len()).map(|broker| self.address(broker)).collect();
@@ -68,16 +67,17 @@ impl MockCluster {
         format!("127.0.0.1:{}", self.ports[broker])
     }
 
-    /// Creates a topic. The brokers lead its partitions in turn: broker 0 leads partition 0, broker 1 partition 1, and so on.
+    /// Creates a topic. The brokers lead its partitions in turn: broker 0 leads partition 0, broker 1 leads partition 1,
+    /// and so on.
     ///
     /// # Panics
     ///
-    /// If the topic exists, or if the name is not a valid name of a topic.
+    /// Panics if the topic exists, or if `name` is not a valid topic name.
     pub fn create_topic(&self, name: &str, partitions: usize) {
-        assert!(crate::mock::cluster::is_topic_name(name), "{name:?} can't be the name of a topic");
+        assert!(crate::mock::cluster::is_topic_name(name), "{name:?} is not a valid topic name");
         assert!(
             self.shared.core.lock().cluster.create_topic(name, partitions),
-            "there is a topic {name} already"
+            "topic {name} already exists"
         );
     }
 
@@ -85,51 +85,53 @@ impl MockCluster {
     ///
     /// # Panics
     ///
-    /// If the partition does not exist, if the cluster only counts
-    /// ([`counting`](crate::mock::MockClusterBuilder::counting)), or if a batch was compressed with a codec that this build
-    /// does not have.
+    /// Panics in these cases:
+    /// - The partition does not exist.
+    /// - The cluster only counts records ([`counting`](crate::mock::MockClusterBuilder::counting)).
+    /// - A batch was compressed with a codec whose feature is not enabled.
     #[must_use]
     pub fn records(&self, topic: &str, partition: i32) -> Vec<MockRecord> {
         let mut core = self.shared.core.lock();
-        assert!(!core.cluster.settings.counting, "a cluster that counts keeps no records");
+        assert!(!core.cluster.settings.counting, "a counting cluster stores no records");
         let records = place(&mut core, topic, partition).log.records();
         drop(core);
         records.unwrap_or_else(|error| panic!("{topic}-{partition}: {error}"))
     }
 
-    /// Returns the number of records in all partitions of a topic. It is 0 if the topic does not exist.
+    /// Returns the number of records in all partitions of a topic. The number is 0 if the topic does not exist.
     #[must_use]
     pub fn record_count(&self, topic: &str) -> u64 {
         record_count(&self.shared.core.lock(), topic)
     }
 
-    /// Returns the numbers of records, batches and requests of all brokers together.
+    /// Returns the total numbers of records, batches and requests of all brokers.
     #[must_use]
     pub fn counted(&self) -> Counts {
         self.shared.core.lock().counts
     }
 
-    /// Returns all requests so far, in the order in which the cluster acted on them. A cluster that only counts keeps none.
+    /// Returns all requests so far, in the order in which the cluster received them. A
+    /// [`counting`](crate::mock::MockClusterBuilder::counting) cluster does not store requests.
     #[must_use]
     pub fn requests(&self) -> Vec<MockRequest> {
         self.shared.core.lock().requests.clone()
     }
 
-    /// Waits until there were `count` requests of all kinds. Returns false if that takes longer than `timeout`.
+    /// Waits until the cluster has received `count` requests of all kinds. Returns false if the timeout expires first.
     #[must_use]
     pub fn wait_for_requests(&self, count: usize, timeout: Duration) -> bool {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.wait_until(timeout, |core| core.counts.requests >= count)
     }
 
-    /// Waits until all partitions of `topic` together have `count` records. Returns false if that takes longer than `timeout`.
-    /// The topic does not have to exist yet.
+    /// Waits until all partitions of `topic` together have `count` records. Returns false if the timeout expires first. The
+    /// topic does not have to exist yet.
     #[must_use]
     pub fn wait_for_records(&self, topic: &str, count: u64, timeout: Duration) -> bool {
         self.wait_until(timeout, |core| record_count(core, topic) >= count)
     }
 
-    /// Waits until `wanted` returns true for the requests so far. Returns false if that takes longer than `timeout`.
+    /// Waits until `wanted` returns true for the requests so far. Returns false if the timeout expires first.
     #[must_use]
     pub fn wait_until_requests(
         &self,
@@ -152,50 +154,50 @@ impl MockCluster {
         true
     }
 
-    /// Sets the largest batch of a topic in bytes (`max.message.bytes`). Larger batches are refused with `MESSAGE_TOO_LARGE`.
-    /// Default: 1,048,588, as in Kafka.
+    /// Sets the size limit for batches of a topic, in bytes (`max.message.bytes`). The cluster rejects larger batches with
+    /// `MESSAGE_TOO_LARGE`. Default: 1,048,588 bytes, as in Kafka.
     ///
     /// # Panics
     ///
-    /// If the topic does not exist.
+    /// Panics if the topic does not exist.
     pub fn set_max_message_bytes(&self, topic: &str, bytes: usize) {
         let mut core = self.shared.core.lock();
         let known = core.cluster.topics.get_mut(topic);
-        known.unwrap_or_else(|| panic!("there is no topic {topic}")).max_message_bytes = bytes;
+        known.unwrap_or_else(|| panic!("topic {topic} does not exist")).max_message_bytes = bytes;
     }
 
-    /// Makes the cluster refuse records without a key for a topic, as brokers do if its `cleanup.policy` is `compact`. The
-    /// topic is not compacted.
+    /// Makes the cluster reject records without a key for a topic. Real brokers reject such records if the `cleanup.policy`
+    /// of the topic is `compact`. The mock does not compact the topic.
     ///
     /// # Panics
     ///
-    /// If the topic does not exist.
+    /// Panics if the topic does not exist.
     pub fn set_compacted(&self, topic: &str) {
         let mut core = self.shared.core.lock();
         let known = core.cluster.topics.get_mut(topic);
-        known.unwrap_or_else(|| panic!("there is no topic {topic}")).compacted = true;
+        known.unwrap_or_else(|| panic!("topic {topic} does not exist")).compacted = true;
     }
 
-    /// Makes `broker` the leader of a partition, with a new leader epoch. The records stay.
+    /// Makes `broker` the leader of a partition, with a new leader epoch. The partition keeps its records.
     pub fn set_leader(&self, topic: &str, partition: i32, broker: usize) {
-        assert!(broker < self.ports.len(), "there is no broker {broker}");
+        assert!(broker < self.ports.len(), "broker {broker} does not exist");
         let mut core = self.shared.core.lock();
         let partition = place(&mut core, topic, partition);
         partition.leader = broker;
         partition.leader_epoch += 1;
     }
 
-    /// Stops a broker. Its port refuses connections, and its open connections end. The partitions that it leads have no leader
-    /// until [`MockCluster::set_leader`] sets one or the broker starts again.
+    /// Stops a broker. The broker refuses new connections, and its open connections end. Its partitions have no leader
+    /// until [`MockCluster::set_leader`] sets another leader or the broker starts again.
     pub fn stop_broker(&self, broker: usize) {
         self.servers.lock()[broker].stop(&self.shared);
     }
 
-    /// Starts a stopped broker at the same port. Its partitions have the same records as before.
+    /// Starts a stopped broker on the same port. Its partitions have the same records as before.
     ///
     /// # Panics
     ///
-    /// If the broker can't listen at the port. That should happen only if there are no file descriptors or threads left.
+    /// Panics if the broker can't listen on the port. The usual reason is a lack of file descriptors or threads.
     pub fn start_broker(&self, broker: usize) {
         let started = self.servers.lock()[broker].start(&self.shared);
         started.unwrap_or_else(|error| no_port(broker, &error));
@@ -204,29 +206,29 @@ impl MockCluster {
     /// Returns one broker, for faults at this broker only.
     #[must_use]
     pub fn broker(&self, broker: usize) -> MockBroker<'_> {
-        assert!(broker < self.ports.len(), "there is no broker {broker}");
+        assert!(broker < self.ports.len(), "broker {broker} does not exist");
         MockBroker { cluster: self, broker }
     }
 
-    /// Adds a rule, which acts on later requests. See [`MockRule`].
+    /// Adds a rule. The rule acts on later requests. See [`MockRule`].
     ///
     /// # Panics
     ///
-    /// If the rule names a broker that does not exist.
+    /// Panics if the rule names a broker that does not exist.
     pub fn add_rule(&self, rule: MockRule) -> MockRuleId {
         let broker = rule.broker.unwrap_or(0);
-        assert!(broker < self.ports.len(), "there is no broker {broker}");
+        assert!(broker < self.ports.len(), "broker {broker} does not exist");
         let mut core = self.shared.core.lock();
         let Core { faults, cluster, .. } = &mut *core;
         faults.add(rule, || cluster.view())
     }
 
-    /// Removes a rule. Answers that are waiting because of it still wait.
+    /// Removes a rule. Responses that already wait because of the rule still wait.
     pub fn remove_rule(&self, rule: MockRuleId) {
         self.shared.core.lock().faults.remove(rule);
     }
 
-    /// Removes all rules, also those of the methods `fail_next_…` and `cut_next_…`.
+    /// Removes all rules, including the rules of the methods `fail_next_…` and `cut_next_…`.
     pub fn clear_rules(&self) {
         self.shared.core.lock().faults.clear();
     }
@@ -235,110 +237,113 @@ impl MockCluster {
     ///
     /// # Panics
     ///
-    /// If the rule belongs to another cluster.
+    /// Panics, or returns the number of another rule, if the rule belongs to another cluster.
     #[must_use]
     pub fn times_acted(&self, rule: MockRuleId) -> usize {
         self.shared.core.lock().faults.acted(rule)
     }
 
-    /// Stops the clock of the cluster. Answers that a rule delays ([`MockRule::delay`], [`MockRule::drip`]) are then sent only
-    /// when [`advance_clock`](Self::advance_clock) has moved the clock far enough. [`MockRequest::at`] does not change
-    /// meanwhile.
+    /// Stops the clock of the cluster. The cluster then sends responses that a rule delays ([`MockRule::delay`],
+    /// [`MockRule::drip`]) only when [`advance_clock`](Self::advance_clock) has moved the clock far enough. Requests that
+    /// come while the clock is stopped have the same [`MockRequest::at`].
     pub fn hold_clock(&self) {
         self.shared.change_time(|time, now| time.hold(now));
     }
 
-    /// Moves the clock of the cluster forward, whether it is stopped or not. When this method returns, the answers that are due
-    /// have been written.
+    /// Moves the clock of the cluster forward. The clock can be stopped or running. Before this method returns, the cluster
+    /// writes all responses that are due.
     pub fn advance_clock(&self, by: Duration) {
         self.shared.change_time(|time, _| time.advance(by));
     }
 
-    /// Lets a stopped clock run on.
+    /// Starts a stopped clock again, from its current time.
     pub fn release_clock(&self) {
         self.shared.change_time(|time, now| time.release(now));
     }
 
-    /// Deletes a topic and its records. Later batches for it are answered with `UNKNOWN_TOPIC_OR_PARTITION`, or with
-    /// `UNKNOWN_TOPIC_ID` from version 13 of Produce on. A topic that is created later with the same name has another id.
+    /// Deletes a topic and its records. The cluster rejects later batches for the topic with `UNKNOWN_TOPIC_OR_PARTITION`.
+    /// From version 13 of Produce on, the error is `UNKNOWN_TOPIC_ID`. If the topic is created again later, it has another
+    /// topic id.
     ///
     /// # Panics
     ///
-    /// If the topic does not exist.
+    /// Panics if the topic does not exist.
     pub fn delete_topic(&self, name: &str) {
-        assert!(self.shared.core.lock().cluster.delete_topic(name), "there is no topic {name}");
+        assert!(self.shared.core.lock().cluster.delete_topic(name), "topic {name} does not exist");
     }
 
-    /// Adds partitions to a topic until it has `total`. The brokers lead them in turn.
+    /// Adds partitions to a topic until the topic has `total` partitions. The brokers lead the new partitions in turn.
     ///
     /// # Panics
     ///
-    /// If the topic does not exist, or has `total` partitions or more already.
+    /// Panics if the topic does not exist, or if the topic already has `total` partitions or more.
     pub fn add_partitions(&self, name: &str, total: usize) {
         let added = self.shared.core.lock().cluster.add_partitions(name, total);
-        assert!(added, "topic {name} does not exist, or has {total} partitions already");
+        assert!(added, "topic {name} does not exist, or already has at least {total} partitions");
     }
 
-    /// Answers the next `times` batches for a partition with `code`, as [`MockRule::fail`] does.
+    /// Makes the cluster return `code` for the next `times` batches for a partition, like [`MockRule::fail`].
     ///
-    /// The batches are not appended, except with `REQUEST_TIMED_OUT` and `NOT_ENOUGH_REPLICAS_AFTER_APPEND`, which say that
-    /// they were. The topic does not have to exist yet.
+    /// The batches are not appended. There are two exceptions: with `REQUEST_TIMED_OUT` and
+    /// `NOT_ENOUGH_REPLICAS_AFTER_APPEND` the batches are appended. The topic does not have to exist yet.
     pub fn fail_next_produce(&self, topic: &str, partition: i32, code: ErrorCode, times: usize) {
         self.shared.core.lock().faults.fail_produce(topic, partition, code, times);
     }
 
-    /// Answers the next `times` requests for metadata of a topic with `code`, as [`MockRule::fail`] does. The topic does not
-    /// have to exist yet.
+    /// Makes the cluster return `code` for the next `times` requests for the metadata of a topic, like [`MockRule::fail`].
+    /// The topic does not have to exist yet.
     pub fn fail_next_metadata(&self, topic: &str, code: ErrorCode, times: usize) {
         self.shared.core.lock().faults.fail_metadata(topic, code, times);
     }
 
-    /// Answers the next `times` requests for a producer id, at any broker, with `code`.
+    /// Makes the cluster return `code` for the next `times` requests for a producer id, at any broker.
     pub fn fail_next_init_producer_id(&self, code: ErrorCode, times: usize) {
         self.shared.core.lock().faults.fail_init_producer_id(code, times);
     }
 
-    /// Makes a partition forget its idempotent producers, as a broker does after they have been idle for
-    /// `producer.id.expiration.ms`. The next batch of each producer is accepted with any sequence number.
+    /// Makes a partition forget its idempotent producers. A real broker forgets a producer that was idle for
+    /// `producer.id.expiration.ms`. The partition then accepts any sequence number in the next batch of each producer.
     pub fn forget_producers(&self, topic: &str, partition: i32) {
         place(&mut self.shared.core.lock(), topic, partition).log.forget_producers();
     }
 
-    /// Removes the records of a partition from `offset` on, as an unclean leader election does. The leader epoch is a new one.
-    /// The leader stays, unless [`MockCluster::set_leader`] sets another one.
+    /// Removes the records of a partition from `offset` on, like an unclean leader election. The partition gets a new
+    /// leader epoch. The leader stays the same. [`MockCluster::set_leader`] can set another leader.
     ///
-    /// Whole batches are removed, from the one that has a record at `offset` or later. The partition then knows of its
-    /// producers only what the batches that are left say.
+    /// The method removes whole batches: the batch that contains `offset`, and all later batches. The partition keeps only
+    /// the state of its producers that follows from the remaining batches.
     ///
     /// # Panics
     ///
-    /// If the partition does not exist, or if the cluster only counts.
+    /// Panics if the partition does not exist, or if the cluster only counts records
+    /// ([`counting`](crate::mock::MockClusterBuilder::counting)).
     pub fn lose_log(&self, topic: &str, partition: i32, offset: i64) {
         let mut core = self.shared.core.lock();
-        assert!(!core.cluster.settings.counting, "a cluster that counts keeps no records");
+        assert!(!core.cluster.settings.counting, "a counting cluster stores no records");
         let partition = place(&mut core, topic, partition);
         partition.log.truncate(offset);
         partition.leader_epoch += 1;
     }
 
-    /// Appends the batches of the next Produce request and closes the connection without an answer, as
-    /// [`MockRule::cut_after_append`] does. Each call adds one request.
+    /// Appends the batches of the next Produce request and closes the connection without a response, like
+    /// [`MockRule::cut_after_append`]. Several calls affect the same number of requests.
     pub fn cut_next_produce_response(&self) {
         self.shared.core.lock().faults.cut_produce_responses(None, 1);
     }
 
-    /// Holds all later answers back. The cluster acts on the requests. If a rule closes the connection instead of an answer,
-    /// the close waits too.
+    /// Holds all later responses. The cluster still acts on the requests. If a rule closes the connection instead of
+    /// sending a response, the close waits too.
     ///
-    /// This holds answers of all kinds, also those that a new connection needs. Complete one `send` first, so that later
-    /// records reach the broker and only their answers are held. After `partitions_for` alone, no record is sent. Without
-    /// either, the next `send` waits for metadata until `max_block` is over.
+    /// The cluster holds responses of all kinds, including the responses that a new connection needs. So call `send` and
+    /// wait for its result before you call this method. Then later records reach the broker, and only their responses are
+    /// held. If the program has called only `partitions_for` before, the producer sends no records. If the program has
+    /// called neither, the next `send` waits for metadata until `max_block` expires.
     pub fn hold_responses(&self) {
         self.shared.core.lock().faults.held.fill(true);
     }
 
-    /// Sends the answers that are held back, in order. Later answers are sent at once. It also sends the answers that a rule
-    /// holds ([`MockRule::hold`]).
+    /// Sends the held responses, in order. This includes the responses that a rule holds ([`MockRule::hold`]). The cluster
+    /// sends later responses immediately.
     pub fn release_responses(&self) {
         let mut core = self.shared.core.lock();
         core.faults.held.fill(false);
@@ -348,12 +353,13 @@ impl MockCluster {
         self.shared.reschedule();
     }
 
-    /// Closes all connections. Answers that are held back are lost.
+    /// Closes all connections. Held responses are lost.
     pub fn drop_connections(&self) {
         self.shared.drop_connections(|_| true);
     }
 
-    /// Puts this throttle time, in milliseconds, into all later answers. The brokers do not delay anything themselves.
+    /// Sets the throttle time of all later responses, in milliseconds. The SASL responses have no throttle time. The
+    /// brokers do not delay anything themselves.
     pub fn throttle(&self, milliseconds: i32) {
         self.shared
             .core
@@ -364,9 +370,10 @@ impl MockCluster {
             .for_each(|broker| broker.throttle_ms = milliseconds);
     }
 
-    /// Makes all brokers offer only these versions of an API. With an empty range they do not offer the API.
+    /// Makes all brokers offer only these versions of an API. With an empty range the brokers do not offer the API.
     ///
-    /// A version that the mock does not support may be offered. If a client uses it, the connection is closed.
+    /// The range can contain versions that the mock does not support. If a client uses such a version, the broker closes
+    /// the connection. Only for ApiVersions the broker returns `UNSUPPORTED_VERSION` instead.
     pub fn limit_api(&self, api: ApiKey, versions: RangeInclusive<i16>) {
         (0..self.ports.len()).for_each(|broker| self.broker(broker).limit_api(api, versions.clone()));
     }
@@ -396,17 +403,17 @@ pub struct MockBroker<'a> {
 }
 
 impl MockBroker<'_> {
-    /// As [`MockCluster::cut_next_produce_response`], for this broker.
+    /// Like [`MockCluster::cut_next_produce_response`], but for this broker only.
     pub fn cut_next_produce_response(&self) {
         self.cluster.shared.core.lock().faults.cut_produce_responses(self.broker, 1);
     }
 
-    /// As [`MockCluster::hold_responses`], for this broker.
+    /// Like [`MockCluster::hold_responses`], but for this broker only.
     pub fn hold_responses(&self) {
         self.cluster.shared.core.lock().faults.held[self.broker] = true;
     }
 
-    /// As [`MockCluster::release_responses`], for this broker.
+    /// Like [`MockCluster::release_responses`], but for this broker only.
     pub fn release_responses(&self) {
         let shared = &self.cluster.shared;
         let mut core = shared.core.lock();
@@ -417,23 +424,24 @@ impl MockBroker<'_> {
         shared.reschedule();
     }
 
-    /// As [`MockCluster::drop_connections`], for this broker.
+    /// Like [`MockCluster::drop_connections`], but for this broker only.
     pub fn drop_connections(&self) {
         self.cluster.shared.drop_connections(|broker| broker == self.broker);
     }
 
-    /// As [`MockCluster::throttle`], for this broker.
+    /// Like [`MockCluster::throttle`], but for this broker only.
     pub fn throttle(&self, milliseconds: i32) {
         self.cluster.shared.core.lock().cluster.brokers[self.broker].throttle_ms = milliseconds;
     }
 
-    /// Makes the cluster advertise this broker at another address (`advertised.listeners`) than its own.
+    /// Makes the cluster advertise this address for the broker (`advertised.listeners`). The broker still listens on its
+    /// own address.
     pub fn advertise(&self, host: &str, port: u16) {
         self.cluster.shared.core.lock().cluster.brokers[self.broker].advertised =
             Some((host.to_owned(), port));
     }
 
-    /// As [`MockCluster::limit_api`], for this broker.
+    /// Like [`MockCluster::limit_api`], but for this broker only.
     pub fn limit_api(&self, api: ApiKey, versions: RangeInclusive<i16>) {
         let mut core = self.cluster.shared.core.lock();
         let offered = &mut core.cluster.brokers[self.broker].versions;
@@ -447,7 +455,7 @@ impl MockBroker<'_> {
 
 fn place<'a>(core: &'a mut Core, topic: &str, partition: i32) -> &'a mut Partition {
     let place = core.cluster.partition_mut(topic, partition);
-    place.unwrap_or_else(|| panic!("there is no partition {topic}-{partition}"))
+    place.unwrap_or_else(|| panic!("partition {topic}-{partition} does not exist"))
 }
 
 fn record_count(core: &Core, topic: &str) -> u64 {
@@ -457,7 +465,7 @@ fn record_count(core: &Core, topic: &str) -> u64 {
 
 #[cold]
 fn no_port(broker: usize, error: &std::io::Error) -> ! {
-    panic!("mock broker {broker} can't listen: {error}")
+    panic!("mock broker {broker} can't listen on its port: {error}")
 }
 
 /// Read at a time, per connection.

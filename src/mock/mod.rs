@@ -1,7 +1,7 @@
 //! A Kafka broker inside the process, for tests of programs that use this crate.
 //!
-//! It speaks Kafka's protocol over sockets of the loopback interface, keeps the records it is sent, and produces the faults
-//! that a test orders.
+//! The mock speaks Kafka's protocol over sockets of the loopback interface. It stores the records that clients send, and
+//! injects the faults that a test requests.
 //!
 //! ```
 //! use kafka_producer::mock::MockCluster;
@@ -13,22 +13,24 @@
 //! assert!(cluster.records("events", 0).is_empty());
 //! ```
 //!
-//! [`guide`] describes how to test programs with it. [`MockRule`] describes the faults.
+//! [`guide`] describes how to test programs with the mock. [`MockRule`] describes the faults.
 //!
-//! These things work as with a real broker:
+//! The mock behaves like a real broker in these areas:
 //! - the API versions of Kafka 4.1 to 4.3
-//! - topics that are created when a client requests their metadata
-//! - leaders
-//! - the checks of batches: checksum, one batch per partition, records numbered from zero
+//! - the creation of a topic when a client requests its metadata
+//! - partition leaders
+//! - the checks of batches: checksum, one batch per partition, records numbered from 0
 //! - idempotence: producer ids, and the last five batches of each producer in each partition
-//! - no answer for `acks=0`
+//! - `acks=0`: no response to the request
 //! - the error codes for all of these
 //!
-//! It has no replicas (a partition has one log, with every leader), no consumers, quotas, transactions or authorization.
+//! The mock has no replicas: each partition has one log, which stays the same when the leader changes. Consumers, quotas,
+//! transactions and authorization are not supported.
 //!
 //! If users or tokens are set ([`sasl_user`](MockClusterBuilder::sasl_user),
-//! [`oauth_token`](MockClusterBuilder::oauth_token)), clients have to log in with PLAIN, SCRAM or OAUTHBEARER. Refusals have
-//! the messages of a real broker. Clients have to log in again when their session ends (KIP-368).
+//! [`oauth_token`](MockClusterBuilder::oauth_token)), clients must authenticate with PLAIN, SCRAM or OAUTHBEARER. If the
+//! authentication fails, the error message is the message of a real broker. Clients must authenticate again before their
+//! session ends (KIP-368).
 // Sockets and threads (`server`) are around a core that has neither (`core`), so that a simulation can run the same core with
 // a clock of its own.
 
@@ -78,23 +80,23 @@ pub use self::security::MockSecurity;
 
 /// A record that the mock broker has stored.
 ///
-/// Unlike elsewhere in this crate, its `Debug` text shows key and value.
+/// Its `Debug` output shows the key and the value, unlike that of other types in this crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MockRecord {
-    /// The offset in the partition. The first one is 0.
+    /// The offset in the partition. The first offset is 0.
     pub offset: i64,
-    /// The timestamp that the producer has set, in milliseconds since 1970.
+    /// The timestamp that the producer has set, in milliseconds since 1970-01-01 UTC.
     pub timestamp: i64,
-    /// The key; `None` is null.
+    /// The key. `None` means null.
     pub key: Option<Vec<u8>>,
-    /// The value; `None` is null.
+    /// The value. `None` means null.
     pub value: Option<Vec<u8>>,
-    /// The names and values of the headers, in the order in which they were sent. Names may be repeated.
+    /// The names and values of the headers, in the order in which they were sent. Several headers can have the same name.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// A request that the mock cluster has received and acted on.
+/// A request that the mock cluster has received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MockRequest {
@@ -102,43 +104,43 @@ pub struct MockRequest {
     pub broker: usize,
     /// The kind of request.
     pub api: ApiKey,
-    /// The version of the request. It is -1 for a SASL token without a request around it, as it follows version 0 of
+    /// The version of the request. It is -1 for a SASL token that was sent without a request header, after version 0 of
     /// SaslHandshake.
     pub version: i16,
     /// The client's `client_id`.
     pub client_id: Option<String>,
-    /// The user that the client had logged in as when the request came (SASL).
+    /// The user as which the client had authenticated before this request (SASL).
     pub user: Option<String>,
     /// The time since the start of the cluster.
     pub at: Duration,
-    /// For Produce only: the acknowledgements that are requested (0, 1, or -1 for all).
+    /// For Produce only: the acknowledgements that the client requested (0, 1, or -1 for all).
     pub acks: Option<i16>,
-    /// The topics of a Produce or Metadata request, in the order of the request. If a Metadata request asks for all topics, it
-    /// is all topics. A topic id that the cluster does not know is left out.
+    /// The topics of a Produce or Metadata request, in the order of the request. For a Metadata request for all topics, the
+    /// list contains all topics of the cluster. The list omits topic ids that the cluster does not know.
     pub topics: Vec<String>,
-    /// For Produce only: the batch for each partition.
+    /// For Produce only: the batch of each partition.
     pub batches: Vec<MockBatch>,
 }
 
-/// The batch that a Produce request has for one partition.
+/// The batch of one partition in a Produce request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MockBatch {
-    /// The topic. It is empty if the request has an id that the cluster does not know.
+    /// The name of the topic. The name is empty if the request has a topic id that the cluster does not know.
     pub topic: String,
-    /// The number of the partition. The first one is 0.
+    /// The number of the partition. The first partition is 0.
     pub partition: i32,
-    /// The producer id; -1 without idempotence.
+    /// The producer id. It is -1 without idempotence.
     pub producer_id: i64,
-    /// The epoch of the producer id; -1 without idempotence.
+    /// The epoch of the producer id. It is -1 without idempotence.
     pub producer_epoch: i16,
-    /// The sequence number of the first record; -1 without idempotence.
+    /// The sequence number of the first record. It is -1 without idempotence.
     pub base_sequence: i32,
     /// The number of records.
     pub records: i32,
 }
 
-/// The numbers of what a mock cluster has received.
+/// The numbers of records, batches and requests that a mock cluster has received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -146,12 +148,14 @@ pub struct Counts {
     pub records: u64,
     /// The number of batches that were appended.
     pub batches: u64,
-    /// The size in bytes of these batches as they were sent, headers included.
+    /// The total size in bytes of the appended batches, including their headers, as the client sent them.
     pub bytes: u64,
-    /// The number of batches that were stored already, and that were answered with the offset they have (idempotence).
+    /// The number of duplicate batches (idempotence). The cluster had already stored these batches, and responded with the
+    /// offsets of the stored batches.
     pub duplicates: u64,
-    /// The number of batches that were refused.
+    /// The number of batches that ended with an error, including batches that were appended
+    /// ([`fail_after_append`](MockRule::fail_after_append)).
     pub refused: u64,
-    /// The number of requests of all kinds, refused ones included.
+    /// The number of requests of all kinds, including requests that failed.
     pub requests: u64,
 }

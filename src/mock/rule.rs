@@ -8,11 +8,14 @@ use crate::protocol::{ApiKey, ErrorCode};
 
 /// A fault, and the requests that it acts on.
 ///
-/// Each function without `self` makes a rule with one fault. By default the rule acts once, on the next request of any kind at
-/// any broker. The methods with `self` choose other requests. [`MockCluster::add_rule`](crate::mock::MockCluster::add_rule)
-/// adds the rule to a cluster.
+/// Each function without `self` returns a rule with one fault. By default the rule acts once, on the next request of any
+/// kind at any broker. The methods with `self` choose other requests.
+/// [`MockCluster::add_rule`](crate::mock::MockCluster::add_rule) adds the rule to a cluster.
 ///
-/// If several rules of the same kind match a request, only the oldest acts on it. Rules of different kinds act together.
+/// If several rules of the same kind match a request, only the oldest rule acts on the request. All cuts, resets, drips,
+/// black holes and lost responses are one kind. Rules of different kinds act together. Rules with [`fail`](Self::fail),
+/// [`omit_partition`](Self::omit_partition) or [`repeat_partition`](Self::repeat_partition) for different partitions also
+/// act together.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,15 +23,15 @@ use crate::protocol::{ApiKey, ErrorCode};
 /// use kafka_producer::mock::{ApiKey, MockCluster, MockRule};
 ///
 /// let cluster = MockCluster::start(3);
-/// // The broker stores the records of the second request from now, and the answer is lost.
+/// // The second Produce request from now is stored, but its response is lost.
 /// cluster.add_rule(MockRule::cut_after_append().on(ApiKey::PRODUCE).skip(1));
-/// // Three attempts for one partition fail. Other partitions in the same requests do not fail.
+/// // Three attempts for one partition fail. Other partitions in the same requests succeed.
 /// cluster.add_rule(MockRule::fail(ErrorCode::NOT_ENOUGH_REPLICAS).on(ApiKey::PRODUCE).partition("events", 0).times(3));
-/// // One broker is slow with every request.
+/// // Broker 2 delays every response.
 /// cluster.add_rule(MockRule::delay(Duration::from_millis(200)).broker(2).forever());
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "a rule does nothing until a cluster has it"]
+#[must_use = "a rule does nothing until it is added to a cluster"]
 pub struct MockRule {
     pub(super) action: Action,
     pub(super) api: Option<ApiKey>,
@@ -101,17 +104,21 @@ impl fmt::Debug for Edit {
 
 /// The faults.
 impl MockRule {
-    /// Answers with the error `code`: each partition of Produce, each topic of Metadata (or each partition, if the rule names
-    /// one), and other requests as a whole. After an error for SaslHandshake or SaslAuthenticate the connection is closed.
+    /// Responds with the error `code`.
     ///
-    /// Batches are not appended, except with `REQUEST_TIMED_OUT` and `NOT_ENOUGH_REPLICAS_AFTER_APPEND`, which say that they
-    /// were.
+    /// - Produce: the error is set for each matching partition.
+    /// - Metadata: the error is set for each matching topic, or for the partition if the rule names one.
+    /// - SaslHandshake, SaslAuthenticate: the error is set for the whole request, and the broker closes the connection.
+    /// - Other requests: the error is set for the whole request.
+    ///
+    /// Batches are not appended. There are two exceptions: with `REQUEST_TIMED_OUT` and `NOT_ENOUGH_REPLICAS_AFTER_APPEND`
+    /// batches are appended.
     pub fn fail(code: ErrorCode) -> Self {
         Self::new(Action::Fail(Failure { code, appends: None, words: None }))
     }
 
-    /// As [`fail`](Self::fail), with a message. Only the answers of SaslAuthenticate, and of Produce from version 8 on, have a
-    /// field for it.
+    /// Like [`fail`](Self::fail), but with an error message. Only the responses to SaslAuthenticate and to Produce (from
+    /// version 8 on) have a field for the message. For other requests the message is ignored.
     ///
     /// ```
     /// use kafka_producer::ErrorCode;
@@ -125,112 +132,115 @@ impl MockRule {
         Self::new(Action::Fail(Failure { code, appends: None, words: Some(words.into()) }))
     }
 
-    /// As [`fail`](Self::fail), but batches are appended, with any code.
+    /// Like [`fail`](Self::fail), but batches are appended whatever the code is.
     pub fn fail_after_append(code: ErrorCode) -> Self {
         Self::new(Action::Fail(Failure { code, appends: Some(true), words: None }))
     }
 
-    /// As [`fail`](Self::fail), but batches are not appended, with any code.
+    /// Like [`fail`](Self::fail), but batches are not appended whatever the code is.
     pub fn fail_before_append(code: ErrorCode) -> Self {
         Self::new(Action::Fail(Failure { code, appends: Some(false), words: None }))
     }
 
-    /// Closes the connection and does not act on the request.
+    /// Closes the connection. The broker does not act on the request.
     pub fn cut_before_append() -> Self {
         Self::new(Action::Cut { moment: Moment::Before, reset: false })
     }
 
-    /// Acts on the request and closes the connection without an answer.
+    /// Acts on the request and closes the connection without a response.
     pub fn cut_after_append() -> Self {
         Self::new(Action::Cut { moment: Moment::After, reset: false })
     }
 
-    /// As [`cut_before_append`](Self::cut_before_append), but with a reset: the client's reads and writes fail at once
-    /// (`ECONNRESET`).
+    /// Like [`cut_before_append`](Self::cut_before_append), but with a TCP reset: the client's reads and writes fail
+    /// immediately (`ECONNRESET`).
     pub fn reset_before_append() -> Self {
         Self::new(Action::Cut { moment: Moment::Before, reset: true })
     }
 
-    /// As [`cut_after_append`](Self::cut_after_append), but with a reset. Earlier answers that the client has not read yet are
-    /// lost.
+    /// Like [`cut_after_append`](Self::cut_after_append), but with a TCP reset. Earlier responses that the client has not
+    /// read yet are lost.
     pub fn reset_after_append() -> Self {
         Self::new(Action::Cut { moment: Moment::After, reset: true })
     }
 
-    /// Acts on the request, sends the first `bytes` bytes of the answer, and closes the connection. The four bytes of the
-    /// answer's length count.
+    /// Acts on the request, sends the first `bytes` bytes of the response, and closes the connection. The number includes
+    /// the four bytes of the response length.
     pub fn cut_after_bytes(bytes: usize) -> Self {
         Self::new(Action::CutAfterBytes(bytes))
     }
 
-    /// Sends the answer in pieces of `bytes` bytes. The first piece is sent at once, and another one each time `every` has
-    /// passed.
+    /// Sends the response in pieces of `bytes` bytes. The broker sends the first piece immediately, and the next piece each
+    /// time the interval `every` has passed.
     ///
     /// # Panics
     ///
-    /// If `bytes` is 0.
+    /// Panics if `bytes` is 0.
     pub fn drip(bytes: usize, every: Duration) -> Self {
-        assert!(bytes > 0, "a piece of an answer must have at least 1 byte");
+        assert!(bytes > 0, "a piece of a response must have at least 1 byte");
         Self::new(Action::Drip { bytes, every })
     }
 
-    /// Does not act on the request, nor on later requests of its connection, and answers none of them. The connection stays
-    /// open.
+    /// Ignores the request and all later requests of its connection. The broker sends no more responses, and the connection
+    /// stays open.
     pub fn black_hole() -> Self {
         Self::new(Action::BlackHole(Moment::Before))
     }
 
-    /// Acts on the request and does not answer it. Does not act on later requests of its connection, and answers none of them.
-    /// The connection stays open.
+    /// Acts on the request without a response, and ignores all later requests of its connection. The connection stays open.
     pub fn black_hole_after_append() -> Self {
         Self::new(Action::BlackHole(Moment::After))
     }
 
-    /// Acts on the request at once and answers after `by`, by the cluster's clock
-    /// ([`hold_clock`](crate::mock::MockCluster::hold_clock)). Later answers of the connection wait for this one.
+    /// Acts on the request immediately and delays the response by `by`. The delay counts by the cluster's clock
+    /// ([`hold_clock`](crate::mock::MockCluster::hold_clock)). Later responses of the connection wait for the delayed
+    /// response.
     pub fn delay(by: Duration) -> Self {
         Self::new(Action::Delay(by))
     }
 
-    /// Acts on the request at once and holds the answer until
-    /// [`release_responses`](crate::mock::MockCluster::release_responses). Later answers of the connection wait for this one.
+    /// Acts on the request immediately and holds the response until
+    /// [`release_responses`](crate::mock::MockCluster::release_responses). Later responses of the connection wait for the
+    /// held response.
     pub fn hold() -> Self {
         Self::new(Action::Hold)
     }
 
-    /// Puts this throttle time into the answer, in place of the broker's own. The broker does not delay anything itself.
+    /// Sets the throttle time of the response, instead of the broker's throttle time. The SASL responses have no throttle
+    /// time. The broker does not delay anything itself.
     pub fn throttle(milliseconds: i32) -> Self {
         Self::new(Action::Throttle(milliseconds))
     }
 
-    /// Answers Metadata with the state of the cluster at the time when the rule was added, as a broker does that has missed all
-    /// changes since. It creates no topics.
+    /// Responds to Metadata with the state of the cluster at the time when the rule was added. A real broker responds in
+    /// this way if it has missed all later changes. The request creates no topics.
     pub fn stale_metadata() -> Self {
         Self::new(Action::StaleMetadata)
     }
 
-    /// Acts on the partitions of a Produce request and leaves them out of the answer.
+    /// Acts on the partitions of a Produce request and omits these partitions from the response.
     pub fn omit_partition() -> Self {
         Self::new(Action::OmitPartition)
     }
 
-    /// Puts the partitions of a Produce request into the answer twice.
+    /// Puts the partitions of a Produce request into the response twice.
     pub fn repeat_partition() -> Self {
         Self::new(Action::RepeatPartition)
     }
 
-    /// Adds a partition that was not in the Produce request to the answer, as if its batch had been stored at offset 0.
+    /// Adds another partition to the response to a Produce request. According to the response, the batch of this partition
+    /// was stored at offset 0.
     pub fn extra_partition(topic: &str, partition: i32) -> Self {
         Self::new(Action::ExtraPartition(topic.to_owned(), partition))
     }
 
-    /// Changes the bytes of the answer with `edit`. They begin with four bytes of length and four bytes of correlation id. The
-    /// result is sent as it is.
+    /// Changes the bytes of the response with `edit`. The bytes begin with the length (four bytes) and the correlation id
+    /// (four bytes). The broker sends the changed bytes as they are.
     pub fn edit_response(edit: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
         Self::new(Action::Edit(Edit(Arc::new(edit))))
     }
 
-    /// Gives the answer a wrong correlation id.
+    /// Gives the response a wrong correlation id.
     pub fn wrong_correlation_id() -> Self {
         Self::edit_response(|frame| {
             if let Some(id) = frame.get_mut(4..8).and_then(|bytes| bytes.first_chunk_mut()) {
@@ -239,19 +249,19 @@ impl MockRule {
         })
     }
 
-    /// Acts on the request and does not answer it. Later requests of the connection are answered.
+    /// Acts on the request and sends no response to it. The broker responds to later requests of the connection.
     pub fn lose_response() -> Self {
         Self::new(Action::LoseAnswer)
     }
 
-    /// Changes the token of a SASL mechanism with `edit`, before it is put into the answer to a SaslAuthenticate, or is sent
-    /// without an answer around it after version 0 of SaslHandshake. It acts on no other requests.
+    /// Changes the SASL token that the broker sends, with `edit`. The token is part of the response to SaslAuthenticate.
+    /// After version 0 of SaslHandshake the token is sent without a response header. The rule acts on no other requests.
     pub fn edit_token(edit: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
         Self::new(Action::EditToken(Edit(Arc::new(edit))))
     }
 
-    /// Accepts the client's proof and answers with a wrong signature, as a server does that does not know the password. It acts
-    /// only on the last request of SCRAM.
+    /// Accepts the client's proof and returns a wrong signature, like a server that does not know the password. The rule
+    /// acts only on the last request of SCRAM.
     pub fn wrong_server_signature() -> Self {
         Self::new(Action::ForgeSignature)
     }
@@ -261,7 +271,7 @@ impl MockRule {
     }
 }
 
-/// The requests that a rule acts on. A rule that acts on answers skips requests without an answer (Produce with `acks=0`).
+/// The requests that a rule acts on. A rule for responses skips requests without a response (Produce with `acks=0`).
 impl MockRule {
     /// Acts only on requests of this kind.
     pub fn on(mut self, api: ApiKey) -> Self {
@@ -275,14 +285,15 @@ impl MockRule {
         self
     }
 
-    /// Acts only on Produce requests with records for partitions of this topic that the broker leads, and on Metadata requests
-    /// for this topic. The topic does not have to exist yet.
+    /// Acts only on Produce and Metadata requests for this topic. The rule acts on a Produce request only if the broker
+    /// leads a partition of the topic in the request. The topic does not have to exist yet.
     pub fn topic(mut self, topic: &str) -> Self {
         self.topic = Some(topic.to_owned());
         self
     }
 
-    /// As [`topic`](Self::topic), but on Produce requests only if they have records for this partition.
+    /// Like [`topic`](Self::topic), but the rule acts on a Produce request only if the request has records for this
+    /// partition.
     pub fn partition(mut self, topic: &str, partition: i32) -> Self {
         self.partition = Some(partition);
         self.topic(topic)
@@ -300,7 +311,7 @@ impl MockRule {
         self
     }
 
-    /// Acts on all matching requests, until [`remove_rule`](crate::mock::MockCluster::remove_rule).
+    /// Acts on all matching requests until [`remove_rule`](crate::mock::MockCluster::remove_rule) is called.
     pub fn forever(self) -> Self {
         self.times(usize::MAX)
     }

@@ -11,15 +11,15 @@ use crate::security::Secret;
 
 /// The users, tokens and certificates of a [`MockCluster`]. [`MockCluster::security`] returns it.
 ///
-/// As with a real broker, a change counts for later logins. Clients that have logged in stay until the connection or the
-/// session ends ([`session_lifetime`](crate::mock::MockClusterBuilder::session_lifetime)).
+/// A change applies to later authentications, as with a real broker. Clients that have authenticated stay connected until
+/// the connection or the session ends ([`session_lifetime`](crate::mock::MockClusterBuilder::session_lifetime)).
 ///
 /// ```
 /// use kafka_producer::mock::MockCluster;
 ///
 /// let cluster = MockCluster::builder().sasl_user("alice", "secret").build();
 /// cluster.security().set_user("alice", "another");
-/// // Clients that have logged in with the old password have to log in again.
+/// // Clients that have authenticated with the old password must authenticate again.
 /// cluster.drop_connections();
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ pub struct MockSecurity<'a> {
 }
 
 impl MockCluster {
-    /// Returns the users, tokens and certificates of the cluster, so that a test can change them.
+    /// Returns an object that changes the users, tokens and certificates of the cluster.
     #[must_use]
     pub fn security(&self) -> MockSecurity<'_> {
         MockSecurity { cluster: self }
@@ -36,12 +36,12 @@ impl MockCluster {
 }
 
 impl MockSecurity<'_> {
-    /// Adds a user. If the user exists, it gets the new password.
+    /// Adds a user. If the user exists, its password is replaced.
     ///
     /// # Panics
     ///
-    /// If the cluster was built without users and tokens, because clients do not log in to it then. All other methods
-    /// except `set_tls` panic in this case too.
+    /// Panics if the cluster was built without users, tokens, validator and mechanisms, because clients do not authenticate
+    /// to such a cluster. In this case all other methods of this type except `set_tls` panic too.
     pub fn set_user(&self, name: &str, password: &str) {
         self.change(|credentials| credentials.set_user(name, password));
     }
@@ -50,7 +50,7 @@ impl MockSecurity<'_> {
     ///
     /// # Panics
     ///
-    /// If the user does not exist.
+    /// Panics if the user does not exist.
     pub fn remove_user(&self, name: &str) {
         assert!(self.change(|credentials| credentials.remove_user(name)), "there is no user {name}");
     }
@@ -64,34 +64,34 @@ impl MockSecurity<'_> {
     ///
     /// # Panics
     ///
-    /// If the token does not exist.
+    /// Panics if the token does not exist.
     pub fn remove_oauth_token(&self, token: &str) {
         assert!(self.change(|credentials| credentials.remove_token(token)), "there is no such token");
     }
 
-    /// Sets the mechanisms that the brokers offer: see
+    /// Sets the mechanisms that the brokers offer, like
     /// [`sasl_mechanisms`](crate::mock::MockClusterBuilder::sasl_mechanisms).
     ///
     /// # Panics
     ///
-    /// If the mock does not support one of them, or not in this build.
+    /// Panics if the mock does not support one of the mechanisms. The SCRAM mechanisms require the feature `scram`.
     pub fn set_mechanisms<'a>(&self, mechanisms: impl IntoIterator<Item = &'a str>) {
         self.change(|credentials| credentials.set_mechanisms(mechanisms));
     }
 
-    /// Sets the lifetime of later sessions. `None` is no limit. See
-    /// [`session_lifetime`](crate::mock::MockClusterBuilder::session_lifetime).
+    /// Sets the lifetime of later sessions, like
+    /// [`session_lifetime`](crate::mock::MockClusterBuilder::session_lifetime). `None` means no limit.
     pub fn set_session_lifetime(&self, lifetime: impl Into<Option<Duration>>) {
         self.change(|credentials| credentials.lifetime = lifetime.into());
     }
 
-    /// Sets the certificate and the key of later connections, both PEM. Later connections use TLS, even if the cluster was
-    /// built without it. `client_ca_pem` are the CAs that must have issued the certificates of clients. With `None` clients
-    /// need no certificate. Feature `tls`.
+    /// Sets the certificate and the key of later connections, both in PEM format. Later connections use TLS, even if the
+    /// cluster was built without TLS. If `client_ca_pem` is set, clients must have a certificate from one of these CAs.
+    /// With `None` clients need no certificate. Requires the feature `tls`.
     ///
     /// # Panics
     ///
-    /// If the certificates or the key can't be used, or do not belong together.
+    /// Panics if the certificates or the key can't be used, or if the key does not belong to the certificate.
     #[cfg(feature = "tls")]
     pub fn set_tls<'a>(
         &self,

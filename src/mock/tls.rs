@@ -119,7 +119,7 @@ mod by_openssl {
     pub(super) fn acceptor(identity: &Identity) -> Result<Acceptor, String> {
         let say = |what: &'static str| move |error: ErrorStack| format!("{what} can't be used: {error}");
         let chain = X509::stack_from_pem(identity.certificate.as_bytes()).map_err(say("the certificate"))?;
-        let (own, issuers) = chain.split_first().ok_or("there is no certificate in the PEM text")?;
+        let (own, issuers) = chain.split_first().ok_or("the PEM string contains no certificate")?;
         let key = PKey::private_key_from_pem(identity.key.bytes()).map_err(say("the key"))?;
         let build = || -> Result<Acceptor, ErrorStack> {
             let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls())?;
@@ -142,7 +142,7 @@ mod by_openssl {
             }
             Ok(builder.build())
         };
-        build().map_err(say("certificate and key"))
+        build().map_err(say("the certificate with its key"))
     }
 
     pub(super) fn begin(acceptor: &Acceptor) -> io::Result<State> {
@@ -197,11 +197,11 @@ mod by_system {
 
     pub(super) fn acceptor(identity: &Identity) -> Result<Acceptor, String> {
         if identity.client_ca.is_some() {
-            return Err("certificates of clients can't be asked for by this system's TLS".to_owned());
+            return Err("this system's TLS can't require client certificates".to_owned());
         }
         let own = native_tls::Identity::from_pkcs8(identity.certificate.as_bytes(), identity.key.bytes());
-        let own = own.map_err(|error| format!("certificate and key can't be used: {error}"))?;
-        TlsAcceptor::new(own).map_err(|error| format!("this machine's TLS can't be used: {error}"))
+        let own = own.map_err(|error| format!("the certificate with its key can't be used: {error}"))?;
+        TlsAcceptor::new(own).map_err(|error| format!("this system's TLS can't be used: {error}"))
     }
 
     pub(super) fn begin(acceptor: &Acceptor) -> io::Result<State> {

@@ -138,7 +138,7 @@ fn a_record_that_the_broker_finds_too_large() {
 /// U03: whatever ends it says what the broker said last.
 #[test]
 fn a_broker_that_keeps_refusing() {
-    let said = "a broker answered NOT_ENOUGH_REPLICAS (19) for t-0: Fewer replicas are in sync than min.insync.replicas, so nothing was appended";
+    let said = "a broker answered NOT_ENOUGH_REPLICAS (19) for t-0: Fewer replicas are in sync than min.insync.replicas requires, so the batch was not appended";
     for (retries, attempts) in [(0, "1 attempt"), (2, "3 attempts")] {
         let cluster = MockCluster::start(1);
         cluster.create_topic("t", 1);
