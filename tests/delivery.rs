@@ -275,9 +275,7 @@ fn what_answers_with_http_is_told_to_be_no_broker() {
         }
     };
     assert!(
-        error.contains(&format!(
-            "{address} (from bootstrap_servers) at ApiVersions: the peer answered with HTTP"
-        )),
+        error.contains(&format!("{address} (from bootstrap_servers) at ApiVersions: the peer sent HTTP")),
         "{error}"
     );
 }

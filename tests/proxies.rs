@@ -143,19 +143,19 @@ fn who_is_not_let_through_reads_why() {
             Speaks::Socks5,
             with_password(),
             "m%40e:wrong@",
-            "does not accept the user and password of proxy_url; correct them there",
+            "rejected the user and the password; correct the user and the password in proxy_url",
         ),
         (
             Speaks::Socks5,
             with_password(),
             "",
-            "requires a user and a password, and proxy_url has none; write socks5://user:password@host:port there",
+            "requires a user and a password; write socks5://user:password@host:port in proxy_url",
         ),
         (
             Speaks::Socks5,
             refuses(&[5, 2, 0, 1, 0, 0, 0, 0, 0, 0]),
             "",
-            "does not allow connections to the broker (SOCKS5 answer 2); change its rules",
+            "does not allow connections to the broker (SOCKS5 reply 2); change the rules of the proxy",
         ),
         (
             Speaks::Http,
@@ -167,15 +167,15 @@ fn who_is_not_let_through_reads_why() {
             Speaks::Http,
             with_password(),
             "",
-            "requires a user and a password, and proxy_url has none (407 Proxy Authentication Required); write \
-             http://user:password@host:port there",
+            "requires a user and a password (407 Proxy Authentication Required); write http://user:password@host:port in \
+             proxy_url",
         ),
         (
             Speaks::Http,
             refuses(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 100000\r\n\r\n<html>"),
             "",
-            "does not allow connections to the broker (403 Forbidden); change its rules: many proxies allow port 443 \
-             only",
+            "does not allow connections to the broker (403 Forbidden); change the rules of the proxy: many proxies allow \
+             only port 443",
         ),
     ] {
         let proxy = ProxyServer::start(speaks, manners);
@@ -199,8 +199,8 @@ fn a_proxy_of_the_other_kind_is_told_as_that() {
     let socks = ProxyServer::start(Speaks::Socks5, inside());
     let url = socks.url("").replace("socks5", "http");
     let expected = format!(
-        "{} (from bootstrap_servers) at proxy: the proxy {url} closed the connection before it answered; it may be \
-         shutting down, or may not support HTTP",
+        "{} (from bootstrap_servers) at proxy: the proxy {url} closed the connection without a response; the proxy may \
+         be shutting down, or may not support HTTP",
         world.servers
     );
     sees(|pace| (last_seen(config(&world.servers, &url), pace * WAIT), expected.clone()));
@@ -211,7 +211,7 @@ fn a_proxy_of_the_other_kind_is_told_as_that() {
         refused(config(&world.servers, &name)),
         format!(
             "a broker can't be used with this configuration: {} (from bootstrap_servers) at proxy: the proxy {name} \
-             answered, but not with SOCKS5; write http:// in proxy_url if it is an HTTP proxy",
+             sent a response that is not SOCKS5; if the proxy is an HTTP proxy, write http:// in proxy_url",
             world.servers
         )
     );
@@ -223,7 +223,7 @@ fn what_may_pass_is_told_when_the_wait_is_over() {
     let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let servers = format!("localhost:{}", dead.port());
     for (speaks, expected) in [
-        (Speaks::Socks5, "can't connect to the broker: host unreachable (SOCKS5 answer 4)"),
+        (Speaks::Socks5, "can't connect to the broker: host unreachable (SOCKS5 reply 4)"),
         (Speaks::Http, "can't connect to the broker (502 Bad Gateway)"),
     ] {
         let proxy = ProxyServer::start(speaks, inside());

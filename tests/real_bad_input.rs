@@ -140,9 +140,9 @@ fn a_port_that_wants_tls() {
     let error = error.to_string();
     assert!(
         error.ends_with(&format!(
-            "a broker can't be used with this configuration: {address} (from bootstrap_servers) at ApiVersions: the peer answered with TLS, but this \
-             connection is not encrypted: set security_protocol to SSL or SASL_SSL, or use the port of a PLAINTEXT \
-             listener"
+            "a broker can't be used with this configuration: {address} (from bootstrap_servers) at ApiVersions: the peer \
+             sent TLS, but this connection is not encrypted: set security_protocol to SSL or SASL_SSL, or use the port \
+             of a PLAINTEXT listener"
         )),
         "{error}"
     );

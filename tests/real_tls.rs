@@ -236,7 +236,7 @@ fn a_broker_that_is_not_trusted_is_told_of(backend: TlsBackend) {
         world.refusal("TLS", config),
         format!(
             "the certificate 'CN=broker' of the broker was issued by 'CN=ca', which is not in ssl_cafile '{other}'; \
-             add that CA's certificate"
+             add the certificate of this CA"
         )
     );
     let config = KafkaProducer::builder()
@@ -246,16 +246,16 @@ fn a_broker_that_is_not_trusted_is_told_of(backend: TlsBackend) {
     assert_eq!(
         world.refusal("TLS", config),
         "the certificate 'CN=broker' of the broker was issued by 'CN=ca', which this system does not trust; set \
-         ssl_cafile to that CA's certificate"
+         ssl_cafile to the certificate of this CA"
     );
     assert_eq!(
         world.refusal("EXPIRED", world.config(backend, "EXPIRED", &[])),
-        "the certificate 'CN=expired' of the broker has expired: it was valid until Jan  1 00:00:00 2021 GMT; renew \
-         it, or check this machine's clock"
+        "the certificate 'CN=expired' of the broker has expired (valid until Jan  1 00:00:00 2021 GMT); renew the \
+         certificate, or check this machine's clock"
     );
     assert_eq!(
         world.refusal("WRONG", world.config(backend, "WRONG", &[])),
-        "the broker's certificate is not for '127.0.0.1' but for 'broker.example.org'; use a name of the certificate \
+        "the broker's certificate is not for '127.0.0.1' but for 'broker.example.org'; use a name from the certificate \
          in bootstrap_servers and in the broker's advertised.listeners, or add '127.0.0.1' to the certificate"
     );
     let list = world.file("crl.pem");
@@ -263,7 +263,7 @@ fn a_broker_that_is_not_trusted_is_told_of(backend: TlsBackend) {
         world.refusal("REVOKED", world.config(backend, "REVOKED", &[("ssl_crlfile", &list)])),
         format!(
             "the certificate 'CN=revoked' of the broker has been revoked, according to ssl_crlfile '{list}'; replace \
-             it"
+             the certificate"
         )
     );
 }
@@ -284,8 +284,8 @@ fn a_client_without_a_certificate_is_told_of(backend: TlsBackend) {
     // Java 17 has the first, newer ones the alert that is meant for it.
     let told = ["bad_certificate (42)", "certificate_required (116)"].map(|alert| {
         format!(
-            "the broker requires a client certificate, and none is set: it answered with the TLS alert {alert}; set \
-             ssl_certfile and ssl_keyfile"
+            "the broker requires a client certificate, and no certificate is set: the broker sent the TLS alert {alert}; \
+             set ssl_certfile and ssl_keyfile"
         )
     });
     let text = world.refusal("MTLS", world.config(backend, "MTLS", &[]));
@@ -294,8 +294,8 @@ fn a_client_without_a_certificate_is_told_of(backend: TlsBackend) {
     assert_eq!(
         world.refusal("MTLS", world.config(backend, "MTLS", &[("ssl.keystore.location", &stranger)])),
         format!(
-            "the broker does not trust the CA of the certificate of ssl.keystore.location '{stranger}': it answered \
-             with the TLS alert certificate_unknown (46); use one that was issued by a CA in the broker's \
+            "the broker does not trust the CA of the certificate in ssl.keystore.location '{stranger}': the broker sent \
+             the TLS alert certificate_unknown (46); use a certificate that was issued by a CA in the broker's \
              ssl.truststore.location"
         )
     );
@@ -311,8 +311,8 @@ fn a_port_without_tls_is_told_of(backend: TlsBackend) {
     let text = world.refusal("PLAINTEXT", config);
     assert_eq!(
         text,
-        "the peer closed the connection at the start of TLS, as a broker does on a port without TLS: use the port of \
-         an SSL or SASL_SSL listener, or set security_protocol to the protocol of this port"
+        "the peer closed the connection at the start of the TLS handshake, as a broker does on a port without TLS: use \
+         the port of an SSL or SASL_SSL listener, or set security_protocol to the protocol of this port"
     );
 }
 

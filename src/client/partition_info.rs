@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A partition of a topic, as in the cluster's latest metadata. [`partitions_for`](crate::KafkaProducer::partitions_for)
-/// returns it.
+/// The leader and the replicas of a partition, from the latest metadata of the cluster.
+/// [`partitions_for`](crate::KafkaProducer::partitions_for) returns this type.
 ///
-/// Brokers are identified by their numbers in the cluster (`node.id`).
+/// A broker is identified by its number in the cluster (`node.id`).
 #[derive(Clone)]
 pub struct PartitionInfo {
     partition: i32,
@@ -36,7 +36,7 @@ impl PartitionInfo {
         self.partition
     }
 
-    /// Returns the broker that leads the partition. `None` if the partition has no leader now.
+    /// Returns the broker that leads the partition. Returns `None` if the partition has no leader now.
     pub fn leader(&self) -> Option<i32> {
         self.leader
     }

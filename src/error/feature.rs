@@ -4,8 +4,8 @@
 pub(crate) fn turn_on(feature: &str) -> String {
     let (major, minor) = (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
     format!(
-        "turn on the feature `{feature}` in Cargo.toml: kafka-producer = {{ version = \"{major}.{minor}\", \
-         features = [\"{feature}\"] }}"
+        "enable the feature `{feature}` in Cargo.toml: kafka-producer = {{ version = \"{major}.{minor}\", features = \
+         [\"{feature}\"] }}"
     )
 }
 
@@ -17,7 +17,8 @@ mod tests {
         assert_eq!(
             super::turn_on("zstd"),
             format!(
-                "turn on the feature `zstd` in Cargo.toml: kafka-producer = {{ version = \"{}.{}\", features = [\"zstd\"] }}",
+                "enable the feature `zstd` in Cargo.toml: kafka-producer = {{ version = \"{}.{}\", features = [\"zstd\"] \
+                 }}",
                 env!("CARGO_PKG_VERSION_MAJOR"),
                 env!("CARGO_PKG_VERSION_MINOR")
             )

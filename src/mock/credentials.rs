@@ -214,10 +214,11 @@ impl Credentials {
 fn unknown(name: &str) -> String {
     match name {
         "SCRAM-SHA-256" | "SCRAM-SHA-512" => {
-            format!("{name} is not in this build; turn on the cargo feature `scram` of kafka-producer")
+            format!("{name} is not enabled; enable the cargo feature `scram` of kafka-producer")
         }
         _ => format!(
-            "the mock broker has no mechanism {name:?}; it has PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER"
+            "the mock broker does not support the mechanism {name:?}; the mock broker supports PLAIN, SCRAM-SHA-256, \
+             SCRAM-SHA-512 and OAUTHBEARER"
         ),
     }
 }

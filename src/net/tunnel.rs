@@ -97,7 +97,10 @@ impl Dial {
     }
 
     fn broken(&self, cause: &io::Error) -> io::Error {
-        self.refused(Refusal { cause: format!("broke the connection: {cause}"), is_fatal: false })
+        self.refused(Refusal {
+            cause: format!("can't be used: the connection failed: {cause}"),
+            is_fatal: false,
+        })
     }
 }
 

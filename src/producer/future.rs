@@ -11,20 +11,25 @@ use crate::protocol::RecordError;
 use crate::time::{Deadline, since_epoch};
 use crate::topic_partition::TopicPartition;
 
-/// The result of one [`send`](crate::KafkaProducer::send). It is pending until the record is stored or has failed. Then it does
-/// not change any more.
+/// The result of one [`send`](crate::KafkaProducer::send). The result is pending until the record is stored or has failed.
+/// After that, the result does not change.
 ///
-/// With `acks=0` no broker answers. A record then counts as stored when the operating system has taken its bytes.
+/// With `acks=0` a broker sends no response. A record then counts as stored when the operating system has accepted the
+/// bytes of the record.
 ///
-/// A future is cheap to clone. Dropping it cancels nothing: the record is still sent.
+/// A future is cheap to clone. Dropping a future cancels nothing: the record is still sent.
 ///
-/// # Failures that are not looked at
-/// If the program does not look at a failure, the next [`flush`](crate::KafkaProducer::flush) or
-/// [`close`](crate::KafkaProducer::close) reports it. These methods look at a failure: [`get`](Self::get),
-/// [`try_get`](Self::try_get), [`failed`](Self::failed), [`succeeded`](Self::succeeded), [`value`](Self::value),
-/// [`exception`](Self::exception), [`add_errback`](Self::add_errback), [`add_both`](Self::add_both). These do not:
-/// [`is_done`](Self::is_done), [`add_callback`](Self::add_callback). When the last future of a batch is dropped,
-/// [`unchecked_failures`](crate::KafkaProducer::unchecked_failures) counts the failures that the program has not looked at.
+/// # Unchecked failures
+/// A failure is checked when a future or a callback has seen the failure. Before that, the failure is unchecked.
+///
+/// - [`get`](Self::get), [`try_get`](Self::try_get), [`failed`](Self::failed), [`succeeded`](Self::succeeded),
+///   [`value`](Self::value) and [`exception`](Self::exception) check the failure of a record that has failed.
+/// - A callback of [`add_errback`](Self::add_errback) or [`add_both`](Self::add_both) checks the failure.
+/// - [`is_done`](Self::is_done) and a callback of [`add_callback`](Self::add_callback) do not check the failure.
+///
+/// The next [`flush`](crate::KafkaProducer::flush) or [`close`](crate::KafkaProducer::close) reports unchecked failures.
+/// When the last future of a batch is dropped, [`unchecked_failures`](crate::KafkaProducer::unchecked_failures) counts the
+/// unchecked failures of the batch that no `flush` or `close` has reported.
 #[derive(Clone)]
 pub struct FutureRecordMetadata {
     slot: Arc<ResultSlot>,
@@ -33,7 +38,7 @@ pub struct FutureRecordMetadata {
     sizes: Sizes,
 }
 
-/// The sizes of key and value in bytes as sent; -1 for null.
+/// The sizes of key and value in bytes, as sent. -1 means null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sizes {
     pub(crate) key: i32,
@@ -45,16 +50,17 @@ impl FutureRecordMetadata {
         Self { slot, index, timestamp, sizes }
     }
 
-    /// Waits for the result, at most for `timeout`. `None` is no limit.
+    /// Waits for the result, at most for `timeout`. `None` means no limit.
     ///
-    /// The callbacks of the record may not have run yet when it returns. [`flush`](crate::KafkaProducer::flush) waits for them.
+    /// When `get` returns, the callbacks of the record may not have run yet. [`flush`](crate::KafkaProducer::flush) waits
+    /// for the callbacks.
     ///
     /// # Errors
-    /// - The error of the record, if it has failed. Each call returns it.
-    /// - [`ErrorKind::Timeout`] with [`Limit::Call`](crate::Limit::Call) if there is no result yet. The record is still being
-    ///   sent, so a later call may return its result.
-    /// - [`ErrorKind::CalledFromCallback`] inside a callback, if there is no result yet.
-    /// - [`ErrorKind::UsedAfterFork`] in a forked child, if there was no result when the process forked.
+    /// - The error of the record, if the record has failed. Each call returns this error.
+    /// - [`ErrorKind::Timeout`] with [`Limit::Call`](crate::Limit::Call), if the timeout expired before the record had a
+    ///   result. The record is still being sent, so a later call can return the result.
+    /// - [`ErrorKind::CalledFromCallback`] inside a callback, if the record has no result yet.
+    /// - [`ErrorKind::UsedAfterFork`] in a forked child, if the record had no result when the process forked.
     pub fn get(&self, timeout: impl Into<Option<Duration>>) -> Result<RecordMetadata, Error> {
         let timeout = timeout.into();
         let now = self.slot.observer.clock().now();
@@ -73,7 +79,7 @@ impl FutureRecordMetadata {
         }
     }
 
-    /// Returns the result, or `None` while the record is still being sent. It never blocks.
+    /// Returns the result, or `None` while the record is still being sent. This method never blocks.
     pub fn try_get(&self) -> Option<Result<RecordMetadata, Error>> {
         let (index, result) = self.slot.wait(self.index, Deadline::at(crate::time::Instant::ZERO))?;
         Some(self.resolve(index, &result))
@@ -89,44 +95,44 @@ impl FutureRecordMetadata {
         self.slot.topic_partition.partition
     }
 
-    /// Returns whether there is a result: the record is stored or has failed.
+    /// Returns `true` if the record has a result: the record is stored or has failed.
     pub fn is_done(&self) -> bool {
         self.slot.is_done(self.index)
     }
 
-    /// Returns whether the record is stored. It is false while the record is still being sent.
+    /// Returns `true` if the record is stored. Returns `false` if the record has failed or is still being sent.
     pub fn succeeded(&self) -> bool {
         self.try_get().is_some_and(|result| result.is_ok())
     }
 
-    /// Returns whether the record has failed. It is false while the record is still being sent.
+    /// Returns `true` if the record has failed. Returns `false` if the record is stored or is still being sent.
     pub fn failed(&self) -> bool {
         self.try_get().is_some_and(|result| result.is_err())
     }
 
-    /// Returns the metadata of the record if it is stored.
+    /// Returns the metadata of the record if the record is stored.
     pub fn value(&self) -> Option<RecordMetadata> {
         self.try_get()?.ok()
     }
 
-    /// Returns the error of the record if it has failed.
+    /// Returns the error of the record if the record has failed.
     pub fn exception(&self) -> Option<Error> {
         self.try_get()?.err()
     }
 
-    /// Calls `callback` with the record's metadata when the record is stored. If the record fails, `callback` is not called.
-    /// Returns the future, so that calls can be chained.
+    /// Calls `callback` with the record's metadata when the record is stored. If the record fails, `callback` is not
+    /// called. Returns the future, so that calls can be chained.
     ///
-    /// The background thread runs the callback, and sends nothing meanwhile, so the callback should be quick. If the record is
-    /// stored already, the callback runs at once, on the thread that calls this method.
+    /// The callback runs on the background thread, and nothing is sent in the meantime. So the callback should be quick. If
+    /// the record is already stored, the callback runs immediately, on the thread that calls this method.
     ///
     /// Inside a callback, no call waits:
     /// - [`send`](crate::KafkaProducer::send) fails with [`ErrorKind::WouldBlock`] where it would block.
     /// - [`flush`](crate::KafkaProducer::flush), and [`get`](Self::get) on a future without a result, fail with
     ///   [`ErrorKind::CalledFromCallback`].
-    /// - [`close`](crate::KafkaProducer::close) closes the producer with a limit of zero.
+    /// - [`close`](crate::KafkaProducer::close) closes the producer with a timeout of zero.
     ///
-    /// A panic of a callback is caught and logged. With `panic = "abort"` it ends the process.
+    /// If a callback panics, the panic is caught and logged. With `panic = "abort"` the panic ends the process.
     pub fn add_callback(&self, callback: impl FnOnce(&RecordMetadata) + Send + 'static) -> &Self {
         self.on_completion(false, move |result| {
             if let Ok(metadata) = result {
@@ -135,12 +141,12 @@ impl FutureRecordMetadata {
         })
     }
 
-    /// Calls `callback` with the error when the record fails. If the record is stored, `callback` is not called. In all else it
-    /// is as [`add_callback`](Self::add_callback).
+    /// Calls `callback` with the error when the record fails. If the record is stored, `callback` is not called. Otherwise
+    /// this method is like [`add_callback`](Self::add_callback).
     ///
-    /// A `send` inside the callback to a topic that the producer does not know, such as a dead-letter topic, fails with
-    /// [`ErrorKind::WouldBlock`]. Call [`partitions_for`](crate::KafkaProducer::partitions_for) for that topic when the program
-    /// starts, or pass the record to another thread that sends it: see
+    /// Inside the callback, a `send` to a topic that the producer does not know fails with [`ErrorKind::WouldBlock`]. An
+    /// example is a dead-letter topic. To avoid this error, call [`partitions_for`](crate::KafkaProducer::partitions_for)
+    /// for the topic when the program starts, or send the record from another thread. See
     /// [`send`](crate::KafkaProducer::send).
     pub fn add_errback(&self, callback: impl FnOnce(&Error) + Send + 'static) -> &Self {
         self.on_completion(true, move |result| {
@@ -150,12 +156,12 @@ impl FutureRecordMetadata {
         })
     }
 
-    /// Calls `callback` once, with the record's metadata or with its error, as Java's `Callback`. In all else it is as
-    /// [`add_callback`](Self::add_callback).
+    /// Calls `callback` exactly once, with the record's metadata or with the error of the record, like Java's `Callback`.
+    /// Otherwise this method is like [`add_callback`](Self::add_callback).
     ///
-    /// A `send` inside the callback to a topic that the producer does not know, such as a dead-letter topic, fails with
-    /// [`ErrorKind::WouldBlock`]. Call [`partitions_for`](crate::KafkaProducer::partitions_for) for that topic when the program
-    /// starts, or pass the record to another thread that sends it: see
+    /// Inside the callback, a `send` to a topic that the producer does not know fails with [`ErrorKind::WouldBlock`]. An
+    /// example is a dead-letter topic. To avoid this error, call [`partitions_for`](crate::KafkaProducer::partitions_for)
+    /// for the topic when the program starts, or send the record from another thread. See
     /// [`send`](crate::KafkaProducer::send).
     pub fn add_both(&self, callback: impl FnOnce(Result<&RecordMetadata, &Error>) + Send + 'static) -> &Self {
         self.on_completion(true, callback)
@@ -258,14 +264,17 @@ impl RecordMetadata {
 
     /// Returns the offset of the record in its partition.
     ///
-    /// `None` if no broker has named it. With `acks=0` the broker does not answer. A broker that stored the batch long before
-    /// answers `DUPLICATE_SEQUENCE_NUMBER` without an offset. Other clients return -1 in these cases.
+    /// Returns `None` if no broker has returned the offset:
+    /// - With `acks=0` a broker sends no response.
+    /// - If a broker stored the batch long before, the broker returns `DUPLICATE_SEQUENCE_NUMBER` without an offset.
+    ///
+    /// Other clients return -1 in these cases.
     pub fn offset(&self) -> Option<i64> {
         self.offset
     }
 
-    /// Returns the timestamp of the record. If the topic has `message.timestamp.type=LogAppendTime`, it is the broker's time.
-    /// Otherwise it is the time that the record had when it was sent.
+    /// Returns the timestamp of the record. If the topic has `message.timestamp.type=LogAppendTime`, this is the broker's
+    /// time. Otherwise this is the timestamp with which the record was sent.
     pub fn timestamp(&self) -> SystemTime {
         since_epoch(self.timestamp)
     }
@@ -275,18 +284,18 @@ impl RecordMetadata {
         self.timestamp
     }
 
-    /// Returns the size of the key in bytes, as sent. `None` if the key is null.
+    /// Returns the size of the key in bytes, as sent. Returns `None` if the key is null.
     pub fn serialized_key_size(&self) -> Option<usize> {
         usize::try_from(self.sizes.key).ok()
     }
 
-    /// Returns the size of the value in bytes, as sent. `None` if the value is null.
+    /// Returns the size of the value in bytes, as sent. Returns `None` if the value is null.
     pub fn serialized_value_size(&self) -> Option<usize> {
         usize::try_from(self.sizes.value).ok()
     }
 }
 
-/// The text is the one of the Java client: `events-3@42`. Without an offset it is `events-3@unknown`.
+/// The string is the same as in the Java client: `events-3@42`. Without an offset, the string is `events-3@unknown`.
 impl fmt::Display for RecordMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.offset {

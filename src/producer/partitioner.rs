@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::record::{Header, RecordFields};
 
-/// Chooses the partition of each record that does not have one. It is passed to
-/// [`partitioner`](crate::ProducerConfig::partitioner). A closure is passed to
+/// Chooses the partition of each record that does not have a partition. Pass a partitioner to
+/// [`partitioner`](crate::ProducerConfig::partitioner). Pass a closure to
 /// [`partition_by`](crate::ProducerConfig::partition_by).
 ///
 /// ```
 /// use kafka_producer::{DefaultPartitioner, PartitionContext, Partitioner};
 ///
-/// /// Records for the topic `audit` go to partition 0, all others go where kafka-python would send them.
+/// /// Sends records for the topic `audit` to partition 0. Uses the default partitioner for all other topics.
 /// struct AuditFirst;
 ///
 /// impl Partitioner for AuditFirst {
@@ -28,23 +28,23 @@ use crate::record::{Header, RecordFields};
 pub trait Partitioner: Send + Sync {
     /// Returns the number of the partition for `record`.
     ///
-    /// It is called once for each record that has no partition, on the thread that calls `send`. It must not call `send`
-    /// itself. If the topic has no partition with this
-    /// number, `send` fails with [`ErrorKind::UnknownPartition`](crate::ErrorKind::UnknownPartition).
+    /// The producer calls this method once for each record that has no partition, on the thread that calls `send`. The
+    /// method must not call `send` itself. If the topic has no partition with the returned number, `send` fails with
+    /// [`ErrorKind::UnknownPartition`](crate::ErrorKind::UnknownPartition).
     ///
-    /// If it panics, `send` panics. The record is then in no batch and takes no memory, and the producer goes on.
+    /// If the method panics, `send` panics. The record is then in no batch and takes no memory, and the producer continues.
     fn partition(&self, record: &PartitionContext<'_>) -> i32;
 }
 
-/// The record and the topic that a [`Partitioner`] chooses a partition for.
+/// The record for which a [`Partitioner`] chooses a partition, and the topic of the record.
 ///
-/// The producer makes it. [`new`](Self::new) and the methods that begin with `with_` are for tests, and for a partitioner that
-/// passes a changed record to another one:
+/// The producer creates this context. [`new`](Self::new) and the methods that begin with `with_` are for tests, and for a
+/// partitioner that passes a changed record to another partitioner:
 ///
 /// ```
 /// use kafka_producer::{DefaultPartitioner, PartitionContext, Partitioner};
 ///
-/// /// Keys are `tenant/id`. The records of a tenant go to one partition.
+/// /// Keys have the form `tenant/id`. All records of a tenant go to the same partition.
 /// fn by_tenant(record: &PartitionContext<'_>) -> i32 {
 ///     let tenant = record.key().and_then(|key| key.split(|byte| *byte == b'/').next());
 ///     DefaultPartitioner.partition(&record.with_key(tenant))
@@ -76,22 +76,22 @@ impl<'a> PartitionContext<'a> {
         Self { topic, key, value, headers, partition_count: partition_count as i32, available_partitions }
     }
 
-    /// A record for `topic` without key, value and headers. The topic has `partition_count` partitions, at least 1, and none of
-    /// them has a leader.
+    /// Creates the context of a record for `topic` without key, value and headers. The topic has `partition_count`
+    /// partitions, at least 1. None of the partitions has a leader.
     ///
     /// # Panics
-    /// If `partition_count` is less than 1, because no topic is without partitions.
+    /// If `partition_count` is less than 1, because every topic has a partition.
     pub fn new(topic: &'a str, partition_count: i32) -> Self {
         assert!(partition_count > 0, "a topic has at least 1 partition, not {partition_count}");
         Self { topic, key: None, value: None, headers: &[], partition_count, available_partitions: &[] }
     }
 
-    /// Sets the key; `None` is null.
+    /// Sets the key. `None` means null.
     pub fn with_key(self, key: Option<&'a [u8]>) -> Self {
         Self { key, ..self }
     }
 
-    /// Sets the value; `None` is null.
+    /// Sets the value. `None` means null.
     pub fn with_value(self, value: Option<&'a [u8]>) -> Self {
         Self { value, ..self }
     }
@@ -111,13 +111,13 @@ impl<'a> PartitionContext<'a> {
         self.topic
     }
 
-    /// Returns the bytes of the key. `None` if the key is null.
+    /// Returns the bytes of the key. Returns `None` if the key is null.
     #[doc(alias = "key_bytes")]
     pub fn key(&self) -> Option<&'a [u8]> {
         self.key
     }
 
-    /// Returns the bytes of the value. `None` if the value is null.
+    /// Returns the bytes of the value. Returns `None` if the value is null.
     pub fn value(&self) -> Option<&'a [u8]> {
         self.value
     }
@@ -132,14 +132,14 @@ impl<'a> PartitionContext<'a> {
         self.partition_count
     }
 
-    /// Returns the partitions that have a leader now, in ascending order. The list may be empty.
+    /// Returns the partitions that have a leader now, in ascending order. The list can be empty.
     #[doc(alias = "available")]
     pub fn available_partitions(&self) -> &'a [i32] {
         self.available_partitions
     }
 }
 
-/// Shows the sizes of key and value, not their bytes.
+/// Shows the sizes of key and value, but not their bytes.
 impl std::fmt::Debug for PartitionContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PartitionContext")
@@ -153,14 +153,14 @@ impl std::fmt::Debug for PartitionContext<'_> {
     }
 }
 
-/// A partitioner that several producers share.
+/// Several producers can share a partitioner in an `Arc`.
 impl<P: Partitioner + ?Sized> Partitioner for Arc<P> {
     fn partition(&self, record: &PartitionContext<'_>) -> i32 {
         (**self).partition(record)
     }
 }
 
-/// A partitioner that is chosen at run time.
+/// A program can choose a partitioner in a `Box` at run time.
 impl<P: Partitioner + ?Sized> Partitioner for Box<P> {
     fn partition(&self, record: &PartitionContext<'_>) -> i32 {
         (**self).partition(record)
@@ -177,10 +177,10 @@ impl<F: Fn(&PartitionContext<'_>) -> i32 + Send + Sync> Partitioner for Partitio
     }
 }
 
-/// The partitioner of kafka-python, and the default.
+/// The default partitioner. kafka-python has the same default.
 ///
-/// The murmur2 hash of the key chooses the partition, as with the Java client. A record without a key goes to a random
-/// partition that has a leader. If no partition has a leader, it goes to a random one of all.
+/// For a record with a key, the murmur2 hash of the key chooses the partition, as in the Java client. A record without a
+/// key goes to a random partition that has a leader. If no partition has a leader, the record goes to a random partition.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "it has nothing to grow, and is named to be used")]
 pub struct DefaultPartitioner;

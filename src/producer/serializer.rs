@@ -8,19 +8,21 @@ use std::sync::Arc;
 
 use crate::record::Header;
 
-/// Turns keys or values of type `T` into bytes. It is passed to [`build_with`](crate::ProducerConfig::build_with).
+/// Converts keys or values of type `T` to bytes. Pass a serializer to [`build_with`](crate::ProducerConfig::build_with).
 ///
-/// It is called on the thread that calls `send`, before any memory is taken. If it fails, `send` fails; if it panics, `send`
-/// panics. The producer goes on in both cases. It is not called for a null key or a null value.
+/// The producer calls the serializer on the thread that calls `send`, before the record takes memory. If the serializer
+/// fails, `send` fails. If the serializer panics, `send` panics. The producer continues in both cases. The serializer is
+/// not called for a null key or a null value.
 ///
-/// A closure `Fn(&T) -> B` is a serializer too. `B` is `Vec<u8>`, `String`, an array of bytes, a `Cow` of bytes or text, or a
-/// `Result` of these. The type of its argument has to be written: `|order: &Order| …`. An `Arc` of a serializer is a
-/// serializer that several producers can share. A `Box<dyn Serializer<T>>` is one that is chosen at run time.
+/// A closure `Fn(&T) -> B` is also a serializer. `B` is `Vec<u8>`, `String`, an array of bytes, a `Cow` of bytes or of a
+/// string, or a `Result` of these types. The closure must name the type of its argument: `|order: &Order| …`.
+///
+/// Several producers can share a serializer in an `Arc`. A program can choose a `Box<dyn Serializer<T>>` at run time.
 ///
 /// ```
 /// use kafka_producer::{SerializationContext, Serializer};
 ///
-/// /// Serializes as Java's `IntegerSerializer`.
+/// /// Like Java's `IntegerSerializer`.
 /// struct BigEndian;
 ///
 /// impl Serializer<i32> for BigEndian {
@@ -40,11 +42,12 @@ use crate::record::Header;
     note = "pass a `Serializer` of the type that is sent, or a closure with the type of its argument: `|order: &Order| -> Vec<u8> {{ … }}`"
 )]
 pub trait Serializer<T: ?Sized>: Send + Sync {
-    /// Appends the bytes of `value` to `out`. `out` is empty, and is reused for the next record.
+    /// Appends the bytes of `value` to `out`. `out` is empty when this method is called. The producer reuses `out` for the
+    /// next record.
     ///
     /// # Errors
-    /// Any error of the serializer. `send` then fails with
-    /// [`ErrorKind::Serialization`](crate::ErrorKind::Serialization), whose source is this error.
+    /// If `value` can't be serialized. `send` then fails with
+    /// [`ErrorKind::Serialization`](crate::ErrorKind::Serialization), and the source of this failure is the returned error.
     fn serialize(
         &self,
         context: &SerializationContext<'_>,
@@ -52,19 +55,19 @@ pub trait Serializer<T: ?Sized>: Send + Sync {
         out: &mut Vec<u8>,
     ) -> Result<(), Box<dyn StdError + Send + Sync>>;
 
-    /// Returns the bytes of `value` if `value` already holds the bytes to store. Then [`serialize`](Self::serialize) is not
-    /// called, and one copy is saved. The default implementation returns `None`.
+    /// Returns the bytes of `value` if `value` already contains the bytes to store. Then [`serialize`](Self::serialize) is
+    /// not called, which saves one copy. The default implementation returns `None`.
     fn as_bytes<'a>(&self, value: &'a T) -> Option<&'a [u8]> {
         let _ = value;
         None
     }
 }
 
-/// The topic and the headers of the record that a [`Serializer`] is called for, and whether it is called for the key or the
-/// value.
+/// The topic and the headers of the record for which a [`Serializer`] is called. The context also says whether the
+/// serializer is called for the key or for the value.
 ///
-/// The producer makes it. [`key`](Self::key) and [`value`](Self::value) are for tests of a serializer, and for a serializer
-/// that calls another one.
+/// The producer creates this context. [`key`](Self::key) and [`value`](Self::value) are for tests of a serializer, and for
+/// a serializer that calls another serializer.
 ///
 /// ```
 /// use kafka_producer::{SerializationContext, Serializer, StringSerializer};
@@ -82,12 +85,12 @@ pub struct SerializationContext<'a> {
 }
 
 impl<'a> SerializationContext<'a> {
-    /// The context for the key of a record for `topic` with these headers.
+    /// Creates the context for the key of a record for `topic` with `headers`.
     pub fn key(topic: &'a str, headers: &'a [Header<'a>]) -> Self {
         Self { topic, headers, is_key: true }
     }
 
-    /// The context for the value of a record for `topic` with these headers.
+    /// Creates the context for the value of a record for `topic` with `headers`.
     pub fn value(topic: &'a str, headers: &'a [Header<'a>]) -> Self {
         Self { topic, headers, is_key: false }
     }
@@ -102,7 +105,7 @@ impl<'a> SerializationContext<'a> {
         self.headers
     }
 
-    /// Returns true for the key of the record, and false for its value.
+    /// Returns `true` for the key of the record, and `false` for the value of the record.
     pub fn is_key(&self) -> bool {
         self.is_key
     }
@@ -130,7 +133,7 @@ where
     }
 }
 
-/// A serializer that several producers share.
+/// Several producers can share a serializer in an `Arc`.
 impl<T: ?Sized, S: Serializer<T> + ?Sized> Serializer<T> for Arc<S> {
     fn serialize(
         &self,
@@ -146,7 +149,7 @@ impl<T: ?Sized, S: Serializer<T> + ?Sized> Serializer<T> for Arc<S> {
     }
 }
 
-/// A serializer that is chosen at run time.
+/// A program can choose a serializer in a `Box` at run time.
 impl<T: ?Sized> Serializer<T> for Box<dyn Serializer<T>> {
     fn serialize(
         &self,
@@ -162,7 +165,7 @@ impl<T: ?Sized> Serializer<T> for Box<dyn Serializer<T>> {
     }
 }
 
-/// A type that a closure that is a [`Serializer`] may return. For other types, call `.to_vec()` or implement this trait.
+/// The return type of a closure that is a [`Serializer`]. To return another type, call `.to_vec()` or implement this trait.
 #[diagnostic::on_unimplemented(
     message = "a serializer can't return `{Self}`",
     note = "it returns `Vec<u8>`, `String`, an array of bytes, a `Cow` of bytes or text, or a `Result` of these; for other \
@@ -172,7 +175,7 @@ pub trait Serialized {
     /// Appends the bytes to `out`.
     ///
     /// # Errors
-    /// The error that the closure has returned.
+    /// If the closure has returned an error. This method returns the same error.
     fn append_to(self, out: &mut Vec<u8>) -> Result<(), Box<dyn StdError + Send + Sync>>;
 }
 
@@ -221,7 +224,7 @@ impl<B: Serialized, E: Into<Box<dyn StdError + Send + Sync>>> Serialized for Res
     }
 }
 
-/// Stores bytes as they are. It is the default for keys and for values.
+/// Stores bytes unchanged. This is the default serializer for keys and for values.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "it has nothing to grow, and is named to be used")]
 pub struct BytesSerializer;
@@ -243,7 +246,7 @@ impl Serializer<[u8]> for BytesSerializer {
     }
 }
 
-/// Stores text as UTF-8, as Java's `StringSerializer`.
+/// Stores a string as UTF-8, like Java's `StringSerializer`.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "it has nothing to grow, and is named to be used")]
 pub struct StringSerializer;

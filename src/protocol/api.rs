@@ -4,7 +4,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// The kind of a request. A broker may list kinds that are newer than this crate.
+/// The kind of a request. A broker can list kinds that this version of the crate does not know.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApiKey(pub(crate) i16);
 
@@ -135,7 +135,7 @@ apis! {
 
 #[cfg(feature = "mock")]
 impl ApiKey {
-    /// The API with this key.
+    /// Returns the API with this key.
     #[must_use]
     pub const fn new(key: i16) -> Self {
         Self(key)
@@ -173,7 +173,8 @@ impl ApiKey {
     }
 }
 
-/// The text is the name, such as `Produce`, or `ApiKey(99)` for an API that is newer than this crate.
+/// The string is the name, such as `Produce`. For an API that this version of the crate does not know, the string is
+/// `ApiKey(99)`.
 impl fmt::Display for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.api() {

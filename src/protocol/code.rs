@@ -4,8 +4,8 @@ use std::fmt;
 
 /// An error code that a broker sends.
 ///
-/// A code that this crate does not know keeps its number. Such a code is not retriable, and the record may have been
-/// written.
+/// A broker can send a code that this version of the crate does not know. Such a code keeps its number, which is shown as
+/// `UNKNOWN_CODE (999)`. The code counts as not retriable, and the record may have been written.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ErrorCode(i16);
 
@@ -210,20 +210,20 @@ impl ErrorCode {
         self.0
     }
 
-    /// Returns whether the code is an error. Every code except [`NONE`](Self::NONE) is an error.
+    /// Returns `true` if the code is an error. Only [`NONE`](Self::NONE) is not an error.
     #[must_use]
     pub fn is_error(self) -> bool {
         self != Self::NONE
     }
 
-    /// Returns Kafka's name of the code, such as `NOT_LEADER_OR_FOLLOWER`. Returns `None` for a code that this crate does
-    /// not know.
+    /// Returns Kafka's name of the code, such as `NOT_LEADER_OR_FOLLOWER`. Returns `None` for a code that this version of
+    /// the crate does not know.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         self.row().map(|row| row.name)
     }
 
-    /// Returns a sentence that describes the code. The sentence ends without a full stop.
+    /// Returns a sentence that explains the code. The sentence has no full stop.
     #[must_use]
     pub fn description(self) -> &'static str {
         let sentence =
@@ -231,7 +231,7 @@ impl ErrorCode {
         sentence.trim_end_matches('.')
     }
 
-    /// Returns whether the same request can succeed if it is sent again.
+    /// Returns `true` if the same request can succeed when it is sent again.
     #[must_use]
     pub fn is_retriable(self) -> bool {
         self.has(traits::RETRY)
@@ -242,8 +242,8 @@ impl ErrorCode {
         self.has(traits::REFRESH)
     }
 
-    /// Whether a topic with this code in the metadata can't be used later either: its name is not valid, or the client is
-    /// not authorized. All other codes may pass, also the lack of brokers for the replicas while a cluster starts.
+    /// Whether a topic with this code in the metadata can't be used later either: its name is not valid, or the client is not
+    /// authorized. All other codes are transient, even the lack of brokers for the replicas while a cluster starts.
     pub(crate) fn is_final_for_topic(self) -> bool {
         matches!(
             self,
@@ -258,13 +258,13 @@ impl ErrorCode {
         self.has(traits::SPLIT)
     }
 
-    /// Returns whether no later request of the same producer can succeed.
+    /// Returns `true` if no later request of the same producer can succeed.
     #[must_use]
     pub fn is_fatal(self) -> bool {
         self.has(traits::FATAL)
     }
 
-    /// Returns whether the broker may have appended the batch although it returned this code.
+    /// Returns `true` if the broker may have appended the batch although the broker returned this code.
     #[must_use]
     pub fn may_have_been_written(self) -> bool {
         self.row().is_none() || self.has(traits::WRITTEN)
@@ -280,7 +280,7 @@ impl ErrorCode {
     }
 }
 
-/// The string contains the name and the number, such as `NOT_LEADER_OR_FOLLOWER (6)`.
+/// The string has the name and the number, such as `NOT_LEADER_OR_FOLLOWER (6)`.
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name().unwrap_or("UNKNOWN_CODE"), self.0)

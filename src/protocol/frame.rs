@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_version_we_do_not_speak_is_refused() {
         let error = decode_request::<MetadataRequest>(99, Reader::new(&[])).unwrap_err();
-        assert_eq!(error.to_string(), "version 99 is not known, at byte 0");
+        assert_eq!(error.to_string(), "version 99 is not supported, at byte 0");
     }
 
     #[test]

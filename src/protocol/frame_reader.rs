@@ -117,17 +117,20 @@ impl fmt::Display for FrameError {
         match self {
             Self::Tls => write!(
                 f,
-                "the peer answered with TLS, but this connection is not encrypted: set security_protocol to SSL or SASL_SSL, \
+                "the peer sent TLS, but this connection is not encrypted: set security_protocol to SSL or SASL_SSL, \
                  or use the port of a PLAINTEXT listener"
             ),
             Self::Http => {
-                write!(f, "the peer answered with HTTP, so it is not a Kafka broker: use the port of one")
+                write!(
+                    f,
+                    "the peer sent HTTP, so the peer is not a Kafka broker: use the port of a Kafka broker"
+                )
             }
-            Self::Negative { length } => write!(f, "the peer announced a message of {length} bytes"),
+            Self::Negative { length } => write!(f, "the peer sent an invalid message length: {length}"),
             Self::TooLarge { len, max } => {
                 write!(
                     f,
-                    "the peer announced a message of {len} bytes, more than receive_message_max_bytes of {max} allows"
+                    "the peer sent a message length of {len} bytes, which is larger than receive_message_max_bytes = {max}"
                 )
             }
         }

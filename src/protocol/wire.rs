@@ -358,23 +358,25 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             DecodeErrorKind::Truncated { wanted, left } => {
-                write!(f, "{wanted} more bytes were expected but only {left} are left")?;
+                write!(f, "{wanted} more bytes were expected, but only {left} bytes are left")?;
             }
-            DecodeErrorKind::TrailingBytes { count } => write!(f, "{count} bytes follow the end")?,
+            DecodeErrorKind::TrailingBytes { count } => {
+                write!(f, "{count} bytes follow the end of the message")?
+            }
             DecodeErrorKind::VarintTooLong { bits } => write!(f, "a varint has more than {bits} bits")?,
             DecodeErrorKind::NegativeLength { length } => write!(f, "the length {length} is negative")?,
             DecodeErrorKind::TooMany { count, left } => {
-                write!(f, "{count} elements are announced but only {left} bytes are left")?;
+                write!(f, "the message claims {count} elements, but only {left} bytes are left")?;
             }
             DecodeErrorKind::TooMuch { bytes } => {
                 write!(
                     f,
-                    "{bytes} bytes more would be needed in memory, too many for a message of this length"
+                    "{bytes} more bytes of memory would be needed, which is too much for a message of this length"
                 )?;
             }
-            DecodeErrorKind::Null => write!(f, "null stands where it is not allowed")?,
+            DecodeErrorKind::Null => write!(f, "null is not allowed")?,
             DecodeErrorKind::NotUtf8 => write!(f, "a string is not UTF-8")?,
-            DecodeErrorKind::Version { version } => write!(f, "version {version} is not known")?,
+            DecodeErrorKind::Version { version } => write!(f, "version {version} is not supported")?,
         }
         if let Some(field) = self.field {
             write!(f, " in {field}")?;
@@ -456,7 +458,7 @@ mod tests {
         let error = reader.spend(1).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "1 bytes more would be needed in memory, too many for a message of this length, at byte 5"
+            "1 more bytes of memory would be needed, which is too much for a message of this length, at byte 5"
         );
     }
 
@@ -470,7 +472,7 @@ mod tests {
             field.i32().map(drop).map_err(|error| error.within("Inner.field").within("Outer.field"))
         });
         let error = result.unwrap_err();
-        let sentence = "4 more bytes were expected but only 1 are left in Inner.field, at byte 4";
+        let sentence = "4 more bytes were expected, but only 1 bytes are left in Inner.field, at byte 4";
         assert_eq!(error.to_string(), sentence);
     }
 

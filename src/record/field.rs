@@ -1,15 +1,16 @@
 //! The types that a record accepts as key or value.
 
-/// A type that a [`ProducerRecord`](crate::ProducerRecord) accepts as key or value.
+/// A type that a [`ProducerRecord`](crate::ProducerRecord) accepts as a key or as a value.
 ///
-/// - A producer without serializers accepts references to bytes or text: `&[u8]`, `&str`, `&Vec<u8>` and so on.
+/// - A producer without serializers accepts references to bytes or to strings: `&[u8]`, `&str`, `&Vec<u8>` and so on.
 /// - A producer with a serializer of `T` accepts `&T`.
-/// - An `Option` of these is accepted too. `None` is null.
+/// - An `Option` of these types is also accepted. `None` means null.
 ///
-/// Programs do not implement this trait. `[u8]` and `str` are the only unsized types that can be sent. Use `Vec<T>` in place
-/// of `[T]`, and `Box<dyn Trait>` in place of `dyn Trait`.
+/// Programs do not need to implement this trait. `[u8]` and `str` are the only unsized types that can be sent. Use `Vec<T>`
+/// instead of `[T]`, and `Box<dyn Trait>` instead of `dyn Trait`.
 ///
-/// A function that is generic over the type it sends needs a `Sized` type, or this trait as a bound:
+/// A generic function can send values of a type parameter. The type parameter must be `Sized`, or the function needs this
+/// trait as a bound:
 ///
 /// ```
 /// use kafka_producer::{Error, FutureRecordMetadata, IntoField, KafkaProducer, ProducerRecord};
@@ -28,7 +29,7 @@
     note = "a producer without serializers takes bytes: `&[u8]`, `&str`, `&Vec<u8>`, …; one with a serializer of `T` takes `&T`"
 )]
 pub trait IntoField<'a, T: ?Sized>: sealed::Sealed {
-    /// Returns the key or value. `None` is null.
+    /// Returns the key or the value. `None` means null.
     fn into_field(self) -> Option<&'a T>;
 }
 

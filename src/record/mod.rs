@@ -17,19 +17,19 @@ pub use field::IntoField;
 pub(crate) use reader::*;
 pub(crate) use split::{Part, split};
 
-/// A header of a record: a name, and a value that may be null. It borrows both.
+/// A header of a record: a name, and a value that can be null. A header borrows its name and its value.
 ///
-/// Kafka keeps the order of headers, and headers with the same name (KIP-82).
+/// Kafka keeps the order of headers. A record can have several headers with the same name (KIP-82).
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header<'a> {
-    /// The name. It may be any text, also an empty one.
+    /// The name. Any string is allowed, even an empty string.
     pub key: &'a str,
-    /// The value. `None` is null. An empty value is not null.
+    /// The value. `None` means null. An empty value is not null.
     pub value: Option<&'a [u8]>,
 }
 
-/// Shows the size of the value, not its bytes.
+/// Shows the size of the value, but not its bytes.
 impl fmt::Debug for Header<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = self.value.map(<[u8]>::len);
@@ -38,7 +38,7 @@ impl fmt::Debug for Header<'_> {
 }
 
 impl<'a> Header<'a> {
-    /// A header whose value is bytes or text, or an `Option` of these.
+    /// Creates a header. The value is bytes, a string, or an `Option` of bytes or of a string. `None` means null.
     ///
     /// ```
     /// use kafka_producer::Header;
@@ -50,7 +50,7 @@ impl<'a> Header<'a> {
         Self { key, value: value.into_field() }
     }
 
-    /// A header whose value is null.
+    /// Creates a header whose value is null.
     pub fn null(key: &'a str) -> Self {
         Self { key, value: None }
     }

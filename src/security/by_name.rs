@@ -30,10 +30,9 @@ pub(crate) fn with_password(
         #[cfg(feature = "scram")]
         "SCRAM-SHA-512" => Ok(Arc::new(Scram::new(SHA_512, username, password, is_token)?)),
         #[cfg(not(feature = "scram"))]
-        "SCRAM-SHA-256" | "SCRAM-SHA-512" => Err(SaslError::refused(format!(
-            "{name} is not in this build; {}",
-            crate::error::turn_on("scram")
-        ))),
+        "SCRAM-SHA-256" | "SCRAM-SHA-512" => {
+            Err(SaslError::refused(format!("{name} is not enabled; {}", crate::error::turn_on("scram"))))
+        }
         _ => Err(SaslError::refused(
             "the mechanisms with a password are PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512",
         )),

@@ -54,7 +54,7 @@ impl JaasLogin {
         let flags = ["required", "requisite", "sufficient", "optional"];
         if !matches!(flag, Token::Word(word) if flags.iter().any(|flag| flag.eq_ignore_ascii_case(word))) {
             flag.wipe();
-            return Err(JaasError::after(before, "the word required must follow the module's name"));
+            return Err(JaasError::after(before, "`required` must follow the module name"));
         }
         let mut options = Options::read(&mut tokens)?;
         let (before, rest) = tokens.next()?;
@@ -62,7 +62,7 @@ impl JaasLogin {
             rest.wipe();
             return Err(JaasError::after(
                 before,
-                "only one entry is allowed, and it ended at the previous semicolon",
+                "only one entry is allowed, and the entry ended at the previous semicolon",
             ));
         }
         let (login, known) = match module {
@@ -108,10 +108,10 @@ fn module(tokens: &mut Tokens<'_>) -> Result<Module, JaasError> {
         return refuse("IAMLoginModule is for AWS_MSK_IAM, which is not supported yet");
     }
     if let (_, Token::Open) = tokens.next()? {
-        return refuse("this is a complete JAAS file; give only the entry between its braces");
+        return refuse("the value is a complete JAAS file; set only the entry between the braces");
     }
     let known: Vec<&str> = MODULES.iter().map(|(name, _)| *name).collect();
-    refuse(&format!("a login module must be named here; these are supported: {}", known.join(", ")))
+    refuse(&format!("the login module must be one of: {}", known.join(", ")))
 }
 
 /// Whether `name` is `known`, in any package.

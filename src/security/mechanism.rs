@@ -3,19 +3,22 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// A SASL mechanism (RFC 4422), built in or your own.
+/// A SASL mechanism (RFC 4422). A program can add its own mechanism with
+/// [`register_sasl_mechanism`](crate::ProducerConfig::register_sasl_mechanism).
 ///
-/// One mechanism serves all connections of a producer. Each connection has its own exchange. All methods are called on the
-/// background thread of the producer, so they must not block. Do slow work on another thread. If an exchange needs a
-/// result that is not ready, return [`SaslError::transient`]: the exchange is tried again.
+/// One mechanism serves all connections of a producer. Each connection has its own exchange. Exchanges run on the
+/// background thread of the producer, so [`begin`](Self::begin) and the methods of [`SaslExchange`] must not block. Do slow
+/// work on another thread. If an exchange needs a result that is not ready, return [`SaslError::transient`]. The producer
+/// then tries again.
 pub trait SaslMechanism: Send + Sync {
-    /// The name in the brokers' `sasl.enabled.mechanisms`, such as `PLAIN` or `SCRAM-SHA-256`.
+    /// Returns the name of the mechanism in the brokers' `sasl.enabled.mechanisms`, such as `PLAIN` or `SCRAM-SHA-256`.
     fn name(&self) -> &str;
 
-    /// Called once when a producer is built, before its first connection. Slow work can begin here.
+    /// Begins slow work. The producer calls this method once when it is built, before its first connection. The default
+    /// implementation does nothing.
     fn prepare(&self) {}
 
-    /// Begins an exchange with the broker at `host`. This is the host name or address by which the producer knows the
+    /// Begins an exchange with the broker at `host`. `host` is the host name or the address by which the producer knows the
     /// broker.
     ///
     /// # Errors
@@ -25,26 +28,29 @@ pub trait SaslMechanism: Send + Sync {
 
 /// The client's side of one exchange.
 ///
-/// The messages that it returns are wiped from memory after they were sent, because they may contain secrets.
+/// The returned messages can contain secrets. So the producer wipes each message from memory after the message was sent.
 pub trait SaslExchange: Send {
-    /// Returns the first message; called once. It is empty if the broker has to send the first message.
+    /// Returns the first message of the client. The producer calls this method once. The message is empty if the broker has
+    /// to send the first message.
     ///
     /// # Errors
     /// If the exchange can't continue.
     fn first(&mut self) -> Result<Vec<u8>, SaslError>;
 
-    /// Returns the answer to the broker's `challenge`, or `None` if there is nothing more to send. The last challenge comes
-    /// when the broker has accepted the client, and is often empty. If the broker has to prove something, check it there, and
-    /// return `None`.
+    /// Returns the response to the broker's `challenge`. Returns `None` if the client has nothing more to send.
     ///
-    /// A refusal by the broker does not come here: the broker sends it outside of the mechanism.
+    /// After the broker has accepted the client, it sends a last challenge, which is often empty. If the mechanism requires
+    /// a proof from the broker, check the proof in this challenge, then return `None`.
+    ///
+    /// If the broker rejects the client, this method is not called, because the broker sends the rejection outside of the
+    /// mechanism.
     ///
     /// # Errors
-    /// If the broker does not prove what it has to prove, or if its message can't be read.
+    /// If the broker's proof is wrong or missing, or if the broker's message can't be read.
     fn respond(&mut self, challenge: &[u8]) -> Result<Option<Vec<u8>>, SaslError>;
 }
 
-/// Why an exchange does not continue. The text is logged and becomes part of errors, so it must not contain secrets.
+/// Why an exchange has failed. The string is logged and becomes part of errors, so it must not contain secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SaslError {
     text: Cow<'static, str>,
@@ -52,18 +58,18 @@ pub struct SaslError {
 }
 
 impl SaslError {
-    /// An error that another attempt would have too. For example the password is wrong, or the broker is not the one that it
-    /// claims to be.
+    /// Creates an error that is not transient: another attempt would fail too. For example, the password is wrong, or the
+    /// broker is not authentic.
     pub fn refused(text: impl Into<Cow<'static, str>>) -> Self {
         Self { text: text.into(), is_transient: false }
     }
 
-    /// An error that another attempt may not have. For example there is no token yet.
+    /// Creates a transient error: another attempt can succeed. For example, no token is available yet.
     pub fn transient(text: impl Into<Cow<'static, str>>) -> Self {
         Self { text: text.into(), is_transient: true }
     }
 
-    /// Whether another attempt may succeed.
+    /// Returns `true` if another attempt can succeed.
     pub fn is_transient(&self) -> bool {
         self.is_transient
     }

@@ -95,7 +95,7 @@ impl SaslExchange for Exchange {
                 Ok(Some(vec![SEPARATOR]))
             }
             State::Refused { words } => {
-                Err(SaslError::refused(format!("the broker does not accept the token: {words}")))
+                Err(SaslError::refused(format!("the broker rejected the token: {words}")))
             }
             State::Begun | State::Over => Err(out_of_turn()),
         }

@@ -95,7 +95,7 @@ impl SaslMechanism for Scram {
         // 144 bits, and no padding; base64 has no comma.
         let mut random = [0; 18];
         getrandom::fill(&mut random)
-            .map_err(|error| SaslError::transient(format!("the system gives no random bytes: {error}")))?;
+            .map_err(|error| SaslError::transient(format!("the system returned no random bytes: {error}")))?;
         Ok(Box::new(self.exchange(STANDARD.encode(random))))
     }
 }
@@ -157,8 +157,8 @@ impl SaslExchange for Exchange {
     }
 }
 
-const WRONG_SIGNATURE: &str = "the broker does not know the password: its signature is wrong, so it is not the broker \
-                               that it claims to be";
+const WRONG_SIGNATURE: &str = "the broker's signature is wrong: the broker does not know the password, so the broker is \
+                               not authentic";
 
 fn out_of_turn() -> SaslError {
     SaslError::refused("the broker sent another message after SCRAM had ended")

@@ -66,8 +66,9 @@ fn a_port_that_speaks_something_else() {
     assert_eq!(
         trouble(&web, "HTTP"),
         format!(
-            "the call's timeout of 100ms expired while waiting for the first response of a broker; last seen: {web} (from \
-             bootstrap_servers) at ApiVersions: the peer answered with HTTP, so it is not a Kafka broker: use the port of one"
+            "the call's timeout of 100ms ran out waiting for the first answer of a broker; last seen: {web} (from \
+             bootstrap_servers) at ApiVersions: the peer sent HTTP, so the peer is not a Kafka broker: use the port of a \
+             Kafka broker"
         )
     );
     // A fatal alert, as a TLS server answers what is no handshake: nobody waits until a timeout.
@@ -75,9 +76,9 @@ fn a_port_that_speaks_something_else() {
     assert_eq!(
         trouble(&tls, "TLS"),
         format!(
-            "a broker can't be used with this configuration: {tls} (from bootstrap_servers) at ApiVersions: the peer answered \
-             with TLS, but this connection is not encrypted: set security_protocol to SSL or SASL_SSL, or use the port of a \
-             PLAINTEXT listener"
+            "a broker can't be used with this configuration: {tls} (from bootstrap_servers) at ApiVersions: the peer \
+             sent TLS, but this connection is not encrypted: set security_protocol to SSL or SASL_SSL, or use the port \
+             of a PLAINTEXT listener"
         )
     );
 }

@@ -101,7 +101,7 @@ fn a_broker_that_does_not_know_the_password_is_not_believed() {
         cluster.add_rule(MockRule::wrong_server_signature().forever());
         let producer = log_in(config(&cluster.bootstrap_servers()), mechanism, "secret").build().unwrap();
         let (_, cause) = refusal(&carry(&producer, "v").unwrap_err());
-        assert!(cause.contains("its signature is wrong"), "{cause}");
+        assert!(cause.contains("the broker's signature is wrong"), "{cause}");
         assert_eq!(cluster.record_count("t"), 0);
     }
 }

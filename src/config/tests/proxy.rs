@@ -25,7 +25,8 @@ fn a_proxy_that_can_not_be_read_is_refused_under_the_name_it_was_given_by() {
     assert_eq!(
         text(from(&[("socks5_proxy", "https://me:hunter2@p")])),
         "the configuration can't be used: socks5_proxy: TLS to the proxy itself is not supported; write http:// if the \
-         proxy accepts it, and set security_protocol to SSL or SASL_SSL to encrypt the connection to the brokers"
+         proxy accepts connections without TLS, and set security_protocol to SSL or SASL_SSL to encrypt the connection \
+         to the brokers"
     );
     let twice = ProducerConfig::from_pairs([("proxy_url", "socks5://p"), ("socks5_proxy", "socks5://q")]);
     assert_eq!(

@@ -80,7 +80,7 @@ mod built_in {
         );
         assert_eq!(
             text(&[("ssl_cafile", "/missing"), ("ssl.ca.pem", "hunter2")]),
-            "ssl.ca.pem: ssl_cafile is set too; remove one of the two; ssl_cafile = '/missing': there is no such file; \
+            "ssl.ca.pem: ssl_cafile is set too; remove one of the two; ssl_cafile = '/missing': the file does not exist; \
              correct the path"
         );
     }
@@ -89,7 +89,8 @@ mod built_in {
     fn librdkafkas_probe_is_told_what_to_write() {
         assert_eq!(
             text(&[("security.protocol", "SSL"), ("ssl.ca.location", "probe")]),
-            "ssl.ca.location = 'probe': there is no such file; for the system's CAs, as with librdkafka's probe, leave it out"
+            "ssl.ca.location = 'probe': the file does not exist; to use the system's CAs (librdkafka's probe), remove \
+             the setting"
         );
     }
 
@@ -100,7 +101,7 @@ mod built_in {
             [("native-tls", "tls", cfg!(feature = "tls")), ("rustls", "rustls", cfg!(feature = "rustls"))]
         {
             let missing = format!(
-                "tls_backend = '{backend}': it is not in this build; {}",
+                "tls_backend = '{backend}': the library is not enabled; {}",
                 crate::error::turn_on(feature)
             );
             let expected = if is_built_in { "taken".to_owned() } else { missing };
@@ -110,7 +111,7 @@ mod built_in {
         }
         assert_eq!(
             text(&[("tls_backend", "schannel")]),
-            "tls_backend = 'schannel': it must be native-tls or rustls"
+            "tls_backend = 'schannel': the library must be native-tls or rustls"
         );
         let default = ProducerConfig::new().tls_settings().backend.value;
         assert_eq!(default.to_string(), if cfg!(feature = "tls") { "native-tls" } else { "rustls" });

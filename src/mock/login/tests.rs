@@ -441,7 +441,7 @@ fn what_a_mechanism_says_can_be_changed_and_its_signature_be_wrong() {
         assert!(site.is_served(id), "nothing was signed");
         let alice = password(mechanism, "alice", "secret");
         let Err(Refusal::ByClient(words)) = site.log_in(&*alice) else { panic!("it is believed") };
-        assert!(words.contains("its signature is wrong"), "{words}");
+        assert!(words.contains("the broker's signature is wrong"), "{words}");
         site.log_in(&*alice).unwrap();
     }
 }

@@ -66,14 +66,14 @@ impl HttpConnect {
             self.taken += taken.len();
             if self.taken > LONGEST {
                 return Err(Refusal::passing(format!(
-                    "sent an answer whose head is longer than {LONGEST} bytes"
+                    "sent a response whose header is longer than {LONGEST} bytes"
                 )));
             }
             self.line.extend_from_slice(taken);
             *bytes = rest;
             if self.status.is_none() && !begins_like(&self.line, BEGINNING) {
                 return Err(Refusal::fatal(format!(
-                    "answered, but not with HTTP; write socks5:// in {} if it is a SOCKS5 proxy",
+                    "sent a response that is not HTTP; if the proxy is a SOCKS5 proxy, write socks5:// in {}",
                     self.setting
                 )));
             }
@@ -96,7 +96,7 @@ impl HttpConnect {
         let line = line.trim_end_matches(['\r', '\n']);
         let Some(status) = &self.status else {
             let status = Status::read(line)
-                .ok_or_else(|| Refusal::passing("sent an answer that is not valid HTTP"))?;
+                .ok_or_else(|| Refusal::passing("sent a response that is not valid HTTP"))?;
             // For any other status the rest does not matter.
             if !matches!(status.code, 100..=299 | WHO_ARE_YOU) {
                 return Err(self.refused(&status));
@@ -141,23 +141,23 @@ impl HttpConnect {
                 let is_basic = |name: &String| name.eq_ignore_ascii_case("Basic");
                 Refusal::fatal(match (&self.offered[..], self.has_account) {
                     (offered @ [_, ..], _) if !offered.iter().any(is_basic) => format!(
-                        "requires authentication by {}, and only Basic is supported ({text})",
+                        "requires the authentication scheme {}, and only Basic is supported ({text})",
                         offered.join(" or ")
                     ),
                     (_, false) => format!(
-                        "requires a user and a password, and {setting} has none ({text}); write \
-                         http://user:password@host:port there"
+                        "requires a user and a password ({text}); write http://user:password@host:port in {setting}"
                     ),
                     (_, true) => format!(
-                        "does not accept the user and password of {setting} ({text}); correct them there"
+                        "rejected the user and the password ({text}); correct the user and the password in {setting}"
                     ),
                 })
             }
             401 | 403 => Refusal::fatal(format!(
-                "does not allow connections to the broker ({text}); change its rules: many proxies allow port 443 only"
+                "does not allow connections to the broker ({text}); change the rules of the proxy: many proxies allow \
+                 only port 443"
             )),
             300..=399 | 400 | 405 | 501 | 505 => Refusal::fatal(format!(
-                "does not accept CONNECT ({text}); check that {setting} names a proxy that supports CONNECT"
+                "does not support CONNECT ({text}); set {setting} to a proxy that supports CONNECT"
             )),
             _ => Refusal::passing(format!("can't connect to the broker ({text})")),
         }

@@ -21,7 +21,7 @@ impl<R> ProxyLookup<R> {
     fn told(&self, addresses: Addresses) -> Addresses {
         let error = match addresses {
             Ok(addresses) if !addresses.is_empty() => return Ok(addresses),
-            Ok(_) => io::Error::new(io::ErrorKind::NotFound, "it has no address"),
+            Ok(_) => io::Error::new(io::ErrorKind::NotFound, "the name has no address"),
             Err(error) => error,
         };
         let text = format!("the host of {} can't be looked up: {error}", self.proxy);

@@ -56,9 +56,9 @@ impl Negotiation {
             },
         };
         Refusal::passing(match has_heard {
-            true => "closed the connection in the middle of its answer".to_owned(),
+            true => "closed the connection in the middle of its response".to_owned(),
             false => format!(
-                "closed the connection before it answered; it may be shutting down, or may not support {protocol}"
+                "closed the connection without a response; the proxy may be shutting down, or may not support {protocol}"
             ),
         })
     }

@@ -74,7 +74,7 @@ impl Socks5 {
                 Some(_) => {
                     self.go_on();
                     if self.step != Step::Open && !bytes.is_empty() {
-                        return Err(Refusal::passing("answered before it was asked"));
+                        return Err(Refusal::passing("sent data before the request"));
                     }
                 }
             }
@@ -88,7 +88,7 @@ impl Socks5 {
             (Step::Open, _) => return Ok(None),
             (Step::Method | Step::Request, [version, ..]) if *version != VERSION => {
                 return Err(Refusal::fatal(format!(
-                    "answered, but not with SOCKS5; write http:// in {} if it is an HTTP proxy",
+                    "sent a response that is not SOCKS5; if the proxy is an HTTP proxy, write http:// in {}",
                     self.setting
                 )));
             }
@@ -99,7 +99,7 @@ impl Socks5 {
             // The version should be that of RFC 1929, but some proxies send that of SOCKS, so it is not checked.
             (Step::Password, [_, status]) if *status != 0 => {
                 return Err(Refusal::fatal(format!(
-                    "does not accept the user and password of {}; correct them there",
+                    "rejected the user and the password; correct the user and the password in {}",
                     self.setting
                 )));
             }
@@ -111,7 +111,9 @@ impl Socks5 {
             (Step::Request, [_, _, _, NAME, length, ..]) => 5 + usize::from(*length) + 2,
             (Step::Request, [_, _, _, NAME]) => 5,
             (Step::Request, [_, _, _, kind, ..]) => {
-                return Err(Refusal::passing(format!("answered with an address of the unknown type {kind}")));
+                return Err(Refusal::passing(format!(
+                    "sent a response with an address of the unknown type {kind}"
+                )));
             }
             (Step::Request, _) => 4,
         }))
@@ -122,10 +124,10 @@ impl Socks5 {
         Err(Refusal::fatal(match (method, &self.account) {
             (NOTHING, _) | (PASSWORD, Some(_)) => return Ok(()),
             (NO_METHOD, None) => format!(
-                "requires a user and a password, and {setting} has none; write socks5://user:password@host:port there"
+                "requires a user and a password; write socks5://user:password@host:port in {setting}"
             ),
             (NO_METHOD, Some(_)) => {
-                "requires another authentication method than user and password, and no other is supported"
+                "requires an authentication method that is not supported; only user and password are supported"
                     .to_owned()
             }
             (method, _) => format!("chose authentication method {method}, which was not offered"),
@@ -147,26 +149,26 @@ impl Socks5 {
 
     fn refused(&self, reply: u8) -> Refusal {
         let passing = |why: &str| {
-            Refusal::passing(format!("can't connect to the broker: {why} (SOCKS5 answer {reply})"))
+            Refusal::passing(format!("can't connect to the broker: {why} (SOCKS5 reply {reply})"))
         };
         match reply {
             1 => passing("general failure"),
-            2 => {
-                Refusal::fatal("does not allow connections to the broker (SOCKS5 answer 2); change its rules")
-            }
+            2 => Refusal::fatal(
+                "does not allow connections to the broker (SOCKS5 reply 2); change the rules of the proxy",
+            ),
             3 => passing("network unreachable"),
             4 => passing("host unreachable"),
             5 => passing("connection refused"),
             6 => passing("TTL expired"),
-            7 => Refusal::fatal("does not support the command CONNECT (SOCKS5 answer 7); use another proxy"),
+            7 => Refusal::fatal("does not support the command CONNECT (SOCKS5 reply 7); use another proxy"),
             8 => {
                 let what = match self.target.host() {
-                    Host::Name(_) => "names",
+                    Host::Name(_) => "host names",
                     Host::Address(IpAddr::V4(_)) => "IPv4 addresses",
                     Host::Address(IpAddr::V6(_)) => "IPv6 addresses",
                 };
                 Refusal::fatal(format!(
-                    "does not accept {what} (SOCKS5 answer 8); use another proxy, or let the broker advertise another \
+                    "does not support {what} (SOCKS5 reply 8); use another proxy, or let the broker advertise another \
                      kind of address"
                 ))
             }

@@ -23,8 +23,8 @@ impl Target {
         let is_strange =
             |letter: char| letter.is_whitespace() || letter.is_control() || "/?#@[]\\\"".contains(letter);
         if host.is_empty() || host.len() > LONGEST || host.contains(is_strange) {
-            let why = "can't be asked for the broker: the broker's host name is empty, is longer than 255 bytes, or \
-                       contains characters that no host name has";
+            let why = "can't connect to the broker: the broker's host name is empty, is longer than 255 bytes, or \
+                       contains characters that are not allowed in a host name";
             return Err(Refusal::fatal(why));
         }
         Ok(Self { host: host.into(), port })

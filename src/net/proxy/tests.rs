@@ -124,30 +124,30 @@ fn socks_leaves_what_stands_behind_the_answer() {
 fn what_a_socks_proxy_refuses_is_told() {
     let reply = |code| refusal(SOCKS, "broker", &[&[5, 0], &[5, code]]);
     let passing = |text: &str| (format!("can't connect to the broker: {text}"), false);
-    assert_eq!(reply(1), passing("general failure (SOCKS5 answer 1)"));
-    assert_eq!(reply(3), passing("network unreachable (SOCKS5 answer 3)"));
-    assert_eq!(reply(4), passing("host unreachable (SOCKS5 answer 4)"));
-    assert_eq!(reply(5), passing("connection refused (SOCKS5 answer 5)"));
-    assert_eq!(reply(6), passing("TTL expired (SOCKS5 answer 6)"));
-    assert_eq!(reply(99), passing("unknown reason (SOCKS5 answer 99)"));
+    assert_eq!(reply(1), passing("general failure (SOCKS5 reply 1)"));
+    assert_eq!(reply(3), passing("network unreachable (SOCKS5 reply 3)"));
+    assert_eq!(reply(4), passing("host unreachable (SOCKS5 reply 4)"));
+    assert_eq!(reply(5), passing("connection refused (SOCKS5 reply 5)"));
+    assert_eq!(reply(6), passing("TTL expired (SOCKS5 reply 6)"));
+    assert_eq!(reply(99), passing("unknown reason (SOCKS5 reply 99)"));
     let fatal = |text: &str| (text.to_owned(), true);
     assert_eq!(
         reply(2),
-        fatal("does not allow connections to the broker (SOCKS5 answer 2); change its rules")
+        fatal("does not allow connections to the broker (SOCKS5 reply 2); change the rules of the proxy")
     );
-    assert_eq!(reply(7), fatal("does not support the command CONNECT (SOCKS5 answer 7); use another proxy"));
+    assert_eq!(reply(7), fatal("does not support the command CONNECT (SOCKS5 reply 7); use another proxy"));
     assert_eq!(
         reply(8),
         fatal(
-            "does not accept names (SOCKS5 answer 8); use another proxy, or let the broker advertise another kind of \
+            "does not support host names (SOCKS5 reply 8); use another proxy, or let the broker advertise another kind of \
              address"
         )
     );
-    assert!(refusal(SOCKS, "1.2.3.4", &[&[5, 0], &[5, 8]]).0.starts_with("does not accept IPv4 addresses"));
-    assert!(refusal(SOCKS, "::1", &[&[5, 0], &[5, 8]]).0.starts_with("does not accept IPv6 addresses"));
+    assert!(refusal(SOCKS, "1.2.3.4", &[&[5, 0], &[5, 8]]).0.starts_with("does not support IPv4 addresses"));
+    assert!(refusal(SOCKS, "::1", &[&[5, 0], &[5, 8]]).0.starts_with("does not support IPv6 addresses"));
     assert_eq!(
         refusal(SOCKS, "b", &[&[5, 0], &[5, 0, 0, 5, 1]]),
-        ("answered with an address of the unknown type 5".to_owned(), false)
+        ("sent a response with an address of the unknown type 5".to_owned(), false)
     );
 }
 
@@ -156,17 +156,17 @@ fn who_is_not_known_to_a_socks_proxy_is_told_what_to_do() {
     let fatal = |text: &str| (text.to_owned(), true);
     assert_eq!(
         refusal(SOCKS, "b", &[&[5, 0xff]]),
-        fatal(
-            "requires a user and a password, and proxy_url has none; write socks5://user:password@host:port there"
-        )
+        fatal("requires a user and a password; write socks5://user:password@host:port in proxy_url")
     );
     assert_eq!(
         refusal(SOCKS_WITH_PASSWORD, "b", &[&[5, 0xff]]),
-        fatal("requires another authentication method than user and password, and no other is supported")
+        fatal(
+            "requires an authentication method that is not supported; only user and password are supported"
+        )
     );
     assert_eq!(
         refusal(SOCKS_WITH_PASSWORD, "b", &[&[5, 2], &[1, 1]]),
-        fatal("does not accept the user and password of proxy_url; correct them there")
+        fatal("rejected the user and the password; correct the user and the password in proxy_url")
     );
     assert_eq!(
         refusal(SOCKS, "b", &[&[5, 2]]),
@@ -174,11 +174,13 @@ fn who_is_not_known_to_a_socks_proxy_is_told_what_to_do() {
     );
     assert_eq!(
         talk(&mut begin(SOCKS, "b"), &[&[5, 0, 5]], usize::MAX, &mut Vec::new()).1,
-        Some(Err(Refusal::passing("answered before it was asked")))
+        Some(Err(Refusal::passing("sent data before the request")))
     );
     assert_eq!(
         refusal(SOCKS, "b", &[b"HTTP/1.1 400 Bad Request\r\n\r\n"]),
-        fatal("answered, but not with SOCKS5; write http:// in proxy_url if it is an HTTP proxy")
+        fatal(
+            "sent a response that is not SOCKS5; if the proxy is an HTTP proxy, write http:// in proxy_url"
+        )
     );
 }
 
@@ -244,8 +246,8 @@ fn what_an_http_proxy_refuses_is_told() {
     assert_eq!(
         answer(HTTP, "HTTP/1.1 403 Forbidden\r\n"),
         fatal(
-            "does not allow connections to the broker (403 Forbidden); change its rules: many proxies allow port 443 \
-             only"
+            "does not allow connections to the broker (403 Forbidden); change the rules of the proxy: many proxies allow \
+             only port 443"
         )
     );
     assert_eq!(
@@ -256,8 +258,7 @@ fn what_an_http_proxy_refuses_is_told() {
     assert_eq!(
         answer(HTTP, "HTTP/1.1 405 Method Not Allowed\r\n"),
         fatal(
-            "does not accept CONNECT (405 Method Not Allowed); check that proxy_url names a proxy that supports \
-             CONNECT"
+            "does not support CONNECT (405 Method Not Allowed); set proxy_url to a proxy that supports CONNECT"
         )
     );
     assert_eq!(
@@ -266,8 +267,8 @@ fn what_an_http_proxy_refuses_is_told() {
             "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n"
         ),
         fatal(
-            "requires a user and a password, and proxy_url has none (407 Proxy Authentication Required); write \
-             http://user:password@host:port there"
+            "requires a user and a password (407 Proxy Authentication Required); write http://user:password@host:port in \
+             proxy_url"
         )
     );
     assert_eq!(
@@ -275,21 +276,23 @@ fn what_an_http_proxy_refuses_is_told() {
             HTTP_WITH_PASSWORD,
             "HTTP/1.1 407 No\r\nproxy-authenticate: Digest nonce=\"a\", Basic realm=\"x\"\r\n\r\n"
         ),
-        fatal("does not accept the user and password of proxy_url (407 No); correct them there")
+        fatal("rejected the user and the password (407 No); correct the user and the password in proxy_url")
     );
     assert_eq!(
         answer(
             HTTP_WITH_PASSWORD,
             "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n"
         ),
-        fatal("requires authentication by Negotiate or NTLM, and only Basic is supported (407 No)")
+        fatal("requires the authentication scheme Negotiate or NTLM, and only Basic is supported (407 No)")
     );
     assert_eq!(
         answer(HTTP, "\u{5}\u{ff}"),
-        fatal("answered, but not with HTTP; write socks5:// in proxy_url if it is a SOCKS5 proxy")
+        fatal(
+            "sent a response that is not HTTP; if the proxy is a SOCKS5 proxy, write socks5:// in proxy_url"
+        )
     );
     for odd in ["HTTP/1.1 2000 OK\n", "HTTP/1.1 OK\n", "HTTP/1.x 200\n", "HTTP/1.1\n", "HTTP/1.1 099 x\n"] {
-        assert_eq!(answer(HTTP, odd), passing("sent an answer that is not valid HTTP"), "{odd}");
+        assert_eq!(answer(HTTP, odd), passing("sent a response that is not valid HTTP"), "{odd}");
     }
     let strange = answer(HTTP, &format!("HTTP/1.1 500 \u{1b}[2J{}\r\n", "x".repeat(1000)));
     assert_eq!(
@@ -309,10 +312,11 @@ fn an_end_in_the_middle_is_told_as_one() {
         (cause, is_fatal)
     };
     let before = |protocol| {
-        let text = "closed the connection before it answered; it may be shutting down, or may not support";
+        let text =
+            "closed the connection without a response; the proxy may be shutting down, or may not support";
         (format!("{text} {protocol}"), false)
     };
-    let middle = ("closed the connection in the middle of its answer".to_owned(), false);
+    let middle = ("closed the connection in the middle of its response".to_owned(), false);
     assert_eq!(ended(SOCKS, &[], false), before("SOCKS5"));
     assert_eq!(ended(HTTP, &[], false), before("HTTP"));
     assert_eq!(ended(SOCKS, &[&[5, 0], &[5]], true), middle);
@@ -329,8 +333,8 @@ fn a_name_that_does_not_fit_into_a_request_is_not_asked_for() {
     for url in [SOCKS, HTTP] {
         for host in ["", "b\r\nX-Evil: 1", "b c", "b\0", "a/b", "u@b", &format!("{longest}x")] {
             let Err(Refusal { cause, is_fatal }) = begin(url, host) else { panic!("{host:?} is asked for") };
-            let expected = "can't be asked for the broker: the broker's host name is empty, is longer than 255 bytes, \
-                            or contains characters that no host name has";
+            let expected = "can't connect to the broker: the broker's host name is empty, is longer than 255 bytes, \
+                            or contains characters that are not allowed in a host name";
             assert_eq!((cause.as_str(), is_fatal), (expected, true));
         }
         assert!(begin(url, &longest).is_ok());
@@ -340,7 +344,7 @@ fn a_name_that_does_not_fit_into_a_request_is_not_asked_for() {
 /// An answer that never ends takes no more memory than its limit.
 #[test]
 fn an_endless_answer_is_refused() {
-    let expected = Refusal::passing("sent an answer whose head is longer than 65536 bytes");
+    let expected = Refusal::passing("sent a response whose header is longer than 65536 bytes");
     // A line, a head, and answers that are none yet.
     for (beginning, more) in [
         (&b"HTTP/1.1 200 "[..], &b"abcdefgh"[..]),

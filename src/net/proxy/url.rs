@@ -28,10 +28,8 @@ pub(crate) fn parse(text: &str, setting: &str) -> Result<Proxy, String> {
             .ok_or("the port must be a number from 1 to 65535; write host:port")?,
         (None, Kind::Socks5) => SOCKS_PORT,
         (None, Kind::Http) => {
-            return Err(
-                "the port is missing, and HTTP proxies have no common default; write http://host:port"
-                    .to_owned(),
-            );
+            return Err("the port is missing, and HTTP proxies have no default port; write http://host:port"
+                .to_owned());
         }
     };
     Ok(Proxy { kind, host: host.into(), port, account, setting: setting.to_owned() })
@@ -44,11 +42,12 @@ fn kind(scheme: &str) -> Result<Kind, String> {
     } else if is("http") {
         Ok(Kind::Http)
     } else if is("https") {
-        Err("TLS to the proxy itself is not supported; write http:// if the proxy accepts it, and set \
-             security_protocol to SSL or SASL_SSL to encrypt the connection to the brokers"
+        Err("TLS to the proxy itself is not supported; write http:// if the proxy accepts connections without TLS, and \
+             set security_protocol to SSL or SASL_SSL to encrypt the connection to the brokers"
             .to_owned())
     } else if is("socks4") || is("socks4a") || is("socks") {
-        Err("only version 5 of SOCKS is supported; write socks5:// if the proxy supports it".to_owned())
+        Err("only version 5 of SOCKS is supported; write socks5:// if the proxy supports version 5"
+            .to_owned())
     } else {
         Err(WRITE.to_owned())
     }
@@ -57,7 +56,8 @@ fn kind(scheme: &str) -> Result<Kind, String> {
 fn account(text: &str, kind: Kind) -> Result<Account, String> {
     if text.contains(['/', '?', '#']) {
         return Err(
-            "there is a /, ? or # before the @; in a user or a password write %2F, %3F or %23".to_owned()
+            "the part before the @ contains /, ? or #; in a user or a password, write %2F, %3F or %23"
+                .to_owned(),
         );
     }
     let (user, password) = text.split_once(':').unwrap_or((text, ""));
@@ -67,7 +67,7 @@ fn account(text: &str, kind: Kind) -> Result<Account, String> {
             Err("a user or a password for SOCKS5 must have at most 255 bytes".to_owned())
         }
         Kind::Http if user.bytes().contains(&b':') => {
-            Err("HTTP's Basic authentication does not allow a colon in a user".to_owned())
+            Err("HTTP's Basic authentication does not allow a colon in the user".to_owned())
         }
         _ => Ok(Account { user, password }),
     }
@@ -104,7 +104,7 @@ fn split(address: &str) -> Result<(&str, Option<&str>), String> {
         Some((host, port)) if is_v6(host) && port.starts_with(':') => (host, Some(&port[1..])),
         Some(_) => {
             return Err(
-                "brackets must contain an IPv6 address, and only :port may follow; write [address]:port"
+                "the brackets must contain an IPv6 address, and only :port can follow the brackets; write [address]:port"
                     .to_owned(),
             );
         }
@@ -114,11 +114,11 @@ fn split(address: &str) -> Result<(&str, Option<&str>), String> {
         None => address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port))),
     };
     if host.is_empty() {
-        return Err(format!("there is no host; {WRITE}"));
+        return Err(format!("the host is missing; {WRITE}"));
     }
     if host.contains(is_strange) {
         return Err(format!(
-            "the host contains characters that no host name has, or a path follows it; {WRITE}"
+            "the host contains characters that are not allowed in a host name, or a path follows the host; {WRITE}"
         ));
     }
     Ok((host, port))

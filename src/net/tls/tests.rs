@@ -300,8 +300,9 @@ fn a_handshake_that_is_cut_anywhere_comes_to_an_end(backend: TlsBackend) {
             };
             assert!(error.kind() != io::ErrorKind::TimedOut, "{direction} {cut}: it hangs");
             // Several in a row without a word mean something; see below.
-            let is_silent =
-                error.to_string().starts_with("the peer closed the connection at the start of TLS");
+            let is_silent = error
+                .to_string()
+                .starts_with("the peer closed the connection at the start of the TLS handshake");
             let is_fatal = StreamFailure::of(&error).is_some_and(|failure| failure.is_fatal);
             assert!(is_silent || !is_fatal, "{direction} {cut}: {error}");
         }
@@ -319,7 +320,10 @@ fn peers_that_hang_up_without_a_word_are_fatal_the_third_time(backend: TlsBacken
         cable.hang_up();
         let error = ours.finish_connect().unwrap_err();
         let failure = StreamFailure::of(&error).unwrap();
-        assert!(failure.cause.starts_with("the peer closed the connection at the start of TLS"), "{error}");
+        assert!(
+            failure.cause.starts_with("the peer closed the connection at the start of the TLS handshake"),
+            "{error}"
+        );
         failure.is_fatal
     };
     assert_eq!([(); 4].map(|()| hang_up(&mut tls)), [false, false, true, true]);
@@ -359,7 +363,7 @@ fn a_peer_that_does_not_speak_tls_is_told_of(backend: TlsBackend) {
         if round == 0 {
             assert_eq!(
                 error.to_string(),
-                "the peer answered, but not with TLS: use the port of an SSL or SASL_SSL listener, or set \
+                "the response of the peer is not TLS: use the port of an SSL or SASL_SSL listener, or set \
                  security_protocol to the protocol of this port"
             );
         }
@@ -405,7 +409,7 @@ fn a_host_is_looked_for_in_the_certificate(backend: TlsBackend) {
         refusal(settings(backend, &authority), "localhost", &elsewhere, |_| {}),
         fatal(
             "the broker's certificate is not for 'localhost' but for 'broker.example.org', '*.example.com', \
-             '10.0.0.1'; use a name of the certificate in bootstrap_servers and in the broker's advertised.listeners, \
+             '10.0.0.1'; use a name from the certificate in bootstrap_servers and in the broker's advertised.listeners, \
              or add 'localhost' to the certificate"
         )
     );
@@ -451,8 +455,8 @@ fn a_certificate_that_is_refused_is_told_of_with_the_remedy(backend: TlsBackend)
     assert_eq!(
         refused(Leaf { name: "old", valid: (2020, 2021), ..Leaf::default() }),
         fatal(
-            "the certificate 'CN=old' of the broker has expired: it was valid until Jan  1 00:00:00 2021 GMT; renew \
-             it, or check this machine's clock"
+            "the certificate 'CN=old' of the broker has expired (valid until Jan  1 00:00:00 2021 GMT); renew the \
+             certificate, or check this machine's clock"
         )
     );
     assert_eq!(
@@ -466,8 +470,8 @@ fn a_certificate_that_is_refused_is_told_of_with_the_remedy(backend: TlsBackend)
     assert_eq!(
         refusal(settings(backend, &authority), "localhost", &stranger, |_| {}),
         fatal(
-            "the certificate 'CN=broker' of the broker was issued by 'CN=other', which is not in ssl_cafile; add that \
-             CA's certificate"
+            "the certificate 'CN=broker' of the broker was issued by 'CN=other', which is not in ssl_cafile; add the \
+             certificate of this CA"
         )
     );
     let of_the_system = TlsSettings { authorities: None, ..settings(backend, &authority) };
@@ -475,7 +479,7 @@ fn a_certificate_that_is_refused_is_told_of_with_the_remedy(backend: TlsBackend)
         refusal(of_the_system, "localhost", &stranger, |_| {}),
         fatal(
             "the certificate 'CN=broker' of the broker was issued by 'CN=other', which this system does not trust; set \
-             ssl_cafile to that CA's certificate"
+             ssl_cafile to the certificate of this CA"
         )
     );
 }
@@ -505,14 +509,15 @@ fn a_broker_that_wants_a_certificate_says_so_in_every_version(backend: TlsBacken
         };
         let (missing, is_fatal) = refusal(settings(backend, &authority), "localhost", &own, wants).unwrap();
         assert!(
-            is_fatal && missing.contains(&format!("none is set: it answered with the TLS alert {alert}")),
+            is_fatal
+                && missing.contains(&format!("no certificate is set: the broker sent the TLS alert {alert}")),
             "{missing}"
         );
         assert_eq!(
             refusal(with(&stranger), "localhost", &own, wants),
             fatal(
-                "the broker does not trust the CA of the certificate of ssl_certfile: it answered with the TLS alert \
-                 unknown_ca (48); use one that was issued by a CA in the broker's ssl.truststore.location"
+                "the broker does not trust the CA of the certificate in ssl_certfile: the broker sent the TLS alert \
+                 unknown_ca (48); use a certificate that was issued by a CA in the broker's ssl.truststore.location"
             )
         );
     }
@@ -535,14 +540,14 @@ fn versions_and_ciphers_that_do_not_meet_are_told_of(backend: TlsBackend) {
     assert!(
         is_fatal
             && text.starts_with(
-                "the broker accepts no cipher of this client, or it requires a client certificate"
+                "the broker accepts no cipher of this client, or the broker requires a client certificate"
             ),
         "{text}"
     );
     assert_eq!(
         refusal(only("TLS_AES_128_GCM_SHA256"), "localhost", &own, before),
         fatal(
-            "the broker accepts neither TLS 1.2 nor TLS 1.3 from this client: it answered with the TLS alert \
+            "the broker accepts neither TLS 1.2 nor TLS 1.3 from this client: the broker sent the TLS alert \
              protocol_version (70); see the broker's ssl.enabled.protocols and ssl_ciphers"
         )
     );

@@ -187,14 +187,14 @@ fn an_end_at_each_byte_is_one_of_the_proxy() {
                 };
                 let expected = match (end, cut) {
                     (Some(io::ErrorKind::TimedOut), _) => {
-                        format!("{name} broke the connection: timed out")
+                        format!("{name} can't be used: the connection failed: timed out")
                     }
                     (_, 0) => format!(
-                        "{name} closed the connection before it answered; it may be shutting down, or may not support \
-                         {}",
+                        "{name} closed the connection without a response; the proxy may be shutting down, or may not \
+                         support {}",
                         if url.starts_with("http") { "HTTP" } else { "SOCKS5" }
                     ),
-                    _ => format!("{name} closed the connection in the middle of its answer"),
+                    _ => format!("{name} closed the connection in the middle of its response"),
                 };
                 assert_eq!((cause, is_fatal), (expected, false), "{cut} bytes");
             }
@@ -223,6 +223,6 @@ fn a_refusal_is_read_of_who_takes_nothing() {
     let mut wire = Wire::new(usize::MAX, []);
     wire.write_fails = Some(io::ErrorKind::TimedOut);
     let (cause, is_fatal) = failure(connect(&mut tunnel("http://proxy:3128", wire)));
-    assert_eq!(cause, "the proxy http://proxy:3128 broke the connection: timed out");
+    assert_eq!(cause, "the proxy http://proxy:3128 can't be used: the connection failed: timed out");
     assert!(!is_fatal);
 }

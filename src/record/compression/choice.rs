@@ -6,26 +6,27 @@ use std::str::FromStr;
 use super::{Codec, InvalidLevel};
 use crate::error::turn_on;
 
-/// The codec that batches are compressed with.
+/// The codec that compresses batches.
 ///
-/// A codec needs the cargo feature of the same name. Without it, [`build`](crate::ProducerConfig::build) fails and names the
-/// feature.
+/// A codec needs the cargo feature of the same name. If the feature is not enabled, [`build`](crate::ProducerConfig::build)
+/// fails with an error that names the feature.
 ///
-/// The level is a separate setting, [`compression_level`](crate::ProducerConfig::compression_level), as with the Java client
-/// and librdkafka. Only gzip (1 to 9, default 6) and zstd (-131072 to 22, default 3) have levels.
+/// The level is a separate setting, [`compression_level`](crate::ProducerConfig::compression_level), as in the Java client
+/// and in librdkafka. Only gzip and zstd have levels: gzip from 1 to 9 (default: 6), zstd from -131072 to 22 (default: 3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
     /// Batches are not compressed.
     #[default]
     None,
-    /// Good ratio, high CPU cost. Every consumer can read it.
+    /// gzip. The compression ratio is good, and the CPU cost is high. Every consumer supports gzip.
     Gzip,
-    /// Modest ratio, low CPU cost.
+    /// snappy. The compression ratio is moderate, and the CPU cost is low.
     Snappy,
-    /// Modest ratio, low CPU cost, and the fastest for consumers. The usual choice for throughput.
+    /// lz4. The compression ratio is moderate, and the CPU cost is low. Consumers read lz4 faster than the other codecs.
+    /// lz4 is the usual choice for throughput.
     Lz4,
-    /// The best ratio for its CPU cost. It needs brokers and consumers of Kafka 2.1 or later.
+    /// zstd. The compression ratio is the best for its CPU cost. Brokers and consumers must have Kafka 2.1 or later.
     Zstd,
 }
 
@@ -48,7 +49,7 @@ impl Compression {
             || Self::ALL.into_iter().filter(|codec| codec.is_built_in()).map(|codec| codec.to_string());
         (!self.is_built_in()).then(|| {
             let others = built_in().collect::<Vec<_>>().join(", ");
-            format!("{self} is not built in; {}; or use one of {others}", turn_on(&self.to_string()))
+            format!("{self} is not enabled; {}; or use one of {others}", turn_on(&self.to_string()))
         })
     }
 
@@ -74,7 +75,7 @@ impl Compression {
 }
 
 impl fmt::Display for Compression {
-    /// The name that [`FromStr`] reads, which is Kafka's.
+    /// Kafka's name of the codec. [`FromStr`] reads the same name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.codec().fmt(f)
     }
@@ -83,20 +84,20 @@ impl fmt::Display for Compression {
 impl FromStr for Compression {
     type Err = ParseCompressionError;
 
-    /// Reads Kafka's name of a codec, in small or capital letters.
+    /// Reads Kafka's name of a codec. Upper and lower case are equal.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let named = Self::ALL.into_iter().find(|codec| codec.to_string().eq_ignore_ascii_case(text));
         named.ok_or(ParseCompressionError(()))
     }
 }
 
-/// A text that is none of the names of [`Compression`].
+/// The error for a string that is not the name of a [`Compression`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseCompressionError(());
 
 impl fmt::Display for ParseCompressionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it must be one of none, gzip, snappy, lz4, zstd")
+        f.write_str("the codec must be one of none, gzip, snappy, lz4, zstd")
     }
 }
 
@@ -114,7 +115,7 @@ mod tests {
         }
         for text in ["", "brotli", "gzip ", "number 7"] {
             let error = text.parse::<Compression>().unwrap_err();
-            assert_eq!(error.to_string(), "it must be one of none, gzip, snappy, lz4, zstd");
+            assert_eq!(error.to_string(), "the codec must be one of none, gzip, snappy, lz4, zstd");
         }
     }
 
@@ -125,7 +126,7 @@ mod tests {
             let why_not = compression.why_not();
             assert_eq!(why_not.is_none(), compression.is_built_in());
             let remedy = turn_on(&compression.to_string());
-            let expected = format!("{compression} is not built in; {remedy}; or use one of none");
+            let expected = format!("{compression} is not enabled; {remedy}; or use one of none");
             assert!(why_not.is_none_or(|why_not| why_not.starts_with(&expected)));
         }
     }

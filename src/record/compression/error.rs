@@ -56,9 +56,9 @@ impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.name() {
             Some(name) => {
-                write!(f, "{name} is not in this build; turn on the cargo feature `{name}` of kafka-producer")
+                write!(f, "{name} is not enabled; enable the cargo feature `{name}` of kafka-producer")
             }
-            None => write!(f, "there is no codec {}", self.0),
+            None => write!(f, "the codec {} is not known", self.0),
         }
     }
 }
@@ -88,9 +88,9 @@ impl fmt::Display for DecompressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnsupportedCodec { codec } => write!(f, "{}", Unsupported(*codec)),
-            Self::TooLarge { limit } => write!(f, "the records take more than {limit} bytes"),
+            Self::TooLarge { limit } => write!(f, "the decompressed records are larger than {limit} bytes"),
             Self::Malformed { codec, at, what } => {
-                write!(f, "the records are not valid {codec}: at byte {at} of them, {what}")
+                write!(f, "the records are not valid {codec}: at byte {at}, {what}")
             }
         }
     }

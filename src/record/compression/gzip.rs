@@ -62,7 +62,7 @@ impl Encoder {
             out.reserve(ROOM);
             let (read, written) = (self.deflate.total_in(), out.len());
             let status =
-                self.deflate.compress_vec(chunk, out, flush).map_err(|_| failed("deflate refused it"))?;
+                self.deflate.compress_vec(chunk, out, flush).map_err(|_| failed("deflate failed"))?;
             if status == Status::StreamEnd {
                 return Ok(());
             }
@@ -110,14 +110,14 @@ fn member(bytes: &[u8], start: usize, output: &mut Output) -> Result<usize, Deco
             return Ok(consumed);
         }
         if consumed == read && written == 0 {
-            return Err(malformed("more bytes should follow"));
+            return Err(malformed("the data is truncated"));
         }
     }
 }
 
 const WINDOW_BITS: u8 = 15;
 const ROOM: usize = 1024;
-const DAMAGED: &str = "the header, the deflate stream behind it or its checksum is damaged";
+const DAMAGED: &str = "the header, the deflate stream or the checksum is damaged";
 
 #[cfg(test)]
 mod tests {
@@ -162,8 +162,7 @@ mod tests {
         Encoder::default().compress(None, &mut [b"abc".as_slice()].into_iter(), &mut bytes).unwrap();
         let text = |bytes: &[u8]| decompress(bytes, 100).unwrap_err().to_string();
         for len in 0..bytes.len() {
-            let expected =
-                format!("the records are not valid gzip: at byte {len} of them, more bytes should follow");
+            let expected = format!("the records are not valid gzip: at byte {len}, the data is truncated");
             assert_eq!(text(&bytes[..len]), expected);
         }
         let len = bytes.len();
@@ -171,7 +170,7 @@ mod tests {
         assert!(text(&bytes).ends_with(DAMAGED));
         bytes[len - 5] ^= 1;
         bytes.extend(b"rubbish");
-        assert_eq!(text(&bytes), format!("the records are not valid gzip: at byte {len} of them, {DAMAGED}"));
+        assert_eq!(text(&bytes), format!("the records are not valid gzip: at byte {len}, {DAMAGED}"));
     }
 
     #[test]

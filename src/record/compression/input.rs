@@ -24,7 +24,7 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], DecompressError> {
-        let taken = self.rest().get(..len).ok_or_else(|| self.error("more bytes should follow"))?;
+        let taken = self.rest().get(..len).ok_or_else(|| self.error("the data is truncated"))?;
         self.at += len;
         Ok(taken)
     }

@@ -102,7 +102,7 @@ fn decompress_frame(input: &mut Input<'_>, output: &mut Output) -> Result<(), De
         }
     }
     if header.content_size.is_some_and(|size| size != (output.len() - frame_start) as u64) {
-        return Err(start.error("a frame does not have the size that it claims"));
+        return Err(start.error("the size of the frame differs from the size in its header"));
     }
     if header.has_content_checksum {
         input.take(CHECKSUM_LEN)?;
@@ -123,18 +123,18 @@ impl Header {
     fn read(input: &mut Input<'_>) -> Result<Self, DecompressError> {
         let start = *input;
         if input.array()? != *MAGIC {
-            return Err(start.error("no lz4 frame begins"));
+            return Err(start.error("this is not an lz4 frame"));
         }
         let [flags, block_size] = input.array()?;
         if flags & VERSION_MASK != VERSION {
-            return Err(start.error("a frame has an unknown version"));
+            return Err(start.error("the frame has an unknown version"));
         }
         if flags & DICTIONARY != 0 {
-            return Err(start.error("a frame needs a dictionary"));
+            return Err(start.error("the frame needs a dictionary"));
         }
         let block_max = match block_size >> 4 & 7 {
             size @ 4..=7 => 1 << (8 + 2 * size),
-            _ => return Err(start.error("a frame has an unknown size of blocks")),
+            _ => return Err(start.error("the frame has an unknown block size")),
         };
         let content_size = match flags & CONTENT_SIZE {
             0 => None,
@@ -179,8 +179,10 @@ fn decompress_block(
                 return Err(Some("a block has a literal that is too long"));
             }
             Err(BlockError::ExpectedAnotherByte) => return Err(Some("a block ends too early")),
-            Err(BlockError::OffsetZero) => return Err(Some("a block copies from nowhere")),
-            Err(BlockError::OffsetOutOfBounds) => return Err(Some("a block copies from before its start")),
+            Err(BlockError::OffsetZero) => return Err(Some("a block has an offset of 0")),
+            Err(BlockError::OffsetOutOfBounds) => {
+                return Err(Some("a block has an offset before the start of the data"));
+            }
             Err(_) => return Err(Some("a block is damaged")),
         }
     }
@@ -208,7 +210,7 @@ const SHORT: usize = u16::MAX as usize;
 const WINDOW: usize = 64 * 1024;
 /// Most blocks are decoded at the first attempt.
 const FIRST_PER_BYTE: usize = 8;
-const TOO_LONG: &str = "a block is longer than its frame allows";
+const TOO_LONG: &str = "a block is larger than its frame allows";
 const TOO_LARGE: CompressError = CompressError::Failed { codec: Codec::LZ4, why: "a block is too large" };
 
 #[cfg(test)]
@@ -265,14 +267,14 @@ mod tests {
             decompress(&unlinked, 100)
                 .unwrap_err()
                 .to_string()
-                .ends_with("a block copies from before its start")
+                .ends_with("a block has an offset before the start of the data")
         );
         // A frame does not see the one before it.
         let second = frame(0x40, 0x40, b"H\x05\0\0\0\x02\x03\0\x10z\0\0\0\0");
         assert_eq!(
             decompress(&[linked.as_slice(), &second].concat(), 100).unwrap_err().to_string(),
             format!(
-                "the records are not valid lz4: at byte {} of them, a block copies from before its start",
+                "the records are not valid lz4: at byte {}, a block has an offset before the start of the data",
                 linked.len() + 7
             )
         );
@@ -300,21 +302,23 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let text = |bytes: &[u8]| decompress(bytes, 1000).unwrap_err().to_string();
-        let at =
-            |at: usize, what: &str| format!("the records are not valid lz4: at byte {at} of them, {what}");
+        let at = |at: usize, what: &str| format!("the records are not valid lz4: at byte {at}, {what}");
         let whole = compressed(&[b'a'; 100]);
         for len in 0..whole.len() {
-            assert!(text(&whole[..len]).ends_with("more bytes should follow"), "{len}");
+            assert!(text(&whole[..len]).ends_with("the data is truncated"), "{len}");
         }
-        assert_eq!(text(b"rubbish and more"), at(0, "no lz4 frame begins"));
-        assert_eq!(text(&[whole.as_slice(), b"rubbish"].concat()), at(whole.len(), "no lz4 frame begins"));
-        assert_eq!(text(&frame(0x20, 0x40, b"")), at(0, "a frame has an unknown version"));
-        assert_eq!(text(&frame(0x61, 0x40, b"")), at(0, "a frame needs a dictionary"));
-        assert_eq!(text(&frame(0x60, 0x30, b"")), at(0, "a frame has an unknown size of blocks"));
+        assert_eq!(text(b"rubbish and more"), at(0, "this is not an lz4 frame"));
+        assert_eq!(
+            text(&[whole.as_slice(), b"rubbish"].concat()),
+            at(whole.len(), "this is not an lz4 frame")
+        );
+        assert_eq!(text(&frame(0x20, 0x40, b"")), at(0, "the frame has an unknown version"));
+        assert_eq!(text(&frame(0x61, 0x40, b"")), at(0, "the frame needs a dictionary"));
+        assert_eq!(text(&frame(0x60, 0x30, b"")), at(0, "the frame has an unknown block size"));
         assert_eq!(text(&frame(0x60, 0x40, b"H\x01\0\x01\0")), at(7, TOO_LONG));
         assert_eq!(
             text(&frame(0x68, 0x40, b"\x04\0\0\0\0\0\0\0H\x03\0\0\x80abc\0\0\0\0")),
-            at(0, "a frame does not have the size that it claims")
+            at(0, "the size of the frame differs from the size in its header")
         );
         assert_eq!(
             text(&frame(0x60, 0x40, b"H\x02\0\0\0\x20a")),

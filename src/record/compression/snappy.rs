@@ -63,9 +63,10 @@ pub(super) fn decompress(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Decompre
 fn decompress_block(input: &mut Input<'_>, len: usize, output: &mut Output) -> Result<(), DecompressError> {
     let start = *input;
     let block = input.take(len)?;
-    let len = snap::raw::decompress_len(block).map_err(|_| start.error("a block's size can't be read"))?;
+    let len =
+        snap::raw::decompress_len(block).map_err(|_| start.error("the size in a block can't be read"))?;
     if len > block.len().saturating_mul(MOST_PER_BYTE) {
-        return Err(start.error("a block claims a size that its bytes can't have"));
+        return Err(start.error("the size in a block is too large for the bytes of the block"));
     }
     if len > output.left() {
         return Err(output.too_large());
@@ -79,10 +80,10 @@ fn decompress_block(input: &mut Input<'_>, len: usize, output: &mut Output) -> R
 fn what(error: &snap::Error) -> &'static str {
     match error {
         snap::Error::Empty => "a block is empty",
-        snap::Error::HeaderMismatch { .. } => "a block ends before the size that it claims",
+        snap::Error::HeaderMismatch { .. } => "a block is shorter than the size in the block",
         snap::Error::Literal { .. } => "a block has a literal that is too long",
         snap::Error::CopyRead { .. } | snap::Error::CopyWrite { .. } => "a block has a copy that is too long",
-        snap::Error::Offset { .. } => "a block copies from before its start",
+        snap::Error::Offset { .. } => "a block has an offset of 0 or before its start",
         _ => "a block is damaged",
     }
 }
@@ -141,21 +142,18 @@ mod tests {
     fn what_is_wrong_is_named() {
         let text = |bytes: &[u8]| decompress(bytes, 1 << 20).unwrap_err().to_string();
         let valid = "the records are not valid snappy";
-        assert_eq!(text(b""), format!("{valid}: at byte 0 of them, a block is empty"));
-        assert_eq!(text(&HEADER[..9]), format!("{valid}: at byte 0 of them, more bytes should follow"));
+        assert_eq!(text(b""), format!("{valid}: at byte 0, a block is empty"));
+        assert_eq!(text(&HEADER[..9]), format!("{valid}: at byte 0, the data is truncated"));
         let framed = |tail: &[u8]| [HEADER, tail].concat();
-        assert_eq!(text(&framed(b"\0\0")), format!("{valid}: at byte 16 of them, more bytes should follow"));
-        assert_eq!(
-            text(&framed(b"\0\0\0\x05abcd")),
-            format!("{valid}: at byte 20 of them, more bytes should follow")
-        );
+        assert_eq!(text(&framed(b"\0\0")), format!("{valid}: at byte 16, the data is truncated"));
+        assert_eq!(text(&framed(b"\0\0\0\x05abcd")), format!("{valid}: at byte 20, the data is truncated"));
         assert_eq!(
             text(&framed(b"\0\0\0\x05\xff\xff\xff\xff\x0f")),
-            format!("{valid}: at byte 20 of them, a block claims a size that its bytes can't have")
+            format!("{valid}: at byte 20, the size in a block is too large for the bytes of the block")
         );
         assert_eq!(
             text(&framed(b"\0\0\0\x04\x08\x00a\x01")),
-            format!("{valid}: at byte 20 of them, a block has a copy that is too long")
+            format!("{valid}: at byte 20, a block has a copy that is too long")
         );
     }
 }

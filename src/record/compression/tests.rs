@@ -116,7 +116,7 @@ fn output_is_appended_and_an_error_leaves_none() {
             .compress(codec, level, &mut [b"abc".as_slice()].into_iter(), &mut out)
             .unwrap_err()
     };
-    assert_eq!(compress(Codec(7), None).to_string(), "there is no codec number 7");
+    assert_eq!(compress(Codec(7), None).to_string(), "the codec number 7 is not known");
     assert_eq!(compress(Codec::SNAPPY, Some(1)).to_string(), "snappy has no levels");
     #[cfg(feature = "gzip")]
     assert_eq!(compress(Codec::GZIP, Some(10)).to_string(), "gzip has levels from 1 to 9");
@@ -215,10 +215,10 @@ fn other_encoders_are_read() {
 fn a_codec_that_is_not_built_in_is_named() {
     assert_eq!(decompress(Codec::NONE, b"abc", 3).unwrap().as_ref(), b"abc");
     assert_eq!(decompress(Codec::NONE, b"abc", 2), Err(DecompressError::TooLarge { limit: 2 }));
-    assert_eq!(decompress(Codec(7), b"abc", 3).unwrap_err().to_string(), "there is no codec number 7");
+    assert_eq!(decompress(Codec(7), b"abc", 3).unwrap_err().to_string(), "the codec number 7 is not known");
     for codec in CODECS.into_iter().filter(|codec| !built_in().any(|other| other == *codec)) {
         let expected =
-            format!("{codec} is not in this build; turn on the cargo feature `{codec}` of kafka-producer");
+            format!("{codec} is not enabled; enable the cargo feature `{codec}` of kafka-producer");
         assert_eq!(decompress(codec, b"abc", 3).unwrap_err().to_string(), expected);
         let error = Compressor::default().compress(codec, None, &mut std::iter::empty(), &mut Vec::new());
         assert_eq!(error.unwrap_err().to_string(), expected);

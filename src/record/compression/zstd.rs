@@ -74,7 +74,7 @@ fn feed(
             return Ok(());
         }
         if (input.pos(), output.pos()) == before {
-            return Err(failed("it makes no progress"));
+            return Err(failed("zstd makes no progress"));
         }
     }
 }
@@ -86,7 +86,7 @@ fn feed(
 pub(super) fn decompress(bytes: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
     let malformed = |what| DecompressError::Malformed { codec: Codec::ZSTD, at: 0, what };
     if bytes.is_empty() {
-        return Err(malformed("more bytes should follow"));
+        return Err(malformed("the data is truncated"));
     }
     let Some(mut context) = DCtx::try_create() else { return Err(malformed("there is not enough memory")) };
     let most = bytes.len().saturating_mul(MOST_PER_BYTE).min(limit);
@@ -172,8 +172,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let text = |bytes: &[u8]| decompress(bytes, 1000).unwrap_err().to_string();
-        let valid = "the records are not valid zstd: at byte 0 of them";
-        assert_eq!(text(b""), format!("{valid}, more bytes should follow"));
+        let valid = "the records are not valid zstd: at byte 0";
+        assert_eq!(text(b""), format!("{valid}, the data is truncated"));
         assert_eq!(text(b"rubbish and more"), format!("{valid}, Unknown frame descriptor"));
     }
 }

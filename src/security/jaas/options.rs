@@ -45,10 +45,10 @@ impl<'a> Options<'a> {
             let value = match tokens.next()? {
                 (_, Token::Quoted(value)) => Secret::from(value),
                 (_, Token::Word(value)) => Secret::from(value),
-                (before, _) => return Err(JaasError::after(before, "the value is missing, or needs quotes")),
+                (before, _) => return Err(JaasError::after(before, "the value is missing or needs quotes")),
             };
             if list.iter().any(|given| given.name == name) {
-                return Err(JaasError::after(before, "this option is given twice"));
+                return Err(JaasError::after(before, "the option is set twice"));
             }
             list.push(Given { before, name, value });
         }
@@ -97,7 +97,10 @@ impl<'a> Options<'a> {
     pub(super) fn finish(self, known: &str) -> Result<(), JaasError> {
         let Some(given) = self.list.first() else { return Ok(()) };
         let families = [
-            ("user_", "options user_NAME are for a broker's entry; a client has username and password"),
+            (
+                "user_",
+                "the options user_NAME are for the entry of a broker; a client sets username and password",
+            ),
             ("unsecured", "unsecured tokens (unsecuredLogin...) are not supported; set a token provider"),
             (
                 "clientId",
@@ -109,13 +112,13 @@ impl<'a> Options<'a> {
             ),
             ("scope", "fetching tokens from a server (scope) is not supported yet; set a token provider"),
             ("ssl", "fetching tokens from a server (ssl...) is not supported yet; set a token provider"),
-            ("serviceName", "serviceName is for Kerberos; leave it out"),
+            ("serviceName", "serviceName is for Kerberos; remove the option"),
         ];
         // The error has the family and not the name: after a value without quotes, this may be a part of a password.
         let family = families.iter().find(|(family, _)| given.name.starts_with(family));
         let text = match family {
             Some((_, text)) => (*text).to_owned(),
-            None => format!("the module does not have this option; it has {known}"),
+            None => format!("this option is not supported; the module supports {known}"),
         };
         Err(JaasError::after(given.before, text))
     }
@@ -128,5 +131,5 @@ impl Given<'_> {
     }
 }
 
-const NEEDS_QUOTES: &str = "OPTION=\"VALUE\" or the semicolon must follow here; a value needs quotes if it has \
-                            characters other than letters, digits, - _ $ and .";
+const NEEDS_QUOTES: &str = "OPTION=\"VALUE\" or the semicolon is expected here; a value needs quotes if the value \
+                            contains characters other than letters, digits, - _ $ and .";

@@ -98,15 +98,11 @@ fn what_is_wrong_is_said_with_its_place_and_without_its_content() {
             "{text}: {error}"
         );
     };
-    let wanted = "OPTION=\"VALUE\" or the semicolon must follow here; a value needs quotes";
+    let wanted = "OPTION=\"VALUE\" or the semicolon is expected here; a value needs quotes";
     expect(String::new(), "", "name of a login module must come first");
     expect("\"s3cret\" required;".to_owned(), "\"", "without quotes");
-    expect(
-        "s3cret".to_owned(),
-        "s3cret",
-        "a login module must be named here; these are supported: org.apache.kafka",
-    );
-    expect(format!("x{PLAIN} required;"), "x", "a login module must be named here");
+    expect("s3cret".to_owned(), "s3cret", "the login module must be one of: org.apache.kafka");
+    expect(format!("x{PLAIN} required;"), "x", "the login module must be one of");
     expect(
         "com.sun.security.auth.module.Krb5LoginModule required;".to_owned(),
         "com",
@@ -114,8 +110,8 @@ fn what_is_wrong_is_said_with_its_place_and_without_its_content() {
     );
     expect("software.amazon.msk.auth.iam.IAMLoginModule required;".to_owned(), "soft", "AWS_MSK_IAM");
     expect(format!("KafkaClient {{ {PLAIN} required; }};"), "Kafka", "a complete JAAS file");
-    expect(PLAIN.to_owned(), "", "the word required must follow");
-    expect(format!("{PLAIN} username=u password=s3cret;"), "username", "the word required must follow");
+    expect(PLAIN.to_owned(), "", "`required` must follow");
+    expect(format!("{PLAIN} username=u password=s3cret;"), "username", "`required` must follow");
     expect(
         format!("{PLAIN} required username=u password=s3cret"),
         "",
@@ -133,48 +129,44 @@ fn what_is_wrong_is_said_with_its_place_and_without_its_content() {
     expect(
         format!("{PLAIN} required ü=1 username=u password='s3cret"),
         "'",
-        "the quote that begins here does not end",
+        "the quote that begins here is not closed",
     );
     expect(
         format!("{PLAIN} required username=u password='s3cret\n';"),
         "'",
-        "the quote that begins here does not end",
+        "the quote that begins here is not closed",
     );
     expect(
         format!("{PLAIN} required username=u password='s3cret\\"),
         "'",
-        "the quote that begins here does not end",
+        "the quote that begins here is not closed",
     );
     expect(format!("{PLAIN} required username=u password=my s3cret;"), "s3cret", wanted);
     expect(format!("{PLAIN} required username=u password=s3cret!;"), "!", wanted);
     expect(format!("{PLAIN} required username=u password=a+s3cret;"), "+", wanted);
     expect(format!("{PLAIN} required username=u 's3cret' password=x;"), "'", wanted);
-    expect(format!("{PLAIN} required username=u password=;"), ";", "the value is missing, or needs quotes");
+    expect(format!("{PLAIN} required username=u password=;"), ";", "the value is missing or needs quotes");
     expect(
         format!("{PLAIN} required username=u password==s3cret;"),
         "=s3cret",
-        "the value is missing, or needs quotes",
+        "the value is missing or needs quotes",
     );
     expect(format!("{PLAIN} required username=u password 's3cret';"), "password", wanted);
     expect(
         format!("{PLAIN} required username=u password=a s3cret=b;"),
         "s3cret",
-        "it has username and password",
+        "the module supports username and password",
     );
     expect(
         format!("{PLAIN} required username=u password=s3cret tokenauth=true;"),
         "tokenauth",
-        "it has username and",
+        "the module supports username and",
     );
-    expect(
-        format!("{PLAIN} required username=u password=x username=s3cret;"),
-        "username=s3",
-        "is given twice",
-    );
+    expect(format!("{PLAIN} required username=u password=x username=s3cret;"), "username=s3", "is set twice");
     expect(
         format!("{PLAIN} required username=u password=x user_alice=s3cret;"),
         "user_alice",
-        "for a broker's entry",
+        "for the entry of a broker",
     );
     expect(format!("{SCRAM} required username=u password=x serviceName=k;"), "serviceName", "for Kerberos");
     expect(
@@ -197,8 +189,8 @@ fn what_is_wrong_is_said_with_its_place_and_without_its_content() {
         "scope",
         "(scope) is not supported yet; set a token provider",
     );
-    expect(format!("{OAUTH} required username=s3cret;"), "username", "it has extension_NAME");
-    expect(format!("{PLAIN} required /* username=u password=s3cret;"), "/*", "the comment does not end");
+    expect(format!("{OAUTH} required username=s3cret;"), "username", "the module supports extension_NAME");
+    expect(format!("{PLAIN} required /* username=u password=s3cret;"), "/*", "the comment is not closed");
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl<'a> Tokens<'a> {
                     None => {
                         return Err(JaasError::after(
                             &self.text[..before.len() + spaces],
-                            "the comment does not end",
+                            "the comment is not closed",
                         ));
                     }
                 },
@@ -89,7 +89,10 @@ impl<'a> Tokens<'a> {
     fn quoted(&mut self, before: &str, quote: char) -> Result<String, JaasError> {
         let rest = &self.text[self.at..];
         let Some(length) = length_of_quoted(rest, quote) else {
-            return Err(JaasError::after(before, "the quote that begins here does not end on its line"));
+            return Err(JaasError::after(
+                before,
+                "the quote that begins here is not closed on the same line",
+            ));
         };
         self.at += length + quote.len_utf8();
         Ok(without_escapes(&rest[..length]))

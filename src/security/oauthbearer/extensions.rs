@@ -9,18 +9,23 @@ impl Extensions {
     pub(super) fn new(pairs: Vec<(String, String)>) -> Result<Self, String> {
         for (at, (name, value)) in pairs.iter().enumerate() {
             if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-                return Err(format!("the name of an extension must be letters from a to z, not {name:?}"));
+                return Err(format!(
+                    "the name of an extension must be one or more ASCII letters, not {name:?}"
+                ));
             }
             if name.eq_ignore_ascii_case("auth") {
-                return Err("an extension can't be named auth, which is the name of the token".to_owned());
+                return Err(
+                    "an extension can't be named auth, because auth is the name of the token".to_owned()
+                );
             }
             if pairs[..at].iter().any(|(earlier, _)| earlier == name) {
-                return Err(format!("the extension {name} is given twice"));
+                return Err(format!("the extension {name} is set twice"));
             }
             let is_said = |byte: u8| byte.is_ascii_graphic() || b" \t\r\n".contains(&byte);
             if value.is_empty() || !value.bytes().all(is_said) {
                 return Err(format!(
-                    "the value of the extension {name} must be visible ASCII characters and white space, and not empty"
+                    "the value of the extension {name} must not be empty and must contain only visible ASCII characters \
+                     and white space"
                 ));
             }
         }

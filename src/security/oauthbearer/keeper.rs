@@ -102,7 +102,7 @@ impl Keeper {
             let keeper = Arc::clone(self);
             // Without the lock: it may have a result at once.
             if let Err(error) = (self.start)(Box::new(move || keeper.fetch(fetch))) {
-                self.put(fetch, Err(format!("no thread can be started to fetch a token: {error}")));
+                self.put(fetch, Err(format!("the thread that fetches a token can't be started: {error}")));
             }
         }
         self.kept.lock().usable(now)
@@ -129,12 +129,12 @@ impl Keeper {
         // another meaning.
         if value.is_empty() || !value.bytes().iter().all(u8::is_ascii_graphic) {
             return Err(
-                "the token provider returned a token that is empty or contains characters that no token has"
+                "the token provider returned a token that is empty or contains characters that are not allowed in a token"
                     .to_owned(),
             );
         }
         let extensions = Extensions::new(self.provider.extensions())
-            .map_err(|why| format!("an extension of the token provider can't be used: {why}"))?;
+            .map_err(|why| format!("the token provider returned an extension that can't be used: {why}"))?;
         // Its lifetime began at the latest when the provider returned, and perhaps when it was called.
         let ends = Deadline::after(asked, lifetime);
         if ends.has_passed(self.clock.now()) {
@@ -184,7 +184,7 @@ impl Kept {
             if now.since(earlier.since) < self.patience() {
                 return None;
             }
-            self.last_failure = Some("the token provider has not returned, so it is called again".to_owned());
+            self.last_failure = Some("the token provider has not returned and is called again".to_owned());
         }
         self.begun += 1;
         self.unanswered += 1;
@@ -203,12 +203,12 @@ impl Kept {
     fn usable(&self, now: Instant) -> Result<Arc<Held>, SaslError> {
         match (&self.token, &self.last_failure, self.under_way) {
             (Some(token), ..) if !token.ends.has_passed(now) => Ok(Arc::clone(token)),
-            (_, Some(words), _) => Err(SaslError::transient(format!("there is no token: {words}"))),
+            (_, Some(words), _) => Err(SaslError::transient(format!("no token is available: {words}"))),
             (_, None, Some(_)) => {
-                Err(SaslError::transient("there is no token yet; the token provider has been called"))
+                Err(SaslError::transient("no token is available yet; the token provider has been called"))
             }
             (_, None, None) => Err(SaslError::transient(
-                "the token has expired and the token provider has not returned a new one yet",
+                "the token has expired, and the token provider has not returned a new token yet",
             )),
         }
     }

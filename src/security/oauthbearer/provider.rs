@@ -6,26 +6,31 @@ use std::time::Duration;
 
 use crate::security::secret::Secret;
 
-/// Provides the tokens with which a producer authenticates (`OAUTHBEARER`; kafka-python's `sasl_oauth_token_provider`).
-/// Closures implement this trait.
+/// Provides the tokens with which a producer authenticates by `OAUTHBEARER`. Closures implement this trait. Pass a provider
+/// to [`sasl_oauth_token_provider`](crate::ProducerConfig::sasl_oauth_token_provider). kafka-python has a setting with the
+/// same name.
 ///
-/// The provider is called on a separate thread, so it may be slow, for example if it asks a server. No other work of the
-/// producer waits for it. As long as there is no token, connections are tried again.
+/// The producer calls the provider on a separate thread, so the provider may block, for example to send a request to a
+/// server. No other work of the producer waits for the provider. As long as no token is available, the producer retries its
+/// connections.
 ///
-/// - The next token is fetched when 80 % of the lifetime of the current token have passed and a connection needs a token.
-/// - If the provider returns an error, it is called again after 0.1 s, then less and less often, at last every 10 s. The
-///   current token is used until it expires.
-/// - If the provider has not returned after 60 s, it is called again on another thread, because the first call may never
-///   return. This time doubles with each call that does not return.
+/// - The next token is fetched when a connection needs a token after 80 % of the current token's lifetime.
+/// - If the provider returns an error, the producer calls the provider again after a backoff. The backoff grows from 0.1 s
+///   to 10 s. In the meantime the current token is used until it expires.
+/// - If the provider has not returned after 60 s, the producer calls the provider again on another thread, because the
+///   first call may never return. This time doubles with each call that does not return.
 pub trait OauthTokenProvider: Send + Sync {
     /// Returns a new token.
     ///
     /// # Errors
-    /// If there is no token now. The text of the error is logged and becomes part of errors, so it must not contain secrets.
+    /// If no token is available now. The message of the error is logged and becomes part of errors, so the message must not
+    /// contain secrets.
     fn token(&self) -> Result<OauthToken, Box<dyn Error + Send + Sync>>;
 
-    /// Returns the extensions that are sent with the token (KIP-342), such as `logicalCluster`. A name consists of letters, a
-    /// value of visible ASCII characters and white space. It is called after each token. Default: no extensions.
+    /// Returns the extensions that are sent with the token (KIP-342), such as `logicalCluster`. Default: no extensions.
+    ///
+    /// A name consists of letters. A value consists of visible ASCII characters and white space. The producer calls this
+    /// method after it has received a token.
     fn extensions(&self) -> Vec<(String, String)> {
         Vec::new()
     }
@@ -40,7 +45,7 @@ where
     }
 }
 
-/// A token and its lifetime. `Debug` does not show the token, and it is wiped from memory when it is no longer used.
+/// A token and its lifetime. `Debug` does not show the token. The token is wiped from memory when it is no longer used.
 #[derive(Clone)]
 pub struct OauthToken {
     pub(super) value: Secret,
@@ -48,8 +53,8 @@ pub struct OauthToken {
 }
 
 impl OauthToken {
-    /// A token that is valid for `lifetime` from now on (`expires_in` in the answers of OAuth servers). `None` means that it
-    /// does not expire.
+    /// Creates a token that is valid for `lifetime` (`expires_in` in the responses of OAuth servers). The lifetime counts
+    /// from the time at which the provider was called. `None` means that the token does not expire.
     pub fn new(value: impl Into<String>, lifetime: impl Into<Option<Duration>>) -> Self {
         Self { value: Secret::from(value.into()), lifetime: lifetime.into() }
     }

@@ -52,7 +52,7 @@ impl<'a> ServerFirst<'a> {
         attributes.finish()?;
         let is_theirs_too = nonce.strip_prefix(our_nonce).is_some_and(|theirs| !theirs.is_empty());
         if !is_theirs_too || !nonce.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(unreadable("its nonce does not extend the client's nonce"));
+            return Err(unreadable("the nonce does not extend the client's nonce"));
         }
         let salt = decoded(salt, "the salt")?;
         let iterations = counted(iterations)?;
@@ -79,12 +79,12 @@ impl ServerFinal {
 struct Attributes<'a>(std::str::Split<'a, char>);
 
 fn attributes(message: &[u8]) -> Result<(&str, Attributes<'_>), SaslError> {
-    let text = std::str::from_utf8(message).map_err(|_| unreadable("it is not UTF-8"))?;
+    let text = std::str::from_utf8(message).map_err(|_| unreadable("the message is not UTF-8"))?;
     if let Some(error) = text.strip_prefix("e=") {
         return Err(told(error));
     }
     if text.starts_with("m=") {
-        return Err(unreadable("it requires an unknown extension (m=)"));
+        return Err(unreadable("the message requires an unknown extension (m=)"));
     }
     Ok((text, Attributes(text.split(','))))
 }
@@ -128,7 +128,7 @@ fn counted(iterations: &str) -> Result<u32, SaslError> {
             let (least, most) = (ITERATIONS.start(), ITERATIONS.end());
             let asked = if number == u32::MAX { "too many".to_owned() } else { number.to_string() };
             Err(SaslError::refused(format!(
-                "the broker requires {asked} SCRAM iterations; {least} to {most} are accepted"
+                "the broker requires {asked} SCRAM iterations; this client accepts {least} to {most}"
             )))
         }
     }
@@ -146,7 +146,7 @@ fn told(error: &str) -> SaslError {
         error => {
             // The text comes from the broker: at most one line, without control characters.
             let words: String = error.chars().take(100).collect();
-            SaslError::refused(format!("the broker refuses: {}", words.escape_debug()))
+            SaslError::refused(format!("the broker rejected the authentication: {}", words.escape_debug()))
         }
     }
 }

@@ -130,7 +130,10 @@ fn what_the_broker_says_against_us_is_said_on() {
         told("e=other-error"),
         ("the broker says that it can't authenticate the client now (other-error)".to_owned(), true)
     );
-    assert_eq!(told("e=no\u{7}\n"), ("the broker refuses: no\\u{7}\\n".to_owned(), false));
+    assert_eq!(
+        told("e=no\u{7}\n"),
+        ("the broker rejected the authentication: no\\u{7}\\n".to_owned(), false)
+    );
     assert!(told(&format!("e={}", "long".repeat(1000))).0.len() < 150);
 }
 
@@ -140,13 +143,13 @@ fn a_first_message_that_is_not_as_it_must_be_is_refused_by_name() {
         (b"", "the nonce (r=)"),
         (b"r=\xff,s=c2FsdA==,i=4096", "not UTF-8"),
         (b"m=x,r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=4096", "an unknown extension (m=)"),
-        (b"r=rOprNGfwEbeRWgbNEkqO,s=c2FsdA==,i=4096", "its nonce does not extend the client's nonce"),
+        (b"r=rOprNGfwEbeRWgbNEkqO,s=c2FsdA==,i=4096", "the nonce does not extend the client's nonce"),
         (
             b"r=rOprNGfwEbeRWgbNEkqP3rfcNHYJY1,s=c2FsdA==,i=4096",
-            "its nonce does not extend the client's nonce",
+            "the nonce does not extend the client's nonce",
         ),
-        (b"r=rOprNGfwEbeRWgbNEkq,s=c2FsdA==,i=4096", "its nonce does not extend the client's nonce"),
-        (b"r=rOprNGfwEbeRWgbNEkqO x,s=c2FsdA==,i=4096", "its nonce does not extend the client's nonce"),
+        (b"r=rOprNGfwEbeRWgbNEkq,s=c2FsdA==,i=4096", "the nonce does not extend the client's nonce"),
+        (b"r=rOprNGfwEbeRWgbNEkqO x,s=c2FsdA==,i=4096", "the nonce does not extend the client's nonce"),
         (b"r=,s=c2FsdA==,i=4096", "the nonce (r=)"),
         (b"s=c2FsdA==,r=rOprNGfwEbeRWgbNEkqOx,i=4096", "the nonce (r=)"),
         (b"r=rOprNGfwEbeRWgbNEkqOx,i=4096,s=c2FsdA==", "the salt (s=)"),

@@ -5,13 +5,14 @@ use std::str::FromStr;
 
 use crate::error::turn_on;
 
-/// The library that is used for TLS; see [`ProducerConfig::tls_backend`](crate::ProducerConfig::tls_backend).
+/// The library for TLS. See [`ProducerConfig::tls_backend`](crate::ProducerConfig::tls_backend).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TlsBackend {
-    /// The system's TLS library, through the crate native-tls. On Linux and the BSDs it is OpenSSL. Needs the feature `tls`.
+    /// The TLS library of the operating system, through the crate native-tls. On Linux and on the BSDs this library is
+    /// OpenSSL. Requires the feature `tls`.
     NativeTls,
-    /// rustls with ring. Needs the feature `rustls`.
+    /// rustls with ring. Requires the feature `rustls`.
     Rustls,
 }
 
@@ -22,18 +23,18 @@ impl TlsBackend {
             Self::NativeTls => (cfg!(feature = "tls"), "tls"),
             Self::Rustls => (cfg!(feature = "rustls"), "rustls"),
         };
-        (!is_built_in).then(|| format!("it is not in this build; {}", turn_on(feature)))
+        (!is_built_in).then(|| format!("the library is not enabled; {}", turn_on(feature)))
     }
 }
 
-/// native-tls if the feature `tls` is on, and rustls otherwise.
+/// The default is native-tls if the feature `tls` is enabled, and rustls otherwise.
 impl Default for TlsBackend {
     fn default() -> Self {
         if cfg!(feature = "tls") { Self::NativeTls } else { Self::Rustls }
     }
 }
 
-/// The value in texts: `native-tls` or `rustls`.
+/// The string is `native-tls` or `rustls`.
 impl fmt::Display for TlsBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -55,13 +56,13 @@ impl FromStr for TlsBackend {
     }
 }
 
-/// The text is not a value of [`TlsBackend`].
+/// The error for a string that is not the name of a [`TlsBackend`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseTlsBackendError(());
 
 impl fmt::Display for ParseTlsBackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it must be native-tls or rustls")
+        f.write_str("the library must be native-tls or rustls")
     }
 }
 

@@ -17,7 +17,7 @@ impl Ciphers {
         let (suites, before): (Vec<_>, Vec<_>) =
             names.map(of_java).partition(|name| name.starts_with("TLS_"));
         if suites.is_empty() && before.is_empty() {
-            return Err("it names no cipher suite; leave it out for the default".to_owned());
+            return Err("the list contains no cipher suite; remove the setting to use the default".to_owned());
         }
         Ok(Self { suites, before })
     }

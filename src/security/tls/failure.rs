@@ -32,8 +32,8 @@ pub(super) fn of_handshake(
     match reason_of(error) {
         // A broker or proxy that starts or stops does the same, but not each time.
         Reason::End if !has_heard => Failure {
-            cause: "the peer closed the connection at the start of TLS, as a broker does on a port without TLS: use \
-                    the port of an SSL or SASL_SSL listener, or set security_protocol to the protocol of this port"
+            cause: "the peer closed the connection at the start of the TLS handshake, as a broker does on a port without \
+                    TLS: use the port of an SSL or SASL_SSL listener, or set security_protocol to the protocol of this port"
                 .to_owned(),
             is_fatal: silences >= SILENCES,
         },
@@ -42,8 +42,8 @@ pub(super) fn of_handshake(
         }
         Reason::Alert(alert) => of_alert(alert, blame),
         Reason::NotTls => fatal(
-            "the peer answered, but not with TLS: use the port of an SSL or SASL_SSL listener, or set \
-             security_protocol to the protocol of this port"
+            "the response of the peer is not TLS: use the port of an SSL or SASL_SSL listener, or set security_protocol \
+             to the protocol of this port"
                 .to_owned(),
         ),
         Reason::NothingInCommon(reason) => fatal(format!(
@@ -53,14 +53,14 @@ pub(super) fn of_handshake(
         )),
         #[cfg(all(feature = "tls", not(any(windows, target_vendor = "apple"))))]
         Reason::Weak(reason) => fatal(format!(
-            "the broker's keys or certificates are weaker than this machine's OpenSSL accepts ({reason}): renew them, \
-             or lower OpenSSL's security level with {}, for example DEFAULT@SECLEVEL=1",
+            "the broker's keys or certificates are weaker than this machine's OpenSSL accepts ({reason}): renew the keys \
+             and certificates, or lower OpenSSL's security level with {}, for example DEFAULT@SECLEVEL=1",
             blame.ciphers
         )),
-        Reason::Certificate(reason) => fatal(format!("the broker's certificate is refused: {reason}")),
+        Reason::Certificate(reason) => fatal(format!("the broker's certificate is not accepted: {reason}")),
         Reason::Local(reason) => passing(format!("TLS failed: {reason}")),
         Reason::Other if blame.is_ready_made => {
-            fatal(format!("the connector of ssl_context refused the session: {error}"))
+            fatal(format!("TLS with the connector of ssl_context failed: {error}"))
         }
         Reason::Other => passing(format!("TLS failed: {error}")),
     }
@@ -114,7 +114,7 @@ fn fatal(cause: String) -> Failure {
 /// The failure if the broker sent an alert.
 fn of_alert(alert: i32, blame: &Blame) -> Failure {
     let name = ALERT_NAMES.iter().find(|(code, _)| *code == alert).map_or("unknown", |(_, name)| name);
-    let said = format!("it answered with the TLS alert {name} ({alert})");
+    let said = format!("the broker sent the TLS alert {name} ({alert})");
     fatal(match (alert, &blame.certificate) {
         (70 | 71 | 86, _) => format!(
             "the broker accepts neither TLS 1.2 nor TLS 1.3 from this client: {said}; see the broker's \
@@ -122,8 +122,8 @@ fn of_alert(alert: i32, blame: &Blame) -> Failure {
             blame.ciphers
         ),
         (40, None) if !blame.is_ready_made => format!(
-            "the broker accepts no cipher of this client, or it requires a client certificate and none is set: {said}; \
-             set ssl_certfile and ssl_keyfile, or see the broker's ssl.cipher.suites and {}",
+            "the broker accepts no cipher of this client, or the broker requires a client certificate and no certificate \
+             is set: {said}; set ssl_certfile and ssl_keyfile, or see the broker's ssl.cipher.suites and {}",
             blame.ciphers
         ),
         (40, _) => format!(
@@ -132,24 +132,27 @@ fn of_alert(alert: i32, blame: &Blame) -> Failure {
         ),
         (112, _) => {
             format!(
-                "the broker does not know the host name that it was asked for: {said}; use another host name"
+                "the broker does not know the host name that the client sent: {said}; use another host name"
             )
         }
         (41..=46 | 48 | 49 | 51 | 116, None) if !blame.is_ready_made => {
             format!(
-                "the broker requires a client certificate, and none is set: {said}; set ssl_certfile and ssl_keyfile"
+                "the broker requires a client certificate, and no certificate is set: {said}; set ssl_certfile and \
+                 ssl_keyfile"
             )
         }
         (45, Some(certificate)) => {
-            format!("the broker says that the certificate of {certificate} has expired: {said}; renew it")
+            format!(
+                "the broker says that the certificate in {certificate} has expired: {said}; renew the certificate"
+            )
         }
         (48 | 46, Some(certificate)) => format!(
-            "the broker does not trust the CA of the certificate of {certificate}: {said}; use one that was issued by \
-             a CA in the broker's ssl.truststore.location"
+            "the broker does not trust the CA of the certificate in {certificate}: {said}; use a certificate that was \
+             issued by a CA in the broker's ssl.truststore.location"
         ),
         (41..=46 | 49 | 51 | 116, Some(certificate)) => {
             format!(
-                "the broker refuses the certificate of {certificate}: {said}; use one that the broker accepts"
+                "the broker rejected the certificate in {certificate}: {said}; use a certificate that the broker accepts"
             )
         }
         _ => return passing(format!("the broker ended the TLS session: {said}")),

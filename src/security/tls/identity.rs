@@ -75,7 +75,7 @@ pub(super) fn own<F: Forms>(
         _ => match &settings.key {
             None => return Ok(None),
             Some(Named { setting, value }) => {
-                let why = "there is a key but no certificate; set ssl_certfile too";
+                let why = "a key is set, but no certificate is set; set ssl_certfile too";
                 return Err(problem(setting, value, why));
             }
         },
@@ -103,13 +103,13 @@ pub(super) fn own<F: Forms>(
     let key = match (&settings.key, &material.key) {
         (Some(source), Some(bytes)) => key::<F>(settings, source, bytes)?,
         _ => own_key.ok_or_else(|| {
-            refuse("it contains a certificate but no private key; set ssl_keyfile too".to_owned())
+            refuse("the data contains a certificate, but no private key; set ssl_keyfile too".to_owned())
         })?,
     };
     if !F::belong(&certificate, &key) {
         let (at, of) = match &settings.key {
-            Some(key) => (key, format!("the first certificate of {}", source.setting)),
-            None => (source, "the first certificate in it".to_owned()),
+            Some(key) => (key, format!("the first certificate in {}", source.setting)),
+            None => (source, "the first certificate of the same setting".to_owned()),
         };
         let why = format!("the key does not belong to {of}; use a certificate and its own key");
         return Err(problem(&at.setting, &at.value, why));
@@ -132,7 +132,9 @@ fn key<F: Forms>(
         Form::Pkcs12 => F::archive(bytes, &settings.store_password).map_err(refuse)?.key,
         other => return Err(refuse(other.is_not(KEY, F::READS_PKCS12))),
     };
-    found.ok_or_else(|| refuse(format!("it contains no private key; give {}", wanted(KEY, F::READS_PKCS12))))
+    found.ok_or_else(|| {
+        refuse(format!("the data contains no private key; use {}", wanted(KEY, F::READS_PKCS12)))
+    })
 }
 
 fn certificates<F: Forms>(blocks: &[Block]) -> Result<Vec<F::Certificate>, String> {
@@ -140,14 +142,13 @@ fn certificates<F: Forms>(blocks: &[Block]) -> Result<Vec<F::Certificate>, Strin
     blocks
         .enumerate()
         .map(|(index, block)| {
-            F::certificate(block)
-                .map_err(|why| format!("certificate {} in it can't be read: {why}", index + 1))
+            F::certificate(block).map_err(|why| format!("certificate {} can't be read: {why}", index + 1))
         })
         .collect()
 }
 
 fn no_certificate<F: Forms>() -> String {
-    format!("it contains no certificate; give {}", wanted(CERTIFICATE, F::READS_PKCS12))
+    format!("the data contains no certificate; use {}", wanted(CERTIFICATE, F::READS_PKCS12))
 }
 
 /// PEM labels.

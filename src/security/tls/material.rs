@@ -69,21 +69,21 @@ fn read_file(path: &Path) -> Result<Secret, String> {
     };
     match read().map(Secret::from) {
         Ok(bytes) if bytes.bytes().len() as u64 > LARGEST => {
-            Err(format!("it has more than {LARGEST} bytes, which is too much for certificates or keys"))
+            Err(format!("the file has more than {LARGEST} bytes, which is too large for certificates or keys"))
         }
         Ok(bytes) => Ok(bytes),
         Err(error) => Err(match error.kind() {
             io::ErrorKind::NotFound if path == Path::new("probe") => {
-                "there is no such file; for the system's CAs, as with librdkafka's probe, leave it out"
+                "the file does not exist; to use the system's CAs (librdkafka's probe), remove the setting"
                     .to_owned()
             }
-            io::ErrorKind::NotFound => "there is no such file; correct the path".to_owned(),
+            io::ErrorKind::NotFound => "the file does not exist; correct the path".to_owned(),
             io::ErrorKind::PermissionDenied => {
-                "this process has no permission to read the file; grant it to the user of the process"
+                "this process has no permission to read the file; grant the permission to the user of the process"
                     .to_owned()
             }
-            io::ErrorKind::IsADirectory => "it is a directory; name a file".to_owned(),
-            _ => format!("it can't be read: {error}"),
+            io::ErrorKind::IsADirectory => "the path is a directory; use the path of a file".to_owned(),
+            _ => format!("the file can't be read: {error}"),
         }),
     }
 }

@@ -81,10 +81,12 @@ impl Form {
             Self::JavaKeystore => {
                 let and_then = match reads_pkcs12 {
                     true => "",
-                    false => ", and that to PEM: openssl pkcs12 -in FILE.p12 -nodes -out FILE.pem",
+                    false => {
+                        ", then convert FILE.p12 to PEM: openssl pkcs12 -in FILE.p12 -nodes -out FILE.pem"
+                    }
                 };
                 format!(
-                    "it is a Java keystore (JKS), which only Java reads; convert it to PKCS#12: keytool \
+                    "the data is a Java keystore (JKS), which only Java can read; convert the keystore to PKCS#12: keytool \
                      -importkeystore -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12{and_then}"
                 )
             }
@@ -92,15 +94,16 @@ impl Form {
                 let command = if label.ends_with("KEY") { "pkey" } else { "x509" };
                 let what = if reads_pkcs12 { "neither PEM nor PKCS#12" } else { "not PEM" };
                 format!(
-                    "it is {what}; if it is DER, convert it to PEM: openssl {command} -inform DER -in FILE -out \
-                     FILE.pem"
+                    "the data is {what}; if the data is DER, convert it to PEM: openssl {command} -inform DER -in FILE \
+                     -out FILE.pem"
                 )
             }
             Self::CutOff => {
-                "it is incomplete: a -----BEGIN line has no -----END line; give all of it".to_owned()
+                "the PEM is incomplete: a -----BEGIN line has no -----END line; add the missing part"
+                    .to_owned()
             }
-            Self::Empty => format!("it is empty; give {wanted}"),
-            _ => format!("it is neither PEM nor PKCS#12; give {wanted}"),
+            Self::Empty => format!("the data is empty; use {wanted}"),
+            _ => format!("the data is neither PEM nor PKCS#12; use {wanted}"),
         }
     }
 }
@@ -206,8 +209,8 @@ mod tests {
             assert_eq!(
                 Form::Der.is_not(label, true),
                 format!(
-                    "it is neither PEM nor PKCS#12; if it is DER, convert it to PEM: openssl {command} -inform DER -in \
-                     FILE -out FILE.pem"
+                    "the data is neither PEM nor PKCS#12; if the data is DER, convert it to PEM: openssl {command} \
+                     -inform DER -in FILE -out FILE.pem"
                 )
             );
         }

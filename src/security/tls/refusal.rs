@@ -52,46 +52,48 @@ impl Refusal {
                 "{which} of the broker is not valid before {from}; check the clocks of this machine and of the broker"
             ),
             Why::Expired { until } => format!(
-                "{which} of the broker has expired: it was valid until {until}; renew it, or check this machine's \
+                "{which} of the broker has expired (valid until {until}); renew the certificate, or check this machine's \
                  clock"
             ),
             Why::UnknownIssuer => match &blame.authorities {
                 Some(authorities) => format!(
-                    "{which} of the broker was issued by '{issuer}', which is not in {authorities}; add that CA's \
-                     certificate"
+                    "{which} of the broker was issued by '{issuer}', which is not in {authorities}; add the certificate \
+                     of this CA"
                 ),
                 None => format!(
-                    "{which} of the broker was issued by '{issuer}', which this system does not trust; set ssl_cafile \
-                     to that CA's certificate"
+                    "{which} of the broker was issued by '{issuer}', which this system does not trust; set ssl_cafile to \
+                     the certificate of this CA"
                 ),
             },
             Why::Revoked => {
-                format!("{which} of the broker has been revoked, according to {revoked}; replace it")
+                format!(
+                    "{which} of the broker has been revoked, according to {revoked}; replace the certificate"
+                )
             }
             Why::NoList => {
                 format!(
-                    "{revoked} has no revocation list of '{issuer}', which issued {which} of the broker; add that list"
+                    "{revoked} has no revocation list of '{issuer}', the issuer of {which} of the broker; add this list"
                 )
             }
             Why::ListExpired => {
-                format!("the revocation list of '{issuer}' in {revoked} has expired; fetch a new one")
+                format!("the revocation list of '{issuer}' in {revoked} has expired; fetch a new list")
             }
             // The text does not say that the check can be turned off: an attacker could make users do so.
             Why::OtherHost { names } => format!(
-                "the broker's certificate is not for '{host}' but for {}; use a name of the certificate in \
+                "the broker's certificate is not for '{host}' but for {}; use a name from the certificate in \
                  bootstrap_servers and in the broker's advertised.listeners, or add '{host}' to the certificate",
                 listed(names)
             ),
             #[cfg(feature = "rustls")]
             Why::NamesNoHost { common } => format!(
                 "the broker's certificate has the CN {} and no subjectAltName, and rustls looks for '{host}' only in \
-                 subjectAltName; issue it with subjectAltName, or set tls_backend to native-tls",
+                 subjectAltName; issue a certificate with subjectAltName, or set tls_backend to native-tls",
                 listed(common)
             ),
             Why::NotForServers => format!(
-                "{which} of the broker is not a server certificate; issue it with extendedKeyUsage serverAuth"
+                "{which} of the broker is not a server certificate; issue a certificate with extendedKeyUsage serverAuth"
             ),
-            Why::Other(reason) => format!("{which} of the broker is refused: {reason}"),
+            Why::Other(reason) => format!("{which} of the broker is not accepted: {reason}"),
         }
     }
 }

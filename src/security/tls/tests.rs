@@ -134,10 +134,15 @@ fn openssl_reads_what_is_encrypted() {
     for (issued, key) in encrypted_keys() {
         let told = |password| problems(with_key(backend, &issued, &key, password));
         assert_eq!(told(Some("secret")), NONE, "{}", key.lines().next().unwrap());
-        assert_eq!(told(None), ["ssl_keyfile: the key is encrypted; give its password as ssl_password"]);
+        assert_eq!(
+            told(None),
+            ["ssl_keyfile: the key is encrypted; set ssl_password to the password of the key"]
+        );
         assert_eq!(
             told(Some("hunter2")),
-            ["ssl_keyfile: ssl_password is not the password of the key; give the one it was encrypted with"]
+            [
+                "ssl_keyfile: ssl_password is not the password of the key; set ssl_password to the password of the key"
+            ]
         );
     }
     let directory = Directory::new("archive");
@@ -165,8 +170,8 @@ fn rustls_refuses_what_is_encrypted_by_name() {
     let directory = Directory::new("archive-rustls");
     let (settings, path) = with_archive(backend, &directory);
     let why = format!(
-        "it is a PKCS#12 file, which rustls does not support; convert it to PEM: openssl pkcs12 -in FILE -nodes -out \
-         NEW_FILE, or {instead}"
+        "the data is a PKCS#12 file, which rustls does not support; convert the file to PEM: openssl pkcs12 -in FILE \
+         -nodes -out NEW_FILE, or {instead}"
     );
     assert_eq!(problems(settings.clone()), [format!("ssl_ = '{path}': {why}")]);
     let authorities = TlsSettings { authorities: settings.certificate, certificate: None, ..settings };
@@ -184,7 +189,7 @@ fn a_key_that_can_not_be_used_is_told_of(backend: TlsBackend) {
     assert_eq!(
         told(&other.key, None),
         [
-            "ssl_keyfile: the key does not belong to the first certificate of ssl_certfile; use a certificate and its \
+            "ssl_keyfile: the key does not belong to the first certificate in ssl_certfile; use a certificate and its \
              own key"
         ]
     );
@@ -192,7 +197,7 @@ fn a_key_that_can_not_be_used_is_told_of(backend: TlsBackend) {
     assert_eq!(
         told(&own.certificate, None),
         [format!(
-            "ssl_keyfile: it contains no private key; give PEM with -----BEGIN PRIVATE KEY-----{or_archive}"
+            "ssl_keyfile: the data contains no private key; use PEM with -----BEGIN PRIVATE KEY-----{or_archive}"
         )]
     );
     let cut = own.key.replace('M', "N");
@@ -212,11 +217,11 @@ fn half_of_a_pair_is_told_of(backend: TlsBackend) {
     };
     assert_eq!(
         problems(only(Some(&own.certificate), None)),
-        ["ssl_certfile: it contains a certificate but no private key; set ssl_keyfile too"]
+        ["ssl_certfile: the data contains a certificate, but no private key; set ssl_keyfile too"]
     );
     assert_eq!(
         problems(only(None, Some(&own.key))),
-        ["ssl_keyfile: there is a key but no certificate; set ssl_certfile too"]
+        ["ssl_keyfile: a key is set, but no certificate is set; set ssl_certfile too"]
     );
 }
 
@@ -231,49 +236,51 @@ fn a_file_that_can_not_be_used_is_told_of_with_its_path(backend: TlsBackend) {
     };
     let or_archive = or_archive(backend);
     let and_pem = match backend {
-        TlsBackend::Rustls => ", and that to PEM: openssl pkcs12 -in FILE.p12 -nodes -out FILE.pem",
+        TlsBackend::Rustls => {
+            ", then convert FILE.p12 to PEM: openssl pkcs12 -in FILE.p12 -nodes -out FILE.pem"
+        }
         _ => "",
     };
     assert_eq!(
         told("ca.jks", &[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 1]),
         format!(
-            "it is a Java keystore (JKS), which only Java reads; convert it to PKCS#12: keytool -importkeystore \
-             -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12{and_pem}"
+            "the data is a Java keystore (JKS), which only Java can read; convert the keystore to PKCS#12: keytool \
+             -importkeystore -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12{and_pem}"
         )
     );
-    let give = format!("give PEM with -----BEGIN CERTIFICATE-----{or_archive}");
-    assert_eq!(told("empty", b""), format!("it is empty; {give}"));
-    assert_eq!(told("text", b"hello"), format!("it is neither PEM nor PKCS#12; {give}"));
-    assert_eq!(told("key", client().key.as_bytes()), format!("it contains no certificate; {give}"));
+    let give = format!("use PEM with -----BEGIN CERTIFICATE-----{or_archive}");
+    assert_eq!(told("empty", b""), format!("the data is empty; {give}"));
+    assert_eq!(told("text", b"hello"), format!("the data is neither PEM nor PKCS#12; {give}"));
+    assert_eq!(told("key", client().key.as_bytes()), format!("the data contains no certificate; {give}"));
     let what = if backend == TlsBackend::Rustls { "not PEM" } else { "neither PEM nor PKCS#12" };
     assert_eq!(
         told("ca.der", &der(&client())),
         format!(
-            "it is {what}; if it is DER, convert it to PEM: openssl x509 -inform DER -in FILE -out FILE.pem"
+            "the data is {what}; if the data is DER, convert it to PEM: openssl x509 -inform DER -in FILE -out FILE.pem"
         )
     );
     let (first, second) = (client().certificate, client().certificate);
     let cut = format!("{first}{}", &second[..second.len() / 2]);
     assert_eq!(
         told("cut", cut.as_bytes()),
-        "it is incomplete: a -----BEGIN line has no -----END line; give all of it"
+        "the PEM is incomplete: a -----BEGIN line has no -----END line; add the missing part"
     );
     let list = directory.0.join("cut.crl");
     std::fs::write(&list, "-----BEGIN X509 CRL-----\nAAAA\n").unwrap();
     assert_eq!(
         problems(TlsSettings { revoked: Some(named("ssl_crlfile", list.clone())), ..settings(backend) }),
         [format!(
-            "ssl_crlfile = '{}': it is incomplete: a -----BEGIN line has no -----END line; give all of it",
+            "ssl_crlfile = '{}': the PEM is incomplete: a -----BEGIN line has no -----END line; add the missing part",
             list.display()
         )]
     );
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    assert!(told("broken", broken.as_bytes()).starts_with("certificate 1 in it can't be read: "));
+    assert!(told("broken", broken.as_bytes()).starts_with("certificate 1 can't be read: "));
     if backend == TlsBackend::NativeTls {
         let archive = client().pkcs12("secret");
         assert_eq!(
             told("ca.p12", &archive),
-            "it is a PKCS#12 file; give its password as ssl_truststore_password"
+            "the data is a PKCS#12 file; set ssl_truststore_password to the password of the file"
         );
     }
     let of = |path: &Path| {
@@ -282,11 +289,14 @@ fn a_file_that_can_not_be_used_is_told_of_with_its_path(backend: TlsBackend) {
     let missing = directory.0.join("missing");
     assert_eq!(
         of(&missing),
-        [format!("ssl_cafile = '{}': there is no such file; correct the path", missing.display())]
+        [format!("ssl_cafile = '{}': the file does not exist; correct the path", missing.display())]
     );
     assert_eq!(
         of(&directory.0),
-        [format!("ssl_cafile = '{}': it is a directory; name a file", directory.0.display())]
+        [format!(
+            "ssl_cafile = '{}': the path is a directory; use the path of a file",
+            directory.0.display()
+        )]
     );
 }
 
@@ -308,8 +318,12 @@ fn all_that_is_wrong_is_told_at_once(backend: TlsBackend) {
     let problems = problems(wrong);
     assert_eq!(problems.len(), 3);
     let known = match backend {
-        TlsBackend::Rustls => "rustls has none of NO-SUCH-CIPHER; it has TLS_AES_256_GCM_SHA384, ",
-        _ => "this machine's OpenSSL supports none of them (no cipher match); see `openssl ciphers`",
+        TlsBackend::Rustls => {
+            "rustls supports none of NO-SUCH-CIPHER; rustls supports TLS_AES_256_GCM_SHA384, "
+        }
+        _ => {
+            "this machine's OpenSSL supports none of the cipher suites (no cipher match); see `openssl ciphers`"
+        }
     };
     assert!(problems[2].starts_with(&format!("ssl_ciphers = 'NO-SUCH-CIPHER': {known}")), "{}", problems[2]);
 }

@@ -57,14 +57,14 @@ fn what_is_no_proxy_is_answered_with_what_to_write() {
     }
     assert_eq!(
         refused("https://user:secret@proxy"),
-        "TLS to the proxy itself is not supported; write http:// if the proxy accepts it, and set security_protocol to \
-         SSL or SASL_SSL to encrypt the connection to the brokers"
+        "TLS to the proxy itself is not supported; write http:// if the proxy accepts connections without TLS, and set \
+         security_protocol to SSL or SASL_SSL to encrypt the connection to the brokers"
     );
-    let only_5 = "only version 5 of SOCKS is supported; write socks5:// if the proxy supports it";
+    let only_5 = "only version 5 of SOCKS is supported; write socks5:// if the proxy supports version 5";
     assert_eq!([refused("socks4://p"), refused("socks4a://p"), refused("socks://p")], [only_5; 3]);
     assert_eq!(
         refused("http://proxy"),
-        "the port is missing, and HTTP proxies have no common default; write http://host:port"
+        "the port is missing, and HTTP proxies have no default port; write http://host:port"
     );
     for port in ["", "0", "65536", "x", "1:2", "-1"] {
         assert_eq!(
@@ -74,16 +74,18 @@ fn what_is_no_proxy_is_answered_with_what_to_write() {
         );
     }
     for host in ["socks5://", "socks5://:1080", "http://u:secret@:3128", "http://u:secret@"] {
-        assert_eq!(refused(host), format!("there is no host; {write}"), "{host}");
+        assert_eq!(refused(host), format!("the host is missing; {write}"), "{host}");
     }
     for host in ["a b", "a\tb", "a/b", "a?b", "a#b", "a,b", "[::1", "a\"b"] {
-        let expected =
-            format!("the host contains characters that no host name has, or a path follows it; {write}");
+        let expected = format!(
+            "the host contains characters that are not allowed in a host name, or a path follows the host; \
+             {write}"
+        );
         assert_eq!(refused(&format!("socks5://u:secret@{host}:1")), expected, "{host}");
     }
     for brackets in ["[a]:1", "[::1]1", "[::1]x:1"] {
-        let expected =
-            "brackets must contain an IPv6 address, and only :port may follow; write [address]:port";
+        let expected = "the brackets must contain an IPv6 address, and only :port can follow the brackets; write \
+                        [address]:port";
         assert_eq!(refused(&format!("socks5://{brackets}")), expected);
     }
     assert_eq!(refused("socks5://::1"), "an IPv6 address needs brackets; write [address]:port");
@@ -93,12 +95,13 @@ fn what_is_no_proxy_is_answered_with_what_to_write() {
         assert_eq!(refused(&format!("http://{account}@proxy:1")), expected);
     }
     for account in ["u:se/cret", "u:se?cret", "u:se#cret", "u:p@proxy/x"] {
-        let expected = "there is a /, ? or # before the @; in a user or a password write %2F, %3F or %23";
+        let expected =
+            "the part before the @ contains /, ? or #; in a user or a password, write %2F, %3F or %23";
         assert_eq!(refused(&format!("http://{account}@proxy:1")), expected);
     }
     assert_eq!(
         refused("http://a%3Ab:p@proxy:1"),
-        "HTTP's Basic authentication does not allow a colon in a user"
+        "HTTP's Basic authentication does not allow a colon in the user"
     );
     assert_eq!(
         refused(&format!("socks5://u:{}@proxy", "p".repeat(256))),

@@ -30,21 +30,22 @@ fn a_revoked_certificate_is_refused_and_so_is_one_without_a_list(backend: TlsBac
     assert_eq!(
         refusal(revoked.clone(), "localhost", &bad, |_| {}),
         fatal(&format!(
-            "the certificate 'CN=bad' of the broker has been revoked, according to ssl_crlfile '{path}'; replace it"
+            "the certificate 'CN=bad' of the broker has been revoked, according to ssl_crlfile '{path}'; replace the \
+             certificate"
         ))
     );
     assert_eq!(refusal(revoked, "localhost", &good, |_| {}), None);
     assert_eq!(
         refusal(with(other.revoked(&[5])), "localhost", &good, |_| {}),
         fatal(&format!(
-            "ssl_crlfile '{path}' has no revocation list of 'CN=ca', which issued the certificate 'CN=good' of the \
-             broker; add that list"
+            "ssl_crlfile '{path}' has no revocation list of 'CN=ca', the issuer of the certificate 'CN=good' of the \
+             broker; add this list"
         ))
     );
     assert_eq!(
         refusal(with(authority.revoked_until(&[5], 2022)), "localhost", &good, |_| {}),
         fatal(&format!(
-            "the revocation list of 'CN=ca' in ssl_crlfile '{path}' has expired; fetch a new one"
+            "the revocation list of 'CN=ca' in ssl_crlfile '{path}' has expired; fetch a new list"
         ))
     );
     std::fs::remove_dir_all(directory).unwrap();
@@ -65,7 +66,7 @@ fn a_chain_leads_from_the_broker_to_whatever_is_trusted(backend: TlsBackend) {
     let unknown = |subject: &str, issuer: &str| {
         fatal(&format!(
             "the certificate 'CN={subject}' of the broker was issued by 'CN={issuer}', which is not in ssl_cafile; add \
-             that CA's certificate"
+             the certificate of this CA"
         ))
     };
     assert_eq!(refusal(settings(backend, &stranger), "localhost", &own, chain), unknown("between", "root"));
@@ -91,7 +92,7 @@ fn a_certificate_that_stands_for_itself_is_believed_if_it_is_given(backend: TlsB
     let old = Issued::by_itself(&["localhost"], 2021);
     let (text, _) = refusal(trusting(&old), "localhost", &old, |_| {}).unwrap();
     assert!(
-        text.contains("'CN=itself' of the broker has expired: it was valid until Jan  1 00:00:00 2021 GMT"),
+        text.contains("'CN=itself' of the broker has expired (valid until Jan  1 00:00:00 2021 GMT)"),
         "{text}"
     );
 }

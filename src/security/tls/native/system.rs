@@ -41,7 +41,7 @@ pub(crate) fn own(settings: &TlsSettings, material: &Material) -> Result<TlsConn
         return Err(problems);
     }
     builder.build().map_err(|error| {
-        let why = format!("this machine's TLS can't be used: {error}");
+        let why = format!("the TLS library of this operating system can't be used: {error}");
         vec![ConfigProblem::invalid("security_protocol", None, why)]
     })
 }
@@ -54,7 +54,7 @@ fn authorities(
     let blocks = match Form::of(bytes.bytes()) {
         Form::Pem(blocks) => blocks,
         Form::Pkcs12 => {
-            return Err(refuse(format!("PKCS#12 is not supported for CAs on this system; give {PEM}")));
+            return Err(refuse(format!("PKCS#12 is not supported for CAs on this system; use {PEM}")));
         }
         other => return Err(refuse(other.is_not(CERTIFICATE, true))),
     };
@@ -62,9 +62,9 @@ fn authorities(
     let certificates: Result<Vec<_>, _> =
         blocks.map(|block| Certificate::from_pem(block.pem.bytes())).collect();
     match certificates {
-        Err(error) => Err(refuse(format!("a certificate in it can't be read: {error}"))),
+        Err(error) => Err(refuse(format!("a certificate can't be read: {error}"))),
         Ok(none) if none.is_empty() => {
-            Err(refuse(format!("it contains no certificate; give {}", wanted(CERTIFICATE, true))))
+            Err(refuse(format!("the data contains no certificate; use {}", wanted(CERTIFICATE, true))))
         }
         Ok(certificates) => Ok(certificates),
     }
@@ -75,7 +75,7 @@ fn identity(settings: &TlsSettings, material: &Material) -> Result<Option<Identi
         (Some(source), Some(bytes), _) => (source, bytes),
         (_, _, None) => return Ok(None),
         (_, _, Some(Named { setting, value })) => {
-            let why = "there is a key but no certificate; set ssl_certfile too";
+            let why = "a key is set, but no certificate is set; set ssl_certfile too";
             return Err(problem(setting, value, why));
         }
     };
@@ -87,7 +87,10 @@ fn identity(settings: &TlsSettings, material: &Material) -> Result<Option<Identi
             let given = password.value.as_ref().and_then(Secret::text).unwrap_or_default();
             let identity = Identity::from_pkcs12(bytes.bytes(), given);
             return identity.map(Some).map_err(|error| {
-                refuse(format!("it can't be read, or {} is not its password: {error}", password.setting))
+                refuse(format!(
+                    "the PKCS#12 file can't be read, or {} is not its password: {error}",
+                    password.setting
+                ))
             });
         }
         other => return Err(refuse(other.is_not(CERTIFICATE, true))),
@@ -101,12 +104,12 @@ fn identity(settings: &TlsSettings, material: &Material) -> Result<Option<Identi
     };
     let refuse_key = |why: String| problem(&key_source.setting, &key_source.value, why);
     let key = key_blocks.iter().find(|block| block.is_key());
-    let key =
-        key.ok_or_else(|| refuse_key(format!("it contains no private key; give {}", wanted(KEY, true))))?;
+    let key = key
+        .ok_or_else(|| refuse_key(format!("the data contains no private key; use {}", wanted(KEY, true))))?;
     if key.label != "PRIVATE KEY" {
         return Err(refuse_key(format!(
-            "a key that is {} is not supported on this system; convert it to PKCS#8 without a password, or to PKCS#12: \
-             openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW_KEY",
+            "a key that is {} is not supported on this system; convert the key to PKCS#8 without a password, or to \
+             PKCS#12: openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW_KEY",
             if key.is_encrypted() { "encrypted" } else { "neither PKCS#8 nor PKCS#12" }
         )));
     }
@@ -119,7 +122,8 @@ fn identity(settings: &TlsSettings, material: &Material) -> Result<Option<Identi
 }
 
 const PEM: &str = "PEM with -----BEGIN CERTIFICATE-----";
-const NOT_HERE: &str = "the TLS library of this operating system has no such setting; leave it out";
+const NOT_HERE: &str =
+    "the TLS library of this operating system does not support this setting; remove the setting";
 
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]

@@ -39,14 +39,14 @@ impl Forms for OpenSsl {
         PKey::private_key_from_pem_callback(block.pem.bytes(), answer).map_err(|error| {
             let setting = &password.setting;
             match (block.is_encrypted(), given) {
-                (true, None) => format!("the key is encrypted; give its password as {setting}"),
+                (true, None) => format!("the key is encrypted; set {setting} to the password of the key"),
                 (true, Some(_)) if is_unsupported(&error) => format!(
-                    "the key is encrypted in a way that this machine's OpenSSL does not support; encrypt it again: \
+                    "this machine's OpenSSL does not support the encryption of the key; encrypt the key again: \
                      openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY -out NEW_KEY ({})",
                     first(&error)
                 ),
                 (true, Some(_)) => {
-                    format!("{setting} is not the password of the key; give the one it was encrypted with")
+                    format!("{setting} is not the password of the key; set {setting} to the password of the key")
                 }
                 (false, _) => format!("the key can't be read: {}", first(&error)),
             }
@@ -55,22 +55,25 @@ impl Forms for OpenSsl {
 
     fn archive(bytes: &Secret, password: &Named<Option<Secret>>) -> Result<Archive<Self>, String> {
         let archive = Pkcs12::from_der(bytes.bytes())
-            .map_err(|error| format!("it is neither PEM nor PKCS#12: {}", first(&error)))?;
+            .map_err(|error| format!("the data is neither PEM nor PKCS#12: {}", first(&error)))?;
         let given = password.value.as_ref().and_then(Secret::text);
         let text = given.unwrap_or_default();
         if text.contains('\0') {
-            return Err(format!("{} contains a zero byte, and no PKCS#12 password does", password.setting));
+            return Err(format!(
+                "{} contains a zero byte, which is not allowed in a PKCS#12 password",
+                password.setting
+            ));
         }
         let opened = archive.parse2(text).map_err(|error| match given {
             _ if is_unsupported(&error) => format!(
-                "it is encrypted in a way that this machine's OpenSSL does not support; convert it: openssl pkcs12 \
-                 -legacy -in FILE -nodes | openssl pkcs12 -export -out NEW_FILE ({})",
+                "this machine's OpenSSL does not support the encryption of the PKCS#12 file; convert the file: openssl \
+                 pkcs12 -legacy -in FILE -nodes | openssl pkcs12 -export -out NEW_FILE ({})",
                 first(&error)
             ),
-            None => format!("it is a PKCS#12 file; give its password as {}", password.setting),
+            None => format!("the data is a PKCS#12 file; set {} to the password of the file", password.setting),
             Some(_) => {
                 format!(
-                    "{} is not the password of the PKCS#12 file; give the one it was made with",
+                    "{0} is not the password of the PKCS#12 file; set {0} to the password of the file",
                     password.setting
                 )
             }
@@ -91,7 +94,7 @@ fn is_unsupported(error: &ErrorStack) -> bool {
 /// The text of OpenSSL's error, without its place in the source code.
 pub(super) fn first(error: &ErrorStack) -> String {
     let reason = error.errors().first().and_then(|error| error.reason());
-    reason.unwrap_or("OpenSSL gives no reason").to_owned()
+    reason.unwrap_or("OpenSSL returned no reason").to_owned()
 }
 
 #[cfg(test)]

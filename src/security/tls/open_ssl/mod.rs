@@ -69,7 +69,7 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
             problems.push(problem(setting, &Source::File(value.clone()), cut.is_not(LIST, false)));
         } else if let Err(error) = load(store) {
             let why = format!(
-                "it contains no revocation list ({}); give PEM with -----BEGIN X509 CRL-----",
+                "the file contains no revocation list ({}); use PEM with -----BEGIN X509 CRL-----",
                 forms::first(&error)
             );
             problems.push(problem(setting, &Source::File(value.clone()), why));
@@ -94,7 +94,7 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
             Ok(ciphers) => {
                 if let Err(error) = set_ciphers(&mut builder, &ciphers) {
                     refuse(format!(
-                        "this machine's OpenSSL supports none of them ({}); see `openssl ciphers`",
+                        "this machine's OpenSSL supports none of the cipher suites ({}); see `openssl ciphers`",
                         forms::first(&error)
                     ));
                 }

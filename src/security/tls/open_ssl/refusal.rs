@@ -76,7 +76,7 @@ fn of_stack(stack: &ErrorStack) -> Reason {
     // The first is the oldest. The others follow from it.
     let mut errors = stack.errors().iter().filter(|error| error.library_code() == LIBRARY_SSL);
     let Some(error) = errors.next() else { return Reason::Other };
-    let said = error.reason().unwrap_or("no reason is given").to_owned();
+    let said = error.reason().unwrap_or("OpenSSL returned no reason").to_owned();
     match error.reason_code() {
         UNEXPECTED_EOF => Reason::End,
         code @ ALERTS..ALERTS_END => Reason::Alert(code - ALERTS),

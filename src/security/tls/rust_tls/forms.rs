@@ -30,7 +30,7 @@ impl Forms for Rustls {
         let first = Der(&der).next().map_or(&[][..], |first| first.whole);
         match Certificate::of(first) {
             Some(_) => Ok(first.to_vec().into()),
-            None => Err("it is not an X.509 certificate".to_owned()),
+            None => Err("the data is not an X.509 certificate".to_owned()),
         }
     }
 
@@ -50,8 +50,8 @@ impl Forms for Rustls {
 
     fn archive(_bytes: &Secret, _password: &Named<Option<Secret>>) -> Result<Archive<Self>, String> {
         Err(format!(
-            "it is a PKCS#12 file, which rustls does not support; convert it to PEM: openssl pkcs12 -in FILE -nodes \
-             -out NEW_FILE, or {}",
+            "the data is a PKCS#12 file, which rustls does not support; convert the file to PEM: openssl pkcs12 -in FILE \
+             -nodes -out NEW_FILE, or {}",
             other()
         ))
     }

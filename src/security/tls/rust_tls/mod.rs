@@ -75,7 +75,7 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
     let given = if lists.is_empty() { given } else { Vec::new() };
     let webpki = webpki(roots, lists, Arc::clone(&provider)).map_err(|error| match &settings.revoked {
         Some(Named { setting, value }) => {
-            let why = format!("a revocation list in it can't be used: {error}");
+            let why = format!("a revocation list in the file can't be used: {error}");
             vec![problem(setting, &Source::File(value.clone()), why)]
         }
         None => defect(&error),
@@ -111,7 +111,7 @@ fn roots(settings: &TlsSettings, material: &Material) -> Result<Roots, ConfigPro
     if let Some(Named { setting, value }) = &settings.authorities {
         for (index, certificate) in given.iter().enumerate() {
             roots.add(certificate.clone()).map_err(|error| {
-                problem(setting, value, format!("certificate {} in it can't be used: {error}", index + 1))
+                problem(setting, value, format!("certificate {} can't be used: {error}", index + 1))
             })?;
         }
     } else {
@@ -120,8 +120,7 @@ fn roots(settings: &TlsSettings, material: &Material) -> Result<Roots, ConfigPro
         if roots.is_empty() {
             let error = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
             let why = format!(
-                "it is not set, and this system has no CAs{error}; set it to the CAs that issued the brokers' \
-                 certificates"
+                "no CAs are set, and this system has no CAs{error}; set the CAs that issued the brokers' certificates"
             );
             return Err(ConfigProblem::invalid("ssl_cafile", None, why));
         }
@@ -137,7 +136,7 @@ fn lists(
         return Ok(Vec::new());
     };
     let refuse = |why: String| {
-        let why = format!("it contains no revocation list ({why}); give {}", wanted(LIST, false));
+        let why = format!("the file contains no revocation list ({why}); use {}", wanted(LIST, false));
         problem(setting, &Source::File(value.clone()), why)
     };
     let blocks = match Form::of(bytes.bytes()) {
@@ -145,7 +144,7 @@ fn lists(
         cut @ Form::CutOff => {
             return Err(problem(setting, &Source::File(value.clone()), cut.is_not(LIST, false)));
         }
-        _ => return Err(refuse("it is not PEM".to_owned())),
+        _ => return Err(refuse("the file is not PEM".to_owned())),
     };
     let lists = blocks.iter().filter(|block| block.label == LIST);
     let lists: Result<Vec<_>, _> =

@@ -122,7 +122,7 @@ pub(crate) fn reason(error: &(dyn StdError + 'static)) -> Option<Reason> {
         ) => Reason::NotTls,
         Error::PeerIncompatible(why) => Reason::NothingInCommon(format!("{why:?}")),
         Error::InvalidCertificate(why) => Reason::Certificate(why.to_string()),
-        Error::NoCertificatesPresented => Reason::Certificate("there is none".to_owned()),
+        Error::NoCertificatesPresented => Reason::Certificate("the broker sent no certificate".to_owned()),
         Error::General(text) => Reason::Local(text.clone()),
         other => Reason::Local(other.to_string()),
     })

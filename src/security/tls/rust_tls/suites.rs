@@ -18,7 +18,7 @@ impl Offer {
         let named = Ciphers::of(list)?;
         if let Some(word) = named.before.iter().find(|name| is_a_word(name)) {
             return Err(format!(
-                "'{word}' names a group of suites, and rustls accepts only single suites; it has {}",
+                "'{word}' names a group of cipher suites, and rustls accepts only single cipher suites; rustls supports {}",
                 names(all)
             ));
         }
@@ -28,7 +28,11 @@ impl Offer {
                 .filter_map(|name| all.iter().find(|it| is_wanted(it) && &name_of(it) == name).copied())
                 .collect();
             match found.is_empty() && !named.is_empty() {
-                true => Err(format!("rustls has none of {}; it has {}", named.join(", "), names(all))),
+                true => Err(format!(
+                    "rustls supports none of {}; rustls supports {}",
+                    named.join(", "),
+                    names(all)
+                )),
                 false => Ok(found),
             }
         };
@@ -111,12 +115,12 @@ mod tests {
     #[test]
     fn what_rustls_does_not_have_is_refused_with_what_it_has() {
         for (list, said) in [
-            ("AES256-SHA", "rustls has none of AES256-SHA; it has TLS_AES_256_GCM_SHA384, "),
-            ("TLS_AES_128_CCM_SHA256", "rustls has none of TLS_AES_128_CCM_SHA256; it has "),
-            ("HIGH", "'HIGH' names a group of suites, and rustls accepts only single suites; it has "),
+            ("AES256-SHA", "rustls supports none of AES256-SHA; rustls supports TLS_AES_256_GCM_SHA384, "),
+            ("TLS_AES_128_CCM_SHA256", "rustls supports none of TLS_AES_128_CCM_SHA256; rustls supports "),
+            ("HIGH", "'HIGH' names a group of cipher suites, and rustls accepts only single cipher suites; "),
             ("ECDHE-RSA-AES128-GCM-SHA256:!aNULL", "'!aNULL' names a group"),
             ("DEFAULT@SECLEVEL=1", "'DEFAULT@SECLEVEL=1' names a group"),
-            (":", "it names no cipher suite; "),
+            (":", "the list contains no cipher suite; "),
         ] {
             let refused = offered(list).unwrap_err();
             assert!(refused.starts_with(said), "{list}: {refused}");

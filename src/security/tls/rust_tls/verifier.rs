@@ -125,7 +125,7 @@ fn refusal(
         return Refusal {
             subject: None,
             issuer: String::new(),
-            why: Why::Other("it can't be read".to_owned()),
+            why: Why::Other("the certificate can't be read".to_owned()),
         };
     };
     let mut others: Vec<_> = others.iter().filter_map(|other| Certificate::of(other)).collect();
@@ -188,11 +188,12 @@ fn said(error: &CertificateError) -> String {
     };
     match text.as_str() {
         "CaUsedAsEndEntity" => {
-            "it is a CA certificate; issue one for the broker, or set ssl_cafile to this certificate"
+            "the certificate is a CA certificate; issue a server certificate for the broker, or set ssl_cafile to this \
+             certificate"
                 .to_owned()
         }
         "UnsupportedCertVersion" => {
-            "it has version 1, which has no subjectAltName; issue it with subjectAltName".to_owned()
+            "the certificate has version 1, which has no subjectAltName; issue a certificate with subjectAltName".to_owned()
         }
         _ => text,
     }

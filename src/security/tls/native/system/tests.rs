@@ -46,10 +46,11 @@ fn what_the_system_does_not_do_is_refused_by_name() {
             problems(&refused),
             [
                 format!(
-                    "ssl_keyfile: a key that is {form} is not supported on this system; convert it to PKCS#8 without a \
-                     password, or to PKCS#12: openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW_KEY"
+                    "ssl_keyfile: a key that is {form} is not supported on this system; convert the key to PKCS#8 \
+                     without a password, or to PKCS#12: openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW_KEY"
                 ),
-                "ssl_ciphers = 'HIGH': the TLS library of this operating system has no such setting; leave it out"
+                "ssl_ciphers = 'HIGH': the TLS library of this operating system does not support this setting; remove \
+                 the setting"
                     .to_owned()
             ]
         );
