@@ -33,40 +33,44 @@ use assemble::assemble;
 use bytes_producer::{BytesProducer, BytesRecord};
 pub use in_flight::InFlight;
 
-/// Sends records to a Kafka cluster, as kafka-python's `KafkaProducer` does.
+/// Sends records to a Kafka cluster, like kafka-python's `KafkaProducer`.
 ///
 /// [`send`](Self::send) appends a record to a batch and returns. One background thread sends the batches.
 ///
-/// Threads share a producer as `&KafkaProducer` or in an `Arc`. One producer for many threads is faster than one for each
-/// thread.
+/// Threads share a producer as `&KafkaProducer` or as `Arc<KafkaProducer>`. One producer for many threads is faster than
+/// one producer for each thread.
 ///
-/// Keys and values are bytes, unless the producer has serializers: see
-/// [`build_with`](crate::ProducerConfig::build_with).
+/// Keys and values are bytes, unless the producer has serializers: see [`build_with`](crate::ProducerConfig::build_with).
 ///
 /// # Closing
-/// [`close`](Self::close) sends what is buffered, within a limit of time, and returns an error if a record failed. Call it
-/// before the program ends.
+/// [`close`](Self::close) sends the buffered records, within a timeout, and returns an error if a record failed. Call
+/// `close` before the program ends.
 ///
-/// Dropping a producer closes it with a limit of five seconds. Failures are then only logged.
+/// Dropping a producer closes it with a timeout of five seconds. Failures are then only logged.
 ///
-/// Rust never drops the value of a `static`. If a producer is in a `static`, call `close` at the end of `main`. Otherwise it
-/// is closed when the process ends: see [`exit_timeout`](crate::ProducerConfig::exit_timeout).
+/// Rust never drops the value of a `static`. If a producer is in a `static`, call `close` at the end of `main`. Without
+/// this call, the producer is closed when the process ends: see [`exit_timeout`](crate::ProducerConfig::exit_timeout).
 ///
 /// # In a forked child
-/// A producer belongs to the process that built it. A child made by `fork` does not get the producer's thread, and the
+/// A producer belongs to the process that built it. A child that is created by `fork` has no background thread, and the
 /// connections belong to the parent. In the child, `send`, `flush`, `close` and every other call that can wait fail at once
-/// with [`ErrorKind::UsedAfterFork`]. They write nothing and take nothing from the parent. A future without a result fails in
-/// the child with the same error. Dropping the producer in the child does nothing.
+/// with [`ErrorKind::UsedAfterFork`]. These calls neither write to the parent's connections nor read from them. A future
+/// that had no result when the process forked fails in the child with the same error. Dropping the producer in the child
+/// does nothing.
 ///
-/// Build a new producer in the child. A producer that was built before the fork does not work there, even if it was not used
-/// before. With preloading (gunicorn's `--preload`), build the producer in the worker, not in the master.
+/// Build a new producer in the child. A producer that was built before the fork does not work in the child, even if the
+/// parent has never used it. With preloading (gunicorn's `--preload`), build the producer in the worker, not in the master.
 ///
-/// A `send` in the child may return `Ok` if the thread that forked has called `send` less than 4 ms before. The kernel is
-/// asked for the process only once in that time, because asking takes longer than a `send`. The record is lost: its future
-/// and the next `flush` fail with `UsedAfterFork`. If a callback forks, the child ends when the callback returns.
+/// A `send` in the child can return `Ok` if the thread that forked called `send` less than 4 ms earlier. The reason is
+/// speed: asking the kernel for the process ID takes longer than a `send`, so each thread asks at most once per tick of a
+/// clock (1 to 4 ms). The record of such a `send` is lost. Its future and the next `flush` in the child fail with
+/// `UsedAfterFork`.
 ///
-/// In a child of a process with several threads, POSIX allows little before `exec`. This crate allocates memory and takes
-/// locks there. On Linux both work.
+/// A callback that runs on the background thread can fork too. In the child, this thread ends after the callback has
+/// returned. If the child has no other thread, the child process then exits with status 0.
+///
+/// In a child of a process with several threads, POSIX allows only async-signal-safe functions before `exec`. This crate
+/// allocates memory and takes locks in the child. On Linux both work.
 pub struct KafkaProducer<K: ?Sized = [u8], V: ?Sized = [u8]> {
     producer: BytesProducer,
     key_serializer: Arc<dyn Serializer<K>>,
@@ -76,17 +80,18 @@ pub struct KafkaProducer<K: ?Sized = [u8], V: ?Sized = [u8]> {
 impl ProducerConfig {
     /// Checks the configuration and starts the producer. Keys and values are bytes.
     ///
-    /// It does not wait for the network. The background thread connects to the brokers, and the first `send` waits until the
-    /// topic's metadata are there. [`KafkaProducer::wait_connected`] waits for the first answer of a broker.
+    /// `build` does not wait for the network. The background thread connects to the brokers, and the first `send` waits for
+    /// the topic's metadata. [`KafkaProducer::wait_connected`] waits for the first response of a broker.
     ///
     /// # Errors
-    /// - [`ErrorKind::Config`] lists every setting that can't be used.
-    /// - [`ErrorKind::Spawn`] if the system provides no thread or no file descriptors.
+    /// - [`ErrorKind::Config`]: settings can't be used. The error lists all of them.
+    /// - [`ErrorKind::Spawn`]: the system provides no thread or no file descriptors.
     pub fn build(self) -> Result<KafkaProducer, Error> {
         self.build_with(BytesSerializer, BytesSerializer)
     }
 
-    /// As [`build`](Self::build), with a [`Serializer`] for keys and one for values. A closure is a serializer too.
+    /// Like [`build`](Self::build), with a [`Serializer`] for keys and a [`Serializer`] for values. A closure is also a
+    /// serializer.
     ///
     /// ```
     /// use kafka_producer::{KafkaProducer, ProducerRecord, StringSerializer};
@@ -107,7 +112,7 @@ impl ProducerConfig {
     /// ```
     ///
     /// # Errors
-    /// As [`build`](Self::build).
+    /// Same as [`build`](Self::build).
     #[doc(alias = "key_serializer")]
     #[doc(alias = "value_serializer")]
     pub fn build_with<K: ?Sized, V: ?Sized>(
@@ -134,10 +139,10 @@ impl KafkaProducer {
         ProducerConfig::new()
     }
 
-    /// Builds a producer, as [`ProducerConfig::build`] does.
+    /// Builds a producer. Same as [`ProducerConfig::build`].
     ///
     /// # Errors
-    /// As [`ProducerConfig::build`].
+    /// Same as [`ProducerConfig::build`].
     pub fn new(config: ProducerConfig) -> Result<Self, Error> {
         config.build()
     }
@@ -185,53 +190,59 @@ pub(crate) struct Insides {
 }
 
 impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
-    /// Appends a record to the open batch of its partition, and returns a future for its result.
+    /// Appends a record to the open batch of its partition. Returns a future for the result of the record.
     ///
-    /// It blocks only while the topic's metadata are not known or while `buffer_memory` is used up, and for at most
-    /// `max_block_ms` in all.
+    /// `send` blocks only while the topic's metadata is not known or while `buffer_memory` is used up. It blocks for at
+    /// most `max_block_ms` in total.
     ///
     /// # Inside a callback
-    /// Inside a callback it never blocks. Where it would, it fails with [`ErrorKind::WouldBlock`]. So a `send` to a topic that
-    /// the producer has not used yet, or not for [`metadata_max_idle`](crate::ProducerConfig::metadata_max_idle) (five
-    /// minutes), fails inside a callback. If callbacks send to another topic, such as a dead-letter topic, call
-    /// [`partitions_for`](Self::partitions_for) for that topic when the program starts, or pass the record to another thread
-    /// that sends it. After `partitions_for` the producer keeps the topic's metadata.
+    /// Inside a callback, `send` never blocks. Instead of blocking, it fails with [`ErrorKind::WouldBlock`]. So it fails
+    /// for a topic whose metadata is not known. The producer has no metadata of a topic that it has not used yet, or has
+    /// not used for [`metadata_max_idle`](crate::ProducerConfig::metadata_max_idle) (default: five minutes).
+    ///
+    /// If callbacks send to another topic, such as a dead-letter topic, do one of the following:
+    ///
+    /// - Call [`partitions_for`](Self::partitions_for) for that topic when the program starts. The producer then keeps the
+    ///   topic's metadata.
+    /// - Pass the record to another thread, and call `send` there.
     ///
     /// # Errors
-    /// It returns the errors that are known before the record is sent. A broker's answer to the record comes through the
-    /// future.
-    /// - [`ErrorKind::InvalidRecord`], [`ErrorKind::RecordTooLarge`], [`ErrorKind::Serialization`]: the record can't be sent.
-    /// - [`ErrorKind::InvalidTopic`], [`ErrorKind::UnknownTopic`], [`ErrorKind::UnknownPartition`], [`ErrorKind::Broker`]: the
-    ///   topic or the partition can't be used.
-    /// - [`ErrorKind::Timeout`], [`ErrorKind::BufferExhausted`]: `max_block_ms` expired. The error says what was last seen of
-    ///   each broker.
+    /// `send` returns the errors that are known before the record is sent. The future returns the result from the broker.
+    /// - [`ErrorKind::InvalidRecord`], [`ErrorKind::RecordTooLarge`], [`ErrorKind::Serialization`]: the record can't be
+    ///   sent.
+    /// - [`ErrorKind::InvalidTopic`], [`ErrorKind::UnknownTopic`], [`ErrorKind::UnknownPartition`], [`ErrorKind::Broker`]:
+    ///   the topic or the partition can't be used.
+    /// - [`ErrorKind::Timeout`], [`ErrorKind::BufferExhausted`]: `max_block_ms` expired. The error contains the last known
+    ///   problem with each broker.
     /// - [`ErrorKind::Denied`], [`ErrorKind::Authentication`]: the brokers can't be used with this configuration.
-    /// - [`ErrorKind::WouldBlock`]: it would block inside a callback.
-    /// - [`ErrorKind::Closed`], [`ErrorKind::UsedAfterFork`]: the producer can't be used any more.
+    /// - [`ErrorKind::WouldBlock`]: `send` was called inside a callback and would block.
+    /// - [`ErrorKind::Closed`]: the producer is closed.
+    /// - [`ErrorKind::UsedAfterFork`]: this process is a forked child.
     #[inline]
     pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Result<FutureRecordMetadata, Error> {
         self.dispatch(&record, wait_mode())
     }
 
-    /// As [`send`](Self::send), but it never blocks.
+    /// Like [`send`](Self::send), but `try_send` never blocks.
     ///
-    /// To keep a record that could not be sent, pass a clone: `try_send(record.clone())`. A clone is cheap. To keep it for
-    /// longer than the data it borrows, use [`into_owned`](ProducerRecord::into_owned).
+    /// To keep a record that can't be sent, pass a clone: `try_send(record.clone())`. A clone is cheap. To keep the record
+    /// for longer than the data that it borrows, use [`into_owned`](ProducerRecord::into_owned).
     ///
     /// # Errors
-    /// As [`send`](Self::send), and [`ErrorKind::WouldBlock`] where `send` would block. The producer then requests the topic's
-    /// metadata, or sends batches to free memory, so a later call may succeed.
+    /// Same as [`send`](Self::send). In addition, it fails with [`ErrorKind::WouldBlock`] if `send` would block. The
+    /// producer then requests the topic's metadata, or sends batches to free memory. So a later call can succeed.
     pub fn try_send(&self, record: ProducerRecord<'_, K, V>) -> Result<FutureRecordMetadata, Error> {
         self.dispatch(&record, Wait::Never)
     }
 
-    /// As [`send`](Self::send), with a callback. `callback` is called once, with the record's metadata or with its error. This
-    /// is Java's `send(record, callback)`.
+    /// Like [`send`](Self::send), with a callback. `callback` is called exactly once, with the record's metadata or with
+    /// its error. Java calls it `send(record, callback)`.
     ///
-    /// It is `send` followed by [`add_both`](FutureRecordMetadata::add_both), which describes what a callback may do.
+    /// `send_with` calls `send` and then [`add_both`](FutureRecordMetadata::add_both). The documentation of `add_both` says
+    /// what a callback can do.
     ///
     /// # Errors
-    /// As [`send`](Self::send). `callback` is then not called.
+    /// Same as [`send`](Self::send). If `send` fails, `callback` is not called.
     pub fn send_with(
         &self,
         record: ProducerRecord<'_, K, V>,
@@ -242,92 +253,100 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         Ok(future)
     }
 
-    /// Returns the partitions of a topic by their numbers, as in the cluster's latest metadata. The keys are the set of
-    /// numbers that kafka-python's `partitions_for` returns.
+    /// Returns the partitions of a topic by their numbers, from the cluster's latest metadata. kafka-python's
+    /// `partitions_for` returns only the numbers, which are the keys of this map.
     ///
-    /// It waits for the metadata for at most `max_block_ms`. From then on the producer keeps the metadata of this topic, also if
-    /// no record is sent to it for [`metadata_max_idle`](crate::ProducerConfig::metadata_max_idle). So if a program calls this
-    /// when it starts, no later `send` to the topic waits for metadata.
+    /// `partitions_for` waits for the metadata for at most `max_block_ms`. After this call the producer keeps the topic's
+    /// metadata, even if no record is sent to the topic for
+    /// [`metadata_max_idle`](crate::ProducerConfig::metadata_max_idle). So if a program calls `partitions_for` when it
+    /// starts, no later `send` to the topic waits for metadata.
     ///
     /// # Errors
-    /// As [`send`](Self::send), except for the errors about a record.
+    /// Same as [`send`](Self::send), without the errors about a record.
     pub fn partitions_for(&self, topic: &str) -> Result<BTreeMap<i32, PartitionInfo>, Error> {
         self.producer.partitions_for(topic, wait_mode())
     }
 
-    /// Returns how many records and batches have no result yet, and how much of `buffer_memory` is in use. Records that wait to
-    /// be sent are counted too.
+    /// Returns how many records and batches have no result yet, and how many bytes of `buffer_memory` are in use. The
+    /// records include those that wait to be sent.
     ///
-    /// The numbers are not all of the same moment if other threads send meanwhile. It looks at each batch, so do not call it
-    /// for each record. In a forked child all counts are 0.
+    /// If other threads call `send` at the same time, the numbers can belong to different moments. `in_flight` visits every
+    /// batch without a result, so do not call it for each record. In a forked child all numbers are 0.
     pub fn in_flight(&self) -> InFlight {
         self.producer.in_flight()
     }
 
-    /// Waits until every record that was passed to `send` before this call has a result, at most for `timeout`. `None` is no
-    /// limit.
+    /// Waits until every record that was passed to `send` before this call has a result, for at most `timeout`. `None`
+    /// means no limit.
     ///
-    /// The records are sent at once, without waiting for `linger`. If the time runs out, no record fails: the records are
-    /// still being sent. Other threads may call `send` meanwhile. When it returns before the time runs out, the callbacks of
-    /// these records have run.
+    /// The records are sent at once, without waiting for `linger`. Other threads can call `send` in the meantime. If
+    /// `flush` returns before the timeout expires, the callbacks of these records have run.
     ///
-    /// If the time runs out, the next `flush` reports the failures of this one again. So a program may call `flush` until
-    /// nothing is pending, and the last error has all failures.
+    /// If the timeout expires, the producer continues to send the records: the timeout does not fail them. The next `flush`
+    /// then reports the failures of this call again. So a program can call `flush` until no record is pending. The result
+    /// of the last call covers the failures of all these calls.
     ///
     /// # Errors
-    /// - [`ErrorKind::Undelivered`]: records have no result yet, or records have failed since the last `flush` and no future
-    ///   or callback has looked at them. The report has their number, the first error, and what was last seen of each broker.
-    /// - [`ErrorKind::CalledFromCallback`] inside a callback.
-    /// - [`ErrorKind::UsedAfterFork`] in a forked child.
+    /// - [`ErrorKind::Undelivered`]: records have no result yet, or records have failed since the last `flush` and their
+    ///   failures are unchecked (see [`FutureRecordMetadata`]). The report contains the number of failures, the first
+    ///   error, and the last known problem with each broker.
+    /// - [`ErrorKind::CalledFromCallback`]: `flush` was called inside a callback.
+    /// - [`ErrorKind::UsedAfterFork`]: this process is a forked child.
     pub fn flush(&self, timeout: impl Into<Option<Duration>>) -> Result<(), Error> {
         self.producer.flush(timeout.into())
     }
 
-    /// Closes the producer: refuses further records, waits until the accepted ones have results, and ends the background
-    /// thread. It waits at most for `timeout`; `None` is no limit. Records without a result then fail. A `send` that is waiting
-    /// fails with [`ErrorKind::Closed`].
+    /// Closes the producer. `close` rejects new records, waits until the accepted records have results, and ends the
+    /// background thread.
     ///
-    /// If several threads close, the earliest deadline counts for all of them. Each of them, and every later call, gets the
-    /// same result.
+    /// It waits for at most `timeout`. `None` means no limit. When the timeout expires, the records without a result fail.
+    /// If another thread is blocked in `send`, that call fails with [`ErrorKind::Closed`].
     ///
-    /// When it returns before the time runs out, all callbacks have run. Otherwise callbacks may still be running, or may run
-    /// later on the background thread. A program that collects results from callbacks in a channel can wait for its end: the
-    /// callbacks are dropped when they have run.
+    /// If several threads call `close`, the earliest deadline applies to all calls. All these calls and all later calls
+    /// return the same result.
     ///
-    /// Inside a callback it returns `Ok` at once, and every record without a result fails, as with a `timeout` of zero.
+    /// If `close` returns before the timeout expires, all callbacks have run. Otherwise callbacks can still be running, or
+    /// can run later on the background thread. A callback is dropped after it has run. So if callbacks own the senders of a
+    /// channel, the channel is disconnected when all callbacks have run.
+    ///
+    /// Inside a callback, `close` returns `Ok` at once. Every record without a result then fails, as with a `timeout` of
+    /// zero.
     ///
     /// # Errors
-    /// - [`ErrorKind::Undelivered`]: records had no result when the time expired, or records have failed and no future,
-    ///   callback or `flush` has looked at them. The report has their number, the first error, and what was last seen of each
-    ///   broker. A record that had no result fails with [`ErrorKind::Timeout`] and [`Limit::Close`](crate::Limit::Close).
-    /// - [`ErrorKind::UsedAfterFork`] in a forked child. Nothing is closed there.
+    /// - [`ErrorKind::Undelivered`]: records had no result when the timeout expired, or records have failed and their
+    ///   failures are unchecked (see [`FutureRecordMetadata`]). Failures that a `flush` has reported are not reported
+    ///   again. The report contains the number of failures, the first error, and the last known problem with each broker. A
+    ///   record that had no result fails with [`ErrorKind::Timeout`] and [`Limit::Close`](crate::Limit::Close).
+    /// - [`ErrorKind::UsedAfterFork`]: this process is a forked child. `close` does nothing in the child.
     pub fn close(&self, timeout: impl Into<Option<Duration>>) -> Result<(), Error> {
         self.producer.close(timeout.into())
     }
 
-    /// Returns how many records have failed so far without the program having looked at the failure.
+    /// Returns the number of records that have failed so far and whose failure the program has not checked.
     ///
-    /// A failure is counted when the last future of its batch is dropped, if no future or callback has looked at it and no
-    /// `flush` or `close` has reported it. [`FutureRecordMetadata`] lists the methods that look at a failure. A failure stays
-    /// counted if a later `flush` or `close` reports it. Records that failed because the producer ended are not counted:
-    /// `close` reports them.
+    /// A failure is counted when the last future of its batch is dropped and the failure is unchecked: no future or
+    /// callback has checked it, and no `flush` or `close` has reported it. [`FutureRecordMetadata`] lists the methods that
+    /// check a failure. The number never decreases, even if a later `flush` or `close` reports a counted failure. Records
+    /// that failed because the producer ended are not counted, because `close` reports them.
     ///
-    /// The log has a warning with the number of new failures and the last error, at most once per minute.
+    /// A warning is logged at most once per minute. It contains the number of new failures and the last error.
     pub fn unchecked_failures(&self) -> u64 {
         self.producer.unchecked_failures()
     }
 
-    /// Returns whether a broker has answered yet.
+    /// Returns whether a broker has responded with the cluster's metadata.
     pub fn bootstrap_connected(&self) -> bool {
         self.producer.bootstrap_connected()
     }
 
-    /// Waits for the first answer of a broker, at most for `timeout`. `None` is no limit.
+    /// Waits until a broker has responded with the cluster's metadata, for at most `timeout`. `None` means no limit.
     ///
     /// # Errors
-    /// - [`ErrorKind::Timeout`]: it says what was last seen of each broker.
+    /// - [`ErrorKind::Timeout`]: no broker has responded in time. The error contains the last known problem with each
+    ///   broker.
     /// - [`ErrorKind::Denied`], [`ErrorKind::Authentication`]: the brokers can't be used with this configuration.
-    /// - [`ErrorKind::Closed`], [`ErrorKind::UsedAfterFork`]: the producer can't be used any more.
+    /// - [`ErrorKind::Closed`]: the producer is closed.
+    /// - [`ErrorKind::UsedAfterFork`]: this process is a forked child.
     pub fn wait_connected(&self, timeout: impl Into<Option<Duration>>) -> Result<(), Error> {
         self.producer.wait_connected(timeout.into())
     }

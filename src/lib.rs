@@ -22,7 +22,7 @@ mod topic_partition;
 #[cfg(feature = "mock")]
 pub mod mock;
 
-/// Pages about one subject each.
+/// Guides to TLS, SASL and proxies.
 #[cfg(doc)]
 pub mod guide {
     #[doc = include_str!("../docs/tls.md")]

@@ -9,15 +9,15 @@ use std::time::SystemTime;
 use crate::record::{Header, IntoField};
 use crate::time::millis_since_epoch;
 
-/// A record to send. It has a topic, a key or a value or both, and optionally a partition, a timestamp and headers.
+/// A record to send. It has a topic, and a key, a value or both. A partition, a timestamp and headers are optional.
 ///
-/// A record borrows its data, so making one allocates nothing, except that [`header`](Self::header) allocates a list.
-/// [`headers`](Self::headers) borrows a list. A clone is cheap too. To keep a record, copy it with
-/// [`into_owned`](Self::into_owned).
+/// A record borrows its data, so creating it allocates no memory. The exception is [`header`](Self::header), which
+/// allocates a list of headers. [`headers`](Self::headers) borrows a list instead. A clone is cheap too. To keep a record
+/// for longer than the data that it borrows, use [`into_owned`](Self::into_owned).
 ///
-/// `K` and `V` are the types of key and value. They are bytes, unless the producer was
-/// [built with serializers](crate::ProducerConfig::build_with). Write the types where the compiler can't infer them, for
-/// example in a `let` before the `send`: `ProducerRecord` for bytes, `ProducerRecord<'_, str, Order>` for a typed producer.
+/// `K` and `V` are the types of the key and the value. They are bytes, unless the producer was [built with
+/// serializers](crate::ProducerConfig::build_with). If the compiler can't infer the types, write them, for example in a
+/// `let` before the `send`: `ProducerRecord` for bytes, `ProducerRecord<'_, str, Order>` for a typed producer.
 ///
 /// ```
 /// use kafka_producer::ProducerRecord;
@@ -48,21 +48,21 @@ enum Headers<'a> {
 }
 
 impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
-    /// A record for `topic` that has nothing else yet. It needs a key or a value.
+    /// Creates a record for `topic` that has no other fields yet. Before it is sent, it needs a key or a value.
     #[inline]
     pub fn to(topic: &'a str) -> Self {
         Self { topic, details: Details::default(), key: None, value: None, headers: Headers::Borrowed(&[]) }
     }
 
-    /// Sets the key. Records with equal keys go to the same partition. `None` is null, which is the default.
+    /// Sets the key. By default, records with equal keys go to the same partition. `None` means null, which is the default.
     #[inline]
     pub fn key(mut self, key: impl IntoField<'a, K>) -> Self {
         self.key = key.into_field();
         self
     }
 
-    /// Sets the value. `None` is null, which is the default. In a compacted topic a null value deletes the key. An empty value
-    /// is not null.
+    /// Sets the value. `None` means null, which is the default. In a compacted topic, a null value deletes the key. An
+    /// empty value is not null.
     #[inline]
     pub fn value(mut self, value: impl IntoField<'a, V>) -> Self {
         self.value = value.into_field();
@@ -76,8 +76,8 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         self
     }
 
-    /// Sets the timestamp. Kafka stores it in whole milliseconds. The default is the time of the `send`, from a clock that may
-    /// be some milliseconds late. If the timestamp is before 1970, `send` fails.
+    /// Sets the timestamp. Kafka stores it in whole milliseconds. If it is before 1970, `send` fails. Default: the time of
+    /// the `send`, from a clock that can be some milliseconds behind.
     #[inline]
     pub fn timestamp(self, time: SystemTime) -> Self {
         self.timestamp_ms(millis_since_epoch(time))
@@ -90,8 +90,8 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         self
     }
 
-    /// Adds a header. Its value is bytes, text or an `Option` of these. Kafka keeps the order of headers, and headers with the
-    /// same name.
+    /// Adds a header. The value is bytes, a string, or an `Option` of bytes or a string. Kafka keeps the order of the
+    /// headers, and accepts several headers with the same name.
     pub fn header(self, key: &'a str, value: impl IntoField<'a, [u8]>) -> Self {
         self.push(Header::new(key, value))
     }
@@ -101,7 +101,7 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         self.push(Header::null(key))
     }
 
-    /// Sets all headers. It replaces the headers that were added before.
+    /// Sets all headers. They replace the headers that were added before.
     #[inline]
     pub fn headers(mut self, headers: &'a [Header<'a>]) -> Self {
         self.headers = Headers::Borrowed(headers);
@@ -113,7 +113,7 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         self.topic
     }
 
-    /// Returns the same record for another topic, such as a dead-letter topic. Its partition is removed, because the number
+    /// Returns the same record for another topic, such as a dead-letter topic. The partition is removed, because its number
     /// belongs to the old topic.
     pub fn with_topic(mut self, topic: &'a str) -> Self {
         self.topic = topic;
@@ -121,7 +121,7 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         self
     }
 
-    /// Returns the same record with copies of its topic, key, value and headers.
+    /// Returns a copy of the record that owns its topic, key, value and headers.
     pub fn into_owned(self) -> OwnedRecord<K, V>
     where
         K: ToOwned,
@@ -170,22 +170,22 @@ impl<K: ?Sized, V: ?Sized> Clone for ProducerRecord<'_, K, V> {
     }
 }
 
-/// Shows the sizes of key and value, not their content.
+/// Shows the sizes of the key and the value, not their contents.
 impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fmt_as("ProducerRecord", f)
     }
 }
 
-/// A [`ProducerRecord`] that owns its topic, key, value and headers. It can be kept in a retry queue, in a channel, or in the
-/// closure of a callback. [`ProducerRecord::into_owned`] makes it.
+/// A [`ProducerRecord`] that owns its topic, key, value and headers. A program can keep it in a retry queue, in a channel,
+/// or in the closure of a callback. [`ProducerRecord::into_owned`] creates it.
 ///
 /// ```
 /// use std::collections::VecDeque;
 ///
 /// use kafka_producer::{Error, KafkaProducer, OwnedRecord, ProducerRecord};
 ///
-/// /// Sends `record` after the records that were kept, or keeps it too.
+/// /// Sends the kept records and then `record`. Keeps the records that can't be sent now.
 /// fn send_or_keep(
 ///     producer: &KafkaProducer,
 ///     kept: &mut VecDeque<OwnedRecord>,
@@ -195,7 +195,7 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
 ///     send_kept(producer, kept)
 /// }
 ///
-/// /// Sends the records that were kept, in the same order, until there is no room.
+/// /// Sends the kept records in order, until a record can't be sent now.
 /// fn send_kept(producer: &KafkaProducer, kept: &mut VecDeque<OwnedRecord>) -> Result<(), Error> {
 ///     while let Some(record) = kept.front() {
 ///         match producer.try_send(record.as_record()) {
@@ -228,7 +228,8 @@ impl<K: ToOwned + ?Sized, V: ToOwned + ?Sized> OwnedRecord<K, V> {
         }
     }
 
-    /// Returns the same record, borrowed, so that it can be passed to `send`. If it has headers, a list is allocated for them.
+    /// Returns the same record as a [`ProducerRecord`] that borrows from this record. Pass it to `send`. If the record has
+    /// headers, a list is allocated for them.
     pub fn as_record(&self) -> ProducerRecord<'_, K, V> {
         let record = ProducerRecord {
             details: self.details,
@@ -244,28 +245,27 @@ impl<K: ToOwned + ?Sized, V: ToOwned + ?Sized> OwnedRecord<K, V> {
         &self.topic
     }
 
-    /// Returns the key. `None` if the key is null.
+    /// Returns the key, or `None` if the key is null.
     pub fn key(&self) -> Option<&K> {
         self.key.as_ref().map(Borrow::borrow)
     }
 
-    /// Returns the value. `None` if the value is null.
+    /// Returns the value, or `None` if the value is null.
     pub fn value(&self) -> Option<&V> {
         self.value.as_ref().map(Borrow::borrow)
     }
 
-    /// Returns the partition that the record was made with. `None` if the producer's partitioner chooses it.
+    /// Returns the partition that was set, or `None` if the producer's partitioner chooses the partition.
     pub fn partition(&self) -> Option<i32> {
         self.details.partition
     }
 
-    /// Returns the timestamp that the record was made with, in milliseconds since 1970. `None` if it gets the time of the
-    /// `send`.
+    /// Returns the timestamp that was set, in milliseconds since 1970, or `None` if the record gets the time of the `send`.
     pub fn timestamp_ms(&self) -> Option<i64> {
         self.details.timestamp
     }
 
-    /// Returns the headers in their order.
+    /// Returns the headers in the order in which they were added.
     pub fn headers(&self) -> impl ExactSizeIterator<Item = Header<'_>> {
         self.headers.iter().map(|(key, value)| Header { key, value: value.as_deref() })
     }
@@ -283,7 +283,7 @@ impl<'a, K: ToOwned + ?Sized, V: ToOwned + ?Sized> From<ProducerRecord<'a, K, V>
     }
 }
 
-/// Shows the sizes of key and value, not their content.
+/// Shows the sizes of the key and the value, not their contents.
 impl<K: ToOwned + ?Sized, V: ToOwned + ?Sized> fmt::Debug for OwnedRecord<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_record().fmt_as("OwnedRecord", f)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// A topic and the number of one of its partitions.
 ///
-/// Its text is the one that Kafka uses, such as `events-3`.
+/// The `Display` text is the same as in Kafka, for example `events-3`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
     pub(crate) topic: Arc<str>,
@@ -13,7 +13,7 @@ pub struct TopicPartition {
 }
 
 impl TopicPartition {
-    /// Partition number `partition` of `topic`.
+    /// Creates a `TopicPartition` of `topic` and the number `partition`.
     pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
         Self { topic: topic.into(), partition }
     }
@@ -23,7 +23,7 @@ impl TopicPartition {
         &self.topic
     }
 
-    /// Returns the number of the partition. The first one is 0.
+    /// Returns the number of the partition. The first partition has the number 0.
     pub fn partition(&self) -> i32 {
         self.partition
     }

@@ -2,30 +2,36 @@
 
 use std::fmt;
 
-/// The client that a configuration was written for; see [`ProducerConfig::from_shared`](crate::ProducerConfig::from_shared).
-/// It decides what a name means that has different meanings in two clients.
+/// The client that a configuration was written for: see
+/// [`ProducerConfig::from_shared`](crate::ProducerConfig::from_shared). It decides the meaning of names that differ between
+/// clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
-    /// The Java client. Remove prefixes from names first, such as those in `producer.acks` (Kafka Connect) and
-    /// `spring.kafka.producer.acks`. `allow.auto.create.topics` is not used, because Java's producer does not have it.
+    /// The Java client. If names have prefixes, as in `producer.acks` (Kafka Connect) and `spring.kafka.producer.acks`,
+    /// remove the prefixes first. `allow.auto.create.topics` is not used, because Java's producer does not have this
+    /// setting.
     Java,
-    /// kafka-python. [`from_pairs`](crate::ProducerConfig::from_pairs) reads this dialect too.
+    /// kafka-python. [`from_pairs`](crate::ProducerConfig::from_pairs) also reads this dialect.
     KafkaPython,
-    /// librdkafka, and the clients built on it: confluent-kafka for Python, Go and .NET, rdkafka, node-rdkafka.
+    /// librdkafka, and the clients that are built on it: confluent-kafka for Python, Go and .NET, rdkafka, node-rdkafka.
     ///
-    /// `linger.ms` may have a fraction. 0 means "no limit" in `delivery.timeout.ms` and `connections.max.idle.ms`. -1 means
-    /// the default in `compression.level`. `request.timeout.ms` and `metadata.max.age.ms` have other meanings in librdkafka,
-    /// so they are not used, and are listed as such. `socket.timeout.ms` sets this crate's `request_timeout`, and
-    /// `topic.metadata.refresh.interval.ms` sets `metadata_max_age`.
+    /// These settings have a different meaning in this dialect:
     ///
-    /// A setting that is not named has this crate's default, not librdkafka's:
+    /// - `linger.ms` can have a fraction.
+    /// - `delivery.timeout.ms` and `connections.max.idle.ms`: 0 means "no limit".
+    /// - `compression.level`: -1 means the default.
+    /// - `request.timeout.ms` and `metadata.max.age.ms` are not used, because they have other meanings in librdkafka. The
+    ///   list of unused settings contains them. `socket.timeout.ms` sets this crate's `request_timeout`, and
+    ///   `topic.metadata.refresh.interval.ms` sets `metadata_max_age`.
     ///
-    /// - **Keys are hashed by murmur2**, as in the Java client. librdkafka hashes them by CRC32, unless its `partitioner` is
-    ///   `murmur2_random`. So the same key goes to another partition than with librdkafka.
+    /// A setting that is not in the configuration has this crate's default, not librdkafka's default:
+    ///
+    /// - **Keys are hashed by murmur2**, as in the Java client. librdkafka hashes keys by CRC32, unless its `partitioner`
+    ///   is `murmur2_random`. So the same key goes to another partition than with librdkafka.
     /// - `linger` is 0 (5 ms in librdkafka).
     /// - `delivery_timeout` is 120 s (300 s in librdkafka).
-    /// - Idempotence is on (off in librdkafka).
+    /// - Idempotence is enabled (disabled in librdkafka).
     Librdkafka,
 }
 

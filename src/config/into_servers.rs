@@ -1,7 +1,7 @@
 //! The types that `bootstrap_servers` accepts.
 
-/// A type that [`bootstrap_servers`](crate::ProducerConfig::bootstrap_servers) accepts: a text, or an array, a slice or a
-/// `Vec` of texts. Each text may contain several addresses, separated by commas.
+/// A type that [`bootstrap_servers`](crate::ProducerConfig::bootstrap_servers) accepts: a string, or an array, a slice or a
+/// `Vec` of strings. Each string can contain several addresses, separated by commas.
 ///
 /// ```
 /// use kafka_producer::KafkaProducer;
@@ -17,7 +17,7 @@
     note = "pass a string (`\"a:9092,b:9092\"`), or an array, a slice or a `Vec` of strings; collect an iterator into a `Vec` first"
 )]
 pub trait IntoServers: sealed::Sealed {
-    /// Calls `with` for each text.
+    /// Calls `with` for each string.
     fn each(&self, with: &mut dyn FnMut(&str));
 }
 

@@ -13,10 +13,12 @@ use crate::security::Secret;
 
 /// The configuration of a [`KafkaProducer`](crate::KafkaProducer).
 ///
-/// Setters accept any value. [`build`](Self::build) checks all values together. [`from_pairs`](Self::from_pairs) knows each
-/// setting by kafka-python's name (`linger_ms`) and by the Java client's name, which has dots (`linger.ms`). A setter has
-/// kafka-python's name, but without `_ms` if it takes a [`Duration`]. If a name in texts differs in another way, the
-/// setter's documentation has it.
+/// Setters accept any value. [`build`](Self::build) checks all values together.
+///
+/// A setter has kafka-python's name for the setting, but without `_ms` if the setter takes a [`Duration`].
+/// [`from_pairs`](Self::from_pairs) and similar methods read settings by name. They accept kafka-python's name
+/// (`linger_ms`) and the Java client's name, which has dots (`linger.ms`). If a setting has another name, the documentation
+/// of the setter lists it as "Setting name" or "Other name".
 #[derive(Clone)]
 pub struct ProducerConfig {
     // `None` means "not set", here and below. `effective.rs` has the defaults.
@@ -71,7 +73,8 @@ pub struct ProducerConfig {
 }
 
 impl Default for ProducerConfig {
-    /// Records are stored durably, once and in order: `acks=all`, idempotence, retries until `delivery_timeout` is over.
+    /// By default, records are stored durably, exactly once and in order: `acks=all`, idempotence, and retries until
+    /// `delivery_timeout` expires.
     fn default() -> Self {
         Self {
             defaults: Defaults::Ours,
@@ -123,16 +126,18 @@ impl Default for ProducerConfig {
 }
 
 impl ProducerConfig {
-    /// A configuration with the defaults; see [`Default`](Self::default).
+    /// Creates a configuration with the defaults: see [`Default`](Self::default).
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The defaults of kafka-python 2, for a program that should behave as it did: `acks=1`, no idempotence, no retries and
-    /// no delivery timeout. Batches are not larger than `batch_size`, and requests not larger than `max_request_size`. The
-    /// wait before a retry does not grow. A default that depends on another setting also follows a value that is set later.
+    /// Creates a configuration with the defaults of kafka-python 2: `acks=1`, no idempotence, no retries and no delivery
+    /// timeout. Batches are not larger than `batch_size`, and requests are not larger than `max_request_size`. The wait
+    /// before a retry does not grow. If a default depends on another setting, it also follows a later change of that
+    /// setting.
     ///
-    /// The defaults of this crate are safer; see [`Default`](Self::default).
+    /// Use it for a program that must behave as it did with kafka-python 2. The defaults of this crate are safer: see
+    /// [`Default`](Self::default).
     pub fn kafka_python_2() -> Self {
         Self {
             defaults: Defaults::KafkaPython2,

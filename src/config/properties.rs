@@ -1,15 +1,15 @@
-//! Reads texts in the form of Java's properties files.
+//! Reads strings in the form of Java's properties files.
 
 use super::producer_config::ProducerConfig;
 use crate::error::{ConfigProblem, Error, ErrorKind};
 
 impl ProducerConfig {
-    /// Reads a text in the form of a properties file, as `java.util.Properties` does: comments (`#`, `!`), keys that end
-    /// at `=`, `:` or a blank, lines that continue after a `\`, and escapes (`\n`, `\t`, `\:`, `\u00e9`). If a key comes
-    /// twice, the last value counts.
+    /// Parses the contents of a properties file, like `java.util.Properties`. It supports comments (`#`, `!`), keys that
+    /// end at `=`, `:` or a blank, lines that continue after a `\`, and escapes (`\n`, `\t`, `\:`, `\u00e9`). If a key
+    /// occurs twice, the last value is used.
     ///
-    /// Read the file as UTF-8. Java's own loader reads ISO-8859-1 by default. Files for librdkafka and kcat can be read too,
-    /// if no value contains a `\`, which begins an escape here.
+    /// Read the file as UTF-8. Java's own loader reads ISO-8859-1 by default. Files for librdkafka and kcat can be parsed
+    /// too if no value contains a `\`, because a `\` begins an escape.
     ///
     /// Pass the result to [`from_pairs`](Self::from_pairs), or to [`from_shared`](Self::from_shared) if other clients use
     /// the file too.
@@ -30,7 +30,7 @@ impl ProducerConfig {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] with each line in which four hexadecimal digits do not follow a `\u`.
+    /// [`ErrorKind::Config`] lists each line in which four hexadecimal digits do not follow a `\u`.
     pub fn parse_properties(text: &str) -> Result<Vec<(String, String)>, Error> {
         let (mut pairs, mut problems): (Vec<(String, String)>, _) = (Vec::new(), Vec::new());
         for (number, line) in logical_lines(text) {

@@ -1,4 +1,4 @@
-//! The proxy setting: setter, texts, and the settings of the layer below.
+//! The proxy setting: setter, names, and the settings of the layer below.
 
 use super::checks::Checks;
 use super::key::Key;
@@ -35,18 +35,19 @@ fn is_without_account(url: &str) -> bool {
 }
 
 impl ProducerConfig {
-    /// The proxy for all connections to brokers, also with TLS and SASL: `socks5://host:port` (RFC 1928; the default
-    /// port is 1080) or `http://host:port` (CONNECT, RFC 9110). Default: none. Environment variables such as
-    /// `HTTPS_PROXY` are ignored.
+    /// The proxy for all connections to brokers, including connections with TLS and SASL. The URL is `socks5://host:port`
+    /// (RFC 1928) or `http://host:port` (CONNECT, RFC 9110). The default port of SOCKS5 is 1080. Default: no proxy.
+    /// Environment variables such as `HTTPS_PROXY` are ignored.
     ///
-    /// Write a user and a password before the host: `socks5://user:password@host:port`. In them, percent-encode `@` as
-    /// `%40`, `/` as `%2F` and `%` as `%25`. They are sent by RFC 1929 (SOCKS5) or as Basic authentication (HTTP),
-    /// unencrypted, so anybody between this machine and the proxy can read them. No log line or error shows them.
+    /// Write a user and a password before the host: `socks5://user:password@host:port`. In the user and the password,
+    /// percent-encode `@` as `%40`, `/` as `%2F` and `%` as `%25`. The user and the password are sent by RFC 1929 (SOCKS5)
+    /// or as Basic authentication (HTTP). They are not encrypted, so anybody between this machine and the proxy can read
+    /// them. No log line or error shows them.
     ///
-    /// The proxy resolves the brokers' host names, so it may know names that this machine does not know. `socks5h`
-    /// means the same as `socks5`; with `socks5`, kafka-python resolves the names itself.
+    /// The proxy resolves the host names of the brokers, so it can use names that this machine can't resolve. `socks5h`
+    /// means the same as `socks5`. In kafka-python, with `socks5` the client resolves the names.
     ///
-    /// kafka-python's name. In texts also `socks5_proxy`, kafka-python's old name.
+    /// kafka-python has the same name. Other name: `socks5_proxy` (the old name in kafka-python).
     #[doc(alias = "socks5_proxy")]
     pub fn proxy_url(mut self, url: impl Into<String>) -> Self {
         self.proxy_url = Some(url.into().into());

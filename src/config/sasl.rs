@@ -1,4 +1,4 @@
-//! The SASL settings: setters, texts, and the mechanisms that are made from them.
+//! The SASL settings: setters, names, and the mechanisms that are made from them.
 
 use std::sync::Arc;
 
@@ -18,18 +18,20 @@ aliased_keys! { sasl:
 }
 
 impl ProducerConfig {
-    /// The SASL mechanism that the producer authenticates with: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512` (both need
-    /// the cargo feature `scram`), `OAUTHBEARER`, or a mechanism that was given to
-    /// [`register_sasl_mechanism`](Self::register_sasl_mechanism). It must be set if
-    /// [`security_protocol`](Self::security_protocol) is [`SaslSsl`](SecurityProtocol::SaslSsl) or
-    /// [`SaslPlaintext`](SecurityProtocol::SaslPlaintext), and must not be set otherwise. Default: none.
+    /// The SASL mechanism that the producer authenticates with. It is `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`,
+    /// `OAUTHBEARER`, or a mechanism that was passed to [`register_sasl_mechanism`](Self::register_sasl_mechanism). The two
+    /// SCRAM mechanisms require the feature `scram`. Default: none.
     ///
-    /// Several mechanisms may be listed, separated by commas. The first one that the broker offers is used. A list may
-    /// contain `PLAIN` and `OAUTHBEARER` only with `SaslSsl`. Without TLS the broker, or anybody between, could choose
-    /// them to read the password or the token. A registered mechanism is accepted in every list, but it can have the
-    /// same risk.
+    /// If [`security_protocol`](Self::security_protocol) is [`SaslSsl`](SecurityProtocol::SaslSsl) or
+    /// [`SaslPlaintext`](SecurityProtocol::SaslPlaintext), this setting is required. With any other protocol it is an
+    /// error.
     ///
-    /// kafka-python's and Java's name. In texts also `sasl.mechanisms` (librdkafka).
+    /// The value can be a list of mechanisms, separated by commas. The producer uses the first mechanism that the broker
+    /// offers. A list of several mechanisms can contain `PLAIN` and `OAUTHBEARER` only with `SaslSsl`. The reason is that
+    /// without TLS, the broker or anybody between could choose one of these mechanisms to read the password or the token. A
+    /// registered mechanism is accepted in every list, but it can have the same risk.
+    ///
+    /// kafka-python has the same name. Other name: `sasl.mechanisms` (librdkafka).
     #[doc(alias = "sasl.mechanisms")]
     pub fn sasl_mechanism(mut self, mechanism: impl AsRef<str>) -> Self {
         self.sasl.mechanisms = (NAMES.read)(mechanism.as_ref()).unwrap_or_default();
@@ -38,26 +40,31 @@ impl ProducerConfig {
 
     /// The user name for `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512`. Default: none.
     ///
-    /// kafka-python's name. In texts also `sasl.username` (librdkafka).
+    /// kafka-python has the same name. Other name: `sasl.username` (librdkafka).
     #[doc(alias = "sasl.username")]
     pub fn sasl_plain_username(mut self, username: impl Into<String>) -> Self {
         self.sasl.username = Some(username.into());
         self
     }
 
-    /// The password for `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512`. No `Debug` output, log line or error shows it. It
-    /// is wiped from memory when the producer is gone. Default: none.
+    /// The password for `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512`. No `Debug` output, log line or error shows it. It is
+    /// wiped from memory when its memory is freed. Default: none.
     ///
-    /// kafka-python's name. In texts also `sasl.password` (librdkafka).
+    /// kafka-python has the same name. Other name: `sasl.password` (librdkafka).
     #[doc(alias = "sasl.password")]
     pub fn sasl_plain_password(mut self, password: impl Into<String>) -> Self {
         self.sasl.password = Some(password.into().into());
         self
     }
 
-    /// User name and password in the form of Java's clients: one entry of a JAAS file. Its module is `PlainLoginModule`,
-    /// `ScramLoginModule` (with `tokenauth="true"` for delegation tokens, KIP-48) or `OAuthBearerLoginModule` (with
-    /// `extension_NAME` for extensions, KIP-342). It replaces [`sasl_plain_username`](Self::sasl_plain_username) and
+    /// The user name and the password in the form of Java's clients, as one entry of a JAAS file. The entry names one of
+    /// these modules:
+    ///
+    /// - `PlainLoginModule`
+    /// - `ScramLoginModule`, with `tokenauth="true"` for delegation tokens (KIP-48)
+    /// - `OAuthBearerLoginModule`, with `extension_NAME` for extensions (KIP-342)
+    ///
+    /// This setting replaces [`sasl_plain_username`](Self::sasl_plain_username) and
     /// [`sasl_plain_password`](Self::sasl_plain_password). No `Debug` output, log line or error shows it. Default: none.
     ///
     /// ```no_run
@@ -75,15 +82,13 @@ impl ProducerConfig {
     /// # let _ = config;
     /// # Ok::<(), kafka_producer::Error>(())
     /// ```
-    ///
-    /// Java's name: `sasl.jaas.config`.
     #[doc(alias = "sasl.jaas.config")]
     pub fn sasl_jaas_config(mut self, entry: impl Into<String>) -> Self {
         self.sasl.jaas = Some(entry.into().into());
         self
     }
 
-    /// The provider of the tokens for `OAUTHBEARER` (KIP-255). That mechanism needs one. Default: none.
+    /// The provider of the tokens for `OAUTHBEARER` (KIP-255). `OAUTHBEARER` requires a provider. Default: none.
     ///
     /// ```
     /// use std::time::Duration;
@@ -98,17 +103,18 @@ impl ProducerConfig {
     /// # let _ = config;
     /// ```
     ///
-    /// kafka-python's name; Java has `sasl.login.callback.handler.class`. Not available in texts.
+    /// kafka-python has the same name. Java has `sasl.login.callback.handler.class` instead. This setting has no string
+    /// form.
     #[doc(alias = "sasl.login.callback.handler.class")]
     pub fn sasl_oauth_token_provider(mut self, provider: impl OauthTokenProvider + 'static) -> Self {
         self.sasl.token_provider = Some(Arc::new(provider));
         self
     }
 
-    /// Adds a mechanism that this crate does not have, or replaces one that it has. The mechanism is used if
+    /// Adds a mechanism that this crate does not have, or replaces a mechanism of this crate. The mechanism is used if
     /// [`sasl_mechanism`](Self::sasl_mechanism) names it.
     ///
-    /// kafka-python has a function of this name. Not available in texts.
+    /// kafka-python has a function with the same name. This setting has no string form.
     pub fn register_sasl_mechanism(mut self, mechanism: impl SaslMechanism + 'static) -> Self {
         self.sasl.registered.push(Arc::new(mechanism));
         self

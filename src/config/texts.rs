@@ -1,4 +1,4 @@
-//! Reads a configuration from texts, and shows it as texts.
+//! Reads a configuration from strings, and shows it as strings.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -14,15 +14,16 @@ use crate::error::ConfigProblemKind;
 use crate::error::{ConfigProblem, Error, ErrorKind};
 
 impl ProducerConfig {
-    /// Reads settings from pairs of a name and a value. Names are those of kafka-python (`linger_ms`) or the Java client
-    /// (`linger.ms`). Durations are in milliseconds, sizes in bytes. Spaces around a name or a value are ignored. If a setting
-    /// may be unset, `none`, `null` and an empty value mean "not set".
+    /// Reads settings from pairs of a name and a value. A name is the one of kafka-python (`linger_ms`) or of the Java
+    /// client (`linger.ms`). Durations are in milliseconds, sizes are in bytes. Spaces around a name or a value are
+    /// ignored. In many optional settings, such as `sasl_mechanism`, the values `none` and `null` and an empty value mean
+    /// "not set". For timeouts, files and PEM, an empty value is an error.
     ///
-    /// All settings of both clients are known, and those of librdkafka's producer. A setting that is not supported yet is
-    /// accepted only with a value that changes nothing (`enable.metrics.push=false`). A setting that is not named keeps its
-    /// default. Setters that are called afterwards override the texts.
+    /// All settings of kafka-python and the Java client are known, and those of librdkafka's producer. A setting that is
+    /// not supported yet is accepted only with a value that changes nothing (`enable.metrics.push=false`). A setting that
+    /// is not in the pairs keeps its default. If the program calls setters afterwards, they override the pairs.
     ///
-    /// Serializers and partitioners are code, which a text can't contain: see [`build_with`](Self::build_with) and
+    /// Serializers and partitioners are code, which a string can't contain: see [`build_with`](Self::build_with) and
     /// [`partitioner`](Self::partitioner). The names of Java's serializers for bytes and strings are accepted.
     ///
     /// ```
@@ -41,9 +42,13 @@ impl ProducerConfig {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] with every name that is unknown, every value that can't be read, and every setting that was
-    /// given twice with different values, under one name or under two. If there are any of these, the error also has the problems that
-    /// [`build`](Self::build) would find in the other settings that were given.
+    /// [`ErrorKind::Config`] lists all of these problems:
+    /// - a name that is unknown
+    /// - a value that can't be read
+    /// - a setting that is given twice with different values, under the same name or under two names
+    ///
+    /// If there is such a problem, the error also contains the problems that [`build`](Self::build) would find in the other
+    /// settings of the pairs.
     pub fn from_pairs<K, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, Error>
     where
         K: AsRef<str>,
@@ -52,14 +57,14 @@ impl ProducerConfig {
         Self::default().with_pairs(pairs)
     }
 
-    /// Like [`from_pairs`](Self::from_pairs), but settings that are not named keep their current values. The values of those
-    /// that are named are replaced, also if an earlier call has set them from texts.
+    /// Like [`from_pairs`](Self::from_pairs), but settings that are not in the pairs keep their current values. Settings in
+    /// the pairs replace the current values, even if an earlier call has set them from pairs or environment variables.
     ///
-    /// Use it to apply texts to [`kafka_python_2`](Self::kafka_python_2), to the program's own defaults, or to the settings
-    /// of a file. A name and its aliases are one setting: `linger.ms` replaces `queue.buffering.max.ms`.
+    /// Use it to apply pairs to [`kafka_python_2`](Self::kafka_python_2), to the program's own defaults, or to the settings
+    /// of a file. All names of a setting mean the same setting: `linger.ms` replaces `queue.buffering.max.ms`.
     ///
     /// # Errors
-    /// Like [`from_pairs`](Self::from_pairs). Only settings that are given twice in the same call are an error.
+    /// Same as [`from_pairs`](Self::from_pairs). A setting that is given twice is an error only within the same call.
     pub fn with_pairs<K, V>(mut self, pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, Error>
     where
         K: AsRef<str>,
@@ -69,21 +74,21 @@ impl ProducerConfig {
         self.unless_refused(unset.into_iter().map(|unset| unset.problem).collect())
     }
 
-    /// Reads settings that other clients use too, such as a file that the consumers of the same program read. `dialect` is
-    /// the client that the settings were written for. It decides what a name means that has different meanings in two
-    /// clients. It does not change the defaults; see [`Dialect::Librdkafka`].
+    /// Reads settings that other clients use too, for example from a file that the consumers of the same program also read.
+    /// `dialect` is the client that the settings were written for. It decides the meaning of names that differ between
+    /// clients. It does not change the defaults: see [`Dialect::Librdkafka`].
     ///
     /// Settings that this crate does not use are ignored. The second part of the result lists them:
     ///
-    /// - settings of consumers, serializers and other programs ([`ConfigProblemKind::Inapplicable`]);
-    /// - unknown and misspelt names ([`Unknown`](ConfigProblemKind::Unknown));
-    /// - names of code, such as `value.serializer=...AvroSerializer` ([`NeedsCode`](ConfigProblemKind::NeedsCode));
+    /// - settings of consumers, serializers and other programs ([`ConfigProblemKind::Inapplicable`])
+    /// - unknown and misspelled names ([`Unknown`](ConfigProblemKind::Unknown))
+    /// - names of code, such as `value.serializer=...AvroSerializer` ([`NeedsCode`](ConfigProblemKind::NeedsCode))
     /// - settings that are not supported yet, if records are delivered in the same way without them
-    ///   ([`NotSupportedYet`](ConfigProblemKind::NotSupportedYet)).
+    ///   ([`NotSupportedYet`](ConfigProblemKind::NotSupportedYet))
     ///
-    /// Log the list, or return an error if it contains a setting that the program needs. TLS settings are never in the list:
-    /// each one is used or is an error, even if its name is misspelt. Misspelt names of SASL settings, `acks` and
-    /// `enable.idempotence` are errors too.
+    /// Log the list, or return an error if the list contains a setting that the program needs. TLS settings are never in
+    /// the list: each TLS setting is used or is an error, even if its name is misspelled. Misspelled names of SASL
+    /// settings, of `acks` and of `enable.idempotence` are errors too.
     ///
     /// ```
     /// use kafka_producer::{Dialect, ProducerConfig};
@@ -104,8 +109,8 @@ impl ProducerConfig {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for a value that can't be read, a setting that was given twice with different values, or a
-    /// setting that is not supported and matters for safety (`transactional.id`). The settings in the list are not errors.
+    /// [`ErrorKind::Config`] for a value that can't be read, for a setting that is given twice with different values, and
+    /// for an unsupported setting that matters for safety (`transactional.id`). The settings in the list are not errors.
     pub fn from_shared<K, V>(
         dialect: Dialect,
         pairs: impl IntoIterator<Item = (K, V)>,
@@ -131,14 +136,15 @@ impl ProducerConfig {
         Ok((config, unused))
     }
 
-    /// Reads settings from environment variables. The name of a variable is the prefix and the name of a setting, in capital
-    /// letters. With the prefix `ORDERS_KAFKA_` the variable `ORDERS_KAFKA_LINGER_MS=5` sets `linger_ms`.
+    /// Reads settings from environment variables. The name of a variable is the prefix, followed by the name of a setting
+    /// in capital letters. With the prefix `ORDERS_KAFKA_`, the variable `ORDERS_KAFKA_LINGER_MS=5` sets `linger_ms`.
     ///
     /// Each variable with the prefix must be a setting. Choose a prefix that no other program uses: the scripts of Kafka's
     /// brokers read variables that begin with `KAFKA_`. If no variable has the prefix, all settings keep their defaults.
     ///
     /// # Errors
-    /// Like [`from_pairs`](Self::from_pairs), with the names of the variables. A value that is not Unicode is an error too.
+    /// Same as [`from_pairs`](Self::from_pairs). The error contains the names of the variables. A value that is not Unicode
+    /// is an error too.
     pub fn from_env(prefix: &str) -> Result<Self, Error> {
         Self::default().with_env(prefix)
     }
@@ -164,7 +170,7 @@ impl ProducerConfig {
     /// ```
     ///
     /// # Errors
-    /// Like [`from_env`](Self::from_env).
+    /// Same as [`from_env`](Self::from_env).
     pub fn with_env(self, prefix: &str) -> Result<Self, Error> {
         self.with_variables(prefix, std::env::vars_os())
     }
@@ -204,8 +210,9 @@ impl ProducerConfig {
         self.unless_refused(problems)
     }
 
-    /// The value of the setting `name` as a text: the value that was set, or the default. `name` is a name that
-    /// [`from_pairs`](Self::from_pairs) accepts. A secret is shown as `[hidden]`. Returns `None` if there is no such setting.
+    /// Returns the value of the setting `name` as a string. It is the value that was set, or the default. `name` is a name
+    /// that [`from_pairs`](Self::from_pairs) accepts. A secret is shown as `[hidden]`. The result is `None` if the setting
+    /// does not exist.
     ///
     /// ```
     /// use kafka_producer::{KafkaProducer, ProducerConfig};
@@ -220,8 +227,9 @@ impl ProducerConfig {
         keys::all().find(|key| key.name == name).map(|key| (key.show)(self))
     }
 
-    /// All settings with their values, as [`get`](Self::get) returns them. Each setting comes once, with kafka-python's name
-    /// or the name that this crate gives it. A setting without a value, and a limit that is unlimited, is `none`.
+    /// Returns all settings with their values, as [`get`](Self::get) returns them. Each setting is listed once, with
+    /// kafka-python's name or with the name that this crate gives it. The value is `none` if the setting has no value or is
+    /// a limit that is unlimited.
     pub fn entries(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
         keys::all().filter(|key| key.name == key.of).map(|key| (key.name, (key.show)(self)))
     }

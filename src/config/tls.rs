@@ -1,4 +1,4 @@
-//! The TLS settings: setters, texts, and the settings of the layer below.
+//! The TLS settings: setters, names, and the settings of the layer below.
 
 use std::path::PathBuf;
 
@@ -36,19 +36,21 @@ pub(super) const ENDPOINT_IDENTIFICATION: Key = Key {
 };
 
 impl ProducerConfig {
-    /// A file with the certificates of the trusted CAs: PEM, or PKCS#12 with
-    /// [`ssl_truststore_password`](Self::ssl_truststore_password). If it is set, only these CAs are trusted. Default:
-    /// the system's CAs.
+    /// A file with the certificates of the trusted CAs. The file is PEM, or PKCS#12 with
+    /// [`ssl_truststore_password`](Self::ssl_truststore_password). If it is set, only these CAs are trusted. Default: the
+    /// system's CAs.
     ///
-    /// This setting, and any other that names CAs, a certificate, a key or a revocation list, asks for TLS:
-    /// [`security_protocol`](Self::security_protocol) is then [`Ssl`](crate::SecurityProtocol::Ssl), unless it is set.
+    /// If one of these settings is set, TLS is the default protocol: `ssl_cafile`, `ssl_ca_pem`, `ssl_certfile`,
+    /// `ssl_certificate_pem`, `ssl_keyfile`, `ssl_key_pem`, `ssl_crlfile`, `ssl_context`.
+    /// [`security_protocol`](Self::security_protocol) is then [`Ssl`](crate::SecurityProtocol::Ssl), unless the program
+    /// sets another protocol.
     ///
-    /// All files are read when the producer is built, and again for each new connection, so that certificates can be
-    /// renewed without a restart. If a file can't be used later, its old contents stay in use, and a warning is logged.
+    /// All files are read when the producer is built. They are read again for each new connection, so that certificates can
+    /// be renewed without a restart. If a file can't be used later, its old contents stay in use, and a warning is logged.
     ///
-    /// kafka-python's name. In texts also `ssl.truststore.location` (Java; PEM or PKCS#12, not JKS) and
-    /// `ssl.ca.location` (librdkafka). In texts `none` is the default. An empty value is an error, for this and all
-    /// other settings that take a file or PEM.
+    /// kafka-python has the same name. Other names: `ssl.truststore.location` (Java; PEM or PKCS#12, not JKS) and
+    /// `ssl.ca.location` (librdkafka). In all settings that take a file or PEM, the string `none` means the default, and an
+    /// empty string is an error.
     #[doc(alias = "ssl.truststore.location")]
     #[doc(alias = "ssl.ca.location")]
     pub fn ssl_cafile(mut self, path: impl Into<PathBuf>) -> Self {
@@ -56,11 +58,10 @@ impl ProducerConfig {
         self
     }
 
-    /// The certificates of the trusted CAs as PEM in memory, instead of [`ssl_cafile`](Self::ssl_cafile). Default:
-    /// none.
+    /// The certificates of the trusted CAs as PEM in memory, instead of [`ssl_cafile`](Self::ssl_cafile). Default: none.
     ///
-    /// In texts also `ssl.truststore.certificates` (Java, KIP-651) and `ssl.ca.pem` (librdkafka). In all settings that
-    /// take PEM, `\n` may be written for the end of a line.
+    /// Other names: `ssl.truststore.certificates` (Java, KIP-651) and `ssl.ca.pem` (librdkafka). In all string settings
+    /// that take PEM, `\n` can stand for the end of a line.
     #[doc(alias = "ssl.truststore.certificates")]
     pub fn ssl_ca_pem(mut self, pem: impl Into<String>) -> Self {
         self.tls.ca_pem = Some(pem.into().into());
@@ -68,18 +69,16 @@ impl ProducerConfig {
     }
 
     /// The password of [`ssl_cafile`](Self::ssl_cafile), if that file is PKCS#12. Default: none.
-    ///
-    /// Java's name: `ssl.truststore.password`.
     pub fn ssl_truststore_password(mut self, password: impl Into<String>) -> Self {
         self.tls.truststore_password = Some(password.into().into());
         self
     }
 
-    /// A file with the client's certificate, by which brokers identify the client (mutual TLS), followed by the
-    /// certificates between it and its CA. It is PEM, with or without the key, or PKCS#12 with the key. Default: none.
-    /// Brokers with `ssl.client.auth=required` refuse a client without a certificate.
+    /// A file with the client's certificate, followed by the certificates between it and its CA. Brokers identify the
+    /// client by this certificate (mutual TLS). The file is PEM, with or without the key, or PKCS#12 with the key. Default:
+    /// none. Brokers with `ssl.client.auth=required` reject a client without a certificate.
     ///
-    /// kafka-python's name. In texts also `ssl.keystore.location` (Java; PEM or PKCS#12, not JKS) and
+    /// kafka-python has the same name. Other names: `ssl.keystore.location` (Java; PEM or PKCS#12, not JKS) and
     /// `ssl.certificate.location` (librdkafka).
     #[doc(alias = "ssl.keystore.location")]
     #[doc(alias = "ssl.certificate.location")]
@@ -90,27 +89,26 @@ impl ProducerConfig {
 
     /// The client's certificate as PEM in memory, instead of [`ssl_certfile`](Self::ssl_certfile). Default: none.
     ///
-    /// In texts also `ssl.keystore.certificate.chain` (Java, KIP-651) and `ssl.certificate.pem` (librdkafka).
+    /// Other names: `ssl.keystore.certificate.chain` (Java, KIP-651) and `ssl.certificate.pem` (librdkafka).
     #[doc(alias = "ssl.keystore.certificate.chain")]
     pub fn ssl_certificate_pem(mut self, pem: impl Into<String>) -> Self {
         self.tls.certificate_pem = Some(pem.into().into());
         self
     }
 
-    /// A file with the key of the client's certificate: PEM (PKCS#8, PKCS#1 or SEC1, encrypted or not) or PKCS#12.
-    /// Default: the key in the file of the certificate.
+    /// A file with the key of the client's certificate. The file is PEM (PKCS#8, PKCS#1 or SEC1, encrypted or not) or
+    /// PKCS#12. Default: the key in the file of the certificate.
     ///
-    /// kafka-python's name. In texts also `ssl.key.location` (librdkafka).
+    /// kafka-python has the same name. Other name: `ssl.key.location` (librdkafka).
     #[doc(alias = "ssl.key.location")]
     pub fn ssl_keyfile(mut self, path: impl Into<PathBuf>) -> Self {
         self.tls.key_file = Some(path.into());
         self
     }
 
-    /// The key of the client's certificate as PEM in memory, instead of [`ssl_keyfile`](Self::ssl_keyfile). Default:
-    /// none.
+    /// The key of the client's certificate as PEM in memory, instead of [`ssl_keyfile`](Self::ssl_keyfile). Default: none.
     ///
-    /// In texts also `ssl.keystore.key` (Java, KIP-651) and `ssl.key.pem` (librdkafka).
+    /// Other names: `ssl.keystore.key` (Java, KIP-651) and `ssl.key.pem` (librdkafka).
     #[doc(alias = "ssl.keystore.key")]
     pub fn ssl_key_pem(mut self, pem: impl Into<String>) -> Self {
         self.tls.key_pem = Some(pem.into().into());
@@ -118,9 +116,9 @@ impl ProducerConfig {
     }
 
     /// The password of the key, or of the PKCS#12 file that contains the key. Default: none. rustls supports neither
-    /// encrypted keys nor PKCS#12; the error says how to convert them.
+    /// encrypted keys nor PKCS#12. The error says how to convert them.
     ///
-    /// kafka-python's name. In texts also `ssl.key.password` (Java, librdkafka), and `ssl.keystore.password` for
+    /// kafka-python has the same name. Other names: `ssl.key.password` (Java, librdkafka), and `ssl.keystore.password` for
     /// PKCS#12.
     #[doc(alias = "ssl.key.password")]
     #[doc(alias = "ssl.keystore.password")]
@@ -129,57 +127,63 @@ impl ProducerConfig {
         self
     }
 
-    /// A PEM file with lists of revoked certificates. A broker whose certificate is in a list is refused. A broker
-    /// whose CA has no list in the file is refused too. Default: none, and revocation is not checked.
+    /// A PEM file with certificate revocation lists (CRLs). A broker is rejected if its certificate is in a list. A broker
+    /// is also rejected if the file has no list of the CA that issued its certificate. Default: none, so revocation is not
+    /// checked.
     ///
-    /// kafka-python's name. In texts also `ssl.crl.location` (librdkafka).
+    /// kafka-python has the same name. Other name: `ssl.crl.location` (librdkafka).
     #[doc(alias = "ssl.crl.location")]
     pub fn ssl_crlfile(mut self, path: impl Into<PathBuf>) -> Self {
         self.tls.crl_file = Some(path.into());
         self
     }
 
-    /// The cipher suites that may be used, separated by colons or commas. Their names are OpenSSL's or Java's. A list
-    /// with suites of only one version of TLS does not change the suites of the other version, but a list with only
-    /// suites of TLS 1.3 makes TLS 1.3 the only version. rustls does not accept words for groups of suites, such as
-    /// `HIGH`. Default: the suites of the library.
+    /// The cipher suites that connections can use, separated by colons or commas. A suite has OpenSSL's name or Java's
+    /// name. Default: the suites of the TLS library.
     ///
-    /// kafka-python's name. In texts also `ssl.cipher.suites` (Java, librdkafka).
+    /// If the list has no suites of TLS 1.3, the default suites of TLS 1.3 stay enabled. If the list has no suites of TLS
+    /// 1.2, TLS 1.2 is disabled. rustls does not accept words for groups of suites, such as `HIGH`.
+    ///
+    /// kafka-python has the same name. Other name: `ssl.cipher.suites` (Java, librdkafka).
     #[doc(alias = "ssl.cipher.suites")]
     pub fn ssl_ciphers(mut self, ciphers: impl Into<String>) -> Self {
         self.tls.ciphers = Some(ciphers.into());
         self
     }
 
-    /// Whether a broker's certificate must be for the host that the producer connects to. That is the host in
-    /// `bootstrap_servers` or in the broker's `advertised.listeners`. Default true. With false, anybody with a
-    /// certificate from the same CA can impersonate the broker. A warning is then logged when the producer is built.
+    /// Whether a broker's certificate must be valid for the host that the producer connects to. This host is in
+    /// `bootstrap_servers` or in the broker's `advertised.listeners`. Default: true.
     ///
-    /// kafka-python's name. In texts also `ssl.endpoint.identification.algorithm` (Java, librdkafka), where `https` is
-    /// true, and `none` or an empty value is false. An environment variable must not be empty.
+    /// With false, anybody with a certificate from a trusted CA can pose as the broker. A warning is then logged when the
+    /// producer is built.
+    ///
+    /// kafka-python has the same name. Other name: `ssl.endpoint.identification.algorithm` (Java, librdkafka). With this
+    /// name, `https` means true, and `none` or an empty string means false. In an environment variable, an empty string is
+    /// an error.
     #[doc(alias = "ssl.endpoint.identification.algorithm")]
     pub fn ssl_check_hostname(mut self, check: bool) -> Self {
         self.tls.check_hostname = check;
         self
     }
 
-    /// The library that is used for TLS. Default: native-tls if the feature `tls` is on, and rustls otherwise. A
-    /// library that is not in this build is an error.
+    /// The TLS library. Default: native-tls if the feature `tls` is enabled, otherwise rustls. A library whose feature is
+    /// not enabled is an error.
     ///
-    /// The two behave alike, but rustls supports no encrypted keys and no PKCS#12, and
-    /// [`ssl_context`](Self::ssl_context) works with native-tls only. [`guide::tls`](crate::guide::tls) lists the other differences.
+    /// rustls supports neither encrypted keys nor PKCS#12, and [`ssl_context`](Self::ssl_context) works with native-tls
+    /// only. [`guide::tls`](crate::guide::tls) lists the other differences. In everything else, the two libraries behave
+    /// alike.
     ///
-    /// In texts `native-tls` or `rustls`. Only this crate has this setting.
+    /// String values: `native-tls`, `rustls`. Only this crate has this setting.
     pub fn tls_backend(mut self, backend: TlsBackend) -> Self {
         self.tls.backend = Some(backend);
         self
     }
 
-    /// Your own connector, instead of all other TLS settings except `security_protocol`. It decides which CAs are trusted,
-    /// which certificate the client has, and whether host names are checked. It is an error to set another TLS setting too.
-    /// The connector does not change when certificates change.
+    /// A TLS connector of your own, instead of all other TLS settings except `security_protocol`. The connector decides
+    /// which CAs are trusted, which certificate the client has, and whether host names are checked. It is an error to set
+    /// another TLS setting too. The connector does not change when certificates are renewed.
     ///
-    /// kafka-python's name. Not available in texts. Needs the feature `tls`.
+    /// kafka-python has the same name. This setting has no string form. Requires the feature `tls`.
     #[cfg(feature = "tls")]
     pub fn ssl_context(mut self, connector: native_tls::TlsConnector) -> Self {
         self.tls.connector = Some(connector);

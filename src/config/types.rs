@@ -11,27 +11,29 @@ use crate::error::turn_on;
 use crate::security::tls::TlsBackend;
 use crate::security::{OauthTokenProvider, SaslMechanism, Secret};
 
-/// How many replicas must store a record before it counts as stored.
+/// How many replicas must store a record before the record counts as stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "Kafka has these three (KIP-1)")]
 pub enum Acks {
-    /// None. The broker does not answer, so a lost record goes unnoticed, and
+    /// No replica. The broker does not respond, so the producer does not detect that a record is lost.
     /// [`RecordMetadata::offset`](crate::RecordMetadata::offset) is `None`.
     None,
-    /// The leader. A record that the leader has acknowledged is lost if another replica becomes the leader before it has
-    /// copied the record: the old leader then removes the records that the new leader does not have. This happens when a
-    /// leader dies, hangs or is cut off from the other replicas. It can happen when a leader is shut down or the leadership
-    /// is moved. All records after the first one that was not copied are lost too. No other acknowledged record is lost.
+    /// The leader. A record that the leader has acknowledged is lost if another replica becomes the leader before this
+    /// replica has copied the record. The old leader then removes the records that the new leader does not have. All
+    /// records after the first record that was not copied are lost too. No other acknowledged record is lost.
     ///
-    /// There is no idempotence, which needs [`All`](Self::All). A record whose answer is lost is sent again, and each attempt
-    /// may store one more copy. The future then has the offset of the last copy.
+    /// Records are lost in this way when a leader dies, hangs or loses its connection to the other replicas. They can also
+    /// be lost when a leader is shut down or when the leadership is moved.
+    ///
+    /// Idempotence is not possible, because it needs [`All`](Self::All). A record whose response is lost is sent again, and
+    /// each attempt can store one more copy. The future then has the offset of the last copy.
     Leader,
-    /// All in-sync replicas. A record is not lost as long as one of them lives.
+    /// All in-sync replicas. A record is not lost as long as one of these replicas is alive.
     #[default]
     All,
 }
 
-/// The value in texts: `0`, `1` or `all`.
+/// The value as a string: `0`, `1` or `all`.
 impl fmt::Display for Acks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -42,7 +44,7 @@ impl fmt::Display for Acks {
     }
 }
 
-/// Reads Kafka's values: `0`, `1`, `all` or `-1`.
+/// Parses Kafka's values: `0`, `1`, `all` or `-1`.
 impl FromStr for Acks {
     type Err = ParseAcksError;
 
@@ -57,7 +59,7 @@ impl FromStr for Acks {
     }
 }
 
-/// The text is not a value of [`Acks`].
+/// The string is not a value of [`Acks`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseAcksError(());
 
@@ -69,20 +71,21 @@ impl fmt::Display for ParseAcksError {
 
 impl std::error::Error for ParseAcksError {}
 
-/// Whether connections to brokers use TLS, SASL, both or neither. A broker has a port for each protocol that it offers (its
-/// `listeners`).
+/// Whether connections to brokers use TLS, SASL, both or neither. A broker has one port for each protocol that it offers
+/// (its `listeners`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "Kafka has these four")]
 pub enum SecurityProtocol {
-    /// Neither. Anybody between client and broker can read and change everything.
+    /// Neither TLS nor SASL. Anybody between the client and the broker can read and change all data.
     #[default]
     Plaintext,
-    /// TLS. Connections are encrypted, and the broker proves its identity by a certificate. If `ssl_certfile` is set, so does
-    /// the client. Needs the feature `tls` or `rustls`.
+    /// TLS. Connections are encrypted, and the broker proves its identity by a certificate. If `ssl_certfile` is set, the
+    /// client proves its identity by a certificate too. Requires the feature `tls` or `rustls`.
     Ssl,
     /// SASL. The client authenticates, but connections are not encrypted.
     SaslPlaintext,
-    /// TLS and SASL. Connections are encrypted, and the client authenticates by SASL. Needs the feature `tls` or `rustls`.
+    /// TLS and SASL. Connections are encrypted, and the client authenticates by SASL. Requires the feature `tls` or
+    /// `rustls`.
     SaslSsl,
 }
 
@@ -107,10 +110,10 @@ impl SecurityProtocol {
 
 /// For a setting that needs TLS, in a build without TLS.
 pub(super) fn needs_tls() -> String {
-    format!("TLS is not in this build; {}; or turn on the feature `rustls`", turn_on("tls"))
+    format!("TLS is not enabled; {}; or enable the feature `rustls`", turn_on("tls"))
 }
 
-/// Kafka's name: `SASL_SSL`.
+/// Kafka's name, for example `SASL_SSL`.
 impl fmt::Display for SecurityProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -122,7 +125,7 @@ impl fmt::Display for SecurityProtocol {
     }
 }
 
-/// Reads Kafka's names, in capital or small letters.
+/// Parses Kafka's names, in upper case or lower case.
 impl FromStr for SecurityProtocol {
     type Err = ParseSecurityProtocolError;
 
@@ -133,7 +136,7 @@ impl FromStr for SecurityProtocol {
     }
 }
 
-/// The text is not a value of [`SecurityProtocol`].
+/// The string is not a value of [`SecurityProtocol`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseSecurityProtocolError(());
 

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use crate::topic_partition::TopicPartition;
 
-/// A problem with one setting: it can't be used, or it was not used.
+/// A problem with one setting: it can't be used, or [`from_shared`](crate::ProducerConfig::from_shared) did not use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigProblem {
     /// The kind of problem, for a `match`.
     pub kind: ConfigProblemKind,
-    /// The name of the setting as it was written, or kafka-python's name if it was set with a setter. For
-    /// [`parse_properties`](crate::ProducerConfig::parse_properties) it is the line, such as `line 7`.
+    /// The name of the setting. If a setter was called, it is kafka-python's name. Otherwise it is the name in the input.
+    /// For [`parse_properties`](crate::ProducerConfig::parse_properties) it is the line, for example `line 7`.
     pub key: String,
-    /// The value as given. `None` if there is none, or if it is a secret.
+    /// The value in the input. `None` if there is no value, or if the value may be a secret.
     pub value: Option<String>,
-    /// What is wrong, and what to do.
+    /// What is wrong with the setting, and how to correct it.
     pub why: String,
 }
 
@@ -30,21 +30,21 @@ impl ConfigProblem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigProblemKind {
-    /// No producer has a setting of this name.
+    /// No producer has a setting with this name.
     Unknown,
-    /// The setting belongs to another kind of client, or to a part of another client that this crate does not have.
+    /// The setting belongs to another kind of client, or to a feature of another client that this crate does not have.
     Inapplicable,
-    /// The setting needs a cargo feature that is off in this build. It is always an error, and never in the list of
-    /// [`from_shared`](crate::ProducerConfig::from_shared).
+    /// The setting needs a cargo feature that is not enabled. This is always an error. It is never in the list of unused
+    /// settings that [`from_shared`](crate::ProducerConfig::from_shared) returns.
     NotInThisBuild,
-    /// The setting asks for something that this crate does not support yet.
+    /// The setting requests a feature that this crate does not support yet.
     NotSupportedYet,
-    /// The setting names code, for example a class. [`ConfigProblem::why`] names the method that takes such code, or says that the
-    /// setting must be left out.
+    /// The setting names code, for example a class. [`ConfigProblem::why`] names the method that takes such code, or says
+    /// to remove the setting.
     NeedsCode,
     /// The value can't be read, is out of range, or names something that can't be used.
     Invalid,
-    /// The setting contradicts another one, or repeats it with another value.
+    /// The setting contradicts another setting, or is given twice with different values.
     Contradictory,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for ConfigProblem {
     }
 }
 
-/// What a broker refused.
+/// What a broker rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Subject {
@@ -94,14 +94,14 @@ impl fmt::Display for Subject {
     }
 }
 
-/// The setting whose limit a record exceeds. For the limits of brokers see
-/// [`ErrorKind::RefusedAsTooLarge`](crate::ErrorKind::RefusedAsTooLarge).
+/// The setting whose limit a record exceeds. [`ErrorKind::RefusedAsTooLarge`](crate::ErrorKind::RefusedAsTooLarge) is about
+/// the limits of brokers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SizeLimit {
-    /// `max_request_size`.
+    /// The setting `max_request_size`.
     MaxRequestSize,
-    /// `buffer_memory`.
+    /// The setting `buffer_memory`.
     BufferMemory,
 }
 
@@ -125,7 +125,7 @@ impl fmt::Display for SizeLimit {
     }
 }
 
-/// A limit of time that expired.
+/// A timeout that expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
@@ -133,19 +133,20 @@ pub enum Limit {
     MaxBlock,
     /// `delivery_timeout_ms`: the longest time from `send` to the result of the record.
     DeliveryTimeout,
-    /// `request_timeout_ms`: the longest time that a broker may take to answer a request. No error has this limit. When it
-    /// runs out, the connection is closed, and a [`BrokerTrouble`](crate::BrokerTrouble) says so.
+    /// `request_timeout_ms`: the longest time that a broker can take to respond to a request. No error has this limit. When
+    /// this timeout expires, the connection is closed, and a [`BrokerTrouble`](crate::BrokerTrouble) reports it.
     RequestTimeout,
-    /// `socket_connection_setup_timeout_ms`: the longest time until a new connection is ready. It grows after failures. No
-    /// error has this limit, for the same reason as with `RequestTimeout`.
+    /// `socket_connection_setup_timeout_ms`: the longest time until a new connection is ready. This time grows after
+    /// failures. No error has this limit. When this timeout expires, the attempt to connect fails, and a
+    /// [`BrokerTrouble`](crate::BrokerTrouble) reports it.
     ConnectionSetup,
-    /// The timeout that was passed to the call: `get`, `flush` or `wait_connected`.
+    /// The timeout that was passed to `get`, `flush` or `wait_connected`.
     Call,
-    /// The timeout that was passed to `close`. If several threads close, it is the one that ends first.
+    /// The timeout that was passed to `close`. If several threads call `close`, it is the timeout that expires first.
     Close,
-    /// The five seconds that a producer has when it is dropped.
+    /// The timeout of five seconds for closing a producer that is dropped.
     Drop,
-    /// `exit_timeout_ms`: the longest time that a producer may take to close when the process ends.
+    /// `exit_timeout_ms`: the longest time that a producer can take to close when the process ends.
     Exit,
 }
 

@@ -1,4 +1,4 @@
-//! How a text says to turn on a cargo feature.
+//! How a message says to enable a cargo feature.
 
 /// Names the feature, and the line for Cargo.toml.
 pub(crate) fn turn_on(feature: &str) -> String {

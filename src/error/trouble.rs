@@ -1,4 +1,4 @@
-//! `BrokerTrouble`: what was last seen of a broker.
+//! `BrokerTrouble`: the last known problem with a broker.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use super::details::write_list;
 /// The cause for a broker that a request waits for and that has done nothing wrong so far.
 pub(crate) const NO_ANSWER_YET: &str = "no response yet";
 
-/// What was last seen of a broker: the step that failed or has no response yet, and the cause.
+/// The last known problem with a broker: the step that failed or that has no response yet, and the cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BrokerTrouble {
-    /// The address as `host:port`.
+    /// The address of the broker as `host:port`.
     pub address: String,
     /// Where the address comes from.
     pub origin: Origin,
-    /// The step that failed, or whose answer has not come yet.
+    /// The step that failed or that has no response yet.
     pub stage: Stage,
-    /// What happened at that step, as a text.
+    /// What happened at this step, as a string.
     pub cause: String,
 }
 
@@ -31,9 +31,9 @@ impl fmt::Display for BrokerTrouble {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Origin {
-    /// It is listed in `bootstrap_servers`.
+    /// The address is in `bootstrap_servers`.
     Bootstrap,
-    /// The broker advertises it (`advertised.listeners`), and the cluster's metadata have it.
+    /// The broker advertises the address (`advertised.listeners`), and the cluster's metadata contains it.
     #[non_exhaustive]
     Metadata {
         /// The broker's number in the cluster (`node.id`).
@@ -50,7 +50,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A step between the look-up of a broker's name and its answer to a request.
+/// A step between the look-up of a broker's host name and the response of the broker to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
@@ -58,7 +58,7 @@ pub enum Stage {
     Dns,
     /// The TCP connection to the broker.
     Tcp,
-    /// The connection to the proxy of `proxy_url`, and the proxy's answer.
+    /// The connection to the proxy of `proxy_url`, and the response of the proxy.
     Proxy,
     /// The TLS handshake, or the end of the TLS session.
     Tls,
@@ -68,9 +68,9 @@ pub enum Stage {
     Sasl,
     /// A request for metadata.
     Metadata,
-    /// A request for the coordinator of a group or of a transactional id.
+    /// A request for the coordinator of a group or of a transactional ID.
     FindCoordinator,
-    /// A request for a producer id, which idempotence needs.
+    /// A request for a producer ID, which idempotence needs.
     InitProducerId,
     /// A request with records.
     Produce,

@@ -11,18 +11,23 @@ use super::trouble::BrokerTrouble;
 use crate::protocol::ErrorCode;
 use crate::topic_partition::TopicPartition;
 
-/// The error of a producer's calls, of its futures and of its configuration. It is one pointer wide and cheap to clone.
+/// The error of a producer's calls, of its futures and of its configuration. It has the size of one pointer and is cheap to
+/// clone.
 ///
-/// Programs call its methods ([`is_retriable`](Self::is_retriable), [`is_pending`](Self::is_pending),
-/// [`certainty`](Self::certainty), …) or match on [`kind`](Self::kind).
+/// A program calls the methods of the error ([`is_retriable`](Self::is_retriable), [`is_pending`](Self::is_pending),
+/// [`certainty`](Self::certainty), …) or matches on its [`kind`](Self::kind).
 ///
 /// # Text and source
-/// The text says what happened, which limit or setting is the cause, and what brokers answered. It includes the error of the
-/// last attempt, if there was one.
+/// The text of the error says what happened, which limit or setting is the cause, and what brokers returned. If there was
+/// an attempt that failed, the text includes the error of the last attempt.
 ///
-/// The text never repeats the [`source`](StdError::source), so a program that prints an error and its sources prints nothing
-/// twice. These errors have a source: [`ErrorKind::Serialization`] (the serializer's error), [`ErrorKind::Spawn`] (the
-/// operating system's error), and [`ErrorKind::NoProducerId`] if the broker does not know the request.
+/// The text never repeats the [`source`](StdError::source). So a program that prints an error and its sources prints
+/// nothing twice. These errors have a source:
+///
+/// - [`ErrorKind::Serialization`]: the source is the serializer's error.
+/// - [`ErrorKind::Spawn`]: the source is the operating system's error.
+/// - [`ErrorKind::NoProducerId`], if the broker does not support the request for a producer ID: the source is the error of
+///   that request.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -94,22 +99,22 @@ impl Error {
         self.0.certainty == Certainty::MaybeWritten
     }
 
-    /// Returns what happened.
+    /// Returns the kind of the error, which says what happened.
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
     }
 
     /// Returns the topic of the record that the error is about.
     ///
-    /// Each error of `send`, of `partitions_for` and of a future has one. `None` if the error is not about one topic, such as
-    /// an error of `build`, `wait_connected`, `flush` or `close`.
+    /// Each error of `send`, of `partitions_for` and of a future has a topic. It is `None` if the error is not about one
+    /// topic. Errors of `build`, `wait_connected`, `flush` and `close` are not about one topic.
     pub fn topic(&self) -> Option<&str> {
         Some(self.subject()?.0)
     }
 
     /// Returns the partition of the record that the error is about.
     ///
-    /// `None` if the error is not about one partition, or if `send` failed before a partition was chosen.
+    /// It is `None` if the error is not about one partition, or if `send` failed before a partition was chosen.
     pub fn partition(&self) -> Option<i32> {
         self.subject()?.1
     }
@@ -136,12 +141,17 @@ impl Error {
         }
     }
 
-    /// Returns whether the record may be stored, now or later.
+    /// Returns whether the record may have been stored, or can still be stored later.
     ///
-    /// If a [`get`](crate::FutureRecordMetadata::get) or a `flush` expired of its time, it is
-    /// [`MaybeWritten`](Certainty::MaybeWritten), because the records are still being sent. It is also `MaybeWritten` if a
-    /// `close` expired of its time, or if a `flush` or `close` reports more than one failed record. Ask each future then. If
-    /// the error is not about records (`build`, `wait_connected`), the result has no meaning.
+    /// It is [`MaybeWritten`](Certainty::MaybeWritten) in these cases:
+    ///
+    /// - A `get` or a `flush` timed out, or was called inside a callback. The producer continues to send the records.
+    /// - A `close` timed out.
+    /// - A `flush` or a `close` reports more than one failed record.
+    ///
+    /// In the last two cases, check the error of each future.
+    ///
+    /// If the error is not about records (`build`, `wait_connected`), the result has no meaning.
     pub fn certainty(&self) -> Certainty {
         match self.kind() {
             ErrorKind::Timeout { limit: Limit::Call, .. } | ErrorKind::CalledFromCallback { .. } => {
@@ -152,14 +162,14 @@ impl Error {
         }
     }
 
-    /// Returns whether the same call can be made again later: it stopped waiting, and the producer goes on with the work. Do
-    /// not send records again then, because they are still being sent.
+    /// Returns whether the call only stopped waiting. The producer then continues the work, and the program can make the
+    /// same call again later. Do not send the records again, because the producer is still sending them.
     ///
-    /// It is true if `get`, `flush` or `wait_connected` expired of its own time, and if `get` or `flush` was called inside a
-    /// callback. It is false for the error of a `close`, because no record is sent after it.
+    /// It is true if `get`, `flush` or `wait_connected` timed out, or if `get` or `flush` was called inside a callback. It
+    /// is false for the error of a `close`, because no record is sent after a `close`.
     ///
-    /// The error of a `flush` that expired of time may also report records that have failed
-    /// ([`DeliveryReport::failed`]). The next `flush` reports them again.
+    /// If a `flush` timed out, its error can also report records that have failed ([`DeliveryReport::failed`]). The next
+    /// `flush` reports these failures again.
     pub fn is_pending(&self) -> bool {
         match self.kind() {
             ErrorKind::Timeout { limit, .. } => *limit == Limit::Call,
@@ -171,24 +181,25 @@ impl Error {
         }
     }
 
-    /// Returns whether the same record, or the same call of `partitions_for`, may succeed if the program tries it again. Look
-    /// at [`certainty`](Self::certainty) first: if the record may have been written, sending it again may store it twice.
+    /// Returns whether the same record, or the same call of `partitions_for`, can succeed if the program tries again. Check
+    /// the [`certainty`](Self::certainty) first. If the record may have been written and the program sends it again, it can
+    /// be stored twice.
     ///
     /// It is true for these kinds:
-    /// - [`Timeout`](ErrorKind::Timeout) by `max_block_ms` or `delivery_timeout_ms`,
+    /// - [`Timeout`](ErrorKind::Timeout) with the limit `max_block_ms` or `delivery_timeout_ms`,
     ///   [`BufferExhausted`](ErrorKind::BufferExhausted), [`WouldBlock`](ErrorKind::WouldBlock)
     /// - [`RetriesUsedUp`](ErrorKind::RetriesUsedUp), [`Network`](ErrorKind::Network), [`LeftOut`](ErrorKind::LeftOut),
     ///   [`RefusedWithBatch`](ErrorKind::RefusedWithBatch)
-    /// - [`Broker`](ErrorKind::Broker) and [`NoProducerId`](ErrorKind::NoProducerId), if the broker's code stands for a state
-    ///   that may pass
+    /// - [`Broker`](ErrorKind::Broker), if the broker's code is a retriable error
+    /// - [`NoProducerId`](ErrorKind::NoProducerId), if a broker returned a code other than `CLUSTER_AUTHORIZATION_FAILED`
     /// - [`UnknownTopic`](ErrorKind::UnknownTopic), if the cluster was asked to create the topic
-    ///   ([`allow_auto_create_topics`](crate::ProducerConfig::allow_auto_create_topics)): that may take longer than
-    ///   `max_block_ms`
+    ///   ([`allow_auto_create_topics`](crate::ProducerConfig::allow_auto_create_topics)), because the creation can take
+    ///   longer than `max_block_ms`
     ///
-    /// It is false for all other errors, among them:
-    /// - errors of a record that is still being sent: see [`is_pending`](Self::is_pending)
-    /// - errors of a producer that is closed: see [`is_closed`](Self::is_closed)
-    /// - errors of `flush` and `close`, which may be about many records: ask each future
+    /// It is false for all other errors, for example:
+    /// - errors of a record that is still being sent (see [`is_pending`](Self::is_pending))
+    /// - errors of a producer that is closed (see [`is_closed`](Self::is_closed))
+    /// - errors of `flush` and `close`, because they can be about many records (check the error of each future)
     pub fn is_retriable(&self) -> bool {
         match self.kind() {
             ErrorKind::Broker { code, .. } => code.is_retriable(),
@@ -207,10 +218,10 @@ impl Error {
         }
     }
 
-    /// Returns whether a limit of time expired.
+    /// Returns whether a timeout expired.
     ///
-    /// [`ErrorKind::Timeout`] names the limit. For [`ErrorKind::BufferExhausted`] it is `max_block_ms`. For
-    /// [`ErrorKind::Undelivered`] it is the timeout of `flush` or `close`.
+    /// For [`ErrorKind::Timeout`], the field `limit` names the timeout. For [`ErrorKind::BufferExhausted`], the timeout is
+    /// `max_block_ms`. For [`ErrorKind::Undelivered`], it is the timeout of `flush` or `close`.
     pub fn is_timeout(&self) -> bool {
         match self.kind() {
             ErrorKind::Timeout { .. } | ErrorKind::BufferExhausted { .. } => true,
@@ -219,11 +230,11 @@ impl Error {
         }
     }
 
-    /// Returns whether the producer was closed before or during the call. The record itself may be right: another producer may
-    /// send it.
+    /// Returns whether the producer was closed before or during the call. The record itself can be valid: another producer
+    /// can send it.
     ///
-    /// It is also true for a record that `send` had accepted and that failed because the producer ended. The limit of its
-    /// [`ErrorKind::Timeout`] is [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
+    /// It is also true for a record that `send` had accepted and that failed because the producer ended. This record has an
+    /// [`ErrorKind::Timeout`] with [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
     pub fn is_closed(&self) -> bool {
         match self.kind() {
             ErrorKind::Closed => true,
@@ -232,10 +243,10 @@ impl Error {
         }
     }
 
-    /// Returns the error code of the broker that refused the record or the request.
+    /// Returns the error code with which a broker rejected the record or the request.
     ///
-    /// For [`ErrorKind::RetriesUsedUp`] and [`ErrorKind::Timeout`] it is the code of the last attempt. `None` if no broker
-    /// refused, or if the last attempt got no answer.
+    /// For [`ErrorKind::RetriesUsedUp`] and [`ErrorKind::Timeout`] it is the code of the last attempt. It is `None` if no
+    /// broker returned a code, or if the last attempt got no response.
     pub fn broker_code(&self) -> Option<ErrorCode> {
         match self.kind() {
             ErrorKind::Broker { code, .. }
@@ -249,8 +260,8 @@ impl Error {
     }
 }
 
-/// The text and the sources of the error, because `unwrap` and a `main` that returns an error print this. `{:#?}` shows the
-/// fields.
+/// Shows the text of the error and of its sources, because `unwrap` and a `main` that returns an error print the `Debug`
+/// form. `{:#?}` shows the fields.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !f.alternate() {
@@ -280,26 +291,27 @@ impl StdError for Error {
     }
 }
 
-/// Whether a record that failed may be stored.
+/// Whether a record that failed may have been stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
 pub enum Certainty {
-    /// The record is not stored: in each attempt nothing was sent, or the broker refused the record. If the program sends it
-    /// again, it is not stored twice. It is then stored behind the records that were sent meanwhile.
+    /// The record is not stored. In each attempt, either nothing was sent or the broker rejected the record. If the program
+    /// sends the record again, it is not stored twice. It is then stored after the records that were sent in the meantime.
     NotWritten,
-    /// The record may be stored: bytes of it were sent and no answer came, or the answer does not say, or the record is still
-    /// being sent. If the program sends it again, it may be stored twice.
+    /// The record may have been stored, or can still be stored. There are three possible reasons: bytes of the record were
+    /// sent and no response came, the response does not say whether the record is stored, or the record is still being
+    /// sent. If the program sends the record again, it can be stored twice.
     MaybeWritten,
 }
 
-/// What happened. A field with the name of a setting has the value of that setting.
+/// What happened. A field with the name of a setting contains the value of that setting.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The configuration can't be used.
     #[non_exhaustive]
     Config {
-        /// All problems that were found, one entry for each setting that is wrong.
+        /// All problems, with one entry for each wrong setting.
         problems: Vec<ConfigProblem>,
     },
     /// The record has neither a key nor a value, or a negative timestamp. Nothing was sent.
@@ -310,12 +322,12 @@ pub enum ErrorKind {
     },
     /// A [`Serializer`](crate::Serializer) failed for the key or the value of a record. Nothing was sent, and no memory was
     /// taken. The serializer's error is the [`source`](std::error::Error::source). The text of this error does not contain
-    /// it: print the source or `reason` too.
+    /// the serializer's error, so print the source or `reason` too.
     #[non_exhaustive]
     Serialization {
         /// The topic of the record.
         topic: Arc<str>,
-        /// True if the serializer of the key failed, false if that of the value failed.
+        /// True if the serializer of the key failed, false if the serializer of the value failed.
         is_key: bool,
         /// The text of the serializer's error.
         reason: String,
@@ -323,38 +335,38 @@ pub enum ErrorKind {
     /// The record is larger than a limit of the producer. Nothing was sent, and no memory was taken.
     #[non_exhaustive]
     RecordTooLarge {
-        /// The size in bytes of a batch with only this record. The header of a batch takes 61 bytes.
+        /// The size in bytes of a batch that contains only this record. The header of the batch takes 61 bytes.
         size: usize,
         /// The limit in bytes.
         limit: usize,
-        /// The setting that the limit belongs to.
+        /// The setting that sets the limit.
         limited_by: SizeLimit,
     },
-    /// A broker refused the record as too large, even in a batch of its own. The other records of its batch were sent without
-    /// it.
+    /// A broker rejected the record as too large, even in a batch that contains only this record. The other records of the
+    /// original batch were sent without it.
     #[non_exhaustive]
     RefusedAsTooLarge {
-        /// The broker's code. It says which limit the record exceeds: `max.message.bytes` or `segment.bytes` of the topic.
+        /// The broker's code. It says which limit of the topic the record exceeds: `max.message.bytes` or `segment.bytes`.
         code: ErrorCode,
-        /// The size in bytes of a batch with only this record.
+        /// The size in bytes of a batch that contains only this record.
         size: usize,
         /// The partition of the record.
         topic_partition: TopicPartition,
     },
-    /// The topic does not exist, and did not appear within `max_block_ms`.
+    /// The topic does not exist, and was not created within `max_block_ms`.
     #[non_exhaustive]
     UnknownTopic {
         /// The name of the topic.
         topic: Arc<str>,
-        /// `max_block_ms`: how long the call waited for the topic.
+        /// The value of `max_block_ms`, which is how long the call waited for the topic.
         max_block: Duration,
-        /// Whether the cluster was asked to create the topic (`allow_auto_create_topics`).
+        /// Whether the producer asked the cluster to create the topic (`allow_auto_create_topics`).
         creation_asked_for: bool,
     },
-    /// The name is not a valid name of a topic.
+    /// The name is not a valid topic name.
     #[non_exhaustive]
     InvalidTopic {
-        /// The name as given.
+        /// The invalid name.
         topic: Arc<str>,
         /// The rule that the name breaks.
         reason: String,
@@ -362,50 +374,50 @@ pub enum ErrorKind {
     /// The topic has no partition with this number.
     #[non_exhaustive]
     UnknownPartition {
-        /// The topic, and the number that it has no partition for.
+        /// The topic, and the partition number that the topic does not have.
         topic_partition: TopicPartition,
-        /// True if the partitioner chose the number, false if the record has it.
+        /// True if the partitioner chose the number, false if the number was set in the record.
         by_partitioner: bool,
-        /// The number of partitions of the topic. They are numbered from 0.
+        /// The number of partitions of the topic. The first partition has the number 0.
         partition_count: i32,
     },
-    /// A limit of time expired.
+    /// A timeout expired.
     #[non_exhaustive]
     Timeout {
-        /// The limit.
+        /// The timeout that expired.
         limit: Limit,
-        /// The value of the limit.
+        /// The length of the timeout.
         value: Duration,
-        /// What the time was spent on, as the end of a sentence for people: "waiting for ...", "after 3 attempts to ...",
-        /// "before the records ...".
+        /// The end of the error text: what the time was spent on. It begins with words such as "waiting for ...", "after 3
+        /// attempts to ..." or "before the records ...".
         waited_for: String,
-        /// What was last seen of each broker that had a failure or has not answered.
+        /// The last known problem with each broker that failed or has not responded.
         brokers: Vec<BrokerTrouble>,
     },
-    /// `buffer_memory` was used up until `max_block_ms` expired. The brokers take records more slowly than the program sends
-    /// them.
+    /// `buffer_memory` was used up until `max_block_ms` expired. The brokers take records more slowly than the program
+    /// sends them.
     #[non_exhaustive]
     BufferExhausted {
         /// The partition of the record.
         topic_partition: TopicPartition,
-        /// The number of bytes that the batch needed to take the record. It is more than the size of the record: memory is
-        /// taken for several records at a time.
+        /// The number of bytes that the batch needed to take the record. It can be larger than the record, because memory
+        /// is taken for several records at a time.
         requested: usize,
-        /// The number of bytes in use when the time expired.
+        /// The number of bytes in use when `max_block_ms` expired.
         used: usize,
-        /// `buffer_memory`.
+        /// The value of `buffer_memory`.
         total: usize,
-        /// How long the call waited for memory. Before that it may have waited for metadata.
+        /// How long the call waited for memory. Before that, the call may have waited for metadata.
         waited: Duration,
-        /// `max_block_ms`.
+        /// The value of `max_block_ms`.
         max_block: Duration,
-        /// What was last seen of each broker that had a failure or has not answered.
+        /// The last known problem with each broker that failed or has not responded.
         brokers: Vec<BrokerTrouble>,
     },
-    /// Each attempt failed with an error that may pass, and `retries` allows no more attempts.
+    /// Every attempt failed with a retriable error, and `retries` allows no more attempts.
     #[non_exhaustive]
     RetriesUsedUp {
-        /// `retries`.
+        /// The value of `retries`.
         retries: u32,
         /// The number of attempts.
         attempts: u32,
@@ -414,83 +426,85 @@ pub enum ErrorKind {
         /// The error of the last attempt.
         last: Error,
     },
-    /// A broker refused the record or the request.
+    /// A broker rejected the record or the request.
     #[non_exhaustive]
     Broker {
         /// The broker's code.
         code: ErrorCode,
-        /// The broker's message, if it sent one.
+        /// The broker's message, if the broker sent a message.
         message: Option<String>,
-        /// What the broker refused.
+        /// What the broker rejected.
         about: Subject,
     },
-    /// A broker's answer to a request says nothing about the batch of the record, although the batch was in the request.
+    /// A broker's response has no result for the batch of the record, although the request contained the batch.
     #[non_exhaustive]
     LeftOut {
         /// The partition of the record.
         topic_partition: TopicPartition,
     },
-    /// A broker refused the batch of the record because of other records in it. This record may succeed in another batch.
+    /// A broker rejected the batch of the record because of other records in the batch. This record can succeed in another
+    /// batch.
     #[non_exhaustive]
     RefusedWithBatch {
         /// The broker's code for the batch.
         code: ErrorCode,
-        /// The broker's message about the first record that is the cause, if it sent one.
+        /// The broker's message about the first record that caused the rejection, if the broker sent a message.
         message: Option<String>,
         /// The partition of the record.
         topic_partition: TopicPartition,
     },
-    /// A connection failed or was lost. It is the error of one attempt: see [`RetriesUsedUp`](Self::RetriesUsedUp) and
+    /// A connection failed or was lost. This is the error of one attempt: see [`RetriesUsedUp`](Self::RetriesUsedUp) and
     /// [`PendingPartition::last_error`].
     #[non_exhaustive]
     Network {
         /// The broker, the step, and what happened.
         trouble: BrokerTrouble,
-        /// The size in bytes of the request with records that was being sent when the broker closed the connection. `None` if
-        /// there was no such request.
+        /// The size in bytes of the request with records that the broker had not responded to when it closed the
+        /// connection. `None` if the connection ended in another way.
         cut_off: Option<usize>,
     },
-    /// A broker can't be used with this configuration: it does not accept this client, or this client does not accept it, for
-    /// example because of a certificate. Another attempt fails in the same way.
+    /// A broker can't be used with this configuration. Either the broker does not accept this client, or this client does
+    /// not accept the broker, for example because of a certificate. Another attempt fails in the same way.
     #[non_exhaustive]
     Denied {
         /// The broker, the step, and what happened.
         trouble: BrokerTrouble,
     },
-    /// A broker refused the authentication, or does not offer the mechanism (`sasl_mechanism`). Another attempt fails in the
-    /// same way until the settings of the client or of the broker are changed. The producer makes further attempts, with a
-    /// back-off from `reconnect_backoff_ms` up to `reconnect_backoff_max_ms`.
+    /// A broker rejected the authentication, or does not offer the mechanism (`sasl_mechanism`). Another attempt fails in
+    /// the same way until the settings of the client or of the broker are changed. The producer continues to try, with a
+    /// backoff from `reconnect_backoff_ms` up to `reconnect_backoff_max_ms`.
     #[non_exhaustive]
     Authentication {
-        /// The mechanism, such as `SCRAM-SHA-256`.
+        /// The mechanism, for example `SCRAM-SHA-256`.
         mechanism: String,
         /// The broker, the step, and the broker's message.
         trouble: BrokerTrouble,
     },
-    /// No broker gives this producer a producer id. Idempotence (`enable_idempotence`) needs one, so that brokers recognize a
-    /// record that is sent again.
+    /// No broker gives this producer a producer ID. Idempotence (`enable_idempotence`) needs a producer ID, by which
+    /// brokers recognize a record that is sent again.
     #[non_exhaustive]
     NoProducerId {
-        /// The broker's code. `None` if the broker does not know the request InitProducerId, which brokers have since 0.11.
+        /// The broker's code. `None` if the broker does not support the request InitProducerId. Brokers have supported it
+        /// since Kafka 0.11.
         code: Option<ErrorCode>,
     },
-    /// The client and the broker have no version of a request in common.
+    /// The client and the broker have no common version of a request.
     #[non_exhaustive]
     UnsupportedVersion {
         /// The name of the request.
         api: String,
-        /// The first and the last version that the client can use.
+        /// The first and the last version that the client supports.
         ours: (i16, i16),
-        /// The first and the last version that the broker supports. `None` if it does not know the request.
+        /// The first and the last version that the broker supports. `None` if the broker does not support the request.
         theirs: Option<(i16, i16)>,
         /// The address of the broker.
         address: String,
     },
-    /// The producer is closed, so the call can't be made. It is the error of calls such as `send`. A record that `send` had
-    /// accepted before, and that failed because the producer ended, has a [`Timeout`](Self::Timeout) whose limit is
-    /// [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
+    /// The producer is closed, so calls such as `send` fail with this error. This is not the error of a record that `send`
+    /// had accepted before and that failed because the producer ended. Such a record has a [`Timeout`](Self::Timeout) whose
+    /// limit is [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
     Closed,
-    /// The call would block, but it is `try_send` or was made inside a callback.
+    /// The call would block, but it is a `try_send` or was made inside a callback.
     #[non_exhaustive]
     WouldBlock {
         /// What the call would wait for.
@@ -498,54 +512,56 @@ pub enum ErrorKind {
         /// Whether the call was made inside a callback.
         inside_callback: bool,
     },
-    /// The call was made inside a callback, and would wait for the thread that runs the callback.
+    /// The call was made inside a callback. It would wait for the thread that runs the callback.
     #[non_exhaustive]
     CalledFromCallback {
-        /// The name of the call.
+        /// The name of the method.
         call: &'static str,
     },
-    /// [`flush`](crate::KafkaProducer::flush) or [`close`](crate::KafkaProducer::close) has found records that are not stored:
-    /// they have failed, or have no result yet.
+    /// [`flush`](crate::KafkaProducer::flush) or [`close`](crate::KafkaProducer::close) reports records that have failed or
+    /// have no result yet.
     #[non_exhaustive]
     Undelivered {
         /// The failed and the pending records.
         report: DeliveryReport,
     },
-    /// The call was made in a forked child of the process that built the producer. The producer does not work there: the child
-    /// has no background thread, and the connections belong to the parent. Build a new producer in the child.
+    /// The call was made in a forked child of the process that built the producer. The producer does not work in the child:
+    /// the child has no background thread, and the connections belong to the parent. Build a new producer in the child.
     ///
-    /// The parent may still store a record that it had sent before the fork. So in the child the error of its future is
+    /// The parent can still store a record that was sent before the fork. So in the child, the error of its future is
     /// [`MaybeWritten`](Certainty::MaybeWritten).
     #[non_exhaustive]
     UsedAfterFork {
-        /// The id of the process that built the producer.
+        /// The ID of the process that built the producer.
         process: u32,
     },
     /// The background thread could not be started. The operating system's error is the [`source`](std::error::Error::source).
     Spawn,
-    /// A defect of this crate. The records that it concerns fail with this error.
+    /// A defect of this crate. The records that are affected fail with this error.
     #[non_exhaustive]
     Bug {
-        /// What happened that should be impossible.
+        /// A description of the defect.
         what: String,
     },
 }
 
-/// The records that `flush` or `close` has found not to be stored.
+/// The records that `flush` or `close` reports, because they have failed or have no result.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DeliveryReport {
-    /// The number of records that have failed since the last report and whose failure no future or callback has looked at.
-    /// Those in `pending` are not counted. If a `flush` has run out of time, the next `flush` counts them again.
+    /// The number of records that have failed since the last report and whose failure is unchecked (see
+    /// [`FutureRecordMetadata`](crate::FutureRecordMetadata)). The records in `pending` are not included. If a `flush`
+    /// timed out, the next `flush` counts its failures again.
     pub failed: u64,
-    /// The first of these failures.
+    /// The error of the first of these failures.
     pub first_error: Option<Error>,
-    /// The records that had no result when the time expired, by partition, the oldest first. After a `close` they have failed.
+    /// The records that had no result when the timeout expired, by partition. The partition with the oldest batch comes
+    /// first. After a `close`, these records have failed.
     pub pending: Vec<PendingPartition>,
-    /// If the time expired: what was last seen of each broker that had a failure or has not answered.
+    /// If a timeout expired, the last known problem with each broker that failed or has not responded.
     pub brokers: Vec<BrokerTrouble>,
-    /// The limit that expired, and its value. `None` if none expired. If several threads closed the producer, it is the limit
-    /// that ended first.
+    /// The timeout that expired, and its length. `None` if no timeout expired. If several threads closed the producer, it
+    /// is the timeout that expired first.
     pub timed_out: Option<(Limit, Duration)>,
 }
 

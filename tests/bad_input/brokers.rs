@@ -66,7 +66,7 @@ fn a_port_that_speaks_something_else() {
     assert_eq!(
         trouble(&web, "HTTP"),
         format!(
-            "the call's timeout of 100ms ran out waiting for the first answer of a broker; last seen: {web} (from \
+            "the call's timeout of 100ms expired while waiting for the first response of a broker; last seen: {web} (from \
              bootstrap_servers) at ApiVersions: the peer sent HTTP, so the peer is not a Kafka broker: use the port of a \
              Kafka broker"
         )

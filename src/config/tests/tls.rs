@@ -15,7 +15,7 @@ fn text(pairs: &[(&str, &str)]) -> String {
 #[cfg(not(any(feature = "tls", feature = "rustls")))]
 fn without_the_feature_each_setting_names_it() {
     let needs = &format!(
-        "TLS is not in this build; {}; or turn on the feature `rustls`",
+        "TLS is not enabled; {}; or enable the feature `rustls`",
         crate::error::turn_on("tls")
     );
     assert_eq!(text(&[("security.protocol", "SSL")]), format!("security.protocol = 'SSL': {needs}"));

@@ -166,7 +166,7 @@ fn a_first_message_that_is_not_as_it_must_be_is_refused_by_name() {
         (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=04096", "the iteration count is not a number"),
         (
             b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=4095",
-            "requires 4095 SCRAM iterations; 4096 to 1000000 are accepted",
+            "requires 4095 SCRAM iterations; this client accepts 4096 to 1000000",
         ),
         (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=1000001", "requires 1000001 SCRAM iterations"),
         (b"r=rOprNGfwEbeRWgbNEkqOx,s=c2FsdA==,i=99999999999999999999", "requires too many SCRAM iterations"),
