@@ -31,6 +31,9 @@ pub mod guide {
     pub mod sasl {}
     #[doc = include_str!("../docs/proxies.md")]
     pub mod proxies {}
+    #[cfg_attr(feature = "mock", doc = include_str!("../docs/testing-your-program.md"))]
+    #[cfg_attr(not(feature = "mock"), doc = "This page needs the feature `mock`.")]
+    pub mod testing {}
 }
 
 // The public interface, all of it.

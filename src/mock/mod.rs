@@ -42,7 +42,6 @@ mod core;
 mod credentials;
 mod exchange;
 mod faults;
-pub mod guide;
 mod handle;
 mod intake;
 mod log;

@@ -14,10 +14,8 @@ fn text(pairs: &[(&str, &str)]) -> String {
 #[test]
 #[cfg(not(any(feature = "tls", feature = "rustls")))]
 fn without_the_feature_each_setting_names_it() {
-    let needs = &format!(
-        "TLS is not enabled; {}; or enable the feature `rustls`",
-        crate::error::turn_on("tls")
-    );
+    let needs =
+        &format!("TLS is not enabled; {}; or enable the feature `rustls`", crate::error::turn_on("tls"));
     assert_eq!(text(&[("security.protocol", "SSL")]), format!("security.protocol = 'SSL': {needs}"));
     assert_eq!(text(&[("ssl_cafile", "/ca")]), format!("ssl_cafile = '/ca': {needs}"));
     assert_eq!(text(&[("tls_backend", "rustls")]), format!("tls_backend = 'rustls': {needs}"));
