@@ -13,7 +13,7 @@
 //! assert!(cluster.records("events", 0).is_empty());
 //! ```
 //!
-//! [`guide`] describes how to test programs with the mock. [`MockRule`] describes the faults.
+//! [`guide::testing`](crate::guide::testing) describes how to test programs with the mock. [`MockRule`] describes the faults.
 //!
 //! The mock behaves like a real broker in these areas:
 //! - the API versions of Kafka 4.1 to 4.3
