@@ -161,7 +161,7 @@ fn who_is_not_let_through_reads_why() {
             Speaks::Http,
             with_password(),
             "m%40e:wrong@",
-            "does not accept the user and password of proxy_url (407 Proxy Authentication Required); correct them there",
+            "rejected the user and the password (407 Proxy Authentication Required); correct the user and the password in proxy_url",
         ),
         (
             Speaks::Http,
