@@ -251,7 +251,8 @@ mod tests {
         cluster.add_rule(refusal);
         let producer = SafeProducer::start(config).unwrap();
         producer.send(order()).unwrap();
-        // The record has neither a key nor a value. No record without both can be sent, so no dead letter can either.
+        // The record has neither a key nor a value. The producer rejects it, and rejects its dead letter for the same
+        // reason.
         producer.send(ProducerRecord::to("orders")).unwrap();
         assert_eq!(producer.close(PATIENCE).unwrap(), 2);
         assert_eq!(cluster.record_count(DEAD_LETTERS), 0);
@@ -260,7 +261,7 @@ mod tests {
     #[test]
     fn what_the_thread_has_no_room_for_is_counted() {
         let (failures, _received) = mpsc::sync_channel(1);
-        // Any error will do.
+        // The kind of the error does not matter.
         let error = ProducerConfig::parse_properties(r"client.id = \u").unwrap_err();
         let lost = AtomicU64::new(0);
         for _ in 0..3 {

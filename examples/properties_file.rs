@@ -1,4 +1,4 @@
-//! Reads the `producer.properties` of a Java client, and lists the settings that it did not use.
+//! Reads the `producer.properties` of a Java client, and lists the settings that this crate did not use.
 //!
 //! ```sh
 //! cargo run --example properties_file --features mock -- localhost:9092 examples/producer.properties
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Returns the configuration and the settings that are not used.
 ///
-/// `from_shared` lists the settings that it does not use if they do not affect how records are delivered. `from_pairs`
+/// Some settings are not used and do not affect how records are delivered. `from_shared` lists these settings. `from_pairs`
 /// would return an error for each of them. `from_shared` returns an error for a value that can't be read, for a misspelled
 /// TLS setting, and for an unsupported setting that affects delivery, such as `transactional.id`.
 fn read(text: &str) -> Result<(ProducerConfig, Vec<ConfigProblem>), Error> {

@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(refused.broker_code(), Some(code));
         assert_eq!(
             refused.to_string(),
-            "a broker answered RECORD_LIST_TOO_LARGE (18) to a record for t-0; a batch with only this record takes 9 bytes; raise the \
+            "a broker rejected a record for t-0 with RECORD_LIST_TOO_LARGE (18); a batch with only this record takes 9 bytes; raise the \
              topic's segment.bytes (the broker's log.segment.bytes) or make the record smaller"
         );
         assert_eq!(told(Some(&refused), &[]), (false, false, Certainty::NotWritten));

@@ -185,7 +185,7 @@ fn flush_reports_what_nobody_has_looked_at() {
     let error = producer.flush(PATIENCE).unwrap_err();
     let ErrorKind::Undelivered { report, .. } = error.kind() else { panic!("{error}") };
     assert_eq!((report.failed, report.pending.len(), report.timed_out), (1, 0, None));
-    assert!(error.to_string().starts_with("1 record failed: a broker answered"), "{error}");
+    assert!(error.to_string().starts_with("1 record failed: a broker returned"), "{error}");
     producer.flush(PATIENCE).unwrap();
     cluster.fail_next_produce("t", 0, kafka_producer::ErrorCode::INVALID_RECORD, 1);
     assert!(producer.send(ProducerRecord::to("t").value("seen")).unwrap().get(PATIENCE).is_err());

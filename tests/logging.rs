@@ -78,7 +78,7 @@ fn changes_are_logged_once_and_payloads_never() {
 
 /// It is on by default, so it is told where something else turns it off.
 fn idempotence_that_is_off() {
-    let line = "idempotence is off: retries is 0 but must be at least 1";
+    let line = "idempotence is disabled: retries is 0 but must be at least 1";
     // It dials at once, and of a broker that is not there it would warn.
     let cluster = MockCluster::start(1);
     let servers = cluster.bootstrap_servers();
@@ -165,7 +165,7 @@ fn a_broker_that_refuses() {
     let producer = config(&cluster.bootstrap_servers()).linger(Duration::ZERO).build().unwrap();
     cluster.fail_next_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 100);
     producer.send(record()).unwrap().get(PATIENCE).unwrap();
-    let said = "a broker answered NOT_ENOUGH_REPLICAS (19) for t-0: Fewer replicas are in sync than \
+    let said = "a broker returned NOT_ENOUGH_REPLICAS (19) for t-0: Fewer replicas are in sync than \
                 min.insync.replicas requires, so the batch was not appended";
     assert_eq!(logged(Level::Warn), [format!("attempt 1 for t-0 failed: {said}")]);
 
@@ -187,7 +187,7 @@ fn a_broker_that_refuses() {
     }
     producer.flush(PATIENCE).unwrap_err();
     assert_eq!(producer.unchecked_failures(), 100);
-    let said = "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for t-0: The client is not authorized for the \
+    let said = "a broker returned TOPIC_AUTHORIZATION_FAILED (29) for t-0: The client is not authorized for the \
                 topic; to send records it needs ACLs for Write and Describe";
     // 99 more fail after the warning: it must not look like a total.
     let once = "1 record failed so far, and the program has not checked the result; the last error: ";

@@ -205,7 +205,7 @@ fn records_that_the_topic_does_not_take() {
     let error = refused.get(Duration::ZERO).unwrap_err();
     print("no key where the topic is compacted", &error);
     let words = "Compacted topic cannot accept message without key in topic partition compacted-0";
-    let to_blame = format!("a broker answered INVALID_RECORD (87) for compacted-0: {words}");
+    let to_blame = format!("a broker returned INVALID_RECORD (87) for compacted-0: {words}");
     assert_eq!(error.to_string(), to_blame);
     assert_eq!(error.broker_code(), Some(ErrorCode::INVALID_RECORD));
     assert_eq!(error.certainty(), Certainty::NotWritten);
@@ -219,7 +219,7 @@ fn records_that_the_topic_does_not_take() {
     assert_eq!(
         error.to_string(),
         format!(
-            "a broker answered INVALID_RECORD (87) for compacted-0 because of another record in the same batch, not \
+            "a broker returned INVALID_RECORD (87) for compacted-0 because of another record in the same batch, not \
              because of this one: {words}"
         )
     );

@@ -24,7 +24,7 @@ impl log::Log for Refusals {
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        if record.args().to_string().contains("was refused as too large") {
+        if record.args().to_string().contains("was rejected as too large") {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }

@@ -352,7 +352,7 @@ fn what_acls_deny_is_told_with_what_is_missing() {
     assert_eq!(error.broker_code(), Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
     assert_eq!(
         error.to_string(),
-        "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for topic 'denied': The client is not authorized for the topic; to send \
+        "a broker returned TOPIC_AUTHORIZATION_FAILED (29) for topic 'denied': The client is not authorized for the topic; to send \
          records it needs ACLs for Write and Describe"
     );
     let watch = Stopwatch::start();
@@ -362,7 +362,7 @@ fn what_acls_deny_is_told_with_what_is_missing() {
     assert_eq!(error.broker_code(), Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
     assert_eq!(
         error.to_string(),
-        "a broker answered TOPIC_AUTHORIZATION_FAILED (29) for described-0: The client is not authorized for the topic; to \
+        "a broker returned TOPIC_AUTHORIZATION_FAILED (29) for described-0: The client is not authorized for the topic; to \
          send records it needs ACLs for Write and Describe"
     );
     // A rule about any topic ends "everyone may, where there is no rule", for the other tests as well.
@@ -378,8 +378,8 @@ fn what_acls_deny_is_told_with_what_is_missing() {
     assert_eq!(error.broker_code(), Some(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
     assert_eq!(
         error.to_string(),
-        "enable_idempotence needs a producer id, and a broker answered CLUSTER_AUTHORIZATION_FAILED (31); grant Write on \
-         the topic (to brokers before 2.8: IdempotentWrite on the cluster), or set enable_idempotence to false"
+        "enable_idempotence needs a producer id, and a broker returned CLUSTER_AUTHORIZATION_FAILED (31); grant Write on \
+         the topic (for brokers before 2.8, grant IdempotentWrite on the cluster), or set enable_idempotence to false"
     );
 }
 

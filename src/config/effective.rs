@@ -204,7 +204,7 @@ impl Effective<'_> {
         let against = self.against_idempotence().into_iter().map(|(name, value, needed)| {
             format!("{} is {value} but must be {needed}", self.0.written_as(name))
         });
-        Some(format!("idempotence is off: {}", against.collect::<Vec<_>>().join("; ")))
+        Some(format!("idempotence is disabled: {}", against.collect::<Vec<_>>().join("; ")))
     }
 }
 

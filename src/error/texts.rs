@@ -43,7 +43,7 @@ impl fmt::Display for ErrorKind {
                 };
                 write!(
                     f,
-                    "a broker answered {code} to a record for {topic_partition}; a batch with only this record takes {size} bytes; raise the \
+                    "a broker rejected a record for {topic_partition} with {code}; a batch with only this record takes {size} bytes; raise the \
                      topic's {setting} or make the record smaller"
                 )
             }
@@ -96,7 +96,7 @@ impl fmt::Display for ErrorKind {
             Self::Broker { code, message, about } => {
                 write!(
                     f,
-                    "a broker answered {code} for {about}: {}",
+                    "a broker returned {code} for {about}: {}",
                     message.as_deref().unwrap_or(code.description())
                 )
             }
@@ -107,7 +107,7 @@ impl fmt::Display for ErrorKind {
             ),
             Self::RefusedWithBatch { code, message, topic_partition } => write!(
                 f,
-                "a broker answered {code} for {topic_partition} because of another record in the same batch, not because of \
+                "a broker returned {code} for {topic_partition} because of another record in the same batch, not because of \
                  this one: {}",
                 message.as_deref().unwrap_or(code.description())
             ),
@@ -117,7 +117,7 @@ impl fmt::Display for ErrorKind {
                     None => Ok(()),
                     Some(size) => write!(
                         f,
-                        "; it had not responded to a request of {size} bytes; if the broker accepts no requests of this size (its \
+                        "; the broker had not responded to a request of {size} bytes; if the broker accepts no requests of this size (its \
                          socket.request.max.bytes), lower max_request_size or produce_request_max_bytes"
                     ),
                 }
@@ -138,12 +138,12 @@ impl fmt::Display for ErrorKind {
                     ),
                     Some(code @ ErrorCode::CLUSTER_AUTHORIZATION_FAILED) => write!(
                         f,
-                        "a broker answered {code}; grant Write on the topic (to brokers before 2.8: IdempotentWrite on the \
-                         cluster), or set enable_idempotence to false"
+                        "a broker returned {code}; grant Write on the topic (for brokers before 2.8, grant IdempotentWrite \
+                         on the cluster), or set enable_idempotence to false"
                     ),
                     Some(code) => write!(
                         f,
-                        "a broker answered {code}: {}; if this persists, set enable_idempotence to false",
+                        "a broker returned {code}: {}; if this persists, set enable_idempotence to false",
                         code.description()
                     ),
                 }

@@ -116,7 +116,7 @@ impl MockSecurity<'_> {
         let shared = &self.cluster.shared;
         assert!(
             shared.has_sasl,
-            "the cluster was built without users and tokens, so clients do not log in to it"
+            "the cluster was built without users and tokens, so clients do not authenticate"
         );
         change(&mut shared.core.lock().cluster.settings.credentials)
     }

@@ -54,7 +54,7 @@ impl Losses {
             Some(more) => {
                 let more = Count(more, "more attempt");
                 log::warn!(
-                    "attempt {attempt} for {name} failed ({more} more since the last warning): {error}"
+                    "attempt {attempt} for {name} failed ({more} failed since the last warning): {error}"
                 );
             }
         }

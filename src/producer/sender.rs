@@ -364,7 +364,7 @@ impl Sender {
                 }
                 let parts = batch.split(max_bytes, self.drain.encoding());
                 log::debug!(
-                    "a batch of {size} bytes for {name} was refused as too large; it is sent again in {} parts",
+                    "a batch of {size} bytes for {name} was rejected as too large; it is sent again in {} parts",
                     parts.len()
                 );
                 parts.into_iter().for_each(|part| partition.put_waiting(part));

@@ -26,7 +26,7 @@
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a key or value of type `{T}`",
     note = "pass a reference (`&value`), or an `Option` of one (`text.as_deref()`)",
-    note = "a producer without serializers takes bytes: `&[u8]`, `&str`, `&Vec<u8>`, …; one with a serializer of `T` takes `&T`"
+    note = "a producer without serializers takes bytes: `&[u8]`, `&str`, `&Vec<u8>`, …; a producer with a serializer of `T` takes `&T`"
 )]
 pub trait IntoField<'a, T: ?Sized>: sealed::Sealed {
     /// Returns the key or the value. `None` means null.

@@ -130,7 +130,7 @@ fn a_record_that_the_broker_finds_too_large() {
     let error = producer.send(ProducerRecord::to("t").value(&[0; 2000])).unwrap().get(PATIENCE).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "a broker answered MESSAGE_TOO_LARGE (10) to a record for t-0; a batch with only this record takes 2070 bytes; raise the topic's \
+        "a broker rejected a record for t-0 with MESSAGE_TOO_LARGE (10); a batch with only this record takes 2070 bytes; raise the topic's \
          max.message.bytes (the broker's message.max.bytes) or make the record smaller"
     );
 }
@@ -138,7 +138,7 @@ fn a_record_that_the_broker_finds_too_large() {
 /// U03: whatever ends it says what the broker said last.
 #[test]
 fn a_broker_that_keeps_refusing() {
-    let said = "a broker answered NOT_ENOUGH_REPLICAS (19) for t-0: Fewer replicas are in sync than min.insync.replicas requires, so the batch was not appended";
+    let said = "a broker returned NOT_ENOUGH_REPLICAS (19) for t-0: Fewer replicas are in sync than min.insync.replicas requires, so the batch was not appended";
     for (retries, attempts) in [(0, "1 attempt"), (2, "3 attempts")] {
         let cluster = MockCluster::start(1);
         cluster.create_topic("t", 1);
@@ -234,20 +234,20 @@ fn records_without_a_key_where_keys_are_needed() {
     assert_eq!(
         flushed.to_string(),
         format!(
-            "1 record failed: a broker answered INVALID_RECORD (87) for t-0: One or more records have \
+            "1 record failed: a broker returned INVALID_RECORD (87) for t-0: One or more records have \
              been rejected due to 1 record errors in total, and only showing the first three errors at most: \
              [RecordError(batchIndex=1, message='{words}')]"
         )
     );
     assert_eq!(elsewhere.get(Duration::ZERO).unwrap().offset(), Some(0));
     let bad = bad.get(Duration::ZERO).unwrap_err();
-    assert_eq!(bad.to_string(), format!("a broker answered INVALID_RECORD (87) for t-0: {words}"));
+    assert_eq!(bad.to_string(), format!("a broker returned INVALID_RECORD (87) for t-0: {words}"));
     assert!(!bad.is_retriable());
     let good = good.get(Duration::ZERO).unwrap_err();
     assert_eq!(
         good.to_string(),
         format!(
-            "a broker answered INVALID_RECORD (87) for t-0 because of another record in the same batch, not because of \
+            "a broker returned INVALID_RECORD (87) for t-0 because of another record in the same batch, not because of \
              this one: {words}"
         )
     );

@@ -90,7 +90,7 @@ fn a_user_that_is_removed_stays_until_its_connection_ends() {
 }
 
 #[test]
-#[should_panic(expected = "clients do not log in to it")]
+#[should_panic(expected = "clients do not authenticate")]
 fn a_cluster_that_asks_nobody_has_nobody_to_change() {
     MockCluster::start(1).security().set_user("alice", "secret");
 }

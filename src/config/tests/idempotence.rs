@@ -33,12 +33,12 @@ fn by_default_it_is_on() {
 #[test]
 fn acks_and_retries_turn_it_off_with_one_line() {
     for (pairs, why) in [
-        (&[("acks", "1")][..], "idempotence is off: acks is 1 but must be all"),
-        (&[("acks", "0")], "idempotence is off: acks is 0 but must be all"),
-        (&[("retries", "0")], "idempotence is off: retries is 0 but must be at least 1"),
+        (&[("acks", "1")][..], "idempotence is disabled: acks is 1 but must be all"),
+        (&[("acks", "0")], "idempotence is disabled: acks is 0 but must be all"),
+        (&[("retries", "0")], "idempotence is disabled: retries is 0 but must be at least 1"),
         (
             &[("retries", "0"), ("acks", "1")],
-            "idempotence is off: acks is 1 but must be all; retries is 0 but must be at least 1",
+            "idempotence is disabled: acks is 1 but must be all; retries is 0 but must be at least 1",
         ),
     ] {
         let config = of(pairs);

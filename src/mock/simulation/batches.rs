@@ -75,7 +75,7 @@ fn only_a_record_that_is_too_large_by_itself_fails() {
     let error = futures[20].exception().unwrap().to_string();
     assert_eq!(
         error,
-        "a broker answered MESSAGE_TOO_LARGE (10) to a record for t-0; a batch with only this record takes 2070 bytes; raise the topic's \
+        "a broker rejected a record for t-0 with MESSAGE_TOO_LARGE (10); a batch with only this record takes 2070 bytes; raise the topic's \
          max.message.bytes (the broker's message.max.bytes) or make the record smaller"
     );
     assert_eq!(world.accumulator.pool().used(), 0);

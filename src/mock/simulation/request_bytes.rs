@@ -87,7 +87,7 @@ fn the_error_of_a_batch_that_is_too_large_for_any_request_says_how_large_it_was(
     world.run_until(MINUTE, |_| future.is_done());
     let error = future.exception().unwrap().to_string();
     assert!(
-        error.contains("it had not responded to a request of 301")
+        error.contains("the broker had not responded to a request of 301")
             && error.contains("socket.request.max.bytes"),
         "{error}"
     );
