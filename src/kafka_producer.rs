@@ -61,10 +61,10 @@ pub use in_flight::InFlight;
 /// Build a new producer in the child. A producer that was built before the fork does not work in the child, even if the
 /// parent has never used it. With preloading (gunicorn's `--preload`), build the producer in the worker, not in the master.
 ///
-/// A `send` in the child can return `Ok` if the thread that forked called `send` less than 4 ms earlier. The reason is
-/// speed: asking the kernel for the process ID takes longer than a `send`, so each thread asks at most once per tick of a
-/// clock (1 to 4 ms). The record of such a `send` is lost. Its future and the next `flush` in the child fail with
-/// `UsedAfterFork`.
+/// A `send` in the child can return `Ok` if the thread that forked called `send` in the parent less than 4 ms before. The
+/// reason is speed: asking the kernel for the process ID takes longer than a `send`, so each thread asks at most once
+/// per tick of a clock (1 to 4 ms). The record of such a `send` is lost. Its future and the next `flush` in the child fail
+/// with `UsedAfterFork`.
 ///
 /// A callback that runs on the background thread can fork too. In the child, this thread ends after the callback has
 /// returned. If the child has no other thread, the child process then exits with status 0.
@@ -282,9 +282,9 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// The records are sent at once, without waiting for `linger`. Other threads can call `send` in the meantime. If
     /// `flush` returns before the timeout expires, the callbacks of these records have run.
     ///
-    /// If the timeout expires, the producer continues to send the records: the timeout does not fail them. The next `flush`
-    /// then reports the failures of this call again. So a program can call `flush` until no record is pending. The result
-    /// of the last call covers the failures of all these calls.
+    /// If the timeout expires, the records do not fail: the producer continues to send them. The next `flush` then reports
+    /// the failures of this call again. So a program can call `flush` until no record is pending. The result of the last
+    /// call covers the failures of all these calls.
     ///
     /// # Errors
     /// - [`ErrorKind::Undelivered`]: records have no result yet, or records have failed since the last `flush` and their
@@ -324,10 +324,10 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
 
     /// Returns the number of records that have failed so far and whose failure the program has not checked.
     ///
-    /// A failure is counted when the last future of its batch is dropped and the failure is unchecked: no future or
-    /// callback has checked it, and no `flush` or `close` has reported it. [`FutureRecordMetadata`] lists the methods that
-    /// check a failure. The number never decreases, even if a later `flush` or `close` reports a counted failure. Records
-    /// that failed because the producer ended are not counted, because `close` reports them.
+    /// A failure is counted when the last future of its batch is dropped. It is not counted if a future or a callback has
+    /// checked it, or if a `flush` or `close` has reported it. [`FutureRecordMetadata`] lists the methods that check a
+    /// failure. The number never decreases, even if a later `flush` or `close` reports a counted failure. Records that
+    /// failed because the producer ended are not counted, because `close` reports them.
     ///
     /// A warning is logged at most once per minute. It contains the number of new failures and the last error.
     pub fn unchecked_failures(&self) -> u64 {

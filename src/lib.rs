@@ -22,7 +22,7 @@ mod topic_partition;
 #[cfg(feature = "mock")]
 pub mod mock;
 
-/// Guides to TLS, SASL and proxies.
+/// Guides to TLS, SASL, proxies and tests.
 #[cfg(doc)]
 pub mod guide {
     #[doc = include_str!("../docs/tls.md")]

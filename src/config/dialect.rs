@@ -3,8 +3,8 @@
 use std::fmt;
 
 /// The client that a configuration was written for: see
-/// [`ProducerConfig::from_shared`](crate::ProducerConfig::from_shared). It decides the meaning of names that differ between
-/// clients.
+/// [`ProducerConfig::from_shared`](crate::ProducerConfig::from_shared). Some names have different meanings in different
+/// clients. The dialect decides which meaning applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {

@@ -30,7 +30,7 @@ impl ProducerConfig {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] lists each line in which four hexadecimal digits do not follow a `\u`.
+    /// [`ErrorKind::Config`] lists each line that has a `\u` without four hexadecimal digits after it.
     pub fn parse_properties(text: &str) -> Result<Vec<(String, String)>, Error> {
         let (mut pairs, mut problems): (Vec<(String, String)>, _) = (Vec::new(), Vec::new());
         for (number, line) in logical_lines(text) {

@@ -28,8 +28,8 @@ impl ProducerConfig {
     ///
     /// The value can be a list of mechanisms, separated by commas. The producer uses the first mechanism that the broker
     /// offers. A list of several mechanisms can contain `PLAIN` and `OAUTHBEARER` only with `SaslSsl`. The reason is that
-    /// without TLS, the broker or anybody between could choose one of these mechanisms to read the password or the token. A
-    /// registered mechanism is accepted in every list, but it can have the same risk.
+    /// without TLS, the broker, or anybody between the producer and the broker, could choose one of these mechanisms to
+    /// read the password or the token. A registered mechanism is accepted in every list, but it can have the same risk.
     ///
     /// kafka-python has the same name. Other name: `sasl.mechanisms` (librdkafka).
     #[doc(alias = "sasl.mechanisms")]
@@ -47,8 +47,8 @@ impl ProducerConfig {
         self
     }
 
-    /// The password for `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512`. No `Debug` output, log line or error shows it. It is
-    /// wiped from memory when its memory is freed. Default: none.
+    /// The password for `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512`. No `Debug` output, log line or error shows it. The
+    /// password is wiped when its memory is freed. Default: none.
     ///
     /// kafka-python has the same name. Other name: `sasl.password` (librdkafka).
     #[doc(alias = "sasl.password")]

@@ -70,8 +70,8 @@ impl ProducerConfig {
     ///
     /// - `true`: idempotence is enabled. A setting that contradicts it is an error.
     /// - `false`: idempotence is disabled.
-    /// - `None`, the default: idempotence is enabled, unless `acks` or `retries` disables it. A line in the log (INFO) then
-    ///   gives the reason. In [`kafka_python_2`](Self::kafka_python_2) idempotence is disabled.
+    /// - `None`, the default: idempotence is enabled, unless `acks` or `retries` disables it. If one of them disables it, a
+    ///   line in the log (INFO) gives the reason. In [`kafka_python_2`](Self::kafka_python_2) idempotence is disabled.
     ///
     /// Java 4 has the same rules.
     pub fn enable_idempotence(mut self, enable: impl Into<Option<bool>>) -> Self {
@@ -93,7 +93,8 @@ impl ProducerConfig {
     /// codec does not have is an error. `None` means the default level of the codec.
     ///
     /// Java has one setting for each codec: `compression.gzip.level` and `compression.zstd.level`. These names are accepted
-    /// too. If the codec is used, its own setting overrides `compression_level`. Otherwise its own setting has no effect.
+    /// too. The setting of the codec that is used overrides `compression_level`. The setting of another codec has no
+    /// effect.
     #[doc(alias = "compression_gzip_level")]
     #[doc(alias = "compression_zstd_level")]
     pub fn compression_level(mut self, level: impl Into<Option<i32>>) -> Self {
@@ -249,8 +250,9 @@ impl ProducerConfig {
         self
     }
 
-    /// How long a producer that is still open when the process ends can take to send the buffered records. For example, a
-    /// producer in a `static` is still open, because it is neither closed nor dropped. Default: 5 s.
+    /// How long a producer can take to send the buffered records when the process ends. This setting applies to a producer
+    /// that is still open. For example, a producer in a `static` is still open, because it is neither closed nor dropped.
+    /// Default: 5 s.
     ///
     /// - `None` means no limit: the process ends only when every record is stored or has failed (see
     ///   [`delivery_timeout`](Self::delivery_timeout)).

@@ -14,13 +14,13 @@ use crate::error::ConfigProblemKind;
 use crate::error::{ConfigProblem, Error, ErrorKind};
 
 impl ProducerConfig {
-    /// Reads settings from pairs of a name and a value. A name is the one of kafka-python (`linger_ms`) or of the Java
-    /// client (`linger.ms`). Durations are in milliseconds, sizes are in bytes. Spaces around a name or a value are
-    /// ignored. In many optional settings, such as `sasl_mechanism`, the values `none` and `null` and an empty value mean
-    /// "not set". For timeouts, files and PEM, an empty value is an error.
+    /// Reads settings from pairs of a name and a value. A name is kafka-python's name (`linger_ms`) or the Java client's
+    /// name (`linger.ms`). Durations are in milliseconds, sizes are in bytes. Spaces around a name or a value are ignored.
+    /// In many optional settings, such as `sasl_mechanism`, the values `none` and `null` and an empty value mean "not set".
+    /// For timeouts, files and PEM, an empty value is an error.
     ///
-    /// All settings of kafka-python and the Java client are known, and those of librdkafka's producer. A setting that is
-    /// not supported yet is accepted only with a value that changes nothing (`enable.metrics.push=false`). A setting that
+    /// All settings of kafka-python, of the Java client and of librdkafka's producer are known. A setting that is not
+    /// supported yet is accepted only with a value that changes nothing (`enable.metrics.push=false`). A setting that
     /// is not in the pairs keeps its default. If the program calls setters afterwards, they override the pairs.
     ///
     /// Serializers and partitioners are code, which a string can't contain: see [`build_with`](Self::build_with) and
@@ -75,8 +75,8 @@ impl ProducerConfig {
     }
 
     /// Reads settings that other clients use too, for example from a file that the consumers of the same program also read.
-    /// `dialect` is the client that the settings were written for. It decides the meaning of names that differ between
-    /// clients. It does not change the defaults: see [`Dialect::Librdkafka`].
+    /// `dialect` is the client that the settings were written for. Some names have different meanings in different
+    /// clients. `dialect` decides which meaning applies. It does not change the defaults: see [`Dialect::Librdkafka`].
     ///
     /// Settings that this crate does not use are ignored. The second part of the result lists them:
     ///
@@ -228,8 +228,8 @@ impl ProducerConfig {
     }
 
     /// Returns all settings with their values, as [`get`](Self::get) returns them. Each setting is listed once, with
-    /// kafka-python's name or with the name that this crate gives it. The value is `none` if the setting has no value or is
-    /// a limit that is unlimited.
+    /// kafka-python's name or with the name that this crate gives it. The value is `none` if the setting has no value or
+    /// means no limit.
     pub fn entries(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
         keys::all().filter(|key| key.name == key.of).map(|key| (key.name, (key.show)(self)))
     }

@@ -37,8 +37,8 @@ pub(super) const ENDPOINT_IDENTIFICATION: Key = Key {
 
 impl ProducerConfig {
     /// A file with the certificates of the trusted CAs. The file is PEM, or PKCS#12 with
-    /// [`ssl_truststore_password`](Self::ssl_truststore_password). If it is set, only these CAs are trusted. Default: the
-    /// system's CAs.
+    /// [`ssl_truststore_password`](Self::ssl_truststore_password). If `ssl_cafile` is set, only these CAs are trusted.
+    /// Default: the system's CAs.
     ///
     /// If one of these settings is set, TLS is the default protocol: `ssl_cafile`, `ssl_ca_pem`, `ssl_certfile`,
     /// `ssl_certificate_pem`, `ssl_keyfile`, `ssl_key_pem`, `ssl_crlfile`, `ssl_context`.

@@ -106,15 +106,15 @@ impl Error {
 
     /// Returns the topic of the record that the error is about.
     ///
-    /// Each error of `send`, of `partitions_for` and of a future has a topic. It is `None` if the error is not about one
-    /// topic. Errors of `build`, `wait_connected`, `flush` and `close` are not about one topic.
+    /// Each error of `send`, of `partitions_for` and of a future has a topic. The result is `None` if the error is not
+    /// about one topic. Errors of `build`, `wait_connected`, `flush` and `close` are not about one topic.
     pub fn topic(&self) -> Option<&str> {
         Some(self.subject()?.0)
     }
 
     /// Returns the partition of the record that the error is about.
     ///
-    /// It is `None` if the error is not about one partition, or if `send` failed before a partition was chosen.
+    /// The result is `None` if the error is not about one partition, or if `send` failed before a partition was chosen.
     pub fn partition(&self) -> Option<i32> {
         self.subject()?.1
     }
@@ -143,7 +143,7 @@ impl Error {
 
     /// Returns whether the record may have been stored, or can still be stored later.
     ///
-    /// It is [`MaybeWritten`](Certainty::MaybeWritten) in these cases:
+    /// The result is [`MaybeWritten`](Certainty::MaybeWritten) in these cases:
     ///
     /// - A `get` or a `flush` timed out, or was called inside a callback. The producer continues to send the records.
     /// - A `close` timed out.
@@ -165,8 +165,8 @@ impl Error {
     /// Returns whether the call only stopped waiting. The producer then continues the work, and the program can make the
     /// same call again later. Do not send the records again, because the producer is still sending them.
     ///
-    /// It is true if `get`, `flush` or `wait_connected` timed out, or if `get` or `flush` was called inside a callback. It
-    /// is false for the error of a `close`, because no record is sent after a `close`.
+    /// The result is true if `get`, `flush` or `wait_connected` timed out, or if `get` or `flush` was called inside a
+    /// callback. It is false for the error of a `close`, because no record is sent after a `close`.
     ///
     /// If a `flush` timed out, its error can also report records that have failed ([`DeliveryReport::failed`]). The next
     /// `flush` reports these failures again.
@@ -185,7 +185,7 @@ impl Error {
     /// the [`certainty`](Self::certainty) first. If the record may have been written and the program sends it again, it can
     /// be stored twice.
     ///
-    /// It is true for these kinds:
+    /// The result is true for these kinds:
     /// - [`Timeout`](ErrorKind::Timeout) with the limit `max_block_ms` or `delivery_timeout_ms`,
     ///   [`BufferExhausted`](ErrorKind::BufferExhausted), [`WouldBlock`](ErrorKind::WouldBlock)
     /// - [`RetriesUsedUp`](ErrorKind::RetriesUsedUp), [`Network`](ErrorKind::Network), [`LeftOut`](ErrorKind::LeftOut),
@@ -196,7 +196,7 @@ impl Error {
     ///   ([`allow_auto_create_topics`](crate::ProducerConfig::allow_auto_create_topics)), because the creation can take
     ///   longer than `max_block_ms`
     ///
-    /// It is false for all other errors, for example:
+    /// The result is false for all other errors, for example:
     /// - errors of a record that is still being sent (see [`is_pending`](Self::is_pending))
     /// - errors of a producer that is closed (see [`is_closed`](Self::is_closed))
     /// - errors of `flush` and `close`, because they can be about many records (check the error of each future)
@@ -233,8 +233,8 @@ impl Error {
     /// Returns whether the producer was closed before or during the call. The record itself can be valid: another producer
     /// can send it.
     ///
-    /// It is also true for a record that `send` had accepted and that failed because the producer ended. This record has an
-    /// [`ErrorKind::Timeout`] with [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
+    /// The result is also true for a record that `send` had accepted and that failed because the producer ended. This
+    /// record has an [`ErrorKind::Timeout`] with [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
     pub fn is_closed(&self) -> bool {
         match self.kind() {
             ErrorKind::Closed => true,
@@ -245,8 +245,8 @@ impl Error {
 
     /// Returns the error code with which a broker rejected the record or the request.
     ///
-    /// For [`ErrorKind::RetriesUsedUp`] and [`ErrorKind::Timeout`] it is the code of the last attempt. It is `None` if no
-    /// broker returned a code, or if the last attempt got no response.
+    /// For [`ErrorKind::RetriesUsedUp`] and [`ErrorKind::Timeout`] this is the code of the last attempt. The result is
+    /// `None` if no broker returned a code, or if the last attempt got no response.
     pub fn broker_code(&self) -> Option<ErrorCode> {
         match self.kind() {
             ErrorKind::Broker { code, .. }
@@ -459,8 +459,8 @@ pub enum ErrorKind {
     Network {
         /// The broker, the step, and what happened.
         trouble: BrokerTrouble,
-        /// The size in bytes of the request with records that the broker had not responded to when it closed the
-        /// connection. `None` if the connection ended in another way.
+        /// The size in bytes of the Produce request, if the broker closed the connection without a response to this
+        /// request. `None` if the connection ended in another way.
         cut_off: Option<usize>,
     },
     /// A broker can't be used with this configuration. Either the broker does not accept this client, or this client does
@@ -535,7 +535,8 @@ pub enum ErrorKind {
         /// The ID of the process that built the producer.
         process: u32,
     },
-    /// The background thread could not be started. The operating system's error is the [`source`](std::error::Error::source).
+    /// The background thread could not be started. The operating system's error is the
+    /// [`source`](std::error::Error::source).
     Spawn,
     /// A defect of this crate. The records that are affected fail with this error.
     #[non_exhaustive]

@@ -62,7 +62,7 @@ impl MockCluster {
 }
 
 impl MockClusterBuilder {
-    /// Sets the number of brokers. Their node ids are 0, 1, and so on. Default: 1.
+    /// Sets the number of brokers. Their node IDs are 0, 1, and so on. Default: 1.
     #[must_use]
     pub fn brokers(mut self, brokers: usize) -> Self {
         self.brokers = brokers;

@@ -263,7 +263,7 @@ impl MockCluster {
 
     /// Deletes a topic and its records. The cluster rejects later batches for the topic with `UNKNOWN_TOPIC_OR_PARTITION`.
     /// From version 13 of Produce on, the error is `UNKNOWN_TOPIC_ID`. If the topic is created again later, it has another
-    /// topic id.
+    /// topic ID.
     ///
     /// # Panics
     ///
@@ -296,7 +296,7 @@ impl MockCluster {
         self.shared.core.lock().faults.fail_metadata(topic, code, times);
     }
 
-    /// Makes the cluster return `code` for the next `times` requests for a producer id, at any broker.
+    /// Makes the cluster return `code` for the next `times` requests for a producer ID, at any broker.
     pub fn fail_next_init_producer_id(&self, code: ErrorCode, times: usize) {
         self.shared.core.lock().faults.fail_init_producer_id(code, times);
     }
@@ -310,8 +310,8 @@ impl MockCluster {
     /// Removes the records of a partition from `offset` on, like an unclean leader election. The partition gets a new
     /// leader epoch. The leader stays the same. [`MockCluster::set_leader`] can set another leader.
     ///
-    /// The method removes whole batches: the batch that contains `offset`, and all later batches. The partition keeps only
-    /// the state of its producers that follows from the remaining batches.
+    /// The method removes whole batches: the batch that contains `offset`, and all later batches. After that, the
+    /// partition knows its producers only from the remaining batches.
     ///
     /// # Panics
     ///
@@ -326,7 +326,7 @@ impl MockCluster {
     }
 
     /// Appends the batches of the next Produce request and closes the connection without a response, like
-    /// [`MockRule::cut_after_append`]. Several calls affect the same number of requests.
+    /// [`MockRule::cut_after_append`]. Each call affects one more request.
     pub fn cut_next_produce_response(&self) {
         self.shared.core.lock().faults.cut_produce_responses(None, 1);
     }
@@ -373,7 +373,7 @@ impl MockCluster {
     /// Makes all brokers offer only these versions of an API. With an empty range the brokers do not offer the API.
     ///
     /// The range can contain versions that the mock does not support. If a client uses such a version, the broker closes
-    /// the connection. Only for ApiVersions the broker returns `UNSUPPORTED_VERSION` instead.
+    /// the connection. For ApiVersions, the broker returns `UNSUPPORTED_VERSION` instead.
     pub fn limit_api(&self, api: ApiKey, versions: RangeInclusive<i16>) {
         (0..self.ports.len()).for_each(|broker| self.broker(broker).limit_api(api, versions.clone()));
     }

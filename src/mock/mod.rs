@@ -13,14 +13,15 @@
 //! assert!(cluster.records("events", 0).is_empty());
 //! ```
 //!
-//! [`guide::testing`](crate::guide::testing) describes how to test programs with the mock. [`MockRule`] describes the faults.
+//! [`guide::testing`](crate::guide::testing) describes how to test programs with the mock. [`MockRule`] describes the
+//! faults.
 //!
 //! The mock behaves like a real broker in these areas:
 //! - the API versions of Kafka 4.1 to 4.3
 //! - the creation of a topic when a client requests its metadata
 //! - partition leaders
 //! - the checks of batches: checksum, one batch per partition, records numbered from 0
-//! - idempotence: producer ids, and the last five batches of each producer in each partition
+//! - idempotence: producer IDs, and the last five batches of each producer in each partition
 //! - `acks=0`: no response to the request
 //! - the error codes for all of these
 //!
@@ -79,7 +80,7 @@ pub use self::security::MockSecurity;
 
 /// A record that the mock broker has stored.
 ///
-/// Its `Debug` output shows the key and the value, unlike that of other types in this crate.
+/// Its `Debug` output shows the key and the value, unlike the `Debug` output of other types in this crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MockRecord {
@@ -99,7 +100,7 @@ pub struct MockRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MockRequest {
-    /// The index of the broker that received it.
+    /// The index of the broker that received the request.
     pub broker: usize,
     /// The kind of request.
     pub api: ApiKey,
@@ -108,14 +109,14 @@ pub struct MockRequest {
     pub version: i16,
     /// The client's `client_id`.
     pub client_id: Option<String>,
-    /// The user as which the client had authenticated before this request (SASL).
+    /// The user of the connection before this request, if the client had authenticated with SASL.
     pub user: Option<String>,
     /// The time since the start of the cluster.
     pub at: Duration,
     /// For Produce only: the acknowledgements that the client requested (0, 1, or -1 for all).
     pub acks: Option<i16>,
     /// The topics of a Produce or Metadata request, in the order of the request. For a Metadata request for all topics, the
-    /// list contains all topics of the cluster. The list omits topic ids that the cluster does not know.
+    /// list contains all topics of the cluster. The list omits topic IDs that the cluster does not know.
     pub topics: Vec<String>,
     /// For Produce only: the batch of each partition.
     pub batches: Vec<MockBatch>,
@@ -125,13 +126,13 @@ pub struct MockRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MockBatch {
-    /// The name of the topic. The name is empty if the request has a topic id that the cluster does not know.
+    /// The name of the topic. The name is empty if the request has a topic ID that the cluster does not know.
     pub topic: String,
     /// The number of the partition. The first partition is 0.
     pub partition: i32,
-    /// The producer id. It is -1 without idempotence.
+    /// The producer ID. It is -1 without idempotence.
     pub producer_id: i64,
-    /// The epoch of the producer id. It is -1 without idempotence.
+    /// The epoch of the producer ID. It is -1 without idempotence.
     pub producer_epoch: i16,
     /// The sequence number of the first record. It is -1 without idempotence.
     pub base_sequence: i32,

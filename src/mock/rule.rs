@@ -107,7 +107,7 @@ impl MockRule {
     /// Responds with the error `code`.
     ///
     /// - Produce: the error is set for each matching partition.
-    /// - Metadata: the error is set for each matching topic, or for the partition if the rule names one.
+    /// - Metadata: the error is set for each matching topic, or for the partition if the rule names a partition.
     /// - SaslHandshake, SaslAuthenticate: the error is set for the whole request, and the broker closes the connection.
     /// - Other requests: the error is set for the whole request.
     ///
@@ -132,12 +132,12 @@ impl MockRule {
         Self::new(Action::Fail(Failure { code, appends: None, words: Some(words.into()) }))
     }
 
-    /// Like [`fail`](Self::fail), but batches are appended whatever the code is.
+    /// Like [`fail`](Self::fail), but batches are always appended, with any code.
     pub fn fail_after_append(code: ErrorCode) -> Self {
         Self::new(Action::Fail(Failure { code, appends: Some(true), words: None }))
     }
 
-    /// Like [`fail`](Self::fail), but batches are not appended whatever the code is.
+    /// Like [`fail`](Self::fail), but batches are never appended, with any code.
     pub fn fail_before_append(code: ErrorCode) -> Self {
         Self::new(Action::Fail(Failure { code, appends: Some(false), words: None }))
     }
@@ -234,13 +234,13 @@ impl MockRule {
         Self::new(Action::ExtraPartition(topic.to_owned(), partition))
     }
 
-    /// Changes the bytes of the response with `edit`. The bytes begin with the length (four bytes) and the correlation id
+    /// Changes the bytes of the response with `edit`. The bytes begin with the length (four bytes) and the correlation ID
     /// (four bytes). The broker sends the changed bytes as they are.
     pub fn edit_response(edit: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
         Self::new(Action::Edit(Edit(Arc::new(edit))))
     }
 
-    /// Gives the response a wrong correlation id.
+    /// Gives the response a wrong correlation ID.
     pub fn wrong_correlation_id() -> Self {
         Self::edit_response(|frame| {
             if let Some(id) = frame.get_mut(4..8).and_then(|bytes| bytes.first_chunk_mut()) {

@@ -127,7 +127,7 @@ impl FutureRecordMetadata {
     /// the record is already stored, the callback runs immediately, on the thread that calls this method.
     ///
     /// Inside a callback, no call waits:
-    /// - [`send`](crate::KafkaProducer::send) fails with [`ErrorKind::WouldBlock`] where it would block.
+    /// - [`send`](crate::KafkaProducer::send) fails with [`ErrorKind::WouldBlock`] if it would block.
     /// - [`flush`](crate::KafkaProducer::flush), and [`get`](Self::get) on a future without a result, fail with
     ///   [`ErrorKind::CalledFromCallback`].
     /// - [`close`](crate::KafkaProducer::close) closes the producer with a timeout of zero.
@@ -141,8 +141,8 @@ impl FutureRecordMetadata {
         })
     }
 
-    /// Calls `callback` with the error when the record fails. If the record is stored, `callback` is not called. Otherwise
-    /// this method is like [`add_callback`](Self::add_callback).
+    /// Calls `callback` with the error when the record fails. If the record is stored, `callback` is not called. In all
+    /// other respects this method is like [`add_callback`](Self::add_callback).
     ///
     /// Inside the callback, a `send` to a topic that the producer does not know fails with [`ErrorKind::WouldBlock`]. An
     /// example is a dead-letter topic. To avoid this error, call [`partitions_for`](crate::KafkaProducer::partitions_for)
@@ -157,7 +157,7 @@ impl FutureRecordMetadata {
     }
 
     /// Calls `callback` exactly once, with the record's metadata or with the error of the record, like Java's `Callback`.
-    /// Otherwise this method is like [`add_callback`](Self::add_callback).
+    /// In all other respects this method is like [`add_callback`](Self::add_callback).
     ///
     /// Inside the callback, a `send` to a topic that the producer does not know fails with [`ErrorKind::WouldBlock`]. An
     /// example is a dead-letter topic. To avoid this error, call [`partitions_for`](crate::KafkaProducer::partitions_for)

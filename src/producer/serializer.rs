@@ -17,7 +17,8 @@ use crate::record::Header;
 /// A closure `Fn(&T) -> B` is also a serializer. `B` is `Vec<u8>`, `String`, an array of bytes, a `Cow` of bytes or of a
 /// string, or a `Result` of these types. The closure must name the type of its argument: `|order: &Order| …`.
 ///
-/// Several producers can share a serializer in an `Arc`. A program can choose a `Box<dyn Serializer<T>>` at run time.
+/// Several producers can share a serializer in an `Arc`. To choose a serializer at run time, pass a
+/// `Box<dyn Serializer<T>>`.
 ///
 /// ```
 /// use kafka_producer::{SerializationContext, Serializer};

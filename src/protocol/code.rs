@@ -223,7 +223,7 @@ impl ErrorCode {
         self.row().map(|row| row.name)
     }
 
-    /// Returns a sentence that explains the code. The sentence has no full stop.
+    /// Returns a sentence that explains the code. The sentence does not end with a period.
     #[must_use]
     pub fn description(self) -> &'static str {
         let sentence =

@@ -39,8 +39,8 @@ pub trait SaslExchange: Send {
 
     /// Returns the response to the broker's `challenge`. Returns `None` if the client has nothing more to send.
     ///
-    /// After the broker has accepted the client, it sends a last challenge, which is often empty. If the mechanism requires
-    /// a proof from the broker, check the proof in this challenge, then return `None`.
+    /// The broker sends a last challenge after it has accepted the client. This challenge is often empty. If the mechanism
+    /// requires a proof from the broker, check the proof in this challenge, then return `None`.
     ///
     /// If the broker rejects the client, this method is not called, because the broker sends the rejection outside of the
     /// mechanism.
