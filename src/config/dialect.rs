@@ -21,6 +21,7 @@ pub enum Dialect {
     /// - `linger.ms` can have a fraction.
     /// - `delivery.timeout.ms` and `connections.max.idle.ms`: 0 means "no limit".
     /// - `compression.level`: -1 means the default.
+    /// - `partitioner`: `murmur2_random` is accepted. Any other value is an error, because keys would map to other partitions.
     /// - `request.timeout.ms` and `metadata.max.age.ms` are not used, because they have other meanings in librdkafka. The
     ///   list of unused settings contains them. `socket.timeout.ms` sets this crate's `request_timeout`, and
     ///   `topic.metadata.refresh.interval.ms` sets `metadata_max_age`.

@@ -23,14 +23,15 @@ impl Key {
         &self,
         config: &mut ProducerConfig,
         given: &mut Given,
-        key: &str,
+        written_as: &str,
         value: &str,
     ) -> Result<(), Refusal> {
         let before = (self.show)(config);
         (self.set)(config, value)?;
         let after = (self.show)(config);
-        config.written.insert(self.of, key.to_owned());
-        match given.insert(self.of, key.to_owned()) {
+        let written = Written { name: written_as.to_owned(), value: after.clone(), show: self.show };
+        config.written.insert(self.of, written);
+        match given.insert(self.of, written_as.to_owned()) {
             // The error must not reveal whether two secrets are equal.
             Some(earlier) if after == HIDDEN => {
                 Err(Refusal::contradictory(format!("{earlier} is set too; remove one of the two")))
@@ -40,6 +41,23 @@ impl Key {
             ))),
             _ => Ok(()),
         }
+    }
+}
+
+/// How a text has set a setting.
+#[derive(Clone)]
+pub(super) struct Written {
+    /// The name in the text.
+    pub(super) name: String,
+    /// The value as it was shown then.
+    value: String,
+    show: fn(&ProducerConfig) -> String,
+}
+
+impl Written {
+    /// Whether no setter has replaced the value since.
+    pub(super) fn is_current(&self, config: &ProducerConfig) -> bool {
+        (self.show)(config) == self.value
     }
 }
 

@@ -19,20 +19,20 @@ pub(super) struct Unset {
     pub(super) may_be_left_out: bool,
 }
 
-/// Sets `key` to `value`. Both were written for the client `dialect`.
+/// Sets the setting `key` to `value`. Both were written for the client `dialect`. `written_as` is the key in the input.
 pub(super) fn set(
     config: &mut ProducerConfig,
     given: &mut Given,
     dialect: Dialect,
-    key: &str,
+    (key, written_as): (&str, &str),
     value: &str,
 ) -> Result<(), Unset> {
-    let (key, value) = (key.trim(), value.trim());
+    let (key, written_as, value) = (key.trim(), written_as.trim(), value.trim());
     let name = key.replace('.', "_");
     // A password may be before the `@` of an address.
     let mut secret = is_secret(&name) || value.contains('@');
     let (refusal, may_be_left_out) = match find(dialect, &name) {
-        Found::Key(known) => match known.set(config, given, key, value) {
+        Found::Key(known) => match known.set(config, given, written_as, value) {
             Ok(()) => return Ok(()),
             Err(refusal) => (refusal, false),
         },
@@ -65,7 +65,7 @@ pub(super) fn set(
     };
     let Refusal { kind, why } = refusal;
     let value = (!secret).then(|| value.to_owned());
-    Err(Unset { problem: ConfigProblem { kind, key: key.to_owned(), value, why }, may_be_left_out })
+    Err(Unset { problem: ConfigProblem { kind, key: written_as.to_owned(), value, why }, may_be_left_out })
 }
 
 enum Found {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(any(feature = "tls", feature = "rustls"))]
+use super::key::Written;
 use super::types::TlsConfig;
 use super::types::{Acks, CodecLevels, SaslConfig, SecurityProtocol, SocketOptions};
 use crate::producer::Partitioner;
@@ -69,7 +70,7 @@ pub struct ProducerConfig {
     #[cfg(any(feature = "tls", feature = "rustls"))]
     pub(super) tls: TlsConfig,
     /// The settings that texts have set, with their names in those texts.
-    pub(super) written: BTreeMap<&'static str, String>,
+    pub(super) written: BTreeMap<&'static str, Written>,
 }
 
 impl Default for ProducerConfig {
@@ -149,9 +150,10 @@ impl ProducerConfig {
         }
     }
 
-    /// The name by which the user has set `name`.
+    /// The name by which the user has set `name`: the name in a text, unless a setter has set another value since.
     pub(super) fn written_as(&self, name: &'static str) -> &str {
-        self.written.get(name).map_or(name, String::as_str)
+        let written = self.written.get(name).filter(|written| written.is_current(self));
+        written.map_or(name, |written| &written.name)
     }
 }
 

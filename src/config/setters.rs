@@ -93,7 +93,7 @@ impl ProducerConfig {
     /// codec does not have is an error. `None` means the default level of the codec.
     ///
     /// Java has one setting for each codec: `compression.gzip.level` and `compression.zstd.level`. These names are accepted
-    /// too. The setting of the codec that is used overrides `compression_level`. The setting of another codec has no
+    /// too. With lz4, `compression.lz4.level` must be 9. The setting of the codec that is used overrides `compression_level`. The setting of another codec has no
     /// effect.
     #[doc(alias = "compression_gzip_level")]
     #[doc(alias = "compression_zstd_level")]

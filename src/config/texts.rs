@@ -17,7 +17,8 @@ impl ProducerConfig {
     /// Reads settings from pairs of a name and a value. A name is kafka-python's name (`linger_ms`) or the Java client's
     /// name (`linger.ms`). Durations are in milliseconds, sizes are in bytes. Spaces around a name or a value are ignored.
     /// In many optional settings, such as `sasl_mechanism`, the values `none` and `null` and an empty value mean "not set".
-    /// For timeouts, files and PEM, an empty value is an error.
+    /// For timeouts, files and PEM, an empty value is an error. For a timeout that can be unlimited, such as `max_block_ms`,
+    /// `none` means no limit.
     ///
     /// All settings of kafka-python, of the Java client and of librdkafka's producer are known. A setting that is not
     /// supported yet is accepted only with a value that changes nothing (`enable.metrics.push=false`). A setting that
@@ -70,7 +71,8 @@ impl ProducerConfig {
         K: AsRef<str>,
         V: AsRef<str>,
     {
-        let unset = self.set_all(Dialect::KafkaPython, pairs);
+        let pairs: Vec<(K, V)> = pairs.into_iter().collect();
+        let unset = self.set_all(Dialect::KafkaPython, as_they_are(&pairs));
         self.unless_refused(unset.into_iter().map(|unset| unset.problem).collect())
     }
 
@@ -122,13 +124,14 @@ impl ProducerConfig {
         let mut config = Self::default();
         let pairs: Vec<(K, V)> = pairs.into_iter().collect();
         let has_partitioner = pairs.iter().any(|(key, _)| key.as_ref().trim() == "partitioner");
-        let unset = config.set_all(dialect, pairs);
+        let unset = config.set_all(dialect, as_they_are(&pairs));
         let (unused, refused): (Vec<_>, Vec<_>) = unset.into_iter().partition(|unset| unset.may_be_left_out);
         let config = config.unless_refused(refused.into_iter().map(|unset| unset.problem).collect())?;
         let mut unused: Vec<_> = unused.into_iter().map(|unset| unset.problem).collect();
-        // Other clients need the setting.
+        // Other clients need the setting and its value.
         for ConfigProblem { why, .. } in &mut unused {
-            why.truncate(why.strip_suffix("; remove it").unwrap_or(why).len());
+            let remedy = ["; remove it", "; only "].iter().filter_map(|remedy| why.find(remedy)).min();
+            why.truncate(remedy.unwrap_or(why.len()));
         }
         if dialect == Dialect::Librdkafka && !has_partitioner {
             unused.push(librdkafka::partitioner());
@@ -138,6 +141,9 @@ impl ProducerConfig {
 
     /// Reads settings from environment variables. The name of a variable is the prefix, followed by the name of a setting
     /// in capital letters. With the prefix `ORDERS_KAFKA_`, the variable `ORDERS_KAFKA_LINGER_MS=5` sets `linger_ms`.
+    ///
+    /// Every name that [`from_pairs`](Self::from_pairs) accepts can be used, with `_` instead of a dot. A value means the same
+    /// as in `from_pairs`, even if [`with_env`](Self::with_env) overrides a configuration of librdkafka.
     ///
     /// Each variable with the prefix must be a setting. Choose a prefix that no other program uses: the scripts of Kafka's
     /// brokers read variables that begin with `KAFKA_`. If no variable has the prefix, all settings keep their defaults.
@@ -193,7 +199,7 @@ impl ProducerConfig {
                         "it is empty; write https to check the host name, or 'none' to disable the check";
                     problems.push(ConfigProblem::invalid(format!("{prefix}{key}"), None, why));
                 }
-                Ok(value) => pairs.push((key.to_ascii_lowercase(), value)),
+                Ok(value) => pairs.push((key.to_ascii_lowercase(), format!("{prefix}{key}"), value)),
                 Err(_) => problems.push(ConfigProblem::invalid(
                     format!("{prefix}{key}"),
                     None,
@@ -201,12 +207,8 @@ impl ProducerConfig {
                 )),
             }
         }
-        problems.extend(self.set_all(Dialect::KafkaPython, pairs).into_iter().map(
-            |Unset { problem, .. }| {
-                let key = format!("{prefix}{}", problem.key.to_ascii_uppercase());
-                ConfigProblem { key, ..problem }
-            },
-        ));
+        let pairs = pairs.iter().map(|(key, variable, value)| ((&**key, &**variable), &**value));
+        problems.extend(self.set_all(Dialect::KafkaPython, pairs).into_iter().map(|unset| unset.problem));
         self.unless_refused(problems)
     }
 
@@ -227,21 +229,21 @@ impl ProducerConfig {
         keys::all().find(|key| key.name == name).map(|key| (key.show)(self))
     }
 
-    /// Returns all settings with their values, as [`get`](Self::get) returns them. Each setting is listed once, with
+    /// Returns all settings that this build supports, with their values, as [`get`](Self::get) returns them. Each setting is listed once, with
     /// kafka-python's name or with the name that this crate gives it. The value is `none` if the setting has no value or
     /// means no limit.
     pub fn entries(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
         keys::all().filter(|key| key.name == key.of).map(|key| (key.name, (key.show)(self)))
     }
 
-    fn set_all<K, V>(&mut self, dialect: Dialect, pairs: impl IntoIterator<Item = (K, V)>) -> Vec<Unset>
-    where
-        K: AsRef<str>,
-        V: AsRef<str>,
-    {
+    /// Each pair has the key, the key as it is in the input, and the value.
+    fn set_all<'a>(
+        &mut self,
+        dialect: Dialect,
+        pairs: impl IntoIterator<Item = ((&'a str, &'a str), &'a str)>,
+    ) -> Vec<Unset> {
         let mut given = Given::new();
-        let set =
-            |(key, value): (K, V)| keys::set(self, &mut given, dialect, key.as_ref(), value.as_ref()).err();
+        let set = |(key, value)| keys::set(self, &mut given, dialect, key, value).err();
         pairs.into_iter().filter_map(set).collect()
     }
 
@@ -256,7 +258,7 @@ impl ProducerConfig {
         let protocol_is_unknown = problems.iter().any(|problem| is_protocol(&problem.key));
         let needs_protocol = |key: &str| key.starts_with("sasl") || key.starts_with("ssl");
         let more = checks::problems(&self).into_iter().filter(|more| {
-            let is_given = self.written.values().any(|key| *key == more.key);
+            let is_given = self.written.values().any(|written| written.name == more.key);
             is_given
                 && problems.iter().all(|problem| problem.key != more.key)
                 && !(protocol_is_unknown && needs_protocol(&more.key))
@@ -275,6 +277,10 @@ impl fmt::Debug for ProducerConfig {
         }
         debug.finish()
     }
+}
+
+fn as_they_are<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)]) -> impl Iterator<Item = ((&str, &str), &str)> {
+    pairs.iter().map(|(key, value)| ((key.as_ref(), key.as_ref()), value.as_ref()))
 }
 
 /// All settings on one line for the log, in the form of a properties file.

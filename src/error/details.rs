@@ -11,7 +11,8 @@ use crate::topic_partition::TopicPartition;
 pub struct ConfigProblem {
     /// The kind of problem, for a `match`.
     pub kind: ConfigProblemKind,
-    /// The name of the setting. If a setter was called, it is kafka-python's name. Otherwise it is the name in the input.
+    /// The name of the setting. If a setter has set the value, it is kafka-python's name. Otherwise it is the name in the
+    /// input, for example the name of the environment variable.
     /// For [`parse_properties`](crate::ProducerConfig::parse_properties) it is the line, for example `line 7`.
     pub key: String,
     /// The value in the input. `None` if there is no value, or if the value may be a secret.

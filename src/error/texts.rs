@@ -192,7 +192,7 @@ impl fmt::Display for DeliveryReport {
         let mut separator = "";
         if let Some((limit, value)) = self.timed_out {
             write!(f, "{limit} of {value:?} expired")?;
-            write_pending(self, f)?;
+            write_pending(self, limit.is_of_the_end(), f)?;
             write_last_seen(f, &self.brokers)?;
             separator = "; ";
         }
@@ -204,7 +204,8 @@ impl fmt::Display for DeliveryReport {
     }
 }
 
-fn write_pending(report: &DeliveryReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// When the producer has ended, nothing is pending any more: these records have failed.
+fn write_pending(report: &DeliveryReport, has_ended: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     /// The most partitions that the text names. It has the number of the others.
     const NAMED: usize = 3;
     if report.pending.is_empty() {
@@ -212,8 +213,12 @@ fn write_pending(report: &DeliveryReport, f: &mut fmt::Formatter<'_>) -> fmt::Re
     }
     let records = report.pending.iter().map(|partition| partition.records).sum();
     let batches = report.pending.iter().map(|partition| partition.batches).sum();
-    let verb = if records == 1 { "is" } else { "are" };
-    write!(f, "; {} in {} {verb} pending", Count(records, "record"), Count(batches, "batch"))?;
+    let state = match (has_ended, records) {
+        (true, _) => "had no result",
+        (false, 1) => "is pending",
+        (false, _) => "are pending",
+    };
+    write!(f, "; {} in {} {state}", Count(records, "record"), Count(batches, "batch"))?;
     for (index, PendingPartition { topic_partition, .. }) in report.pending.iter().take(NAMED).enumerate() {
         write!(f, "{}{topic_partition}", if index == 0 { " (" } else { ", " })?;
     }

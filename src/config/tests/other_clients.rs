@@ -57,7 +57,7 @@ fn the_preset_is_kafka_python_2_key_by_key() {
     let preset = ProducerConfig::kafka_python_2();
     for (key, value) in KAFKA_PYTHON_2 {
         let mut set = preset.clone();
-        assert!(keys::set(&mut set, &mut Given::new(), Dialect::KafkaPython, key, value).is_ok());
+        assert!(keys::set(&mut set, &mut Given::new(), Dialect::KafkaPython, (key, key), value).is_ok());
         let shown = |config: &ProducerConfig| {
             let key = keys::KEYS.iter().find(|known| known.name == key);
             key.filter(|key| key.name != "bootstrap_servers").map(|key| (key.show)(config))

@@ -27,6 +27,10 @@ fn the_partitioner_of_librdkafka_is_told_of() {
 fn a_setting_that_others_need_is_not_said_to_be_left_out() {
     let (_, unused) = ProducerConfig::from_shared(Dialect::Java, [("group.id", "orders")]).unwrap();
     assert_eq!(unused[0].to_string(), "group.id: it is a setting of consumers");
+    let (_, unused) =
+        ProducerConfig::from_shared(Dialect::Librdkafka, [("statistics.interval.ms", "1000")]).unwrap();
+    let text = "statistics.interval.ms = '1000': reporting statistics at intervals is not supported yet";
+    assert_eq!(unused[0].to_string(), text);
 }
 
 #[test]
@@ -206,6 +210,25 @@ fn variables_with_the_prefix_are_settings() {
         error.contains("ORDERS_KAFKA_LINGERMS = '7'") && error.ends_with("did you mean linger_ms?"),
         "{error}"
     );
+}
+
+/// The name says where to look: in the file, in the environment or in the program.
+#[test]
+fn a_value_that_contradicts_another_has_the_name_of_its_source() {
+    let file = [("message.timeout.ms", "300000"), ("queue.buffering.max.ms", "5")];
+    let (file, _) = ProducerConfig::from_shared(Dialect::Librdkafka, file).unwrap();
+    let text = |config: ProducerConfig| config.settings().map(|_| ()).unwrap_err().to_string();
+    let problem = |key: &str, linger: &str| {
+        format!("{key} = '10': it must be at least the sum of {linger} and request_timeout_ms (30000)")
+    };
+    let short = Duration::from_millis(10);
+    let by_setter = text(file.clone().delivery_timeout(short));
+    assert!(by_setter.contains(&problem("delivery_timeout_ms", "queue.buffering.max.ms (5)")), "{by_setter}");
+    let variable = (OsString::from("K_DELIVERY_TIMEOUT_MS"), OsString::from("10"));
+    let by_variable = text(file.clone().with_variables("K_", [variable]).unwrap().linger(short));
+    assert!(by_variable.contains(&problem("K_DELIVERY_TIMEOUT_MS", "linger_ms (10)")), "{by_variable}");
+    let by_file = text(file.with_pairs([("delivery.timeout.ms", "10")]).unwrap());
+    assert!(by_file.contains(&problem("delivery.timeout.ms", "queue.buffering.max.ms (5)")), "{by_file}");
 }
 
 #[cfg(unix)]
