@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::producer_config::ProducerConfig;
+use super::producer_config::{ProducerConfig, Written};
 use super::values::Refusal;
 use crate::security::HIDDEN;
 
@@ -41,23 +41,6 @@ impl Key {
             ))),
             _ => Ok(()),
         }
-    }
-}
-
-/// How a text has set a setting.
-#[derive(Clone)]
-pub(super) struct Written {
-    /// The name in the text.
-    pub(super) name: String,
-    /// The value as it was shown then.
-    value: String,
-    show: fn(&ProducerConfig) -> String,
-}
-
-impl Written {
-    /// Whether no setter has replaced the value since.
-    pub(super) fn is_current(&self, config: &ProducerConfig) -> bool {
-        (self.show)(config) == self.value
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(any(feature = "tls", feature = "rustls"))]
-use super::key::Written;
 use super::types::TlsConfig;
 use super::types::{Acks, CodecLevels, SaslConfig, SecurityProtocol, SocketOptions};
 use crate::producer::Partitioner;
@@ -154,6 +153,23 @@ impl ProducerConfig {
     pub(super) fn written_as(&self, name: &'static str) -> &str {
         let written = self.written.get(name).filter(|written| written.is_current(self));
         written.map_or(name, |written| &written.name)
+    }
+}
+
+/// How a text has set a setting.
+#[derive(Clone)]
+pub(super) struct Written {
+    /// The name in the text.
+    pub(super) name: String,
+    /// The value as it was shown then.
+    pub(super) value: String,
+    pub(super) show: fn(&ProducerConfig) -> String,
+}
+
+impl Written {
+    /// Whether no setter has replaced the value since.
+    pub(super) fn is_current(&self, config: &ProducerConfig) -> bool {
+        (self.show)(config) == self.value
     }
 }
 

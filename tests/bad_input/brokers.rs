@@ -185,14 +185,14 @@ fn advertised(host: &str, port: u16, seen: &str) {
             "the call's timeout of 500ms expired while waiting for the response to a record for t-1; the record has not been sent yet; {seen}"
         )
     );
-    let pending = format!("expired; 3 records in 1 batch are pending (t-1); {seen}");
+    let records = |state| format!("expired; 3 records in 1 batch {state} (t-1); {seen}");
     assert_eq!(
         producer.flush(200 * MILLI).unwrap_err().to_string(),
-        format!("the call's timeout of 200ms {pending}")
+        format!("the call's timeout of 200ms {}", records("are pending"))
     );
     assert_eq!(
         producer.close(100 * MILLI).unwrap_err().to_string(),
-        format!("the close timeout of 100ms {pending}")
+        format!("the close timeout of 100ms {}", records("had no result"))
     );
 
     let producer = config().buffer_memory(4096).max_block(300 * MILLI).build().unwrap();

@@ -52,12 +52,12 @@ fn what_is_not_there_yet_and_what_is_closed() {
             "the call's timeout of 0ns expired while waiting for the response to a record for t-0; {seen}"
         )
     );
-    let pending = format!("of 0ns expired; 1 record in 1 batch is pending (t-0); {seen}");
+    let records = |state| format!("of 0ns expired; 1 record in 1 batch {state} (t-0); {seen}");
     assert_eq!(
         producer.flush(Duration::ZERO).unwrap_err().to_string(),
-        format!("the call's timeout {pending}")
+        format!("the call's timeout {}", records("is pending"))
     );
-    let closed = format!("the close timeout {pending}");
+    let closed = format!("the close timeout {}", records("had no result"));
     assert_eq!(producer.close(Duration::ZERO).unwrap_err().to_string(), closed);
     let closed = "the producer is closed";
     for topic in ["t", "other"] {

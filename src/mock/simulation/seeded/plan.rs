@@ -121,7 +121,7 @@ impl Plan {
             trouble: if is_calm { 0 } else { random.usize(6..=14) },
             closes: (random.u8(..6) == 0).then(|| random.usize(..users)),
             old_brokers: random.u8(..3) == 0,
-            first_epoch: pick(random, &[0, 0, 0, i16::MAX - 1, i16::MAX]),
+            first_epoch: pick(random, &[0, 0, i16::MAX - 1, i16::MAX, i16::MAX]),
         }
     }
 
