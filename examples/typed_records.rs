@@ -158,8 +158,8 @@ mod tests {
         assert_eq!((error.topic(), cluster.record_count("orders")), (Some("orders"), 0));
     }
 
-    /// Three times the broker stores the order, and its response is lost. The producer sends the batch again, and the
-    /// broker recognizes the batch.
+    /// The broker stores the order, and its responses to three attempts are lost. The producer sends the batch again each
+    /// time, and the broker recognizes the batch.
     #[test]
     fn an_order_whose_answer_is_lost_is_stored_once() {
         let (cluster, config) = cluster();

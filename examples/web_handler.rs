@@ -38,8 +38,8 @@ struct Lost {
 
 impl PageViews {
     fn start(config: ProducerConfig) -> Result<Self, Error> {
-        // The producer keeps the metadata of unused topics for this time, so that `try_send` does not fail. A topic of
-        // `partitions_for` is kept even without this setting.
+        // The producer keeps the metadata of unused topics for this time, so that `try_send` does not fail. The
+        // metadata of a topic for which `partitions_for` was called is kept even without this setting.
         let config = config.metadata_max_idle(Duration::from_secs(7 * 24 * 3600));
         let producer = config.build()?;
         // `try_send` fails until the topic's metadata is known. This call waits for the metadata.

@@ -96,7 +96,7 @@ const LEVEL_OR_DEFAULT: Kind<Option<i32>> =
 
 /// Names that other clients have too. In librdkafka they mean something that this crate does not have.
 pub(super) const NOT_HERE: &[Later] = later! {
-    Other("in librdkafka this is the time that a broker may wait for replicas; this crate sends request_timeout to brokers for that"):
+    Other("in librdkafka this is the time that a broker may wait for replicas; this crate sends request_timeout to brokers as this time"):
         request_timeout_ms;
     Other("in librdkafka it is the age at which metadata is dropped; this crate uses topic.metadata.refresh.interval.ms"):
         metadata_max_age_ms;
