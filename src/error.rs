@@ -102,6 +102,14 @@ mod tests {
     }
 
     #[test]
+    fn a_message_of_a_broker_stays_on_its_line() {
+        let about = Subject::Partition(TopicPartition::new("t", 0));
+        let (code, message) = (ErrorCode::INVALID_RECORD, Some("no\n\u{1b}[31mkey: \u{e4}'".to_owned()));
+        let text = Error::new(ErrorKind::Broker { code, message, about }).to_string();
+        assert!(text.ends_with(": no  [31mkey: \u{e4}'"), "{text:?}");
+    }
+
+    #[test]
     fn what_no_attempt_may_help_is_not_retriable() {
         let about = Subject::Partition(TopicPartition::new("t", 0));
         let code = ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;

@@ -223,7 +223,8 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         self.dispatch(&record, wait_mode())
     }
 
-    /// Like [`send`](Self::send), but `try_send` never blocks.
+    /// Like [`send`](Self::send), but `try_send` never blocks: it waits neither for metadata nor for memory. It can wait for a
+    /// moment for a lock that another thread holds.
     ///
     /// To keep a record that can't be sent, pass a clone: `try_send(record.clone())`. A clone is cheap. To keep the record
     /// for longer than the data that it borrows, use [`into_owned`](ProducerRecord::into_owned).
@@ -284,7 +285,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     ///
     /// If the timeout expires, the records do not fail: the producer continues to send them. The next `flush` then reports
     /// the failures of this call again. So a program can call `flush` until no record is pending. The result of the last
-    /// call covers the failures of all these calls.
+    /// call covers the failures of all these calls. If several threads call `flush`, another thread can get the failures.
     ///
     /// # Errors
     /// - [`ErrorKind::Undelivered`]: records have no result yet, or records have failed since the last `flush` and their
@@ -315,7 +316,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// # Errors
     /// - [`ErrorKind::Undelivered`]: records had no result when the timeout expired, or records have failed and their
     ///   failures are unchecked (see [`FutureRecordMetadata`]). Failures that a `flush` has reported are not reported
-    ///   again. The report contains the number of failures, the first error, and the last known problem with each broker. A
+    ///   again, unless that `flush` timed out. The report contains the number of failures, the first error, and the last known problem with each broker. A
     ///   record that had no result fails with [`ErrorKind::Timeout`] and [`Limit::Close`](crate::Limit::Close).
     /// - [`ErrorKind::UsedAfterFork`]: this process is a forked child. `close` does nothing in the child.
     pub fn close(&self, timeout: impl Into<Option<Duration>>) -> Result<(), Error> {
@@ -325,7 +326,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// Returns the number of records that have failed so far and whose failure the program has not checked.
     ///
     /// A failure is counted when the last future of its batch is dropped. It is not counted if a future or a callback has
-    /// checked it, or if a `flush` or `close` has reported it. [`FutureRecordMetadata`] lists the methods that check a
+    /// checked it, or if a `close`, or a `flush` that did not time out, has reported it. [`FutureRecordMetadata`] lists the methods that check a
     /// failure. The number never decreases, even if a later `flush` or `close` reports a counted failure. Records that
     /// failed because the producer ended are not counted, because `close` reports them.
     ///
@@ -370,15 +371,18 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         wait: Wait,
     ) -> Result<FutureRecordMetadata, Error> {
         let (topic, headers) = (record.topic, record.all_headers());
+        let not_serialized = |error: Error| error.of_record_for(topic, record.details.partition);
         with_scratch(|scratch| {
             let context = SerializationContext::key(topic, headers);
             let key = match key {
-                None => serialized(&*self.key_serializer, context, record.key, &mut scratch.key)?,
+                None => serialized(&*self.key_serializer, context, record.key, &mut scratch.key)
+                    .map_err(not_serialized)?,
                 key => key,
             };
             let context = SerializationContext::value(topic, headers);
             let value = match value {
-                None => serialized(&*self.value_serializer, context, record.value, &mut scratch.value)?,
+                None => serialized(&*self.value_serializer, context, record.value, &mut scratch.value)
+                    .map_err(not_serialized)?,
                 value => value,
             };
             self.producer.send(&BytesRecord::of(record, key, value), wait)

@@ -29,8 +29,8 @@ fn config(cluster: &MockCluster) -> ProducerConfig {
 
 /// Waits until the producer knows the topic, however short its `max_block_ms` is.
 fn meet(producer: &KafkaProducer, topic: &str) {
-    producer.wait_connected(PATIENCE).unwrap();
-    while producer.partitions_for(topic).is_err() {}
+    let attempts = (0..100).map(|_| producer.partitions_for(topic));
+    assert!(attempts.into_iter().any(|found| found.is_ok()), "{topic} is not found");
 }
 
 fn record() -> ProducerRecord<'static> {
@@ -75,9 +75,8 @@ fn partitions_for_gives_the_set_of_numbers_with_leaders_and_replicas() {
 #[test]
 fn every_error_of_a_record_names_its_topic_and_partition() {
     let cluster = cluster();
-    let limits =
-        config(&cluster).request_timeout(SOON).delivery_timeout(SOON).max_block(SOON).buffer_memory(4096);
-    let producer = limits.clone().build().unwrap();
+    let limits = config(&cluster).request_timeout(SOON).delivery_timeout(SOON).max_block(SOON);
+    let producer = limits.clone().buffer_memory(4096).build().unwrap();
     let waits = producer.try_send(record()).unwrap_err();
     assert!(matches!(waits.kind(), ErrorKind::WouldBlock { .. }), "{waits}");
     meet(&producer, "t");
@@ -92,12 +91,17 @@ fn every_error_of_a_record_names_its_topic_and_partition() {
     let too_large = producer.send(record().value(&[0; 5000])).unwrap_err();
     let invalid = producer.send(record().value(None::<&str>)).unwrap_err();
     let cut_off = producer.send(record()).unwrap();
-    while producer.try_send(record().value(&[0; 1000])).is_ok() {}
-    let full = [producer.send(record().value(&[0; 1000])), producer.try_send(record().value(&[0; 1000]))];
-    let [full, would_block] = full.map(Result::unwrap_err);
-    assert!(matches!(full.kind(), ErrorKind::BufferExhausted { .. }), "{full}");
     producer.close(Duration::ZERO).unwrap_err();
     let closed = producer.send(record()).unwrap_err();
+
+    // Its records do not expire while memory is waited for.
+    let patient = config(&cluster).max_block(SOON).buffer_memory(4096).build().unwrap();
+    meet(&patient, "t");
+    while patient.try_send(record().value(&[0; 1000])).is_ok() {}
+    let full = [patient.send(record().value(&[0; 1000])), patient.try_send(record().value(&[0; 1000]))];
+    let [full, would_block] = full.map(Result::unwrap_err);
+    assert!(matches!(full.kind(), ErrorKind::BufferExhausted { .. }), "{full}");
+    patient.close(Duration::ZERO).unwrap_err();
     let cut_off = cut_off.get(PATIENCE).unwrap_err();
     for error in [refused, waits, pending, expired, too_large, invalid, full, would_block, closed, cut_off] {
         assert_eq!((error.topic(), error.partition()), (Some("t"), Some(1)), "{error}");
@@ -107,6 +111,8 @@ fn every_error_of_a_record_names_its_topic_and_partition() {
     producer.wait_connected(PATIENCE).unwrap();
     let unknown = producer.send(ProducerRecord::to("unknown").value("v")).unwrap_err();
     assert_eq!((unknown.topic(), unknown.partition()), (Some("unknown"), None));
+    let unknown = producer.send(ProducerRecord::to("unknown").value("v").partition(3)).unwrap_err();
+    assert_eq!((unknown.topic(), unknown.partition()), (Some("unknown"), Some(3)), "{unknown}");
     meet(&producer, "t");
     let none = producer.send(record().partition(7)).unwrap_err();
     assert_eq!((none.topic(), none.partition()), (Some("t"), Some(7)));
@@ -279,6 +285,8 @@ fn none_is_no_limit_or_the_default() {
     assert!(unset.entries().eq(fresh.entries()));
     assert_eq!(fresh.get("no_such_setting"), None);
     assert_eq!(get(&ProducerConfig::new().delivery_timeout(Duration::MAX), "delivery_timeout_ms"), "none");
+    let fraction = ProducerConfig::new().linger(Duration::from_micros(1_500));
+    assert_eq!(get(&fraction, "linger_ms"), "1.5");
     let longest = ProducerConfig::new().request_timeout(Duration::MAX).delivery_timeout(PATIENCE);
     let text = longest.build().unwrap_err().to_string();
     assert!(text.contains("request_timeout_ms (Duration::MAX)"), "{text}");

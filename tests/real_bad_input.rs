@@ -155,8 +155,7 @@ fn a_port_where_controllers_talk_to_each_other() {
     let error = trouble("controller", &address, "controller");
     assert!(
         error.ends_with(&format!(
-            "last seen: {address} (from bootstrap_servers) at Metadata: it does not know this request; if this is the port \
-             of a controller, name the port of a broker"
+            "last seen: {address} (from bootstrap_servers) at Metadata: it does not know this request; if this is the port of a controller, use the port of a broker"
         )),
         "{error}"
     );

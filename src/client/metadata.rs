@@ -277,9 +277,11 @@ impl Metadata {
     }
 
     fn forget_unused(&mut self, now: Instant) {
-        let idle = self.settings.max_idle;
-        self.topics.retain(|_, used| {
-            used.is_kept
+        let (idle, known) = (self.settings.max_idle, &self.snapshot.topics);
+        self.topics.retain(|name, used| {
+            // What was deleted is not kept.
+            let is_there = || known.get(name).is_none_or(|topic| topic.error.is_none());
+            (used.is_kept && is_there())
                 || used.is_needed(now)
                 || used.state == TopicState::Unasked
                 || now.since(used.last) < idle
@@ -655,6 +657,28 @@ mod tests {
         metadata.request(at(0));
         told(&mut metadata, &[("a", FINE), ("b", FINE)], at(1));
         assert_eq!(named(&metadata.request(at(300_001))), ["b"]);
+        told(&mut metadata, &[("b", ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)], at(300_002));
+        assert!(named(&metadata.request(at(600_003))).is_empty(), "it was deleted");
+    }
+
+    /// A call that waits for long repeats its notice before the last one ends.
+    #[test]
+    fn a_wait_that_is_prolonged_is_not_a_new_wait() {
+        let mut metadata = metadata();
+        let (mut now, mut asked) = (0, Vec::new());
+        while now < 60_000 {
+            if now % 5_000 == 0 {
+                metadata.await_topic(&"a".into(), Deadline::at(at(now + 10_000)), at(now));
+            }
+            if metadata.is_due(at(now)) {
+                metadata.request(at(now));
+                told(&mut metadata, &[("a", ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)], at(now));
+                asked.push(now);
+            }
+            now += 10;
+        }
+        // Less than once a second, but for the first ones.
+        assert!((55..90).contains(&asked.len()), "{asked:?}");
     }
 
     /// It is asked with each step of the sender.

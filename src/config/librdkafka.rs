@@ -78,7 +78,7 @@ const FRACTION: Kind<Duration> = Kind {
         let time = millis.and_then(|millis| Duration::try_from_secs_f64(millis / 1000.0).ok());
         time.ok_or_else(|| "write a number of milliseconds, 0 or more; it may have a fraction".into())
     },
-    show: |time| (time.as_secs_f64() * 1000.0).to_string(),
+    show: MILLIS.show,
 };
 
 const TIMEOUT: Kind<Option<Option<Duration>>> = Kind {

@@ -175,6 +175,8 @@ impl ProducerConfig {
     /// # Ok::<(), Error>(())
     /// ```
     ///
+    /// A variable with the value `none` removes an optional setting of the file, such as `sasl_plain_username`.
+    ///
     /// # Errors
     /// Same as [`from_env`](Self::from_env).
     pub fn with_env(self, prefix: &str) -> Result<Self, Error> {
@@ -192,8 +194,11 @@ impl ProducerConfig {
             match value.into_string() {
                 // A variable that is empty by mistake must not turn the check of the host name off.
                 Ok(value)
-                    if value.is_empty()
-                        && key.eq_ignore_ascii_case("ssl_endpoint_identification_algorithm") =>
+                    if value.trim().is_empty()
+                        && key
+                            .trim()
+                            .replace('.', "_")
+                            .eq_ignore_ascii_case("ssl_endpoint_identification_algorithm") =>
                 {
                     let why =
                         "it is empty; write https to check the host name, or 'none' to disable the check";
@@ -231,7 +236,11 @@ impl ProducerConfig {
 
     /// Returns all settings that this build supports, with their values, as [`get`](Self::get) returns them. Each setting is listed once, with
     /// kafka-python's name or with the name that this crate gives it. The value is `none` if the setting has no value or
-    /// means no limit.
+    /// means no limit. Times are in milliseconds.
+    ///
+    /// `compression_gzip_level`, `compression_zstd_level`, `compression_lz4_level` and `ssl_keystore_password` are settings of
+    /// their own, because other clients have them: they are listed too. `reconnect_backoff_max_ms` has two defaults, and the
+    /// larger one is listed.
     pub fn entries(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
         keys::all().filter(|key| key.name == key.of).map(|key| (key.name, (key.show)(self)))
     }
@@ -256,7 +265,11 @@ impl ProducerConfig {
         let is_protocol =
             |key: &str| key.replace('.', "_").to_ascii_lowercase().ends_with("security_protocol");
         let protocol_is_unknown = problems.iter().any(|problem| is_protocol(&problem.key));
-        let needs_protocol = |key: &str| key.starts_with("sasl") || key.starts_with("ssl");
+        let needs_protocol = |key: &str| {
+            let written = self.written.iter().find(|(_, written)| written.name == key);
+            let name = written.map_or(key, |(name, _)| name);
+            name.starts_with("sasl") || name.starts_with("ssl")
+        };
         let more = checks::problems(&self).into_iter().filter(|more| {
             let is_given = self.written.values().any(|written| written.name == more.key);
             is_given

@@ -262,9 +262,16 @@ fn unless_none<T>(value: &str, read: fn(&str) -> Result<T, Refusal>) -> Result<O
     if is_none(value) { Ok(None) } else { read(value).map(Some) }
 }
 
-/// A time in milliseconds. The longest `Duration` has its name, because its number means nothing to anybody.
+/// A time in milliseconds, with the fraction if there is one. The longest `Duration` has its name, because its number means
+/// nothing to anybody.
 pub(super) fn millis(time: Duration) -> String {
-    if time == Duration::MAX { "Duration::MAX".to_owned() } else { time.as_millis().to_string() }
+    if time == Duration::MAX {
+        return "Duration::MAX".to_owned();
+    }
+    match time.subsec_nanos() % 1_000_000 {
+        0 => time.as_millis().to_string(),
+        fraction => format!("{}.{fraction:06}", time.as_millis()).trim_end_matches('0').to_owned(),
+    }
 }
 
 fn show_optional(value: &Option<impl fmt::Display>) -> String {

@@ -1,6 +1,6 @@
 //! The texts of errors. Each says what happened. If a setting is the cause, it names the setting and its value.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::details::Count;
 use super::trouble::write_last_seen;
@@ -94,23 +94,22 @@ impl fmt::Display for ErrorKind {
                 Count(u64::from(*attempts), "attempt")
             ),
             Self::Broker { code, message, about } => {
-                write!(
-                    f,
-                    "a broker returned {code} for {about}: {}",
-                    message.as_deref().unwrap_or(code.description())
-                )
+                let words = Printable(message.as_deref().unwrap_or(code.description()));
+                write!(f, "a broker returned {code} for {about}: {words}")
             }
             Self::LeftOut { topic_partition } => write!(
                 f,
                 "a broker's response omits {topic_partition}, although the request had records for it; this is a \
                  defect of the broker or of a proxy in front of it; check the broker's log"
             ),
-            Self::RefusedWithBatch { code, message, topic_partition } => write!(
-                f,
-                "a broker returned {code} for {topic_partition} because of another record in the same batch, not because of \
-                 this one: {}",
-                message.as_deref().unwrap_or(code.description())
-            ),
+            Self::RefusedWithBatch { code, message, topic_partition } => {
+                let words = Printable(message.as_deref().unwrap_or(code.description()));
+                write!(
+                    f,
+                    "a broker returned {code} for {topic_partition} because of another record in the same batch, not because of \
+                     this one: {words}"
+                )
+            }
             Self::Network { trouble, cut_off } => {
                 trouble.fmt(f)?;
                 match cut_off {
@@ -184,6 +183,15 @@ impl fmt::Display for ErrorKind {
             ),
             Self::Bug { what } => write!(f, "a defect of kafka-producer, please report it: {what}"),
         }
+    }
+}
+
+/// A broker's message. Its control characters, such as ends of lines, must not get into a log.
+struct Printable<'a>(&'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| f.write_char(if c.is_control() { ' ' } else { c }))
     }
 }
 

@@ -78,10 +78,9 @@ impl Error {
         self.about(Subject::Partition(topic_partition.clone()))
     }
 
-    /// The same error for a record for `topic`, and for `partition` if the record has one. An error that names a topic
-    /// stays as it is.
+    /// The same error for a record for `topic`, and for `partition` if the record has one.
     pub(crate) fn of_record_for(self, topic: &str, partition: Option<i32>) -> Self {
-        if self.subject().is_some() {
+        if self.subject().is_some_and(|(_, known)| known.is_some() || partition.is_none()) {
             return self;
         }
         self.about(match partition {
@@ -388,7 +387,7 @@ pub enum ErrorKind {
         limit: Limit,
         /// The length of the timeout.
         value: Duration,
-        /// The end of the error text: what the time was spent on. It begins with words such as "waiting for ...", "after 3
+        /// The end of the error text: what the time was spent on. It begins with words such as "while waiting for ...", "after 3
         /// attempts to ..." or "before the records ...".
         waited_for: String,
         /// The last known problem with each broker that failed or has not responded.

@@ -14,6 +14,7 @@ use crate::producer::{
 };
 use crate::producer_record::{Details, ProducerRecord};
 use crate::record::{BATCH_HEADER_LEN, RecordFields, RecordSize};
+use crate::sync::Ordering;
 use crate::time::Deadline;
 use crate::topic_partition::TopicPartition;
 
@@ -52,6 +53,22 @@ impl<'a> BytesRecord<'a> {
     }
 }
 
+/// The topic has no partition of this number.
+struct Nowhere {
+    partition: i32,
+    partition_count: i32,
+}
+
+impl Nowhere {
+    #[cold]
+    fn error(self, record: &BytesRecord<'_>) -> Error {
+        let Self { partition, partition_count } = self;
+        let topic_partition = TopicPartition::new(record.topic, partition);
+        let by_partitioner = record.partition.is_none();
+        Error::new(ErrorKind::UnknownPartition { topic_partition, by_partitioner, partition_count })
+    }
+}
+
 /// A record, with its size and the time of the `send`.
 struct Prepared<'a> {
     record: &'a BytesRecord<'a>,
@@ -81,7 +98,7 @@ impl BytesProducer {
         let ready = Prepared { record, size, wall };
         match self.topics.known(record.topic, |topic| self.append(topic, &ready, wait)) {
             Some(Ok(result)) => result,
-            Some(Err(chosen)) if record.partition.is_none() => self.send_nowhere(&ready, chosen, wait),
+            Some(Err(nowhere)) if record.partition.is_none() => Err(nowhere.error(record)),
             _ => self.send_slowly(&ready, wait),
         }
     }
@@ -92,7 +109,11 @@ impl BytesProducer {
         wait: Wait,
     ) -> Result<BTreeMap<i32, PartitionInfo>, Error> {
         let found = self.topics.find(topic, wait).map_err(|error| error.of_record_for(topic, None))?;
-        self.topics.inbox.keep(&found.name);
+        // Several threads may tell the sender. It minds the first.
+        if !found.is_kept.load(Ordering::Relaxed) {
+            found.is_kept.store(true, Ordering::Relaxed);
+            self.topics.inbox.keep(&found.name);
+        }
         let snapshot = self.topics.metadata.snapshot();
         // A topic that was deleted meanwhile has the partitions that were found.
         let count = snapshot.topic(topic).map_or(found.queues.len(), |(_, partitions)| partitions.len());
@@ -161,19 +182,20 @@ impl BytesProducer {
         }
     }
 
-    /// Appends to a known topic. If the topic has no such partition, it returns the number. It calls the partitioner once if
-    /// the record has no partition.
+    /// Appends to a known topic, if it has the partition. It calls the partitioner once if the record has no partition.
     #[inline]
     fn append(
         &self,
         topic: &TopicHandle,
         ready: &Prepared<'_>,
         wait: Wait,
-    ) -> Result<Result<FutureRecordMetadata, Error>, i32> {
+    ) -> Result<Result<FutureRecordMetadata, Error>, Nowhere> {
         let record = ready.record;
         let partition = record.partition.unwrap_or_else(|| self.choose(topic, record));
-        let index = usize::try_from(partition).map_err(|_| partition)?;
-        let queue = topic.queues.get(index).ok_or(partition)?;
+        let Some(queue) = usize::try_from(partition).ok().and_then(|index| topic.queues.get(index)) else {
+            // Kafka numbers partitions with an i32.
+            return Err(Nowhere { partition, partition_count: topic.queues.len() as i32 });
+        };
         let timestamp = record.timestamp.unwrap_or(ready.wall);
         Ok(self.accumulator.append(queue, &record.fields, ready.size, timestamp, ready.wall, wait))
     }
@@ -191,32 +213,20 @@ impl BytesProducer {
         let record = ready.record;
         let wait = self.one_deadline(wait);
         let topic = self.topics.find(record.topic, wait).map_err(|error| record.error(error))?;
-        let (topic, partition) = match self.append(&topic, ready, wait) {
+        let nowhere = match self.append(&topic, ready, wait) {
             Ok(result) => return result,
-            Err(chosen) if chosen < 0 || record.partition.is_none() => (topic, chosen),
+            Err(nowhere) if nowhere.partition < 0 || record.partition.is_none() => nowhere,
             // The partition may be new. One newer answer decides (KAFKA-6833).
             Err(_) => {
                 let topic =
                     self.topics.find_newer(record.topic, wait).map_err(|error| record.error(error))?;
                 match self.append(&topic, ready, wait) {
                     Ok(result) => return result,
-                    Err(partition) => (topic, partition),
+                    Err(nowhere) => nowhere,
                 }
             }
         };
-        Err(unknown_partition(&topic, partition, record.partition.is_none()))
-    }
-
-    /// The partitioner chose a partition that the topic does not have as of the latest metadata.
-    #[cold]
-    fn send_nowhere(
-        &self,
-        ready: &Prepared<'_>,
-        chosen: i32,
-        wait: Wait,
-    ) -> Result<FutureRecordMetadata, Error> {
-        let topic = self.topics.find(ready.record.topic, wait).map_err(|error| ready.record.error(error))?;
-        Err(unknown_partition(&topic, chosen, true))
+        Err(nowhere.error(record))
     }
 
     /// One deadline for metadata and memory together.
@@ -245,13 +255,6 @@ impl Drop for BytesProducer {
     fn drop(&mut self) {
         self.closer.dropped();
     }
-}
-
-fn unknown_partition(topic: &TopicHandle, partition: i32, by_partitioner: bool) -> Error {
-    let topic_partition = TopicPartition { topic: Arc::clone(&topic.name), partition };
-    // Kafka numbers partitions with an i32.
-    let partition_count = topic.queues.len() as i32;
-    Error::new(ErrorKind::UnknownPartition { topic_partition, by_partitioner, partition_count })
 }
 
 #[cold]

@@ -70,8 +70,10 @@ impl Topics {
         }
         let mut last_answer = None;
         let awaited = loop {
-            let until = deadline.min(Deadline::after(clock.now(), RENEWAL));
-            self.inbox.topic(&name, until);
+            let now = clock.now();
+            let until = deadline.min(Deadline::after(now, RENEWAL));
+            // It lasts longer than this wait, so that the next notice prolongs it and is no new one.
+            self.inbox.topic(&name, deadline.min(Deadline::after(now, RENEWAL * 2)));
             let awaited = self.metadata.wait(&self.lifecycle, clock, until, |snapshot| {
                 if snapshot.answered_version(topic) < version {
                     return None;

@@ -14,8 +14,8 @@ use crate::protocol::{ApiKey, ErrorCode};
 ///
 /// If several rules of the same kind match a request, only the oldest rule acts on the request. All cuts, resets, drips,
 /// black holes and lost responses are one kind. Rules of different kinds act together. Rules with [`fail`](Self::fail),
-/// [`omit_partition`](Self::omit_partition) or [`repeat_partition`](Self::repeat_partition) for different partitions also
-/// act together.
+/// [`omit_partition`](Self::omit_partition) or [`repeat_partition`](Self::repeat_partition) for different topics or
+/// partitions also act together.
 ///
 /// ```
 /// use std::time::Duration;

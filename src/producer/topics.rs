@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::client::{ClusterMetadata, PartitionMetadata};
 use crate::lifecycle::Lifecycle;
 use crate::producer::queue::PartitionQueue;
-use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering};
 use crate::topic_partition::TopicPartition;
 
 /// A topic as `send` needs it.
@@ -19,6 +19,8 @@ pub(crate) struct TopicHandle {
     pub(crate) queues: Box<[Arc<PartitionQueue>]>,
     /// The partitions that have a leader.
     pub(crate) available: Box<[i32]>,
+    /// Whether the sender was told to keep the topic.
+    pub(crate) is_kept: AtomicBool,
 }
 
 /// The queues of every topic that this producer has sent to.
@@ -153,6 +155,7 @@ impl TopicTable {
             queues: all[..partitions.len()].iter().map(Arc::clone).collect(),
             available: (0..partitions.len()).filter(with_leader).map(|index| index as i32).collect(),
             name,
+            is_kept: AtomicBool::new(false),
         }
     }
 

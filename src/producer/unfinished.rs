@@ -41,6 +41,7 @@ struct State {
 }
 
 /// Failures of one partition and of one kind.
+#[derive(Clone)]
 struct Group {
     topic_partition: Arc<TopicPartition>,
     failures: Arc<Failures>,
@@ -150,7 +151,10 @@ impl Unfinished {
         let again = matches!(timed_out, Some((Limit::Call, _)));
         let reported = self.state.lock().report(cut, again);
         for failures in reported {
-            failures.report();
+            // Failures that are reported again are still open: others may be added to them.
+            if !again {
+                failures.report();
+            }
             let (records, error) = (failures.records(), failures.first_error());
             if records > 0 && !is_pending(error) {
                 count += records;
@@ -263,7 +267,14 @@ impl State {
     fn report(&mut self, cut: &Cut, again: bool) -> Vec<Arc<Failures>> {
         let groups = self.failed.range(cut.failures_from..).flat_map(|(_, groups)| groups);
         let failures = groups.map(|group| Arc::clone(&group.failures)).collect();
-        if !again {
+        if again {
+            // Another flush may have ended the report that they were in.
+            let older = self.failed.range(cut.failures_from..self.next_report);
+            let mut kept: Vec<Group> = older.flat_map(|(_, groups)| groups).map(Group::clone).collect();
+            let groups = self.failed.entry(self.next_report).or_default();
+            kept.truncate(MOST_GROUPS.saturating_sub(groups.len()));
+            groups.append(&mut kept);
+        } else {
             self.next_report += 1;
         }
         if let Some(at) = self.flushes.iter().position(|from| *from == cut.failures_from) {
@@ -409,6 +420,44 @@ mod tests {
             let report = unfinished.report(&unfinished.cut(), limit, (vec![pending.clone()], Vec::new()));
             assert_eq!(report.unwrap_err().failed, 3);
         }
+        assert_eq!(failed(&unfinished, &unfinished.cut()), 3);
+        assert_eq!(failed(&unfinished, &unfinished.cut()), 0);
+    }
+
+    /// What fails after such a flush is counted and logged as anything else that nobody looks at.
+    #[test]
+    fn failures_after_a_flush_that_is_out_of_time_are_not_taken_for_reported() {
+        let unfinished = Unfinished::default();
+        let pending = PendingPartition {
+            topic_partition: TopicPartition::new("t", 0),
+            batches: 1,
+            records: 1,
+            last_error: None,
+        };
+        failure_of(&unfinished, 0, ErrorKind::Spawn, 1);
+        let limit = Some((Limit::Call, Duration::ZERO));
+        unfinished.report(&unfinished.cut(), limit, (vec![pending], Vec::new())).unwrap_err();
+        let slot = failure_of(&unfinished, 0, ErrorKind::Spawn, 2);
+        let observer = Arc::clone(&slot.observer);
+        drop(slot);
+        assert_eq!(observer.unchecked(), 2);
+    }
+
+    #[test]
+    fn another_flush_does_not_take_failures_from_one_that_is_out_of_time() {
+        let unfinished = Unfinished::default();
+        failure_of(&unfinished, 0, ErrorKind::Spawn, 3);
+        let (slow, quick) = (unfinished.cut(), unfinished.cut());
+        assert_eq!(failed(&unfinished, &quick), 3);
+        let pending = PendingPartition {
+            topic_partition: TopicPartition::new("t", 0),
+            batches: 1,
+            records: 1,
+            last_error: None,
+        };
+        let limit = Some((Limit::Call, Duration::ZERO));
+        let report = unfinished.report(&slow, limit, (vec![pending], Vec::new()));
+        assert_eq!(report.unwrap_err().failed, 3);
         assert_eq!(failed(&unfinished, &unfinished.cut()), 3);
         assert_eq!(failed(&unfinished, &unfinished.cut()), 0);
     }

@@ -65,7 +65,7 @@ fn configurations_that_can_not_work() {
         ),
         (
             config("host").connections_max_idle(Duration::from_nanos(1)),
-            "connections_max_idle_ms = '0': it must be at least 10 ms, or 'none' for never",
+            "connections_max_idle_ms = '0.000001': it must be at least 10 ms, or 'none' for never",
         ),
         (
             config("host").enable_idempotence(true).retries(0),

@@ -134,7 +134,7 @@ fn librdkafkas_names_act() {
         ("request.required.acks", "1", "acks", "1"),
         ("compression.codec", "gzip", "compression_type", "gzip"),
         ("message.send.max.retries", "7", "retries", "7"),
-        ("queue.buffering.max.ms", "12.5", "linger_ms", "12"),
+        ("queue.buffering.max.ms", "12.5", "linger_ms", "12.5"),
         ("queue.buffering.max.kbytes", "1024", "buffer_memory", "1048576"),
         ("message.max.bytes", "2000000", "max_request_size", "2000000"),
         ("max.in.flight", "3", "max_in_flight_requests_per_connection", "3"),
@@ -184,7 +184,7 @@ fn what_a_name_means_is_decided_by_the_dialect() {
     assert_eq!(unused, [("request.timeout.ms".to_owned(), Kind::Inapplicable)]);
 
     for (key, value, ours, shows) in [
-        ("linger.ms", "0.5", "linger_ms", "0"),
+        ("linger.ms", "0.5", "linger_ms", "0.5"),
         ("delivery.timeout.ms", "0", "delivery_timeout_ms", "none"),
         ("connections.max.idle.ms", "0", "connections_max_idle_ms", "none"),
         ("compression.level", "-1", "compression_level", "none"),
@@ -229,6 +229,17 @@ fn a_value_that_contradicts_another_has_the_name_of_its_source() {
     assert!(by_variable.contains(&problem("K_DELIVERY_TIMEOUT_MS", "linger_ms (10)")), "{by_variable}");
     let by_file = text(file.with_pairs([("delivery.timeout.ms", "10")]).unwrap());
     assert!(by_file.contains(&problem("delivery.timeout.ms", "queue.buffering.max.ms (5)")), "{by_file}");
+}
+
+#[test]
+fn a_protocol_in_a_variable_that_is_refused_makes_no_setting_of_sasl_wrong() {
+    let variables = [("K_SECURITY_PROTOCOL", "SASL_SLS"), ("K_SASL_MECHANISM", "PLAIN")]
+        .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let text = ProducerConfig::new().with_variables("K_", variables).unwrap_err().to_string();
+    assert!(
+        text.contains("K_SECURITY_PROTOCOL = 'SASL_SLS'") && !text.contains("K_SASL_MECHANISM"),
+        "{text}"
+    );
 }
 
 #[cfg(unix)]
