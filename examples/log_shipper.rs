@@ -105,7 +105,7 @@ fn send(producer: &KafkaProducer, line: Vec<u8>, failed: &Sender<Failure>) {
 /// The handler of Ctrl-C.
 fn interrupt(producer: &KafkaProducer, stop: &Sender<()>, limit: Duration) {
     let _ = stop.try_send(());
-    // `close` makes a `send` that is blocked fail. If several threads close the producer, the earliest deadline counts for
+    // If a `send` is blocked, `close` makes it fail. If several threads close the producer, the earliest deadline counts for
     // all of them. So the `close` in `ship` does not wait longer than this one.
     let _ = producer.close(limit);
 }

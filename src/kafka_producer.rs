@@ -307,8 +307,9 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// return the same result.
     ///
     /// If `close` returns before the timeout expires, all callbacks have run. Otherwise the background thread fails the
-    /// remaining records at once and runs their callbacks after `close` has returned. Only a slow callback delays the others. A callback is dropped after it has run. So if callbacks own the senders of a
-    /// channel, the channel is disconnected when all callbacks have run.
+    /// remaining records at once and runs their callbacks after `close` has returned. A callback is then delayed only
+    /// if another callback is slow. A callback is dropped after it has run. So if callbacks own the senders of a channel,
+    /// the channel is disconnected when all callbacks have run.
     ///
     /// Inside a callback, `close` returns `Ok` at once. Every record without a result then fails, as with a `timeout` of
     /// zero.

@@ -93,8 +93,8 @@ impl ProducerConfig {
     /// codec does not have is an error. `None` means the default level of the codec.
     ///
     /// Java has one setting for each codec: `compression.gzip.level` and `compression.zstd.level`. These names are accepted
-    /// too. With lz4, `compression.lz4.level` must be 9. The setting of the codec that is used overrides `compression_level`. The setting of another codec has no
-    /// effect.
+    /// too. Java also has `compression.lz4.level`. If this name is used with lz4, its value must be 9. The setting of the
+    /// codec that is used overrides `compression_level`. The setting of another codec has no effect.
     #[doc(alias = "compression_gzip_level")]
     #[doc(alias = "compression_zstd_level")]
     pub fn compression_level(mut self, level: impl Into<Option<i32>>) -> Self {
