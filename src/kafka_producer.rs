@@ -223,8 +223,8 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         self.dispatch(&record, wait_mode())
     }
 
-    /// Like [`send`](Self::send), but `try_send` never blocks: it waits neither for metadata nor for memory. It can wait for a
-    /// moment for a lock that another thread holds.
+    /// Like [`send`](Self::send), but `try_send` never blocks: it waits neither for metadata nor for memory. It can
+    /// wait for a moment for a lock that another thread holds.
     ///
     /// To keep a record that can't be sent, pass a clone: `try_send(record.clone())`. A clone is cheap. To keep the record
     /// for longer than the data that it borrows, use [`into_owned`](ProducerRecord::into_owned).
@@ -260,7 +260,8 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// `partitions_for` waits for the metadata for at most `max_block_ms`. After this call the producer keeps the topic's
     /// metadata, even if no record is sent to the topic for
     /// [`metadata_max_idle`](crate::ProducerConfig::metadata_max_idle). So if a program calls `partitions_for` when it
-    /// starts, no later `send` to the topic waits for metadata.
+    /// starts, no later `send` to the topic waits for metadata. The metadata is kept until the topic is deleted or the
+    /// producer is closed. So call `partitions_for` only for topics that the program uses.
     ///
     /// # Errors
     /// Same as [`send`](Self::send), without the errors about a record.
@@ -317,8 +318,9 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// # Errors
     /// - [`ErrorKind::Undelivered`]: records had no result when the timeout expired, or records have failed and their
     ///   failures are unchecked (see [`FutureRecordMetadata`]). Failures that a `flush` has reported are not reported
-    ///   again, unless that `flush` timed out. The report contains the number of failures, the first error, and the last known problem with each broker. A
-    ///   record that had no result fails with [`ErrorKind::Timeout`] and [`Limit::Close`](crate::Limit::Close).
+    ///   again, unless that `flush` timed out. The report contains the number of failures, the first error, and the
+    ///   last known problem with each broker. A record that had no result fails with [`ErrorKind::Timeout`] and
+    ///   [`Limit::Close`](crate::Limit::Close).
     /// - [`ErrorKind::UsedAfterFork`]: this process is a forked child. `close` does nothing in the child.
     pub fn close(&self, timeout: impl Into<Option<Duration>>) -> Result<(), Error> {
         self.producer.close(timeout.into())
@@ -326,10 +328,10 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
 
     /// Returns the number of records that have failed so far and whose failure the program has not checked.
     ///
-    /// A failure is counted when the last future of its batch is dropped. It is not counted if a future or a callback has
-    /// checked it, or if a `close`, or a `flush` that did not time out, has reported it. [`FutureRecordMetadata`] lists the methods that check a
-    /// failure. The number never decreases, even if a later `flush` or `close` reports a counted failure. Records that
-    /// failed because the producer ended are not counted, because `close` reports them.
+    /// A failure is counted when the last future of its batch is dropped. It is not counted if a future or a callback
+    /// has checked it, or if a `close`, or a `flush` that did not time out, has reported it. [`FutureRecordMetadata`]
+    /// lists the methods that check a failure. The number never decreases, even if a later `flush` or `close` reports a
+    /// counted failure. Records that failed because the producer ended are not counted, because `close` reports them.
     ///
     /// A warning is logged at most once per minute. It contains the number of new failures and the last error.
     pub fn unchecked_failures(&self) -> u64 {

@@ -14,11 +14,11 @@ use crate::error::ConfigProblemKind;
 use crate::error::{ConfigProblem, Error, ErrorKind};
 
 impl ProducerConfig {
-    /// Reads settings from pairs of a name and a value. A name is kafka-python's name (`linger_ms`) or the Java client's
-    /// name (`linger.ms`). Durations are in milliseconds, sizes are in bytes. Spaces around a name or a value are ignored.
-    /// In many optional settings, such as `sasl_mechanism`, the values `none` and `null` and an empty value mean "not set".
-    /// For timeouts, files and PEM, an empty value is an error. For a timeout that can be unlimited, such as `max_block_ms`,
-    /// `none` means no limit.
+    /// Reads settings from pairs of a name and a value. A name is kafka-python's name (`linger_ms`) or the Java
+    /// client's name (`linger.ms`). Durations are in milliseconds, sizes are in bytes. Spaces around a name or a value
+    /// are ignored. In many optional settings, such as `sasl_mechanism`, the values `none` and `null` and an empty
+    /// value mean "not set". For timeouts, files and PEM, an empty value is an error. For a timeout that can be
+    /// unlimited, such as `max_block_ms`, `none` means no limit.
     ///
     /// All settings of kafka-python, of the Java client and of librdkafka's producer are known. A setting that is not
     /// supported yet is accepted only with a value that changes nothing (`enable.metrics.push=false`). A setting that
@@ -142,8 +142,8 @@ impl ProducerConfig {
     /// Reads settings from environment variables. The name of a variable is the prefix, followed by the name of a setting
     /// in capital letters. With the prefix `ORDERS_KAFKA_`, the variable `ORDERS_KAFKA_LINGER_MS=5` sets `linger_ms`.
     ///
-    /// Every name that [`from_pairs`](Self::from_pairs) accepts can be used, with `_` instead of a dot. A value means the same
-    /// as in `from_pairs`, even if [`with_env`](Self::with_env) overrides a configuration of librdkafka.
+    /// Every name that [`from_pairs`](Self::from_pairs) accepts can be used, with `_` instead of a dot. A value means
+    /// the same as in `from_pairs`, even if [`with_env`](Self::with_env) overrides a configuration of librdkafka.
     ///
     /// Each variable with the prefix must be a setting. Choose a prefix that no other program uses: the scripts of Kafka's
     /// brokers read variables that begin with `KAFKA_`. If no variable has the prefix, all settings keep their defaults.
@@ -234,13 +234,13 @@ impl ProducerConfig {
         keys::all().find(|key| key.name == name).map(|key| (key.show)(self))
     }
 
-    /// Returns all settings that this build supports, with their values, as [`get`](Self::get) returns them. Each setting is listed once, with
-    /// kafka-python's name or with the name that this crate gives it. The value is `none` if the setting has no value or
-    /// means no limit. Times are in milliseconds.
+    /// Returns all settings that this build supports, with their values, as [`get`](Self::get) returns them. Each
+    /// setting is listed once, with kafka-python's name or with the name that this crate gives it. The value is `none`
+    /// if the setting has no value or means no limit. Times are in milliseconds.
     ///
-    /// `compression_gzip_level`, `compression_zstd_level`, `compression_lz4_level` and `ssl_keystore_password` are settings of
-    /// their own, because other clients have them: they are listed too. `reconnect_backoff_max_ms` has two defaults, and the
-    /// larger one is listed.
+    /// `compression_gzip_level`, `compression_zstd_level`, `compression_lz4_level` and `ssl_keystore_password` are
+    /// settings of their own, because other clients have them: they are listed too. `reconnect_backoff_max_ms` has two
+    /// defaults, and the larger one is listed.
     pub fn entries(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
         keys::all().filter(|key| key.name == key.of).map(|key| (key.name, (key.show)(self)))
     }
