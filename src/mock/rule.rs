@@ -285,8 +285,8 @@ impl MockRule {
         self
     }
 
-    /// Acts only on Produce and Metadata requests for this topic. The rule acts on a Produce request only if the broker
-    /// leads a partition of the topic in the request. The topic does not have to exist yet.
+    /// Acts only on Produce and Metadata requests for this topic. The rule acts on a Produce request only if the request has
+    /// records for a partition of the topic, and the broker leads this partition. The topic does not have to exist yet.
     pub fn topic(mut self, topic: &str) -> Self {
         self.topic = Some(topic.to_owned());
         self
