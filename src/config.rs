@@ -17,6 +17,7 @@ mod key;
 mod keys;
 mod later;
 mod librdkafka;
+mod partitioning;
 mod servers;
 mod settings;
 mod types;

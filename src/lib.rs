@@ -47,8 +47,9 @@ pub use error::{
 };
 pub use kafka_producer::{InFlight, KafkaProducer};
 pub use producer::{
-    BytesSerializer, DefaultPartitioner, FutureRecordMetadata, PartitionContext, Partitioner, RecordMetadata,
-    SerializationContext, Serialized, Serializer, StringSerializer,
+    BytesSerializer, DefaultPartitioner, FutureRecordMetadata, HashPartitioner, KeyHash, PartitionContext,
+    Partitioner, RandomPartitioner, RecordMetadata, RoundRobinPartitioner, SerializationContext, Serialized,
+    Serializer, StickyPartitioner, StringSerializer,
 };
 pub use producer_record::{OwnedRecord, ProducerRecord};
 pub use protocol::ErrorCode;

@@ -4,6 +4,7 @@ use super::dialect::{self, Dialect};
 use super::key::{Given, Key};
 use super::later::{self, Later};
 use super::librdkafka;
+use super::partitioning;
 use super::producer_config::ProducerConfig;
 use super::values::{
     ACKS, COMPRESSION, FLAG, GZIP_LEVEL, IDLE_MILLIS, LEVEL, LIMIT_MILLIS, LIST, LZ4_LEVEL, MILLIS, NUMBER,
@@ -34,7 +35,10 @@ pub(super) fn set(
     let (refusal, may_be_left_out) = match find(dialect, &name) {
         Found::Key(known) => match known.set(config, given, written_as, value) {
             Ok(()) => return Ok(()),
-            Err(refusal) => (refusal, false),
+            Err(refusal) => {
+                let needs_code = refusal.kind == ConfigProblemKind::NeedsCode;
+                (refusal, needs_code)
+            }
         },
         Found::Later(later) => match later.refuse(value) {
             None => return Ok(()),
@@ -100,7 +104,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
     let more = super::tls::KEYS.iter().chain(std::iter::once(&super::tls::ENDPOINT_IDENTIFICATION));
     #[cfg(not(any(feature = "tls", feature = "rustls")))]
     let more = std::iter::empty();
-    KEYS.iter().chain(librdkafka::KEYS).chain(super::sasl::KEYS).chain(super::proxy::KEYS).chain(more)
+    KEYS.iter()
+        .chain(partitioning::KEYS)
+        .chain(librdkafka::KEYS)
+        .chain(super::sasl::KEYS)
+        .chain(super::proxy::KEYS)
+        .chain(more)
 }
 
 /// A misspelt name of such a setting must not make records less safe than intended.
@@ -194,6 +203,8 @@ keys! {
     sock_chunk_bytes: NUMBER(sock_chunk_bytes),
     sock_chunk_buffer_count: NUMBER(sock_chunk_buffer_count),
     partitioner_ignore_keys: FLAG(partitioner_ignore_keys),
+    partitioner_adaptive_partitioning_enable: FLAG(partitioner_adaptive_partitioning_enable),
+    partitioner_availability_timeout_ms: MILLIS(partitioner_availability_timeout),
 }
 
 /// How many letters must change to make one word from the other (Levenshtein).

@@ -163,8 +163,6 @@ const LATER: &[Later] = later! {
     Extra("the check that all brokers belong to one cluster"): metadata_cluster_check_enable["false"];
     Extra("a filter for bootstrap topics"): bootstrap_topics_filter["none", "set()"];
 
-    Extra("a partitioner that avoids slow brokers"):
-        partitioner_adaptive_partitioning_enable["false"], partitioner_availability_timeout_ms["0"];
     Extra("a rack-aware partitioner"): partitioner_rack_aware["false"], client_rack;
     Extra("this way to allocate memory"): buffer_memory_allocation_strategy["full"];
 
@@ -187,7 +185,6 @@ const LATER: &[Later] = later! {
             "org.apache.kafka.common.serialization.ByteArraySerializer",
             "org.apache.kafka.common.serialization.StringSerializer"
         ];
-    Code("call ProducerConfig::partitioner"): partitioner, partitioner_class;
     Code("call ProducerConfig::ssl_context (cargo feature `tls`)"): ssl_context;
     Code("the metrics registry is not supported yet; remove it"): metric_reporters["none", "[]"];
     Code("this crate always uses the best selector of the system; remove it"): selector;

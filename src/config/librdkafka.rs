@@ -8,7 +8,6 @@ use super::values::{
     ACKS, COMPRESSION, FLAG, Kind, LEVEL, LIST, MILLIS, NUMBER, OPTIONAL_MILLIS, OPTIONAL_NUMBER, RETRIES,
     SOCKET_BUFFER,
 };
-use crate::error::{ConfigProblem, ConfigProblemKind};
 
 macro_rules! keys {
     ($( $name:ident of $of:literal: $kind:ident($($field:ident).+) );* $(;)?) => {
@@ -100,7 +99,6 @@ pub(super) const NOT_HERE: &[Later] = later! {
         request_timeout_ms;
     Other("in librdkafka it is the age at which metadata is dropped; this crate uses topic.metadata.refresh.interval.ms"):
         metadata_max_age_ms;
-    Feature("this partitioner"): partitioner["murmur2_random"];
 };
 
 /// Settings that only librdkafka has.
@@ -141,15 +139,3 @@ pub(super) const LATER: &[Later] = later! {
     Other("this crate logs through the crate `log`; set the level there"):
         debug, log_cb, log_connection_close, log_level, log_queue, log_thread_name;
 };
-
-/// The problem that librdkafka's default partitioner is not supported, for a configuration that does not set it.
-pub(super) fn partitioner() -> ConfigProblem {
-    ConfigProblem {
-        kind: ConfigProblemKind::NotSupportedYet,
-        key: "partitioner".to_owned(),
-        value: None,
-        why: "it is not set, and librdkafka's default (consistent_random) is not supported yet; keys map to other \
-              partitions than with librdkafka; if that is acceptable, set partitioner to murmur2_random"
-            .to_owned(),
-    }
-}

@@ -1,13 +1,12 @@
 //! The values that were set, and the defaults that do not depend on other settings.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::partitioning::NamedPartitioner;
 #[cfg(any(feature = "tls", feature = "rustls"))]
 use super::types::TlsConfig;
 use super::types::{Acks, CodecLevels, SaslConfig, SecurityProtocol, SocketOptions};
-use crate::producer::Partitioner;
 use crate::record::Compression;
 use crate::security::Secret;
 
@@ -62,8 +61,11 @@ pub struct ProducerConfig {
     pub(super) sock_chunk_bytes: usize,
     pub(super) sock_chunk_buffer_count: usize,
     /// `None` is the default partitioner.
-    pub(super) partitioner: Option<Arc<dyn Partitioner>>,
+    pub(super) partitioner: Option<NamedPartitioner>,
     pub(super) partitioner_ignore_keys: bool,
+    pub(super) partitioner_adaptive_partitioning_enable: bool,
+    /// Zero is no timeout.
+    pub(super) partitioner_availability_timeout: Duration,
     pub(super) sasl: SaslConfig,
     pub(super) proxy_url: Option<Secret>,
     #[cfg(any(feature = "tls", feature = "rustls"))]
@@ -116,6 +118,8 @@ impl Default for ProducerConfig {
             sock_chunk_buffer_count: 16,
             partitioner: None,
             partitioner_ignore_keys: false,
+            partitioner_adaptive_partitioning_enable: true,
+            partitioner_availability_timeout: Duration::ZERO,
             sasl: SaslConfig::default(),
             proxy_url: None,
             #[cfg(any(feature = "tls", feature = "rustls"))]

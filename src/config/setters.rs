@@ -1,13 +1,11 @@
 //! The setters. They accept any value; `checks` reports all invalid values together when the producer is built.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::into_servers::IntoServers;
 use super::producer_config::ProducerConfig;
 use super::types::{Acks, SecurityProtocol};
 use super::values::LIST;
-use crate::producer::{PartitionBy, PartitionContext, Partitioner};
 use crate::record::Compression;
 
 impl ProducerConfig {
@@ -309,9 +307,9 @@ impl ProducerConfig {
     /// The longest wait before the producer connects to a broker again, without the random ±20 %. A value that is set
     /// applies to all brokers.
     ///
-    /// The default depends on the broker. It is 1 s for a broker that is needed, and 30 s for other brokers. A broker is
-    /// needed if it is the leader of a partition with records to send. While no broker can be reached, every broker is
-    /// needed. If `reconnect_backoff` is longer than this time, the default is `reconnect_backoff`.
+    /// The default depends on the broker. It is 1 s for a broker that is needed, and 30 s for other brokers. It is also 30 s
+    /// for a broker that has rejected the authentication or can't be used with this configuration. A broker is needed if it
+    /// is the leader of a partition with records to send. While no broker can be reached, every broker is needed. If `reconnect_backoff` is longer than this time, the default is `reconnect_backoff`.
     ///
     /// Setting name: `reconnect_backoff_max_ms`.
     #[doc(alias = "reconnect_backoff_max_ms")]
@@ -435,36 +433,6 @@ impl ProducerConfig {
     /// How many times one socket is read before the other sockets are read. Default: 16. kafka-python has the same name.
     pub fn sock_chunk_buffer_count(mut self, reads: usize) -> Self {
         self.sock_chunk_buffer_count = reads;
-        self
-    }
-
-    /// The partitioner. It chooses the partition of each record that has no partition. Default:
-    /// [`DefaultPartitioner`](crate::DefaultPartitioner).
-    pub fn partitioner(mut self, partitioner: impl Partitioner + 'static) -> Self {
-        self.partitioner = Some(Arc::new(partitioner));
-        self
-    }
-
-    /// Like [`partitioner`](Self::partitioner), with a closure.
-    ///
-    /// ```
-    /// use kafka_producer::{DefaultPartitioner, KafkaProducer, Partitioner};
-    ///
-    /// let config = KafkaProducer::builder().partition_by(|record| match record.topic() {
-    ///     "audit" => 0,
-    ///     _ => DefaultPartitioner.partition(record),
-    /// });
-    /// # let _ = config;
-    /// ```
-    #[doc(alias = "partitioner")]
-    pub fn partition_by(self, choose: impl Fn(&PartitionContext<'_>) -> i32 + Send + Sync + 'static) -> Self {
-        self.partitioner(PartitionBy(choose))
-    }
-
-    /// Whether the default partitioner ignores the keys of records. It then handles a record with a key like a record
-    /// without a key. Default: false. A partitioner of your own always sees the keys, as in Java.
-    pub fn partitioner_ignore_keys(mut self, ignore: bool) -> Self {
-        self.partitioner_ignore_keys = ignore;
         self
     }
 }

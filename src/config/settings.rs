@@ -12,8 +12,8 @@ use crate::client::{ClientSettings, MetadataSettings};
 use crate::error::{Error, ErrorKind};
 use crate::net::SocketSettings;
 use crate::producer::{
-    AccumulatorSettings, DefaultPartitioner, Encoding, FIRST_VERSION_OF_RECORD_BATCHES,
-    FIRST_VERSION_OF_ZSTD, PartitionBy, PartitionContext, Partitioner, RetryPolicy, SenderSettings,
+    AccumulatorSettings, Encoding, FIRST_VERSION_OF_RECORD_BATCHES, FIRST_VERSION_OF_ZSTD, Partitioner,
+    RetryPolicy, SenderSettings, StickySettings,
 };
 use crate::record::Compression;
 use crate::sync::{AtomicU64, Ordering};
@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) client: ClientSettings,
     pub(crate) socket: SocketSettings,
     pub(crate) partitioner: Arc<dyn Partitioner>,
+    pub(crate) sticky: StickySettings,
     pub(crate) buffer_memory: usize,
     /// The size of one buffer of the pool.
     pub(crate) buffer_size: usize,
@@ -50,13 +51,14 @@ impl Settings {
         };
         let delivery_timeout = effective.delivery_timeout();
         let twentieth = delivery_timeout.map_or(Duration::MAX, |timeout| timeout / 20);
+        // An age is a difference of whole milliseconds: an age of 5 ms may in fact be almost 6 ms.
+        let max_age_millis = (millis(config.linger.max(twentieth.min(Duration::from_secs(1)))) - 1).max(0);
         Self {
             accumulator: AccumulatorSettings {
                 batch_size: effective.batch_size(),
                 batch_max_bytes,
                 encoding: Encoding { compression: config.compression, level: effective.level() },
-                // An age is a difference of whole milliseconds: an age of 5 ms may in fact be almost 6 ms.
-                max_age_millis: (millis(config.linger.max(twentieth.min(Duration::from_secs(1)))) - 1).max(0),
+                max_age_millis,
                 max_block: config.max_block,
             },
             sender: SenderSettings {
@@ -122,7 +124,20 @@ impl Settings {
                 #[cfg(any(feature = "tls", feature = "rustls"))]
                 tls: None,
             },
-            partitioner: chosen_partitioner(config),
+            partitioner: config.chosen_partitioner(),
+            sticky: StickySettings {
+                bytes: if effective.batch_size() == 0 {
+                    0
+                } else {
+                    batch_max_bytes.min(UNIT.max(effective.batch_size()))
+                },
+                millis: max_age_millis,
+                adaptive: config.partitioner_adaptive_partitioning_enable,
+                // A batch that lingers does not wait for its broker.
+                availability_timeout: Some(config.partitioner_availability_timeout)
+                    .filter(|timeout| !timeout.is_zero())
+                    .map(|timeout| timeout.saturating_add(config.linger)),
+            },
             buffer_memory: config.buffer_memory,
             buffer_size: effective
                 .batch_size()
@@ -159,16 +174,6 @@ impl ProducerConfig {
         } else {
             Err(Error::new(ErrorKind::Config { problems }))
         }
-    }
-}
-
-fn chosen_partitioner(config: &ProducerConfig) -> Arc<dyn Partitioner> {
-    match &config.partitioner {
-        Some(partitioner) => Arc::clone(partitioner),
-        None if config.partitioner_ignore_keys => Arc::new(PartitionBy(|record: &PartitionContext<'_>| {
-            DefaultPartitioner.partition(&record.with_key(None))
-        })),
-        None => Arc::new(DefaultPartitioner),
     }
 }
 

@@ -7,7 +7,7 @@ use super::checks;
 use super::dialect::Dialect;
 use super::key::Given;
 use super::keys::{self, Unset};
-use super::librdkafka;
+use super::partitioning::NamedPartitioner;
 use super::producer_config::ProducerConfig;
 #[cfg(doc)]
 use crate::error::ConfigProblemKind;
@@ -123,7 +123,9 @@ impl ProducerConfig {
     {
         let mut config = Self::default();
         let pairs: Vec<(K, V)> = pairs.into_iter().collect();
-        let has_partitioner = pairs.iter().any(|(key, _)| key.as_ref().trim() == "partitioner");
+        if dialect == Dialect::Librdkafka {
+            config.partitioner = NamedPartitioner::of_librdkafka();
+        }
         let unset = config.set_all(dialect, as_they_are(&pairs));
         let (unused, refused): (Vec<_>, Vec<_>) = unset.into_iter().partition(|unset| unset.may_be_left_out);
         let config = config.unless_refused(refused.into_iter().map(|unset| unset.problem).collect())?;
@@ -132,9 +134,6 @@ impl ProducerConfig {
         for ConfigProblem { why, .. } in &mut unused {
             let remedy = ["; remove it", "; only "].iter().filter_map(|remedy| why.find(remedy)).min();
             why.truncate(remedy.unwrap_or(why.len()));
-        }
-        if dialect == Dialect::Librdkafka && !has_partitioner {
-            unused.push(librdkafka::partitioner());
         }
         Ok((config, unused))
     }

@@ -118,6 +118,7 @@ where
             allow_auto_create_topics,
         },
         partitioner: settings.partitioner,
+        sticky: settings.sticky,
         max_request_size: settings.max_request_size,
         closer: Arc::new(closer),
     })

@@ -10,7 +10,8 @@ use super::topics::Topics;
 use crate::client::{Awaited, PartitionInfo};
 use crate::error::{Error, ErrorKind, Limit, SizeLimit};
 use crate::producer::{
-    FutureRecordMetadata, PartitionContext, Partitioner, RecordAccumulator, TopicHandle, Wait, is_inside,
+    FutureRecordMetadata, PartitionContext, Partitioner, RecordAccumulator, StickyContext, StickySettings,
+    TopicHandle, Wait, is_inside,
 };
 use crate::producer_record::{Details, ProducerRecord};
 use crate::record::{BATCH_HEADER_LEN, RecordFields, RecordSize};
@@ -22,6 +23,7 @@ pub(super) struct BytesProducer {
     pub(super) accumulator: RecordAccumulator,
     pub(super) topics: Topics,
     pub(super) partitioner: Arc<dyn Partitioner>,
+    pub(super) sticky: StickySettings,
     pub(super) max_request_size: usize,
     pub(super) closer: Arc<Closer>,
 }
@@ -96,7 +98,7 @@ impl BytesProducer {
             ));
         }
         let ready = Prepared { record, size, wall };
-        match self.topics.known(record.topic, |topic| self.append(topic, &ready, wait)) {
+        match self.topics.known(record.topic, |topic, thread| self.append((topic, thread), &ready, wait)) {
             Some(Ok(result)) => result,
             Some(Err(nowhere)) if record.partition.is_none() => Err(nowhere.error(record)),
             _ => self.send_slowly(&ready, wait),
@@ -186,12 +188,12 @@ impl BytesProducer {
     #[inline]
     fn append(
         &self,
-        topic: &TopicHandle,
+        (topic, thread): (&TopicHandle, u32),
         ready: &Prepared<'_>,
         wait: Wait,
     ) -> Result<Result<FutureRecordMetadata, Error>, Nowhere> {
         let record = ready.record;
-        let partition = record.partition.unwrap_or_else(|| self.choose(topic, record));
+        let partition = record.partition.unwrap_or_else(|| self.choose(topic, thread, ready));
         let Some(queue) = usize::try_from(partition).ok().and_then(|index| topic.queues.get(index)) else {
             // Kafka numbers partitions with an i32.
             return Err(Nowhere { partition, partition_count: topic.queues.len() as i32 });
@@ -201,10 +203,20 @@ impl BytesProducer {
     }
 
     #[inline]
-    fn choose(&self, topic: &TopicHandle, record: &BytesRecord<'_>) -> i32 {
-        let context =
-            PartitionContext::of(record.topic, &record.fields, topic.queues.len(), &topic.available);
-        self.partitioner.partition(&context)
+    fn choose(&self, topic: &TopicHandle, thread: u32, ready: &Prepared<'_>) -> i32 {
+        let sticky = StickyContext {
+            settings: &self.sticky,
+            sticky: &topic.sticky,
+            queues: &topic.queues,
+            available: &topic.available,
+            pool: self.accumulator.pool(),
+            clock: self.topics.observer.clock(),
+            thread,
+            size: ready.size.at_most(),
+            wall: ready.wall,
+            is_dry_run: false,
+        };
+        self.partitioner.partition(&PartitionContext::of(ready.record.topic, &ready.record.fields, &sticky))
     }
 
     /// For a topic or a partition that this thread does not know as of the latest metadata.
@@ -213,14 +225,14 @@ impl BytesProducer {
         let record = ready.record;
         let wait = self.one_deadline(wait);
         let topic = self.topics.find(record.topic, wait).map_err(|error| record.error(error))?;
-        let nowhere = match self.append(&topic, ready, wait) {
+        let nowhere = match self.append((&topic, 0), ready, wait) {
             Ok(result) => return result,
             Err(nowhere) if nowhere.partition < 0 || record.partition.is_none() => nowhere,
             // The partition may be new. One newer answer decides (KAFKA-6833).
             Err(_) => {
                 let topic =
                     self.topics.find_newer(record.topic, wait).map_err(|error| record.error(error))?;
-                match self.append(&topic, ready, wait) {
+                match self.append((&topic, 0), ready, wait) {
                     Ok(result) => return result,
                     Err(nowhere) => nowhere,
                 }

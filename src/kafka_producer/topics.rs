@@ -23,9 +23,9 @@ pub(super) struct Topics {
 }
 
 impl Topics {
-    /// Runs `with` on the topic if this thread knows it as of the latest metadata.
+    /// Runs `with` on the topic and the number of this thread, if this thread knows the topic as of the latest metadata.
     #[inline]
-    pub(super) fn known<R>(&self, topic: &str, with: impl FnOnce(&TopicHandle) -> R) -> Option<R> {
+    pub(super) fn known<R>(&self, topic: &str, with: impl FnOnce(&TopicHandle, u32) -> R) -> Option<R> {
         self.table.cached(topic, self.metadata.version(), with)
     }
 

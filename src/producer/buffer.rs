@@ -202,6 +202,12 @@ impl SimpleBufferPool {
         self.total - state.left()
     }
 
+    /// The bytes that each of `holders` has.
+    pub(crate) fn held_by<const N: usize>(&self, holders: [Holder; N]) -> [usize; N] {
+        let state = self.state.lock();
+        holders.map(|holder| state.held(holder))
+    }
+
     fn buffer(self: &Arc<Self>, holder: Holder, Lot { charged, mut buffer }: Lot) -> PooledBuffer {
         // New buffers are allocated outside of the lock. A reused buffer has enough room.
         buffer.reserve_exact(charged);

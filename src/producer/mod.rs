@@ -28,6 +28,7 @@ mod sealing;
 mod sender;
 mod serializer;
 mod shared;
+mod sticky;
 mod topics;
 mod unfinished;
 
@@ -45,11 +46,15 @@ pub use future::{FutureRecordMetadata, RecordMetadata};
 pub(crate) use inbox::Inbox;
 pub(crate) use outcome::RetryPolicy;
 pub(crate) use partitioner::PartitionBy;
-pub use partitioner::{DefaultPartitioner, PartitionContext, Partitioner};
+pub use partitioner::{
+    DefaultPartitioner, HashPartitioner, KeyHash, PartitionContext, Partitioner, RandomPartitioner,
+    RoundRobinPartitioner, StickyPartitioner,
+};
 pub(crate) use queue::PartitionQueue;
 pub(crate) use requests::{FIRST_VERSION_OF_RECORD_BATCHES, FIRST_VERSION_OF_ZSTD};
 pub(crate) use sender::{Sender, SenderSettings};
 pub(crate) use serializer::with_scratch;
 pub use serializer::{BytesSerializer, SerializationContext, Serialized, Serializer, StringSerializer};
 pub(crate) use shared::AccumulatorSettings;
+pub(crate) use sticky::{StickyContext, StickySettings};
 pub(crate) use topics::{TopicHandle, TopicTable};

@@ -1,7 +1,14 @@
 //! Partitioners choose the partition of a record.
 
+mod hash;
+mod keyless;
+
 use std::sync::Arc;
 
+pub use hash::{HashPartitioner, KeyHash};
+pub use keyless::{DefaultPartitioner, RandomPartitioner, RoundRobinPartitioner, StickyPartitioner};
+
+use crate::producer::sticky::StickyContext;
 use crate::record::{Header, RecordFields};
 
 /// Chooses the partition of each record that does not have a partition. Pass a partitioner to
@@ -61,19 +68,24 @@ pub struct PartitionContext<'a> {
     headers: &'a [Header<'a>],
     partition_count: i32,
     available_partitions: &'a [i32],
+    /// `None` if the program has created the context.
+    sticky: Option<&'a StickyContext<'a>>,
 }
 
 impl<'a> PartitionContext<'a> {
     #[inline]
-    pub(crate) fn of(
-        topic: &'a str,
-        fields: &RecordFields<'a>,
-        partition_count: usize,
-        available_partitions: &'a [i32],
-    ) -> Self {
+    pub(crate) fn of(topic: &'a str, fields: &RecordFields<'a>, sticky: &'a StickyContext<'a>) -> Self {
         let RecordFields { key, value, headers } = *fields;
-        // Kafka numbers partitions with an i32.
-        Self { topic, key, value, headers, partition_count: partition_count as i32, available_partitions }
+        Self {
+            topic,
+            key,
+            value,
+            headers,
+            // Kafka numbers partitions with an i32.
+            partition_count: sticky.queues.len() as i32,
+            available_partitions: sticky.available,
+            sticky: Some(sticky),
+        }
     }
 
     /// Creates the context of a record for `topic` without key, value and headers. The topic has `partition_count`
@@ -83,7 +95,15 @@ impl<'a> PartitionContext<'a> {
     /// If `partition_count` is less than 1, because every topic has a partition.
     pub fn new(topic: &'a str, partition_count: i32) -> Self {
         assert!(partition_count > 0, "a topic has at least 1 partition, not {partition_count}");
-        Self { topic, key: None, value: None, headers: &[], partition_count, available_partitions: &[] }
+        Self {
+            topic,
+            key: None,
+            value: None,
+            headers: &[],
+            partition_count,
+            available_partitions: &[],
+            sticky: None,
+        }
     }
 
     /// Sets the key. `None` means null.
@@ -137,6 +157,12 @@ impl<'a> PartitionContext<'a> {
     pub fn available_partitions(&self) -> &'a [i32] {
         self.available_partitions
     }
+
+    /// Returns whether the record is not sent, because the program has called
+    /// [`partition_for`](crate::KafkaProducer::partition_for). A partitioner that counts records does not count this one.
+    pub fn is_dry_run(&self) -> bool {
+        self.sticky.is_some_and(|sticky| sticky.is_dry_run)
+    }
 }
 
 /// Shows the sizes of key and value, but not their bytes.
@@ -177,84 +203,10 @@ impl<F: Fn(&PartitionContext<'_>) -> i32 + Send + Sync> Partitioner for Partitio
     }
 }
 
-/// The default partitioner. kafka-python has the same default.
-///
-/// For a record with a key, the murmur2 hash of the key chooses the partition, as in the Java client. A record without a
-/// key goes to a random partition that has a leader. If no partition has a leader, the record goes to a random partition.
-#[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "it has nothing to grow, and is named to be used")]
-pub struct DefaultPartitioner;
-
-impl Partitioner for DefaultPartitioner {
-    #[inline]
-    fn partition(&self, record: &PartitionContext<'_>) -> i32 {
-        let (partitions, available) = (record.partition_count.max(1), record.available_partitions);
-        match record.key {
-            // The sign bit is removed. The absolute value would not do: abs(i32::MIN) is negative (KAFKA-1988).
-            Some(key) => (murmur2(key) & 0x7fff_ffff) as i32 % partitions,
-            None if available.is_empty() => fastrand::i32(0..partitions),
-            None => available[fastrand::usize(..available.len())],
-        }
-    }
-}
-
-/// The 32-bit hash of the Java client's `Utils.murmur2`.
-pub(crate) fn murmur2(data: &[u8]) -> u32 {
-    const SEED: u32 = 0x9747_b28c;
-    const M: u32 = 0x5bd1_e995;
-    const R: u32 = 24;
-    let mut hash = SEED ^ data.len() as u32;
-    let mut words = data.chunks_exact(4);
-    for word in &mut words {
-        let mut k = u32::from_le_bytes([word[0], word[1], word[2], word[3]]).wrapping_mul(M);
-        k ^= k >> R;
-        hash = hash.wrapping_mul(M) ^ k.wrapping_mul(M);
-    }
-    let rest = words.remainder();
-    if !rest.is_empty() {
-        for (index, byte) in rest.iter().enumerate() {
-            hash ^= u32::from(*byte) << (8 * index);
-        }
-        hash = hash.wrapping_mul(M);
-    }
-    hash ^= hash >> 13;
-    hash = hash.wrapping_mul(M);
-    hash ^ (hash >> 15)
-}
-
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
-
-    /// From the Java client's own tests.
-    #[test]
-    fn murmur2_is_javas() {
-        let expected = [
-            ("21", -973_932_308),
-            ("foobar", -790_332_482),
-            ("a-little-bit-long-string", -985_981_536),
-            ("a-little-bit-longer-string", -1_486_304_829),
-            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
-            ("abc", 479_470_107),
-        ];
-        for (key, hash) in expected {
-            assert_eq!(murmur2(key.as_bytes()) as i32, hash, "{key}");
-        }
-    }
-
-    #[test]
-    fn a_key_stays_where_it_is_and_no_key_goes_where_there_is_a_leader() {
-        let choose = |key, available| {
-            let record = PartitionContext::new("t", 10).with_key(key).with_available_partitions(available);
-            DefaultPartitioner.partition(&record)
-        };
-        assert_eq!(choose(Some(&b"foobar"[..]), &[]), ((-790_332_482i32) & 0x7fff_ffff) % 10);
-        for _ in 0..100 {
-            assert!([2, 5].contains(&choose(None, &[2, 5])));
-            assert!((0..10).contains(&choose(None, &[])));
-        }
-    }
 
     #[test]
     fn a_partitioner_knows_the_record_and_never_shows_its_bytes() {

@@ -108,6 +108,15 @@ impl PartitionQueue {
         &self.topic_partition
     }
 
+    /// Since when the oldest batch waits that the sender has not taken.
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
+        match self.state.lock().batches.front()? {
+            Batch::Open(batch) => Some(batch.created()),
+            Batch::Sealed(batch) => Some(batch.created()),
+            Batch::Sealing(_) => None,
+        }
+    }
+
     /// A thread waits for the batch with this id. Returns whether the sender must be notified, and marks it as notified.
     pub(super) fn hasten(&self, batch_id: u64) -> bool {
         let mut state = self.state.lock();

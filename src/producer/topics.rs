@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::client::{ClusterMetadata, PartitionMetadata};
 use crate::lifecycle::Lifecycle;
 use crate::producer::queue::PartitionQueue;
+use crate::producer::sticky::Sticky;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering};
 use crate::topic_partition::TopicPartition;
 
@@ -19,6 +20,8 @@ pub(crate) struct TopicHandle {
     pub(crate) queues: Box<[Arc<PartitionQueue>]>,
     /// The partitions that have a leader.
     pub(crate) available: Box<[i32]>,
+    /// Where its records without a key go.
+    pub(crate) sticky: Sticky,
     /// Whether the sender was told to keep the topic.
     pub(crate) is_kept: AtomicBool,
 }
@@ -44,6 +47,8 @@ struct Cached {
     table: Arc<TopicTable>,
     version: u64,
     handle: Arc<TopicHandle>,
+    /// The number of this thread for the topic.
+    thread: u32,
 }
 
 thread_local! {
@@ -62,13 +67,14 @@ impl TopicTable {
         })
     }
 
-    /// Runs `with` on the topic's handle if this thread knows it as of metadata `version`.
+    /// Runs `with` on the topic's handle and the number of this thread, if this thread knows the topic as of metadata
+    /// `version`.
     #[inline]
     pub(crate) fn cached<R>(
         &self,
         topic: &str,
         version: u64,
-        with: impl FnOnce(&TopicHandle) -> R,
+        with: impl FnOnce(&TopicHandle, u32) -> R,
     ) -> Option<R> {
         // At the very end of a thread the cache is gone, as all thread-locals with a destructor. Then the slow path is
         // taken. A partitioner that sends takes it, too, because the cache is borrowed.
@@ -83,7 +89,8 @@ impl TopicTable {
                 // used once does not push the others back.
                 cache.swap(at, at / 2);
             }
-            Some(with(&cache[at / 2].handle))
+            let cached = &cache[at / 2];
+            Some(with(&cached.handle, cached.thread))
         });
         known.ok().flatten()
     }
@@ -154,6 +161,7 @@ impl TopicTable {
         TopicHandle {
             queues: all[..partitions.len()].iter().map(Arc::clone).collect(),
             available: (0..partitions.len()).filter(with_leader).map(|index| index as i32).collect(),
+            sticky: Sticky::new(partitions.len()),
             name,
             is_kept: AtomicBool::new(false),
         }
@@ -168,7 +176,8 @@ impl TopicTable {
                 !outdated && cached.table.lifecycle.is_open()
             });
             cache.truncate(MOST - 1);
-            cache.insert(0, Cached { table: Arc::clone(self), version, handle: Arc::clone(handle) });
+            let thread = handle.sticky.number_thread();
+            cache.insert(0, Cached { table: Arc::clone(self), version, handle: Arc::clone(handle), thread });
         });
         remembered.ok();
     }

@@ -235,7 +235,6 @@ fn the_defaults_of_other_clients_are_taken_or_name_what_is_missing() {
                 "enable.metrics.push = 'true'",
                 "metadata.cluster.check.enable = 'true'",
                 "metric.reporters = 'org.apache.kafka.common.metrics.JmxReporter'",
-                "partitioner.adaptive.partitioning.enable = 'true'",
             ],
         ),
     ] {

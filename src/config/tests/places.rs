@@ -94,6 +94,10 @@ fn every_setting_reaches_the_place_where_it_acts() {
                 })
                 .to_string()
         }),
+        ("partitioner_adaptive_partitioning_enable", "false", |s| s.sticky.adaptive.to_string()),
+        ("partitioner_availability_timeout_ms", "7777", |s| {
+            s.sticky.availability_timeout.unwrap().as_millis().to_string()
+        }),
     ];
     assert!(
         keys::KEYS.iter().map(|key| key.name).eq(places.iter().map(|(key, ..)| *key)),

@@ -8,19 +8,24 @@ use crate::error::ConfigProblemKind as Kind;
 fn shared(dialect: Dialect, pairs: &[(&str, &str)]) -> (ProducerConfig, Vec<(String, Kind)>) {
     let (config, unused) = ProducerConfig::from_shared(dialect, pairs.iter().copied()).unwrap();
     assert!(config.settings().is_ok(), "{:?}", config.settings().err());
-    // It is listed for every configuration; see `the_partitioner_of_librdkafka_is_told_of`.
-    let unused = unused.into_iter().filter(|problem| problem.key != "partitioner");
-    (config, unused.map(|problem| (problem.key, problem.kind)).collect())
+    (config, unused.into_iter().map(|problem| (problem.key, problem.kind)).collect())
 }
 
 #[test]
-fn the_partitioner_of_librdkafka_is_told_of() {
-    let of = |pairs: &[(&str, &str)]| {
-        let (_, unused) = ProducerConfig::from_shared(Dialect::Librdkafka, pairs.iter().copied()).unwrap();
-        unused.into_iter().map(|problem| problem.key).collect::<Vec<_>>()
-    };
-    assert_eq!(of(&[]), ["partitioner"]);
-    assert!(of(&[("partitioner", "murmur2_random")]).is_empty());
+fn a_configuration_of_librdkafka_has_the_partitioner_of_librdkafka() {
+    let of = |pairs: &[(&str, &str)]| shown(&shared(Dialect::Librdkafka, pairs).0, "partitioner");
+    assert_eq!(of(&[]), "consistent_random");
+    assert_eq!(of(&[("partitioner", "murmur2_random")]), "murmur2_random");
+}
+
+#[test]
+fn a_partitioner_of_another_program_is_listed_and_a_known_one_acts() {
+    let of = |class| shared(Dialect::Java, &[("partitioner.class", class)]);
+    let (config, unused) = of("com.example.ByTenant");
+    assert_eq!(shown(&config, "partitioner"), "StickyPartitioner");
+    assert_eq!(unused, [("partitioner.class".to_owned(), Kind::NeedsCode)]);
+    let (config, unused) = of("org.apache.kafka.clients.producer.RoundRobinPartitioner");
+    assert_eq!((shown(&config, "partitioner"), unused.len()), ("RoundRobinPartitioner".to_owned(), 0));
 }
 
 #[test]
@@ -92,11 +97,9 @@ fn what_matters_for_safety_is_refused_in_a_shared_configuration_too() {
     ] {
         assert!(refused(Dialect::Java, &[(key, value)]).contains(key), "{key}");
     }
-    for (key, value) in [
-        ("enable.ssl.certificate.verification", "false"),
-        ("enable.gapless.guarantee", "true"),
-        ("partitioner", "consistent_random"),
-    ] {
+    for (key, value) in
+        [("enable.ssl.certificate.verification", "false"), ("enable.gapless.guarantee", "true")]
+    {
         assert!(refused(Dialect::Librdkafka, &[(key, value)]).contains("not supported yet"), "{key}");
     }
 }

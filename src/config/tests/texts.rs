@@ -35,14 +35,14 @@ fn what_comes_later_is_taken_at_its_neutral_value_and_refused_by_name_at_others(
     let error = ProducerConfig::from_pairs([
         ("security_protocol", "SASL_SSL2"),
         ("sasl_plain_password", "hunter2"),
-        ("partitioner", "murmur2"),
+        ("partitioner", "com.example.ByTenant"),
     ])
     .unwrap_err();
     assert_eq!(
         error.to_string(),
         "the configuration can't be used:\n  security_protocol = 'SASL_SSL2': it must be one of PLAINTEXT, SSL, \
-         SASL_PLAINTEXT, SASL_SSL\n  partitioner = 'murmur2': it refers to code and can't be set from a string; call \
-         ProducerConfig::partitioner"
+         SASL_PLAINTEXT, SASL_SSL\n  partitioner = 'com.example.ByTenant': it is not one of \
+         the partitioners that a string can name; call ProducerConfig::partitioner"
     );
     assert!(!format!("{error:?}").contains("hunter2"));
 }

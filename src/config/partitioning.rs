@@ -1,0 +1,178 @@
+//! The settings of the partitioner, and the partitioners that a string can name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::key::Key;
+use super::producer_config::{Defaults, ProducerConfig};
+use super::values::{Refusal, is_none};
+use crate::error::ConfigProblemKind;
+use crate::producer::{
+    DefaultPartitioner, HashPartitioner, KeyHash, PartitionBy, PartitionContext, Partitioner,
+    RandomPartitioner, RoundRobinPartitioner, StickyPartitioner,
+};
+
+/// A partitioner, with the name by which it was set.
+#[derive(Clone)]
+pub(super) struct NamedPartitioner {
+    name: &'static str,
+    partitioner: Arc<dyn Partitioner>,
+}
+
+impl NamedPartitioner {
+    fn new(name: &'static str, partitioner: impl Partitioner + 'static) -> Self {
+        Self { name, partitioner: Arc::new(partitioner) }
+    }
+
+    /// The partitioner that librdkafka uses if none was set.
+    pub(super) fn of_librdkafka() -> Option<Self> {
+        named("consistent_random")
+    }
+}
+
+/// The partitioner of this name.
+fn named(name: &str) -> Option<NamedPartitioner> {
+    use NamedPartitioner as Named;
+
+    // Where librdkafka hashes an empty key for a record that has none.
+    let hash = |hash: KeyHash| {
+        let of_empty = move |record: &PartitionContext<'_>| hash.partition(&[], record.partition_count());
+        HashPartitioner::new(hash).without_key(PartitionBy(of_empty))
+    };
+    Some(match name {
+        "StickyPartitioner" => Named::new("StickyPartitioner", StickyPartitioner),
+        "DefaultPartitioner" | "DefaultPartitioner()" => Named::new("DefaultPartitioner", DefaultPartitioner),
+        "RandomPartitioner" => Named::new("RandomPartitioner", RandomPartitioner),
+        "RoundRobinPartitioner" => Named::new("RoundRobinPartitioner", RoundRobinPartitioner::new()),
+        // Java.
+        "org.apache.kafka.clients.producer.RoundRobinPartitioner" => return named("RoundRobinPartitioner"),
+        "org.apache.kafka.clients.producer.internals.DefaultPartitioner" => {
+            return named("StickyPartitioner");
+        }
+        "org.apache.kafka.clients.producer.UniformStickyPartitioner" => {
+            Named::new("UniformStickyPartitioner", without_keys(StickyPartitioner))
+        }
+        // librdkafka.
+        "random" => Named::new("random", RandomPartitioner),
+        "consistent" => Named::new("consistent", hash(KeyHash::Crc32)),
+        "consistent_random" => {
+            let partitioner = HashPartitioner::new(KeyHash::Crc32);
+            // An empty key counts as no key, with this partitioner alone.
+            let choose = move |record: &PartitionContext<'_>| {
+                partitioner.partition(&record.with_key(record.key().filter(|key| !key.is_empty())))
+            };
+            Named::new("consistent_random", PartitionBy(choose))
+        }
+        "murmur2" => Named::new("murmur2", hash(KeyHash::Murmur2)),
+        "murmur2_random" => Named::new("murmur2_random", HashPartitioner::new(KeyHash::Murmur2)),
+        "fnv1a" => Named::new("fnv1a", hash(KeyHash::Fnv1a)),
+        "fnv1a_random" => Named::new("fnv1a_random", HashPartitioner::new(KeyHash::Fnv1a)),
+        _ => return None,
+    })
+}
+
+fn without_keys(partitioner: impl Partitioner) -> impl Partitioner {
+    PartitionBy(move |record: &PartitionContext<'_>| partitioner.partition(&record.with_key(None)))
+}
+
+pub(super) const KEYS: &[Key] = &[key("partitioner"), key("partitioner_class")];
+
+const fn key(name: &'static str) -> Key {
+    Key { name, of: "partitioner", set: read, show }
+}
+
+fn read(config: &mut ProducerConfig, value: &str) -> Result<(), Refusal> {
+    config.partitioner = match named(value) {
+        None if !is_none(value) => {
+            let why =
+                "it is not one of the partitioners that a string can name; call ProducerConfig::partitioner";
+            return Err(Refusal { kind: ConfigProblemKind::NeedsCode, why: why.to_owned() });
+        }
+        partitioner => partitioner,
+    };
+    Ok(())
+}
+
+fn show(config: &ProducerConfig) -> String {
+    let default = match config.defaults {
+        Defaults::Ours => "StickyPartitioner",
+        Defaults::KafkaPython2 => "DefaultPartitioner",
+    };
+    config.partitioner.as_ref().map_or(default, |named| named.name).to_owned()
+}
+
+impl ProducerConfig {
+    /// The partitioner. It chooses the partition of each record that has no partition. Default:
+    /// [`StickyPartitioner`](crate::StickyPartitioner). With the defaults of
+    /// [`kafka_python_2`](Self::kafka_python_2): [`DefaultPartitioner`](crate::DefaultPartitioner).
+    ///
+    /// kafka-python has the same name. Java calls it `partitioner.class`. As a string, it is one of these names:
+    ///
+    /// | name | partitioner |
+    /// |---|---|
+    /// | `StickyPartitioner`, `DefaultPartitioner`, `RandomPartitioner`, `RoundRobinPartitioner` | the type of this crate with this name |
+    /// | `org.apache.kafka.clients.producer.RoundRobinPartitioner` | [`RoundRobinPartitioner`](crate::RoundRobinPartitioner) |
+    /// | `org.apache.kafka.clients.producer.UniformStickyPartitioner` | [`StickyPartitioner`](crate::StickyPartitioner) that ignores keys |
+    /// | `org.apache.kafka.clients.producer.internals.DefaultPartitioner` | [`StickyPartitioner`](crate::StickyPartitioner) |
+    /// | `consistent_random`, `murmur2_random`, `fnv1a_random` (librdkafka) | [`HashPartitioner`](crate::HashPartitioner) with [`Crc32`](crate::KeyHash::Crc32), [`Murmur2`](crate::KeyHash::Murmur2) or [`Fnv1a`](crate::KeyHash::Fnv1a). With `consistent_random` an empty key counts as no key. |
+    /// | `consistent`, `murmur2`, `fnv1a` (librdkafka) | The same hashes. A record without a key goes to the partition of an empty key. |
+    /// | `random` (librdkafka) | [`RandomPartitioner`](crate::RandomPartitioner) |
+    #[doc(alias = "partitioner.class")]
+    pub fn partitioner(mut self, partitioner: impl Partitioner + 'static) -> Self {
+        self.partitioner = Some(NamedPartitioner::new("set by the program", partitioner));
+        self
+    }
+
+    /// Like [`partitioner`](Self::partitioner), with a closure.
+    ///
+    /// ```
+    /// use kafka_producer::{KafkaProducer, Partitioner, StickyPartitioner};
+    ///
+    /// let config = KafkaProducer::builder().partition_by(|record| match record.topic() {
+    ///     "audit" => 0,
+    ///     _ => StickyPartitioner.partition(record),
+    /// });
+    /// # let _ = config;
+    /// ```
+    #[doc(alias = "partitioner")]
+    pub fn partition_by(self, choose: impl Fn(&PartitionContext<'_>) -> i32 + Send + Sync + 'static) -> Self {
+        self.partitioner(PartitionBy(choose))
+    }
+
+    /// Whether the default partitioner ignores the keys of records. It then handles a record with a key like a record
+    /// without a key. Default: false. A partitioner that was set always sees the keys, as in Java.
+    pub fn partitioner_ignore_keys(mut self, ignore: bool) -> Self {
+        self.partitioner_ignore_keys = ignore;
+        self
+    }
+
+    /// Whether [`StickyPartitioner`](crate::StickyPartitioner) sends fewer records without a key to partitions whose leader
+    /// responds slowly (KIP-794). If not, it chooses each next partition at random. Default: true. Java calls it
+    /// `partitioner.adaptive.partitioning.enable`.
+    pub fn partitioner_adaptive_partitioning_enable(mut self, enable: bool) -> Self {
+        self.partitioner_adaptive_partitioning_enable = enable;
+        self
+    }
+
+    /// The time that a batch can wait for the leader of its partition until
+    /// [`StickyPartitioner`](crate::StickyPartitioner) does not choose the partition any more (KIP-794). The time after
+    /// which `linger` has ended is counted. If every partition has such a batch, the partitioner chooses from all
+    /// partitions. Zero means no timeout. Default: 0. Setting name: `partitioner_availability_timeout_ms`. Java calls it
+    /// `partitioner.availability.timeout.ms`.
+    #[doc(alias = "partitioner_availability_timeout_ms")]
+    pub fn partitioner_availability_timeout(mut self, timeout: Duration) -> Self {
+        self.partitioner_availability_timeout = timeout;
+        self
+    }
+
+    /// The partitioner that was set, or else the default.
+    pub(super) fn chosen_partitioner(&self) -> Arc<dyn Partitioner> {
+        match (&self.partitioner, self.defaults, self.partitioner_ignore_keys) {
+            (Some(named), _, _) => Arc::clone(&named.partitioner),
+            (None, Defaults::Ours, false) => Arc::new(StickyPartitioner),
+            (None, Defaults::Ours, true) => Arc::new(without_keys(StickyPartitioner)),
+            (None, Defaults::KafkaPython2, false) => Arc::new(DefaultPartitioner),
+            (None, Defaults::KafkaPython2, true) => Arc::new(RandomPartitioner),
+        }
+    }
+}
