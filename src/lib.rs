@@ -46,6 +46,8 @@ pub use error::{
     Origin, PendingPartition, SizeLimit, Stage, Subject,
 };
 pub use kafka_producer::{InFlight, KafkaProducer};
+#[cfg(feature = "partitioners")]
+pub use producer::HashRingPartitioner;
 pub use producer::{
     BytesSerializer, DefaultPartitioner, FutureRecordMetadata, HashPartitioner, KeyHash, PartitionContext,
     Partitioner, RandomPartitioner, RecordMetadata, RoundRobinPartitioner, SerializationContext, Serialized,

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # run.sh [--size 1000] [--round-trip-ms 10] [--linger-ms 5] [--partitions 6] [--threads 1] [--records 3000000]
-#        [--rounds 5] [--peers "ours franz-go"] [--set key=value]... [--tls yes]
+#        [--rounds 5] [--peers "ours franz-go"] [--set key=value]... [--tls yes] [--nodes 3 [--slow-node-ms 200]]
 # Builds the peers and a broker that only acknowledges, runs the peers in turn, and prints each run, the medians of each
 # peer, and ours as a share of each other's. --set is for ours. Peers: ours, franz-go (Go), java (JDK, Maven),
 # librdkafka (a C compiler, through rust-rdkafka); with --tls (and a round trip of 0): ours, librdkafka, bare (OpenSSL).
 set -euo pipefail
 cd "$(dirname "$0")"
-SIZE=1000 ROUND_TRIP=10 LINGER=5 PARTITIONS=6 THREADS=1 RECORDS=3000000 ROUNDS=5 PEERS="ours franz-go" SET=() TLS=no FEATURES=()
+SIZE=1000 ROUND_TRIP=10 LINGER=5 PARTITIONS=6 THREADS=1 RECORDS=3000000 ROUNDS=5 PEERS="ours franz-go" SET=() TLS=no NODES=1 SLOW=() FEATURES=()
 while [ $# -gt 0 ]; do
   case $1 in
     --size) SIZE=$2 ;;
@@ -19,6 +19,8 @@ while [ $# -gt 0 ]; do
     --peers) PEERS=$2 ;;
     --set) SET+=(--set "$2") ;;
     --tls) TLS=$2 ;;
+    --nodes) NODES=$2 ;;
+    --slow-node-ms) SLOW=(--slow-node-ms "$2") ;;
     *) sed -n '2,6s/^# //p' "$0" >&2; exit 2 ;;
   esac
   shift 2
@@ -26,7 +28,7 @@ done
 BUILT=$(cd ../.. && pwd)/target/peers
 mkdir -p "$BUILT"
 
-SINK_OPTIONS=(--partitions "$PARTITIONS" --round-trip-ms "$ROUND_TRIP")
+SINK_OPTIONS=(--partitions "$PARTITIONS" --round-trip-ms "$ROUND_TRIP" --nodes "$NODES" "${SLOW[@]}")
 declare -A OPTIONS
 if [ "$TLS" = yes ]; then
   # `--set tls_backend=rustls` for the other.
@@ -62,7 +64,7 @@ coproc SINK { exec "$SINK_BIN" "${SINK_OPTIONS[@]}"; }
 read -r ADDRESS <&"${SINK[0]}"
 counted() { echo >&"${SINK[1]}"; read -r line <&"${SINK[0]}"; echo "$line"; }
 
-echo "$RECORDS records of $SIZE B, $PARTITIONS partitions, $THREADS threads, linger $LINGER ms, round trip $ROUND_TRIP ms"
+echo "$RECORDS records of $SIZE B, $PARTITIONS partitions, $THREADS threads, linger $LINGER ms, round trip $ROUND_TRIP ms, $NODES nodes ${SLOW[*]}"
 LINES=$(mktemp)
 trap 'rm -f "$LINES"' EXIT
 counted >/dev/null

@@ -8,6 +8,7 @@ use crate::record::Compression;
 mod hostile;
 mod idempotence;
 mod other_clients;
+mod partitioners;
 mod places;
 mod proxy;
 mod related;

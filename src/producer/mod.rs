@@ -45,6 +45,8 @@ pub(crate) use callback::{enter, has_run, is_inside, panic_message};
 pub use future::{FutureRecordMetadata, RecordMetadata};
 pub(crate) use inbox::Inbox;
 pub(crate) use outcome::RetryPolicy;
+#[cfg(feature = "partitioners")]
+pub use partitioner::HashRingPartitioner;
 pub(crate) use partitioner::PartitionBy;
 pub use partitioner::{
     DefaultPartitioner, HashPartitioner, KeyHash, PartitionContext, Partitioner, RandomPartitioner,

@@ -2,11 +2,15 @@
 
 mod hash;
 mod keyless;
+#[cfg(feature = "partitioners")]
+mod ring;
 
 use std::sync::Arc;
 
 pub use hash::{HashPartitioner, KeyHash};
 pub use keyless::{DefaultPartitioner, RandomPartitioner, RoundRobinPartitioner, StickyPartitioner};
+#[cfg(feature = "partitioners")]
+pub use ring::HashRingPartitioner;
 
 use crate::producer::sticky::StickyContext;
 use crate::record::{Header, RecordFields};

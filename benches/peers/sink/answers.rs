@@ -73,26 +73,30 @@ fn api_versions() -> ApiVersionsResponse {
     ApiVersionsResponse::default().with_api_keys(keys.into())
 }
 
-/// One broker, which leads every partition of whatever topic is asked for.
+/// The nodes lead the partitions of whatever topic is asked for in turn.
 fn metadata(sink: &Sink, request: &MetadataRequest, version: i16) -> MetadataResponse {
-    let broker = MetadataResponseBroker::default()
-        .with_node_id(BROKER)
-        .with_host(StrBytes::from_static_str("127.0.0.1"))
-        .with_port(sink.port.into());
+    let broker = |(node, port): (usize, &u16)| {
+        MetadataResponseBroker::default()
+            .with_node_id(broker_id(node))
+            .with_host(StrBytes::from_static_str("127.0.0.1"))
+            .with_port((*port).into())
+    };
+    let brokers = sink.ports.iter().enumerate().map(broker).collect();
     let topics = request.topics.iter().flatten().map(|topic| {
         let partitions = (0..sink.partitions).map(|partition| {
+            let leader = broker_id(partition as usize % sink.ports.len());
             MetadataResponsePartition::default()
                 .with_partition_index(partition)
-                .with_leader_id(BROKER)
+                .with_leader_id(leader)
                 .with_leader_epoch(if version >= 7 { 0 } else { -1 })
-                .with_replica_nodes(vec![BROKER])
-                .with_isr_nodes(vec![BROKER])
+                .with_replica_nodes(vec![leader])
+                .with_isr_nodes(vec![leader])
         });
         MetadataResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions.collect())
     });
     MetadataResponse::default()
-        .with_brokers(vec![broker])
-        .with_controller_id(BROKER)
+        .with_brokers(brokers)
+        .with_controller_id(broker_id(0))
         .with_topics(topics.collect())
 }
 
@@ -111,5 +115,8 @@ pub(crate) fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
 
-const BROKER: BrokerId = BrokerId(1);
+fn broker_id(node: usize) -> BrokerId {
+    BrokerId(node as i32 + 1)
+}
+
 const UNSUPPORTED_VERSION: i16 = 35;

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::ApiKey;
 use openssl::ssl::SslStream;
@@ -14,14 +14,14 @@ use crate::Sink;
 use crate::answers;
 use crate::produce::{self, Produced, read_array};
 
-pub(crate) fn serve(sink: &Arc<Sink>, stream: TcpStream) -> io::Result<()> {
+pub(crate) fn serve(sink: &Arc<Sink>, node: usize, stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     match &sink.tls {
-        None => answer_all(sink, stream.try_clone()?, stream),
+        None => answer_all(sink, node, stream.try_clone()?, stream),
         Some(acceptor) => {
             let stream = acceptor.accept(stream).map_err(io::Error::other)?;
             let stream = Shared(Arc::new(Mutex::new(stream)));
-            answer_all(sink, stream.clone(), stream)
+            answer_all(sink, node, stream.clone(), stream)
         }
     }
 }
@@ -46,8 +46,13 @@ impl Write for Shared {
     }
 }
 
-fn answer_all(sink: &Arc<Sink>, out: impl Write + Send + 'static, requests: impl Read) -> io::Result<()> {
-    let mut answers = Answers::new(sink, Box::new(out));
+fn answer_all(
+    sink: &Arc<Sink>,
+    node: usize,
+    out: impl Write + Send + 'static,
+    requests: impl Read,
+) -> io::Result<()> {
+    let mut answers = Answers::new(sink, sink.round_trip(node), Box::new(out));
     let mut requests = BufReader::with_capacity(READ_AT_ONCE, requests);
     // Of each partition. Another connection begins anew: there is no log that would know.
     let mut offsets = HashMap::new();
@@ -60,7 +65,7 @@ fn answer_all(sink: &Arc<Sink>, out: impl Write + Send + 'static, requests: impl
         if key == ApiKey::Produce as i16 {
             let produced = produce::read(&mut frame, version)?;
             produce::skip(&mut frame, u64::MAX)?;
-            count(sink, length as usize, &produced);
+            count(sink, node, length as usize, &produced);
             if produced.acks != 0 {
                 sink.counts.waits();
                 let answer = produce::answer(&produced, &mut offsets, version);
@@ -75,21 +80,25 @@ fn answer_all(sink: &Arc<Sink>, out: impl Write + Send + 'static, requests: impl
     Ok(())
 }
 
-fn count(sink: &Sink, bytes: usize, produced: &Produced) {
+fn count(sink: &Sink, node: usize, bytes: usize, produced: &Produced) {
     let batches = || produced.topics.iter().flat_map(|(_, batches)| batches);
-    sink.counts.came(bytes, batches().count() as u64, batches().map(|batch| batch.records).sum());
+    let records = batches().map(|batch| batch.records).sum();
+    sink.counts.came(bytes, batches().count() as u64, records);
+    if sink.is_slow(node) {
+        sink.counts.came_slowly(records);
+    }
 }
 
 /// The way back, which may be long.
 enum Answers {
     AtOnce(Arc<Sink>, Box<dyn Write>),
     /// Each with the time when it is due: a line, in which any number may wait.
-    Delayed(Arc<Sink>, mpsc::Sender<(Instant, Vec<u8>, bool)>),
+    Delayed(Duration, mpsc::Sender<(Instant, Vec<u8>, bool)>),
 }
 
 impl Answers {
-    fn new(sink: &Arc<Sink>, mut stream: Box<dyn Write + Send>) -> Self {
-        if sink.round_trip.is_zero() {
+    fn new(sink: &Arc<Sink>, round_trip: Duration, mut stream: Box<dyn Write + Send>) -> Self {
+        if round_trip.is_zero() {
             return Self::AtOnce(Arc::clone(sink), stream);
         }
         let (line, end) = mpsc::channel::<(Instant, Vec<u8>, bool)>();
@@ -104,7 +113,7 @@ impl Answers {
                 let _ = stream.write_all(&answer);
             }
         });
-        Self::Delayed(Arc::clone(sink), line)
+        Self::Delayed(round_trip, line)
     }
 
     fn send(&mut self, answer: Vec<u8>, produced: bool) -> io::Result<()> {
@@ -115,8 +124,8 @@ impl Answers {
                 }
                 stream.write_all(&answer)
             }
-            Self::Delayed(sink, line) => {
-                line.send((Instant::now() + sink.round_trip, answer, produced)).map_err(io::Error::other)
+            Self::Delayed(round_trip, line) => {
+                line.send((Instant::now() + *round_trip, answer, produced)).map_err(io::Error::other)
             }
         }
     }

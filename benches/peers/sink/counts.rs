@@ -10,6 +10,8 @@ pub(crate) struct Counts {
     batches: AtomicU64,
     requests: AtomicU64,
     bytes: AtomicU64,
+    /// Of the records, those of the slow node.
+    slow_records: AtomicU64,
     /// Produce requests that were read and are not answered yet.
     under_way: AtomicU64,
     most_under_way: AtomicU64,
@@ -26,6 +28,10 @@ impl Counts {
         self.bytes.fetch_add(bytes as u64, Relaxed);
     }
 
+    pub(crate) fn came_slowly(&self, records: u64) {
+        self.slow_records.fetch_add(records, Relaxed);
+    }
+
     pub(crate) fn waits(&self) {
         let under_way = self.under_way.fetch_add(1, Relaxed) + 1;
         self.most_under_way.fetch_max(under_way, Relaxed);
@@ -39,11 +45,17 @@ impl Counts {
     pub(crate) fn take(&self) -> String {
         let cpu = cpu().as_nanos() as u64;
         let used = cpu - self.cpu.swap(cpu, Relaxed);
-        let [records, batches, requests, bytes, most] =
-            [&self.records, &self.batches, &self.requests, &self.bytes, &self.most_under_way]
-                .map(|count| count.swap(0, Relaxed));
+        let [records, batches, requests, bytes, slow, most] = [
+            &self.records,
+            &self.batches,
+            &self.requests,
+            &self.bytes,
+            &self.slow_records,
+            &self.most_under_way,
+        ]
+        .map(|count| count.swap(0, Relaxed));
         format!(
-            "records={records} batches={batches} requests={requests} bytes={bytes} most_under_way={most} cpu_s={:.2}",
+            "records={records} batches={batches} requests={requests} bytes={bytes} slow_records={slow} most_under_way={most} cpu_s={:.2}",
             used as f64 / 1e9
         )
     }

@@ -4,6 +4,9 @@
 //! cargo bench --bench peers_sink -- --port 19092 --partitions 6 --round-trip-ms 10
 //! ```
 //!
+//! `--nodes 3` makes three brokers, which lead the partitions in turn. With `--slow-node-ms 200` the last of them has this
+//! round trip, and its records are counted apart too.
+//!
 //! With `--tls ca.pem` connections are encrypted, and the certificate to trust is written to that file.
 //!
 //! Prints its address. For each line on its standard input it prints what it has counted since the last one, and with
@@ -32,19 +35,37 @@ use openssl::ssl::SslAcceptor;
 
 /// What all connections share.
 struct Sink {
-    port: u16,
+    /// Of each node.
+    ports: Vec<u16>,
     partitions: i32,
     round_trip: Duration,
+    /// Of the last node, if it differs.
+    slow: Option<Duration>,
     tls: Option<SslAcceptor>,
     counts: counts::Counts,
 }
 
+impl Sink {
+    fn is_slow(&self, node: usize) -> bool {
+        self.slow.is_some() && node + 1 == self.ports.len()
+    }
+
+    fn round_trip(&self, node: usize) -> Duration {
+        self.slow.filter(|_| self.is_slow(node)).unwrap_or(self.round_trip)
+    }
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut port, mut partitions, mut round_trip, mut tls) = (0, 6, Duration::ZERO, None);
+    let (mut nodes, mut slow) = (1, None);
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         use lexopt::prelude::*;
         match argument {
+            Long("nodes") => nodes = arguments.value()?.parse()?,
+            Long("slow-node-ms") => {
+                slow = Some(Duration::from_secs_f64(milliseconds(&arguments.value()?)?));
+            }
             Long("port") => port = arguments.value()?.parse()?,
             Long("partitions") => partitions = arguments.value()?.parse()?,
             Long("round-trip-ms") => round_trip = Duration::from_secs_f64(milliseconds(&arguments.value()?)?),
@@ -54,24 +75,30 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             other => return Err(other.unexpected().into()),
         }
     }
-    if tls.is_some() && !round_trip.is_zero() {
+    if tls.is_some() && !(round_trip.is_zero() && slow.is_none()) {
         return Err("--tls knows no round trip: one thread reads and answers".into());
     }
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-    let address = listener.local_addr()?;
+    // Only the first node has the port that was asked for.
+    let bind = |node: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, if node == 0 { port } else { 0 }));
+    let listeners = (0..nodes).map(bind).collect::<Result<Vec<_>, _>>()?;
+    let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
+    let ports = addresses.iter().map(std::net::SocketAddr::port).collect();
     let counts = counts::Counts::default();
-    let sink = Arc::new(Sink { port: address.port(), partitions, round_trip, tls, counts });
-    let shared = Arc::clone(&sink);
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let sink = Arc::clone(&shared);
-            std::thread::spawn(move || {
-                if let Err(error) = connection::serve(&sink, stream) {
-                    println!("a connection failed: {error}");
-                }
-            });
-        }
-    });
+    let sink = Arc::new(Sink { ports, partitions, round_trip, slow, tls, counts });
+    for (node, listener) in listeners.into_iter().enumerate() {
+        let shared = Arc::clone(&sink);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let sink = Arc::clone(&shared);
+                std::thread::spawn(move || {
+                    if let Err(error) = connection::serve(&sink, node, stream) {
+                        println!("a connection failed: {error}");
+                    }
+                });
+            }
+        });
+    }
+    let address = addresses.first().ok_or("--nodes is at least 1")?;
     let mut out = std::io::stdout();
     writeln!(out, "{address}")?;
     for line in std::io::stdin().lines() {
