@@ -9,6 +9,7 @@
 //!   settings ───┘                            the settings of each layer
 //! ```
 
+mod batching;
 mod checks;
 mod dialect;
 mod effective;

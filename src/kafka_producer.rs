@@ -298,6 +298,21 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         self.producer.flush(timeout.into())
     }
 
+    /// Fails the records that were passed to `send` before this call and that were not sent to a broker yet, with
+    /// [`ErrorKind::Purged`]. librdkafka calls it `purge`, with the flag for queues.
+    ///
+    /// `purge` returns at once. The background thread fails the records and runs their callbacks. To wait for this, call
+    /// [`flush`](Self::flush). Like other failures, the failures are reported by `flush` if they are unchecked.
+    ///
+    /// The records in a request that was sent and has no response yet are not purged. A record is not purged either if an
+    /// earlier attempt may have stored it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UsedAfterFork`]: this process is a forked child.
+    pub fn purge(&self) -> Result<(), Error> {
+        self.producer.purge()
+    }
+
     /// Closes the producer. `close` rejects new records, waits until the accepted records have results, and ends the
     /// background thread.
     ///

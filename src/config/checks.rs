@@ -180,6 +180,9 @@ impl Checks<'_> {
                 self.refuse(key, value, why);
             }
         }
+        if config.batch_num_records == Some(0) {
+            self.refuse("batch_num_records", 0, "it must be at least 1; remove it for no limit");
+        }
         let Some(value) = config.batch_max_bytes else { return };
         for (limit, most) in [
             ("max_request_size", Some(config.effective().max_request_size())),
@@ -227,6 +230,7 @@ impl Checks<'_> {
             ("metadata_max_idle_ms", config.metadata_max_idle),
             ("metadata_max_age_ms", config.metadata_max_age),
             ("request_timeout_ms", config.request_timeout),
+            ("ack_timeout_ms", config.effective().ack_timeout()),
             ("socket_connection_setup_timeout_ms", config.socket_connection_setup_timeout),
         ] {
             if value < SHORTEST {

@@ -106,9 +106,26 @@ impl Effective<'_> {
         })
     }
 
+    /// The number of records at which a batch is full. A batch size of 0 makes each record a batch.
+    pub(super) fn batch_num_records(&self) -> u32 {
+        let most = self.0.batch_num_records.map_or(u32::MAX, |most| u32::try_from(most).unwrap_or(u32::MAX));
+        if self.batch_size() == 0 { 1 } else { most }
+    }
+
+    /// With `manual_flush` a batch waits for a flush.
+    pub(super) fn linger(&self) -> Duration {
+        if self.0.manual_flush { Duration::MAX } else { self.0.linger }
+    }
+
+    pub(super) fn ack_timeout(&self) -> Duration {
+        self.0.ack_timeout.unwrap_or(self.0.request_timeout)
+    }
+
     /// `None` is no limit. The default is long enough for a first request to time out, as in Java.
     pub(super) fn delivery_timeout(&self) -> Option<Duration> {
         self.0.delivery_timeout.unwrap_or(match self.0.defaults {
+            // The program flushes when it wants to.
+            Defaults::Ours if self.0.manual_flush => None,
             Defaults::Ours => Some(DELIVERY_TIMEOUT.max(self.shortest_delivery_timeout())),
             Defaults::KafkaPython2 => None,
         })

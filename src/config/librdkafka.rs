@@ -31,6 +31,7 @@ pub(super) const KEYS: &[Key] = keys! {
     queue_buffering_max_ms of "linger_ms": FRACTION(linger);
     queue_buffering_max_kbytes of "buffer_memory": KILOBYTES(buffer_memory);
     message_max_bytes of "max_request_size": SIZE(max_request_size);
+    batch_num_messages of "batch_num_records": OPTIONAL_NUMBER(batch_num_records);
     max_in_flight of "max_in_flight_requests_per_connection": SIZE(max_in_flight_requests_per_connection);
     message_timeout_ms of "delivery_timeout_ms": TIMEOUT(delivery_timeout);
     socket_timeout_ms of "request_timeout_ms": MILLIS(request_timeout);
@@ -48,7 +49,12 @@ pub(super) const OTHERWISE: &[Key] = keys! {
     delivery_timeout_ms of "delivery_timeout_ms": TIMEOUT(delivery_timeout);
     connections_max_idle_ms of "connections_max_idle_ms": IDLE(connections_max_idle);
     compression_level of "compression_level": LEVEL_OR_DEFAULT(compression_level);
+    // The time that a broker waits for the replicas.
+    request_timeout_ms of "ack_timeout_ms": OPTIONAL_ACK_TIMEOUT(ack_timeout);
 };
+
+const OPTIONAL_ACK_TIMEOUT: Kind<Option<Duration>> =
+    Kind { read: |value| (MILLIS.read)(value).map(Some), show: OPTIONAL_MILLIS.show };
 
 const SIZE: Kind<Option<usize>> =
     Kind { read: |value| (NUMBER.read)(value).map(Some), show: OPTIONAL_NUMBER.show };
@@ -95,8 +101,6 @@ const LEVEL_OR_DEFAULT: Kind<Option<i32>> =
 
 /// Names that other clients have too. In librdkafka they mean something that this crate does not have.
 pub(super) const NOT_HERE: &[Later] = later! {
-    Other("in librdkafka this is the time that a broker may wait for replicas; this crate sends request_timeout to brokers as this time"):
-        request_timeout_ms;
     Other("in librdkafka it is the age at which metadata is dropped; this crate uses topic.metadata.refresh.interval.ms"):
         metadata_max_age_ms;
 };
@@ -122,7 +126,7 @@ pub(super) const LATER: &[Later] = later! {
     Feature("sending the newest records first"): queuing_strategy["fifo"];
     Feature("using addresses of one family only"): broker_address_family["any"];
 
-    Extra("a limit on the number of records"): batch_num_messages, queue_buffering_max_messages;
+    Extra("a limit on the number of buffered records"): queue_buffering_max_messages;
     Extra("a time for which records without a key go to one partition"): sticky_partitioning_linger_ms;
     Extra("reporting statistics at intervals"): statistics_interval_ms["0"];
     Code("call ProducerConfig::partitioner"): partitioner_cb;

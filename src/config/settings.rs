@@ -52,10 +52,13 @@ impl Settings {
         let delivery_timeout = effective.delivery_timeout();
         let twentieth = delivery_timeout.map_or(Duration::MAX, |timeout| timeout / 20);
         // An age is a difference of whole milliseconds: an age of 5 ms may in fact be almost 6 ms.
-        let max_age_millis = (millis(config.linger.max(twentieth.min(Duration::from_secs(1)))) - 1).max(0);
+        let max_age_millis =
+            (millis(effective.linger().max(twentieth.min(Duration::from_secs(1)))) - 1).max(0);
         Self {
             accumulator: AccumulatorSettings {
                 batch_size: effective.batch_size(),
+                batch_num_records: effective.batch_num_records(),
+                manual_flush: config.manual_flush,
                 batch_max_bytes,
                 encoding: Encoding { compression: config.compression, level: effective.level() },
                 max_age_millis,
@@ -67,10 +70,10 @@ impl Settings {
                     Acks::Leader => 1,
                     Acks::All => -1,
                 },
-                linger: config.linger,
+                linger: effective.linger(),
                 retry_policy: RetryPolicy { retries: config.retries, delivery_timeout },
                 retry,
-                request_timeout: config.request_timeout,
+                ack_timeout: effective.ack_timeout(),
                 first_version,
                 idempotence: effective.idempotence(),
                 batches_in_flight: effective.batches_in_flight(),

@@ -161,6 +161,7 @@ impl fmt::Display for ErrorKind {
                 }
             }
             Self::Closed => f.write_str("the producer is closed"),
+            Self::Purged => f.write_str("the program has purged the record before it was sent"),
             Self::WouldBlock { what, inside_callback } => {
                 let or = if *inside_callback { ", or call send outside of the callback" } else { "" };
                 write!(f, "the call would block on {what}; try again later{or}")

@@ -503,6 +503,8 @@ pub enum ErrorKind {
     /// had accepted before and that failed because the producer ended. Such a record has a [`Timeout`](Self::Timeout) whose
     /// limit is [`Limit::Close`], [`Limit::Drop`] or [`Limit::Exit`].
     Closed,
+    /// [`purge`](crate::KafkaProducer::purge) was called before the record was sent. The record is not stored.
+    Purged,
     /// The call would block, but it is a `try_send` or was made inside a callback.
     #[non_exhaustive]
     WouldBlock {

@@ -148,6 +148,12 @@ impl BytesProducer {
         self.accumulator.flush(deadline, timeout, &self.topics.table)
     }
 
+    pub(super) fn purge(&self) -> Result<(), Error> {
+        self.topics.lifecycle.check_process()?;
+        self.accumulator.purge();
+        Ok(())
+    }
+
     pub(super) fn close(&self, timeout: Option<Duration>) -> Result<(), Error> {
         self.closer.close(timeout)
     }

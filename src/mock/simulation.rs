@@ -31,6 +31,8 @@ use crate::{KafkaProducer, ProducerRecord};
 mod answers;
 mod batches;
 mod broken_connections;
+mod choosing;
+mod counting;
 mod defects;
 mod dialling;
 mod ending;

@@ -125,9 +125,7 @@ impl RecordAccumulator {
                 let growth = shared.growth(state.max_bytes, wall);
                 let is_first = state.batches.is_empty();
                 match state.batches.back_mut() {
-                    Some(Batch::Open(batch))
-                        if !shared.is_one_record_a_batch() && batch.accepts(size.at_most(), &growth) =>
-                    {
+                    Some(Batch::Open(batch)) if batch.accepts(size.at_most(), &growth) => {
                         batch.add_buffer(buffer);
                     }
                     _ => {
@@ -180,6 +178,11 @@ impl RecordAccumulator {
         self.report(&cut, timeout.map(|value| (Limit::Call, value)), pending)
     }
 
+    /// Makes the sender fail the records that were appended before this call and that no broker can have.
+    pub(crate) fn purge(&self) {
+        self.shared.inbox.purge(self.shared.unfinished.cut_off());
+    }
+
     /// Reports the failures since the last flush that the program has not looked at, and the records that had no result
     /// when the time of `close` was over. It does not wait.
     pub(crate) fn close(&self, closing: Option<Closing>, topics: &TopicTable) -> Result<(), Error> {
@@ -229,9 +232,7 @@ impl Shared {
         }
         let (most, max_bytes) = (size.at_most(), state.max_bytes);
         match state.batches.back_mut() {
-            Some(Batch::Open(batch))
-                if !self.is_one_record_a_batch() && batch.accepts(most, &self.growth(max_bytes, wall)) =>
-            {
+            Some(Batch::Open(batch)) if batch.accepts(most, &self.growth(max_bytes, wall)) => {
                 match batch.try_append(size, timestamp, fields) {
                     Some(future) => Ok((future, self.must_notify(state, false))),
                     None => Err(Refused::NeedsBuffer(batch.next_buffer(self.pool.buffer_size()).max(most))),
@@ -268,7 +269,7 @@ impl Shared {
         }
         let entry = state.batches.back_mut()?;
         let batch_id = match entry {
-            Batch::Open(batch) if batch.len() + next > growth.max_bytes => batch.batch_id(),
+            Batch::Open(batch) if batch.has_no_room(next, growth) => batch.batch_id(),
             _ => return None,
         };
         let permit = self.permits.try_take()?;
@@ -281,16 +282,15 @@ impl Shared {
         }
     }
 
-    fn is_one_record_a_batch(&self) -> bool {
-        self.settings.batch_size == 0
-    }
-
     fn open_batch(&self, queue: &PartitionQueue, first: PooledBuffer, now: Instant, wall: i64) -> OpenBatch {
         let (slot, completer) =
             ResultSlot::new(Arc::clone(&queue.topic_partition), Arc::clone(&self.observer));
         let (completion, flush_epoch) =
             Completion::new(completer, Arc::clone(&slot), Arc::clone(&self.unfinished));
-        OpenBatch::new(NewBatch { now, wall, flush_epoch, slot, completion }, first)
+        let AccumulatorSettings { batch_num_records: max_records, manual_flush: waits_for_flush, .. } =
+            self.settings;
+        let new_batch = NewBatch { now, wall, flush_epoch, max_records, waits_for_flush, slot, completion };
+        OpenBatch::new(new_batch, first)
     }
 
     fn reserve(&self, queue: &PartitionQueue, size: Size, wait: Wait) -> Result<PooledBuffer, Error> {
@@ -377,6 +377,8 @@ mod tests {
     ) -> (RecordAccumulator, Drain, Arc<TopicTable>, [Arc<PartitionQueue>; 2]) {
         let settings = AccumulatorSettings {
             batch_size: 1000,
+            batch_num_records: u32::MAX,
+            manual_flush: false,
             batch_max_bytes: 1000,
             encoding: Encoding { compression, level: None },
             max_age_millis: i64::MAX,

@@ -40,6 +40,8 @@ pub(crate) struct OpenBatch {
     /// The time of the wall clock, which every `send` reads anyway. It only limits how long the batch grows.
     created_wall: i64,
     flush_epoch: u64,
+    max_records: u32,
+    waits_for_flush: bool,
     is_urgent: bool,
     slot: Arc<ResultSlot>,
     completion: Completion,
@@ -50,13 +52,16 @@ pub(crate) struct NewBatch {
     pub(crate) now: Instant,
     pub(crate) wall: i64,
     pub(crate) flush_epoch: u64,
+    pub(crate) max_records: u32,
+    /// It is sent after a flush, and not before.
+    pub(crate) waits_for_flush: bool,
     pub(crate) slot: Arc<ResultSlot>,
     pub(crate) completion: Completion,
 }
 
 impl OpenBatch {
     pub(crate) fn new(new_batch: NewBatch, first: PooledBuffer) -> Self {
-        let NewBatch { now, wall, flush_epoch, slot, completion } = new_batch;
+        let NewBatch { now, wall, flush_epoch, max_records, waits_for_flush, slot, completion } = new_batch;
         Self {
             buffers: vec![first],
             bytes: 0,
@@ -66,6 +71,8 @@ impl OpenBatch {
             created: now,
             created_wall: wall,
             flush_epoch,
+            max_records,
+            waits_for_flush,
             is_urgent: false,
             slot,
             completion,
@@ -104,10 +111,11 @@ impl OpenBatch {
         self.buffers.push(buffer);
     }
 
-    /// Whether it may grow by `bytes` now: it is below the size limit, not too old, and not closed by a `flush`.
+    /// Whether it may grow by a record of `bytes` now: it is below the limits, not too old, and not closed by a `flush`.
     #[inline]
     pub(crate) fn accepts(&self, bytes: usize, growth: &Growth) -> bool {
         self.len() + bytes <= growth.max_bytes
+            && self.records < self.max_records
             && self.flush_epoch == growth.flush_epoch
             && (0..=growth.max_age_millis).contains(&(growth.wall - self.created_wall))
     }
@@ -134,8 +142,15 @@ impl OpenBatch {
         self.slot.note_records(self.records);
     }
 
-    pub(crate) fn is_cut_off(&self, flush_epoch: u64) -> bool {
-        self.flush_epoch != flush_epoch
+    /// Whether it does not wait for more records. `several` says whether another batch is behind it.
+    pub(crate) fn is_full(&self, several: bool, full_size: usize, flush_epoch: u64) -> bool {
+        let has_enough = several || self.len() >= full_size || self.records >= self.max_records;
+        self.flush_epoch != flush_epoch || (has_enough && !self.waits_for_flush)
+    }
+
+    /// Whether it is full because one more record of `bytes` would exceed a limit. Then it can be compressed.
+    pub(crate) fn has_no_room(&self, bytes: usize, growth: &Growth) -> bool {
+        (self.len() + bytes > growth.max_bytes || self.records >= self.max_records) && !self.waits_for_flush
     }
 
     pub(crate) fn slot(&self) -> &ResultSlot {
@@ -248,6 +263,11 @@ pub(crate) struct Ordinal {
 }
 
 impl Ordinal {
+    /// Whether the batch was made before the one with this number.
+    pub(crate) fn is_below(self, batch_id: u64) -> bool {
+        self.batch_id < batch_id
+    }
+
     pub(super) const fn of(batch_id: u64) -> Self {
         Self { batch_id, first_record: 0 }
     }

@@ -29,12 +29,11 @@ impl Drain {
         bytes_to_outweigh: usize,
         may_linger: impl Fn(&Front) -> bool,
     ) -> Option<(Front, bool)> {
-        let batch_size = self.shared.settings.batch_size;
         let mut state = queue.state.lock();
         state.several_in_flight = bytes_to_outweigh > 0;
         // Beside several batches in flight it is worth a request only if it is as large as all of them together. So there
         // are few requests while answers come soon, and large ones where they do not.
-        state.full_size = if batch_size == 0 { 0 } else { batch_size.max(bytes_to_outweigh) };
+        state.full_size = self.shared.settings.batch_size.max(bytes_to_outweigh);
         let lingers =
             |front: &Option<Front>| front.as_ref().is_some_and(|front| !front.full && may_linger(front));
         let mut front = self.front(&state);

@@ -286,6 +286,8 @@ fn nothing_is_appended_after_its_queue_was_emptied() {
         let lifecycle = Arc::<Lifecycle>::default();
         let settings = AccumulatorSettings {
             batch_size: 100,
+            batch_num_records: u32::MAX,
+            manual_flush: false,
             batch_max_bytes: 100,
             encoding: Encoding { compression: Compression::None, level: None },
             max_age_millis: i64::MAX,

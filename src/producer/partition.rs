@@ -366,6 +366,18 @@ impl Partition {
         Some(batch)
     }
 
+    /// The oldest batch with a number `below` that waits to be sent again, if no broker can have it.
+    pub(crate) fn take_unwritten(&mut self, below: u64) -> Option<SealedBatch> {
+        let (ordinal, _) = self.batches.iter().find(|(ordinal, dequeued)| {
+            let is_unwritten = !dequeued.batch.is_maybe_written() && !dequeued.batch.is_given_up();
+            dequeued.at.is_none() && is_unwritten && ordinal.is_below(below)
+        })?;
+        let ordinal = *ordinal;
+        let batch = self.batches.remove(&ordinal)?.batch;
+        self.note_missing(&batch);
+        Some(batch)
+    }
+
     /// The batches that are `late`, that have waiting futures, and that stay: they are in flight, or they may have been
     /// written and batches behind them may need them.
     pub(crate) fn late_to_stay(

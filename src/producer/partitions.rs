@@ -74,6 +74,12 @@ impl Partitions {
         self.entry(queue_id).map(|entry| &mut entry.partition)
     }
 
+    /// The queue ids of the partitions that have something to send.
+    pub(crate) fn busy(&self) -> Vec<u32> {
+        let busy = |entry: &&Entry| entry.partition.is_busy();
+        self.all.iter().flatten().filter(busy).map(|entry| entry.partition.queue().id()).collect()
+    }
+
     /// Every known partition.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Partition> {
         self.all.iter_mut().flatten().map(|entry| &mut entry.partition)

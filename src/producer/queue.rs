@@ -68,7 +68,7 @@ impl QueueState {
             }
             Batch::Open(batch) => {
                 let (ordinal, created, bytes) = (batch.ordinal(), batch.created(), batch.len());
-                let full = several || bytes >= self.full_size || batch.is_cut_off(flush_epoch);
+                let full = batch.is_full(several, self.full_size, flush_epoch);
                 let is_urgent = batch.is_urgent();
                 Some(Front { ordinal, created, is_awaited: true, bytes, is_urgent, full })
             }

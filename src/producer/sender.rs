@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::{ClientEvent, KafkaClient, LeaderHint, Loss, NodeId, Outcome, Tag, Target, address};
-use crate::error::{BrokerTrouble, Certainty, Error, NO_ANSWER_YET, Origin, Stage};
+use crate::error::{BrokerTrouble, Certainty, Error, ErrorKind, NO_ANSWER_YET, Origin, Stage};
 use crate::observation::Observer;
 use crate::producer::batch::{Ordinal, SealedBatch};
 use crate::producer::batch_sizes::BatchSizes;
@@ -37,7 +37,8 @@ pub(crate) struct SenderSettings {
     pub(crate) linger: Duration,
     pub(crate) retry_policy: RetryPolicy,
     pub(crate) retry: Backoff,
-    pub(crate) request_timeout: Duration,
+    /// How long a broker waits for the replicas.
+    pub(crate) ack_timeout: Duration,
     /// The first version of Produce that can carry the batches.
     pub(crate) first_version: i16,
     /// The size limit of the batches in one request, unless a single batch is larger.
@@ -227,7 +228,7 @@ impl Sender {
     }
 
     fn hear_users(&mut self, at: Moment) {
-        let Notices { partitions, topics, kept_topics, hurry, close } = self.drain.notices();
+        let Notices { partitions, topics, kept_topics, hurry, purge_below, close } = self.drain.notices();
         if !topics.is_empty() {
             // The next records will need a producer id. A request now costs no round trip of its own.
             self.producer_ids.iter_mut().for_each(ProducerIds::want);
@@ -246,6 +247,22 @@ impl Sender {
         if hurry || close {
             self.partitions.lingering().into_iter().for_each(|queue_id| self.consider(queue_id, at));
         }
+        if purge_below > 0 {
+            self.partitions.busy().into_iter().for_each(|queue_id| self.purge(queue_id, purge_below, at));
+        }
+    }
+
+    /// Fails the batches of a partition with numbers `below` that no broker can have.
+    fn purge(&mut self, queue_id: u32, below: u64, at: Moment) {
+        while let Some(partition) = self.partitions.get_mut(queue_id) {
+            let queue = Arc::clone(partition.queue());
+            let batch = partition
+                .take_unwritten(below)
+                .or_else(|| self.drain.give_up_front(&queue, |front| front.ordinal.is_below(below)));
+            let Some(batch) = batch else { break };
+            complete(batch, BatchResult::Failed(Error::new(ErrorKind::Purged).at(queue.topic_partition())));
+        }
+        self.consider(queue_id, at);
     }
 
     fn hear_brokers(&mut self, at: Moment) {
@@ -685,8 +702,8 @@ impl Sender {
         for topic in draft.topics() {
             self.client.metadata_mut().use_topic(topic, at.now);
         }
-        let SenderSettings { acks, request_timeout, first_version, .. } = self.settings;
-        let timeout_ms = i32::try_from(request_timeout.as_millis()).unwrap_or(i32::MAX);
+        let SenderSettings { acks, ack_timeout, first_version, .. } = self.settings;
+        let timeout_ms = i32::try_from(ack_timeout.as_millis()).unwrap_or(i32::MAX);
         let (request, in_flight) = draft.finish(node, self.client.snapshot(), acks, timeout_ms);
         let version =
             self.client.version::<ProduceRequest>(node, first_version, in_flight.last_version(acks));

@@ -15,8 +15,12 @@ use crate::producer::unfinished::Unfinished;
 /// The settings of the accumulator.
 #[derive(Clone, Debug)]
 pub(crate) struct AccumulatorSettings {
-    /// The size in bytes at which a batch does not wait for more records; 0 is one record per batch.
+    /// The size in bytes at which a batch does not wait for more records.
     pub(crate) batch_size: usize,
+    /// The number of records at which a batch does not wait for more, and accepts no more.
+    pub(crate) batch_num_records: u32,
+    /// A batch waits for a flush, however large it is.
+    pub(crate) manual_flush: bool,
     /// The size in bytes up to which a batch grows that can't be sent yet.
     pub(crate) batch_max_bytes: usize,
     pub(crate) encoding: Encoding,

@@ -50,6 +50,8 @@ impl Source {
     fn encoding(encoding: Encoding) -> Self {
         let settings = AccumulatorSettings {
             batch_size: 10_000,
+            batch_num_records: u32::MAX,
+            manual_flush: false,
             batch_max_bytes: 10_000,
             encoding,
             max_age_millis: i64::MAX,

@@ -117,6 +117,13 @@ impl Unfinished {
         Cut { until: state.next, failures_from }
     }
 
+    /// Open batches accept no more records. Returns the number of the next batch.
+    pub(crate) fn cut_off(&self) -> u64 {
+        let state = self.state.lock();
+        self.epoch.fetch_add(1, Ordering::Relaxed);
+        state.next
+    }
+
     /// Waits until every batch before the cut has left. False if the deadline comes first. [`report`](Self::report) must
     /// follow.
     pub(crate) fn wait(&self, cut: &Cut, clock: &Clock, deadline: Deadline) -> bool {

@@ -311,9 +311,12 @@ fn every_key_of_the_tables_is_tested() {
     let tables = [&KAFKA_PYTHON_2[..], KAFKA_PYTHON_3, JAVA];
     let tested: BTreeSet<_> = tables.concat().iter().map(|(key, _)| key.replace('.', "_")).collect();
     let ours = [
+        "ack_timeout_ms",
         "batch_max_bytes",
+        "batch_num_records",
         "compression_level",
         "exit_timeout_ms",
+        "manual_flush",
         "produce_request_max_bytes",
         "tls_backend",
     ];

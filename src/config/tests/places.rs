@@ -31,6 +31,8 @@ fn every_setting_reaches_the_place_where_it_acts() {
         ("retries", "7", |s| s.sender.retry_policy.retries.to_string()),
         ("batch_size", "7001", |s| s.accumulator.batch_size.to_string()),
         ("batch_max_bytes", "70001", |s| s.accumulator.batch_max_bytes.to_string()),
+        ("batch_num_records", "7", |s| s.accumulator.batch_num_records.to_string()),
+        ("manual_flush", "true", |s| s.accumulator.manual_flush.to_string()),
         ("produce_request_max_bytes", "7000001", |s| s.sender.request_max_bytes.to_string()),
         ("linger_ms", "7", |s| s.sender.linger.as_millis().to_string()),
         ("buffer_memory", "7000001", |s| s.buffer_memory.to_string()),
@@ -46,10 +48,11 @@ fn every_setting_reaches_the_place_where_it_acts() {
         ("request_timeout_ms", "7000", |s| {
             format!(
                 "{}{}",
-                s.sender.request_timeout.as_millis(),
-                if s.client.request_timeout == s.sender.request_timeout { "" } else { "!" }
+                s.client.request_timeout.as_millis(),
+                if s.client.request_timeout == s.sender.ack_timeout { "" } else { "!" }
             )
         }),
+        ("ack_timeout_ms", "7777", |s| s.sender.ack_timeout.as_millis().to_string()),
         ("delivery_timeout_ms", "70000", |s| {
             s.sender.retry_policy.delivery_timeout.unwrap().as_millis().to_string()
         }),
