@@ -48,10 +48,14 @@ pub use error::{
 pub use kafka_producer::{InFlight, KafkaProducer};
 #[cfg(feature = "partitioners")]
 pub use producer::HashRingPartitioner;
+#[cfg(feature = "json")]
+pub use producer::JsonSerializer;
+#[cfg(feature = "uuid")]
+pub use producer::UuidSerializer;
 pub use producer::{
-    BytesSerializer, DefaultPartitioner, FutureRecordMetadata, HashPartitioner, KeyHash, PartitionContext,
-    Partitioner, RandomPartitioner, RecordMetadata, RoundRobinPartitioner, SerializationContext, Serialized,
-    Serializer, StickyPartitioner, StringSerializer,
+    BigEndianSerializer, BytesSerializer, DefaultPartitioner, FutureRecordMetadata, HashPartitioner, KeyHash,
+    PartitionContext, Partitioner, RandomPartitioner, RecordMetadata, RoundRobinPartitioner,
+    SerializationContext, Serialized, Serializer, StickyPartitioner, StringSerializer,
 };
 pub use producer_record::{OwnedRecord, ProducerRecord};
 pub use protocol::ErrorCode;

@@ -55,8 +55,14 @@ pub use partitioner::{
 pub(crate) use queue::PartitionQueue;
 pub(crate) use requests::{FIRST_VERSION_OF_RECORD_BATCHES, FIRST_VERSION_OF_ZSTD};
 pub(crate) use sender::{Sender, SenderSettings};
+#[cfg(feature = "json")]
+pub use serializer::JsonSerializer;
+#[cfg(feature = "uuid")]
+pub use serializer::UuidSerializer;
 pub(crate) use serializer::with_scratch;
-pub use serializer::{BytesSerializer, SerializationContext, Serialized, Serializer, StringSerializer};
+pub use serializer::{
+    BigEndianSerializer, BytesSerializer, SerializationContext, Serialized, Serializer, StringSerializer,
+};
 pub(crate) use shared::AccumulatorSettings;
 pub(crate) use sticky::{StickyContext, StickySettings};
 pub(crate) use topics::{TopicHandle, TopicTable};
