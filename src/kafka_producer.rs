@@ -6,6 +6,7 @@ mod at_exit;
 mod bytes_producer;
 mod closer;
 mod in_flight;
+mod serializers;
 mod topics;
 
 use std::collections::BTreeMap;
@@ -16,10 +17,7 @@ use std::time::Duration;
 use crate::client::PartitionInfo;
 use crate::config::ProducerConfig;
 use crate::error::{Error, ErrorKind};
-use crate::producer::{
-    BytesSerializer, FutureRecordMetadata, RecordMetadata, SerializationContext, Serializer, Wait, is_inside,
-    with_scratch,
-};
+use crate::producer::{BytesSerializer, FutureRecordMetadata, RecordMetadata, Serializer, Wait, is_inside};
 use crate::producer_record::ProducerRecord;
 #[cfg(all(test, feature = "mock"))]
 use crate::{
@@ -30,8 +28,9 @@ use crate::{
 };
 pub(crate) use assemble::Environment;
 use assemble::assemble;
-use bytes_producer::{BytesProducer, BytesRecord};
+use bytes_producer::BytesProducer;
 pub use in_flight::InFlight;
+use serializers::Serializers;
 
 /// Sends records to a Kafka cluster, like kafka-python's `KafkaProducer`.
 ///
@@ -73,8 +72,7 @@ pub use in_flight::InFlight;
 /// allocates memory and takes locks in the child. On Linux both work.
 pub struct KafkaProducer<K: ?Sized = [u8], V: ?Sized = [u8]> {
     producer: BytesProducer,
-    key_serializer: Arc<dyn Serializer<K>>,
-    value_serializer: Arc<dyn Serializer<V>>,
+    serializers: Serializers<K, V>,
 }
 
 impl ProducerConfig {
@@ -120,16 +118,56 @@ impl ProducerConfig {
         key_serializer: impl Serializer<K> + 'static,
         value_serializer: impl Serializer<V> + 'static,
     ) -> Result<KafkaProducer<K, V>, Error> {
+        self.start(Serializers::new(key_serializer, value_serializer, None))
+    }
+
+    /// Like [`build_with`](Self::build_with), with a key maker instead of a serializer for keys. The key maker makes the key
+    /// of each record that has a value and no key. It is called with the value, before the value is serialized.
+    ///
+    /// A key maker is a [`Serializer`] of the values or a closure. A closure returns the key as bytes or as a string. It can
+    /// also return an `Option`, where `None` means that the record has no key, or a `Result`. If the key maker fails, `send`
+    /// fails with [`ErrorKind::Serialization`]. If it panics, `send` panics. The producer continues in both cases.
+    ///
+    /// A key that a record already has is bytes, and the key maker is not called for this record.
+    ///
+    /// ```
+    /// use kafka_producer::{KafkaProducer, ProducerRecord};
+    ///
+    /// struct Login {
+    ///     user_id: Option<String>,
+    /// }
+    ///
+    /// let producer: KafkaProducer<[u8], Login> = KafkaProducer::builder().build_with_key_maker(
+    ///     |login: &Login| login.user_id.clone(), // the key
+    ///     |login: &Login| format!("{:?} has logged in", login.user_id), // the value
+    /// )?;
+    /// let login = Login { user_id: Some("ada".to_owned()) };
+    /// let record = ProducerRecord::to("logins").value(&login); // its key is "ada"
+    /// # let _ = producer.try_send(record);
+    /// # Ok::<(), kafka_producer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Same as [`build`](Self::build).
+    #[doc(alias = "key_maker")]
+    pub fn build_with_key_maker<V: ?Sized>(
+        self,
+        key_maker: impl Serializer<V> + 'static,
+        value_serializer: impl Serializer<V> + 'static,
+    ) -> Result<KafkaProducer<[u8], V>, Error> {
+        self.start(Serializers::new(BytesSerializer, value_serializer, Some(Arc::new(key_maker))))
+    }
+
+    fn start<K: ?Sized, V: ?Sized>(
+        self,
+        serializers: Serializers<K, V>,
+    ) -> Result<KafkaProducer<K, V>, Error> {
         let settings = self.settings()?;
         let environment = Environment::machine(settings.socket.clone())?;
         let exit_timeout = settings.exit_timeout;
         let producer = assemble(settings, environment)?;
         at_exit::register(&producer.closer, exit_timeout);
-        Ok(KafkaProducer {
-            producer,
-            key_serializer: Arc::new(key_serializer),
-            value_serializer: Arc::new(value_serializer),
-        })
+        Ok(KafkaProducer { producer, serializers })
     }
 }
 
@@ -162,8 +200,7 @@ impl KafkaProducer {
         let environment = environment(&settings.socket);
         Ok(Self {
             producer: assemble(settings, environment)?,
-            key_serializer: Arc::new(BytesSerializer),
-            value_serializer: Arc::new(BytesSerializer),
+            serializers: Serializers::new(BytesSerializer, BytesSerializer, None),
         })
     }
 
@@ -372,56 +409,18 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
 
     #[inline]
     fn dispatch(&self, record: &ProducerRecord<'_, K, V>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
-        let key = record.key.and_then(|key| self.key_serializer.as_bytes(key));
-        let value = record.value.and_then(|value| self.value_serializer.as_bytes(value));
-        if key.is_some() != record.key.is_some() || value.is_some() != record.value.is_some() {
-            return self.serialize(record, key, value, wait);
-        }
-        self.producer.send(&BytesRecord::of(record, key, value), wait)
-    }
-
-    /// `key` and `value` are the bytes of those that are bytes already.
-    fn serialize(
-        &self,
-        record: &ProducerRecord<'_, K, V>,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        wait: Wait,
-    ) -> Result<FutureRecordMetadata, Error> {
-        let (topic, headers) = (record.topic, record.all_headers());
-        let not_serialized = |error: Error| error.of_record_for(topic, record.details.partition);
-        with_scratch(|scratch| {
-            let context = SerializationContext::key(topic, headers);
-            let key = match key {
-                None => serialized(&*self.key_serializer, context, record.key, &mut scratch.key)
-                    .map_err(not_serialized)?,
-                key => key,
-            };
-            let context = SerializationContext::value(topic, headers);
-            let value = match value {
-                None => serialized(&*self.value_serializer, context, record.value, &mut scratch.value)
-                    .map_err(not_serialized)?,
-                value => value,
-            };
-            self.producer.send(&BytesRecord::of(record, key, value), wait)
-        })
+        let Some(topic) = record.topic.or_else(|| self.producer.default_topic.as_deref()) else {
+            return Err(without_topic());
+        };
+        self.serializers.serialize(topic, record, |record| self.producer.send(record, wait))
     }
 }
 
-fn serialized<'a, T: ?Sized>(
-    serializer: &dyn Serializer<T>,
-    context: SerializationContext<'_>,
-    value: Option<&'a T>,
-    out: &'a mut Vec<u8>,
-) -> Result<Option<&'a [u8]>, Error> {
-    let Some(value) = value else { return Ok(None) };
-    match serializer.serialize(&context, value, out) {
-        Ok(()) => Ok(Some(out)),
-        Err(cause) => {
-            let (topic, is_key, reason) = (context.topic().into(), context.is_key(), cause.to_string());
-            Err(Error::with_source(ErrorKind::Serialization { topic, is_key, reason }, cause))
-        }
-    }
+#[cold]
+fn without_topic() -> Error {
+    let reason = "it has no topic, and default_topic is not set; create the record with ProducerRecord::to, or set \
+                  default_topic";
+    Error::new(ErrorKind::InvalidRecord { reason: reason.to_owned() })
 }
 
 /// A call inside a callback must not wait for the thread that runs the callback.

@@ -53,9 +53,10 @@ pub use producer::JsonSerializer;
 #[cfg(feature = "uuid")]
 pub use producer::UuidSerializer;
 pub use producer::{
-    BigEndianSerializer, BytesSerializer, DefaultPartitioner, FutureRecordMetadata, HashPartitioner, KeyHash,
-    PartitionContext, Partitioner, RandomPartitioner, RecordMetadata, RoundRobinPartitioner,
-    SerializationContext, Serialized, Serializer, StickyPartitioner, StringSerializer,
+    BigEndianSerializer, BytesSerializer, DefaultPartitioner, FutureRecordMetadata, HashPartitioner,
+    InterceptedRecord, KeyHash, PartitionContext, Partitioner, ProducerInterceptor, RandomPartitioner,
+    RecordMetadata, RoundRobinPartitioner, SerializationContext, Serialized, Serializer, StickyPartitioner,
+    StringSerializer,
 };
 pub use producer_record::{OwnedRecord, ProducerRecord};
 pub use protocol::ErrorCode;

@@ -9,7 +9,8 @@ use std::time::SystemTime;
 use crate::record::{Header, IntoField};
 use crate::time::millis_since_epoch;
 
-/// A record to send. It has a topic, and a key, a value or both. A partition, a timestamp and headers are optional.
+/// A record to send. It has a topic, and a key, a value or both. A partition, a timestamp and headers are optional. A record
+/// of [`new`](Self::new) has no topic and goes to the [default topic](crate::ProducerConfig::default_topic).
 ///
 /// A record borrows its data, so creating it allocates no memory. The exception is [`header`](Self::header), which
 /// allocates a list of headers. [`headers`](Self::headers) borrows a list instead. A clone is cheap too. To keep a record
@@ -26,7 +27,7 @@ use crate::time::millis_since_epoch;
 /// # let _ = record;
 /// ```
 pub struct ProducerRecord<'a, K: ?Sized = [u8], V: ?Sized = [u8]> {
-    pub(crate) topic: &'a str,
+    pub(crate) topic: Option<&'a str>,
     pub(crate) details: Details,
     pub(crate) key: Option<&'a K>,
     pub(crate) value: Option<&'a V>,
@@ -51,6 +52,19 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
     /// Creates a record for `topic` that has no other fields yet. Before it is sent, it needs a key or a value.
     #[inline]
     pub fn to(topic: &'a str) -> Self {
+        Self::of(Some(topic))
+    }
+
+    /// Creates a record without a topic and without other fields. It goes to the producer's
+    /// [`default_topic`](crate::ProducerConfig::default_topic). If the producer has none, `send` fails with
+    /// [`InvalidRecord`](crate::ErrorKind::InvalidRecord).
+    #[inline]
+    pub fn new() -> Self {
+        Self::of(None)
+    }
+
+    #[inline]
+    fn of(topic: Option<&'a str>) -> Self {
         Self { topic, details: Details::default(), key: None, value: None, headers: Headers::Borrowed(&[]) }
     }
 
@@ -108,15 +122,15 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         self
     }
 
-    /// Returns the topic of the record.
-    pub fn topic(&self) -> &'a str {
+    /// Returns the topic of the record, or `None` if the record goes to the default topic.
+    pub fn topic(&self) -> Option<&'a str> {
         self.topic
     }
 
     /// Returns the same record for another topic, such as a dead-letter topic. The partition is removed, because its number
     /// belongs to the old topic.
     pub fn with_topic(mut self, topic: &'a str) -> Self {
-        self.topic = topic;
+        self.topic = Some(topic);
         self.details.partition = None;
         self
     }
@@ -161,6 +175,13 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
             .field("value", &self.value.map(Unseen))
             .field("headers", &self.all_headers().len())
             .finish()
+    }
+}
+
+/// Same as [`new`](Self::new).
+impl<K: ?Sized, V: ?Sized> Default for ProducerRecord<'_, K, V> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -209,7 +230,7 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
 /// # let _ = (send_or_keep, send_kept);
 /// ```
 pub struct OwnedRecord<K: ToOwned + ?Sized = [u8], V: ToOwned + ?Sized = [u8]> {
-    topic: String,
+    topic: Option<String>,
     details: Details,
     key: Option<K::Owned>,
     value: Option<V::Owned>,
@@ -220,7 +241,7 @@ impl<K: ToOwned + ?Sized, V: ToOwned + ?Sized> OwnedRecord<K, V> {
     fn of(record: &ProducerRecord<'_, K, V>) -> Self {
         let owned = |header: &Header<'_>| (header.key.to_owned(), header.value.map(<[u8]>::to_owned));
         Self {
-            topic: record.topic.to_owned(),
+            topic: record.topic.map(str::to_owned),
             details: record.details,
             key: record.key.map(K::to_owned),
             value: record.value.map(V::to_owned),
@@ -235,14 +256,14 @@ impl<K: ToOwned + ?Sized, V: ToOwned + ?Sized> OwnedRecord<K, V> {
             details: self.details,
             key: self.key.as_ref().map(Borrow::borrow),
             value: self.value.as_ref().map(Borrow::borrow),
-            ..ProducerRecord::to(&self.topic)
+            ..ProducerRecord::of(self.topic.as_deref())
         };
         record.with_headers(self.headers().collect())
     }
 
-    /// Returns the topic of the record.
-    pub fn topic(&self) -> &str {
-        &self.topic
+    /// Returns the topic of the record, or `None` if the record goes to the default topic.
+    pub fn topic(&self) -> Option<&str> {
+        self.topic.as_deref()
     }
 
     /// Returns the key, or `None` if the key is null.
@@ -318,7 +339,7 @@ mod tests {
             OwnedRecord::from(record)
         };
         for owned in [owned.clone(), owned] {
-            assert_eq!(owned.topic(), "t");
+            assert_eq!(owned.topic(), Some("t"));
             assert_eq!((owned.key(), owned.value()), (Some(&b"key"[..]), Some(&b"value"[..])));
             assert_eq!((owned.partition(), owned.timestamp_ms()), (Some(3), Some(77)));
             let record = owned.as_record();
@@ -326,11 +347,11 @@ mod tests {
             assert!(record.all_headers() == [Header::new("a", b"1"), Header::null("b")]);
             assert!(owned.headers().eq(record.all_headers().iter().copied()));
             let dead = record.with_topic("dead").into_owned();
-            assert_eq!((dead.topic(), dead.partition(), dead.timestamp_ms()), ("dead", None, Some(77)));
+            assert_eq!((dead.topic(), dead.partition(), dead.timestamp_ms()), (Some("dead"), None, Some(77)));
             assert!(dead.headers().eq(owned.headers()));
             assert_eq!(
                 format!("{owned:?}"),
-                "OwnedRecord { topic: \"t\", partition: Some(3), timestamp: Some(77), key: Some([u8] of 3 bytes), \
+                "OwnedRecord { topic: Some(\"t\"), partition: Some(3), timestamp: Some(77), key: Some([u8] of 3 bytes), \
                  value: Some([u8] of 5 bytes), headers: 2 }"
             );
         }
@@ -344,5 +365,14 @@ mod tests {
         drop(value);
         assert_eq!((owned.key(), owned.value()), (None, Some(&vec![1, 2])));
         assert!(owned.as_record().all_headers().is_empty());
+    }
+
+    #[test]
+    fn a_record_without_a_topic_stays_without_one() {
+        let record: ProducerRecord<'_> = ProducerRecord::default().value("v");
+        let owned = record.into_owned();
+        assert_eq!((owned.topic(), owned.as_record().topic()), (None, None));
+        assert_eq!(owned.as_record().with_topic("t").topic(), Some("t"));
+        assert!(format!("{owned:?}").starts_with("OwnedRecord { topic: None,"), "{owned:?}");
     }
 }

@@ -29,6 +29,18 @@ impl TopicPartition {
     }
 }
 
+/// Kafka's rule that `topic` breaks as the name of a topic. Brokers check it too, but a check here takes no round trip.
+pub(crate) fn broken_rule_of_name(topic: &str) -> Option<&'static str> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    match topic {
+        "" => Some("it is empty"),
+        "." | ".." => Some("'.' and '..' are not allowed"),
+        _ if topic.len() > 249 => Some("it is longer than 249 characters"),
+        _ if !topic.bytes().all(legal) => Some("only letters, digits, '.', '_' and '-' are allowed"),
+        _ => None,
+    }
+}
+
 impl fmt::Display for TopicPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.topic, self.partition)

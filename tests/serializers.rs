@@ -222,3 +222,242 @@ fn a_serializer_is_tested_without_a_producer() {
     serializer.serialize(&SerializationContext::value("t", &[]), "y", &mut out).unwrap();
     assert_eq!(out, b"tk\x01xtv\0y");
 }
+
+type Seen = Arc<Mutex<Vec<String>>>;
+
+/// Adds a header with its name, notes the headers that it sees, and stores its text. Fails for the text "bad".
+#[derive(Clone)]
+struct WithHeader(&'static str, Seen);
+
+impl Serializer<str> for WithHeader {
+    fn serialize(
+        &self,
+        context: &SerializationContext<'_>,
+        value: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        self.1.lock().unwrap().push(context.headers().iter().map(|header| header.key).collect());
+        context.add_header(self.0, context.topic());
+        context.add_header("null", None::<&str>);
+        if value == "bad" {
+            return Err("it is bad".into());
+        }
+        out.extend_from_slice(value.as_bytes());
+        Ok(())
+    }
+}
+
+#[test]
+fn serializers_add_headers_after_those_of_the_record() {
+    let cluster = cluster(1);
+    let seen = Seen::default();
+    let of_partitioner = Seen::default();
+    let heard = Arc::clone(&of_partitioner);
+    let config = config(&cluster).partition_by(move |record| {
+        heard.lock().unwrap().extend(record.headers().iter().map(|header| header.key.to_owned()));
+        0
+    });
+    let (key, value) = (WithHeader("k", seen.clone()), WithHeader("v", seen.clone()));
+    let producer = config.build_with(key, value).unwrap();
+    let record = ProducerRecord::to("orders").key("a").value("b").header("own", "1");
+    // What a serializer has added before it fails is gone.
+    producer.send(record.clone().value("bad")).unwrap_err();
+    let stored = producer.send(record).unwrap().get(PATIENCE).unwrap();
+    assert_eq!((stored.serialized_key_size(), stored.serialized_value_size()), (Some(1), Some(1)));
+    producer.send(ProducerRecord::to("orders").value("b")).unwrap();
+    producer.close(PATIENCE).unwrap();
+    assert_eq!(*seen.lock().unwrap(), ["own", "ownknull", "own", "ownknull", ""]);
+    assert_eq!(*of_partitioner.lock().unwrap(), ["own", "k", "null", "v", "null", "v", "null"]);
+    let header = |key: &str, value: &str| (key.to_owned(), Some(value.as_bytes().to_vec()));
+    let null = || ("null".to_owned(), None);
+    let records = cluster.records("orders", 0);
+    assert_eq!(
+        records[0].headers,
+        [header("own", "1"), header("k", "orders"), null(), header("v", "orders"), null()]
+    );
+    assert_eq!(records[1].headers, [header("v", "orders"), null()]);
+}
+
+#[test]
+fn added_headers_count_for_the_size_of_a_record() {
+    let cluster = cluster(1);
+    let with_header = |bytes: usize| {
+        let tagged = WithHeader("v", Seen::default());
+        let producer = config(&cluster).max_request_size(bytes).build_with(StringSerializer, tagged).unwrap();
+        producer.send(ProducerRecord::to("orders").value("b")).map(|future| future.get(PATIENCE).unwrap())
+    };
+    let error = with_header(1).unwrap_err();
+    let ErrorKind::RecordTooLarge { size, .. } = error.kind() else { panic!("{error}") };
+    with_header(*size).unwrap();
+    with_header(size - 1).unwrap_err();
+    let without = config(&cluster).max_request_size(1).build().unwrap();
+    let error = without.send(ProducerRecord::to("orders").value("b")).unwrap_err();
+    let ErrorKind::RecordTooLarge { size: plain, .. } = error.kind() else { panic!("{error}") };
+    // "v" = "orders" and "null" = null, with their lengths.
+    assert_eq!(size - plain, (1 + 1 + 1 + 6) + (1 + 4 + 1));
+}
+
+#[test]
+fn a_closure_that_returns_none_stores_null() {
+    let cluster = cluster(1);
+    let unless_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let producer: KafkaProducer<str, str> = config(&cluster).build_with(unless_empty, unless_empty).unwrap();
+    for (key, value) in [("k", ""), ("", "v"), ("k", "v")] {
+        producer.send(ProducerRecord::to("orders").key(key).value(value)).unwrap();
+    }
+    let error = producer.send(ProducerRecord::to("orders").key("").value("")).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidRecord { .. }), "{error}");
+    producer.close(PATIENCE).unwrap();
+    let records = cluster.records("orders", 0);
+    let stored: Vec<_> =
+        records.iter().map(|record| (record.key.is_some(), record.value.is_some())).collect();
+    assert_eq!(stored, [(true, false), (false, true), (true, true)]);
+}
+
+#[test]
+fn the_headers_of_a_serializer_are_tested_without_a_producer() {
+    let context = SerializationContext::value("t", &[]);
+    WithHeader("v", Seen::default()).serialize(&context, "x", &mut Vec::new()).unwrap();
+    assert!(!context.is_null());
+    let text = format!("{context:?}");
+    assert!(text.contains(r#"added: [Header { key: "v", value_size: Some(1) }"#), "{text}");
+    assert_eq!(
+        context.into_added_headers(),
+        [("v".to_owned(), Some(b"t".to_vec())), ("null".to_owned(), None)]
+    );
+}
+
+struct Login {
+    user: Option<&'static str>,
+    page: &'static str,
+}
+
+fn user(login: &Login) -> Result<Option<String>, &'static str> {
+    match login.user {
+        Some("nobody") => Err("nobody has no key"),
+        Some("somebody") => panic!("somebody"),
+        user => Ok(user.map(str::to_owned)),
+    }
+}
+
+fn page(login: &Login) -> String {
+    login.page.to_owned()
+}
+
+#[test]
+fn a_key_maker_makes_the_key_of_a_record_without_a_key() {
+    let cluster = cluster(50);
+    let producer: KafkaProducer<[u8], Login> = config(&cluster).build_with_key_maker(user, page).unwrap();
+    let login = |user, page| Login { user, page };
+    let send = |record| producer.send(record).unwrap().get(PATIENCE).unwrap();
+    let (ada, no_user) = (login(Some("ada"), "a"), login(None, "b"));
+    let made = send(ProducerRecord::to("orders").value(&ada));
+    let same = send(ProducerRecord::to("orders").key("ada").value(&ada));
+    assert_eq!((made.partition(), made.serialized_key_size()), (same.partition(), Some(3)));
+    let own = send(ProducerRecord::to("orders").key("own").value(&ada));
+    assert_eq!(cluster.records("orders", own.partition()).last().unwrap().key.as_deref(), Some(&b"own"[..]));
+    assert_eq!(send(ProducerRecord::to("orders").value(&no_user)).serialized_key_size(), None);
+    // There is no message to make a key from.
+    assert_eq!(send(ProducerRecord::to("orders").key("gone")).serialized_value_size(), None);
+    let error = producer.send(ProducerRecord::to("orders")).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidRecord { .. }), "{error}");
+    producer.close(PATIENCE).unwrap();
+}
+
+#[test]
+fn a_key_maker_of_bytes_makes_keys_too() {
+    let cluster = cluster(1);
+    let first = |value: &[u8]| [value[0]];
+    let producer = config(&cluster).build_with_key_maker(first, BytesSerializer).unwrap();
+    producer.send(ProducerRecord::to("orders").value("xyz")).unwrap();
+    producer.close(PATIENCE).unwrap();
+    let records = cluster.records("orders", 0);
+    assert_eq!(
+        (records[0].key.as_deref(), records[0].value.as_deref()),
+        (Some(&b"x"[..]), Some(&b"xyz"[..]))
+    );
+}
+
+#[test]
+fn a_key_maker_that_fails_or_panics_fails_only_its_record() {
+    let cluster = cluster(1);
+    let producer: KafkaProducer<[u8], Login> = config(&cluster).build_with_key_maker(user, page).unwrap();
+    let (nobody, somebody) =
+        (Login { user: Some("nobody"), page: "" }, Login { user: Some("somebody"), page: "" });
+    for _ in 0..3 {
+        let error = producer.send(ProducerRecord::to("orders").value(&nobody)).unwrap_err();
+        let ErrorKind::Serialization { reason, is_key: true, .. } = error.kind() else { panic!("{error}") };
+        assert_eq!((reason.as_str(), error.topic()), ("nobody has no key", Some("orders")));
+        assert_eq!(error.source().unwrap().to_string(), "nobody has no key");
+        let record = ProducerRecord::to("orders").value(&somebody);
+        let thrown = catch_unwind(AssertUnwindSafe(|| producer.send(record))).unwrap_err();
+        assert_eq!(thrown.downcast_ref::<&str>(), Some(&"somebody"));
+        let in_flight = producer.in_flight();
+        assert_eq!((in_flight.records, in_flight.batches, in_flight.buffer_bytes), (0, 0, 0));
+    }
+    let login = Login { user: Some("ada"), page: "a" };
+    producer.send(ProducerRecord::to("orders").value(&login)).unwrap();
+    producer.close(PATIENCE).unwrap();
+    assert_eq!(cluster.record_count("orders"), 1);
+}
+
+#[test]
+fn a_record_without_a_topic_goes_to_the_default_topic() {
+    let cluster = cluster(2);
+    cluster.create_topic("others", 1);
+    let topic_of = |text: &str| if text == "bad" { Err("no") } else { Ok(text.to_owned()) };
+    let seen = Seen::default();
+    let producer =
+        config(&cluster).default_topic("orders").build_with(WithHeader("k", seen), topic_of).unwrap();
+    let record = ProducerRecord::new().key("k").value("v");
+    let stored = producer.send(record.clone().partition(1)).unwrap().get(PATIENCE).unwrap();
+    assert_eq!((stored.topic(), stored.partition()), ("orders", 1));
+    assert_eq!(cluster.records("orders", 1)[0].headers[0], ("k".to_owned(), Some(b"orders".to_vec())));
+    let owned = record.clone().into_owned();
+    let stored = producer.send(owned.as_record()).unwrap().get(PATIENCE).unwrap();
+    assert_eq!(stored.topic(), "orders");
+    let stored = producer.send(record.clone().with_topic("others")).unwrap().get(PATIENCE).unwrap();
+    assert_eq!(stored.topic(), "others");
+
+    let errors = [
+        producer.send(record.clone().value("bad")),
+        producer.send(record.clone().partition(9)),
+        producer.send(record.clone().timestamp_ms(-1)),
+        producer.send(ProducerRecord::default()),
+    ];
+    for error in errors.map(Result::unwrap_err) {
+        assert_eq!(error.topic(), Some("orders"), "{error}");
+    }
+    producer.close(PATIENCE).unwrap();
+}
+
+#[test]
+fn without_a_default_topic_the_error_names_the_setting() {
+    let cluster = cluster(1);
+    let producer = config(&cluster).build().unwrap();
+    let error = producer.send(ProducerRecord::new().value("v")).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidRecord { .. }));
+    assert_eq!(
+        error.to_string(),
+        "the record can't be sent: it has no topic, and default_topic is not set; create the record with \
+         ProducerRecord::to, or set default_topic"
+    );
+    assert_eq!(error.topic(), None);
+}
+
+#[test]
+fn a_default_topic_is_checked_when_the_producer_is_built() {
+    for (topic, rule) in [
+        ("", "it is empty"),
+        ("..", "'.' and '..' are not allowed"),
+        ("a b", "only letters, digits, '.', '_' and '-' are allowed"),
+        (&"x".repeat(250), "it is longer than 249 characters"),
+    ] {
+        let error = KafkaProducer::builder().default_topic(topic).build().unwrap_err().to_string();
+        let expected = format!("default_topic = '{topic}': it is not a valid topic name: {rule}");
+        assert_eq!(error, format!("the configuration can't be used: {expected}"));
+    }
+    let config = ProducerConfig::from_pairs([("default_topic", "events")]).unwrap();
+    assert_eq!(config.get("default_topic").as_deref(), Some("events"));
+    assert_eq!(ProducerConfig::new().get("default_topic").as_deref(), Some("none"));
+}

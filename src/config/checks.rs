@@ -9,12 +9,14 @@ use super::servers;
 use super::values::millis;
 use crate::error::{ConfigProblem, ConfigProblemKind};
 use crate::record::Compression;
+use crate::topic_partition::broken_rule_of_name;
 
 pub(super) fn problems(config: &ProducerConfig) -> Vec<ConfigProblem> {
     let mut checks = Checks { config, found: Vec::new() };
     checks.servers();
     checks.sizes();
     checks.client_id();
+    checks.default_topic();
     checks.security_protocol();
     checks.sasl();
     checks.proxy();
@@ -128,6 +130,13 @@ impl Checks<'_> {
         }
         if id.chars().any(char::is_control) {
             self.refuse("client_id", id, "it must not contain control characters");
+        }
+    }
+
+    fn default_topic(&mut self) {
+        let Some(topic) = &self.config.default_topic else { return };
+        if let Some(rule) = broken_rule_of_name(topic) {
+            self.refuse("default_topic", topic, format!("it is not a valid topic name: {rule}"));
         }
     }
 

@@ -208,6 +208,7 @@ keys! {
     partitioner_ignore_keys: FLAG(partitioner_ignore_keys),
     partitioner_adaptive_partitioning_enable: FLAG(partitioner_adaptive_partitioning_enable),
     partitioner_availability_timeout_ms: MILLIS(partitioner_availability_timeout),
+    default_topic: TEXT(default_topic),
 }
 
 /// How many letters must change to make one word from the other (Levenshtein).

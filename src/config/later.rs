@@ -170,7 +170,6 @@ const LATER: &[Later] = later! {
         metrics_enabled["false"], auto_include_jmx_reporter["false"], metrics_num_samples["2"], metrics_sample_window_ms["30000"],
         metrics_recording_level["INFO"];
     Extra("client telemetry (KIP-714)"): enable_metrics_push["false"];
-    Extra("an interceptor"): interceptor_classes["none", "[]"];
     Feature("a config provider"): config_providers["none", "[]"];
 
     Code("pass it to ProducerConfig::build_with"):
@@ -185,6 +184,7 @@ const LATER: &[Later] = later! {
             "org.apache.kafka.common.serialization.ByteArraySerializer",
             "org.apache.kafka.common.serialization.StringSerializer"
         ];
+    Code("call ProducerConfig::interceptor"): interceptor_classes["none", "[]"];
     Code("call ProducerConfig::ssl_context (cargo feature `tls`)"): ssl_context;
     Code("the metrics registry is not supported yet; remove it"): metric_reporters["none", "[]"];
     Code("this crate always uses the best selector of the system; remove it"): selector;

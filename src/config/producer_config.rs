@@ -7,6 +7,7 @@ use super::partitioning::NamedPartitioner;
 #[cfg(any(feature = "tls", feature = "rustls"))]
 use super::types::TlsConfig;
 use super::types::{Acks, CodecLevels, SaslConfig, SecurityProtocol, SocketOptions};
+use crate::producer::NamedInterceptor;
 use crate::record::Compression;
 use crate::security::Secret;
 
@@ -70,6 +71,9 @@ pub struct ProducerConfig {
     pub(super) partitioner_adaptive_partitioning_enable: bool,
     /// Zero is no timeout.
     pub(super) partitioner_availability_timeout: Duration,
+    /// `None` if a record without a topic is an error.
+    pub(super) default_topic: Option<String>,
+    pub(super) interceptors: Vec<NamedInterceptor>,
     pub(super) sasl: SaslConfig,
     pub(super) proxy_url: Option<Secret>,
     #[cfg(any(feature = "tls", feature = "rustls"))]
@@ -127,6 +131,8 @@ impl Default for ProducerConfig {
             partitioner_ignore_keys: false,
             partitioner_adaptive_partitioning_enable: true,
             partitioner_availability_timeout: Duration::ZERO,
+            default_topic: None,
+            interceptors: Vec::new(),
             sasl: SaslConfig::default(),
             proxy_url: None,
             #[cfg(any(feature = "tls", feature = "rustls"))]

@@ -6,6 +6,7 @@ use super::into_servers::IntoServers;
 use super::producer_config::ProducerConfig;
 use super::types::{Acks, SecurityProtocol};
 use super::values::LIST;
+use crate::producer::{NamedInterceptor, ProducerInterceptor};
 use crate::record::Compression;
 
 impl ProducerConfig {
@@ -433,6 +434,25 @@ impl ProducerConfig {
     /// How many times one socket is read before the other sockets are read. Default: 16. kafka-python has the same name.
     pub fn sock_chunk_buffer_count(mut self, reads: usize) -> Self {
         self.sock_chunk_buffer_count = reads;
+        self
+    }
+
+    /// The topic of each record that has no topic of its own (see [`ProducerRecord::new`](crate::ProducerRecord::new)). The
+    /// name must be a valid topic name. By default there is no such topic, and `send` fails for a record without a topic.
+    ///
+    /// Only this crate has this setting. franz-go calls it `DefaultProduceTopic`.
+    pub fn default_topic(mut self, topic: impl Into<String>) -> Self {
+        self.default_topic = Some(topic.into());
+        self
+    }
+
+    /// Adds an interceptor, which sees each record before it is sent, and the result of each record. Interceptors are called
+    /// in the order in which they were added. By default there are none.
+    ///
+    /// Java calls it `interceptor.classes`.
+    #[doc(alias = "interceptor_classes")]
+    pub fn interceptor(mut self, interceptor: impl ProducerInterceptor + 'static) -> Self {
+        self.interceptors.push(NamedInterceptor::new(interceptor));
         self
     }
 }

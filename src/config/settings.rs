@@ -12,8 +12,8 @@ use crate::client::{ClientSettings, MetadataSettings};
 use crate::error::{Error, ErrorKind};
 use crate::net::SocketSettings;
 use crate::producer::{
-    AccumulatorSettings, Encoding, FIRST_VERSION_OF_RECORD_BATCHES, FIRST_VERSION_OF_ZSTD, Partitioner,
-    RetryPolicy, SenderSettings, StickySettings,
+    AccumulatorSettings, Encoding, FIRST_VERSION_OF_RECORD_BATCHES, FIRST_VERSION_OF_ZSTD, NamedInterceptor,
+    Partitioner, RetryPolicy, SenderSettings, StickySettings,
 };
 use crate::record::Compression;
 use crate::sync::{AtomicU64, Ordering};
@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) sender: SenderSettings,
     pub(crate) client: ClientSettings,
     pub(crate) socket: SocketSettings,
+    pub(crate) default_topic: Option<String>,
+    pub(crate) interceptors: Vec<NamedInterceptor>,
     pub(crate) partitioner: Arc<dyn Partitioner>,
     pub(crate) sticky: StickySettings,
     pub(crate) buffer_memory: usize,
@@ -141,6 +143,8 @@ impl Settings {
                     .filter(|timeout| !timeout.is_zero())
                     .map(|timeout| timeout.saturating_add(config.linger)),
             },
+            default_topic: config.default_topic.clone(),
+            interceptors: config.interceptors.clone(),
             buffer_memory: config.buffer_memory,
             buffer_size: effective
                 .batch_size()

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::lifecycle::Lifecycle;
 use crate::net::{self, Io, MioNetwork, Network, SocketSettings};
 use crate::observation::Observer;
-use crate::producer::{Inbox, Sender, SimpleBufferPool, TopicTable, record_accumulator};
+use crate::producer::{Inbox, Interceptors, Sender, SimpleBufferPool, TopicTable, record_accumulator};
 use crate::sync::{Mutex, Wake};
 use crate::thread::{Body, Join, SenderThread};
 use crate::time::Clock;
@@ -81,6 +81,7 @@ where
         Arc::clone(&observer),
     );
     let allow_auto_create_topics = settings.client.metadata.allow_auto_create_topics;
+    let interceptors = Interceptors::new(settings.interceptors, clock.clone());
     let name = settings.client.client_id.clone();
     settings.client.mechanisms.iter().for_each(|mechanism| mechanism.prepare());
     let client = KafkaClient::new(settings.client, Arc::clone(&metadata), random.clone());
@@ -117,6 +118,8 @@ where
             max_block: settings.max_block,
             allow_auto_create_topics,
         },
+        default_topic: settings.default_topic.map(String::into_boxed_str),
+        interceptors,
         partitioner: settings.partitioner,
         sticky: settings.sticky,
         max_request_size: settings.max_request_size,

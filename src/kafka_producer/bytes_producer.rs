@@ -10,11 +10,11 @@ use super::topics::Topics;
 use crate::client::{Awaited, PartitionInfo};
 use crate::error::{Error, ErrorKind, Limit, SizeLimit};
 use crate::producer::{
-    FutureRecordMetadata, PartitionContext, Partitioner, RecordAccumulator, StickyContext, StickySettings,
-    TopicHandle, Wait, is_inside,
+    FutureRecordMetadata, InterceptedRecord, Interceptors, PartitionContext, Partitioner, RecordAccumulator,
+    StickyContext, StickySettings, TopicHandle, Wait, is_inside,
 };
-use crate::producer_record::{Details, ProducerRecord};
-use crate::record::{BATCH_HEADER_LEN, RecordFields, RecordSize};
+use crate::producer_record::Details;
+use crate::record::{BATCH_HEADER_LEN, Header, RecordFields, RecordSize};
 use crate::sync::Ordering;
 use crate::time::Deadline;
 use crate::topic_partition::TopicPartition;
@@ -22,6 +22,10 @@ use crate::topic_partition::TopicPartition;
 pub(super) struct BytesProducer {
     pub(super) accumulator: RecordAccumulator,
     pub(super) topics: Topics,
+    /// The topic of records without a topic.
+    pub(super) default_topic: Option<Box<str>>,
+    /// `None` if there are none.
+    pub(super) interceptors: Option<Arc<Interceptors>>,
     pub(super) partitioner: Arc<dyn Partitioner>,
     pub(super) sticky: StickySettings,
     pub(super) max_request_size: usize,
@@ -38,14 +42,9 @@ pub(super) struct BytesRecord<'a> {
 
 impl<'a> BytesRecord<'a> {
     #[inline]
-    pub(super) fn of<K: ?Sized, V: ?Sized>(
-        record: &'a ProducerRecord<'_, K, V>,
-        key: Option<&'a [u8]>,
-        value: Option<&'a [u8]>,
-    ) -> Self {
-        let fields = RecordFields { key, value, headers: record.all_headers() };
-        let Details { partition, timestamp } = record.details;
-        Self { topic: record.topic, partition, timestamp, fields }
+    pub(super) fn new(topic: &'a str, details: Details, fields: RecordFields<'a>) -> Self {
+        let Details { partition, timestamp } = details;
+        Self { topic, partition, timestamp, fields }
     }
 
     /// The error of this record.
@@ -81,6 +80,30 @@ struct Prepared<'a> {
 impl BytesProducer {
     #[inline]
     pub(super) fn send(&self, record: &BytesRecord<'_>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
+        match &self.interceptors {
+            None => self.send_unchanged(record, wait),
+            Some(interceptors) => self.send_intercepted(interceptors, record, wait),
+        }
+    }
+
+    #[cold]
+    fn send_intercepted(
+        &self,
+        interceptors: &Arc<Interceptors>,
+        record: &BytesRecord<'_>,
+        wait: Wait,
+    ) -> Result<FutureRecordMetadata, Error> {
+        let BytesRecord { topic, partition, timestamp, ref fields } = *record;
+        interceptors.send(&InterceptedRecord::of(topic, partition, timestamp, fields), |record| {
+            let headers: Vec<Header<'_>> = record.headers().collect();
+            let fields = RecordFields { key: record.key(), value: record.value(), headers: &headers };
+            let details = Details { partition: record.partition(), timestamp: record.timestamp_ms() };
+            self.send_unchanged(&BytesRecord::new(topic, details, fields), wait)
+        })
+    }
+
+    #[inline]
+    fn send_unchanged(&self, record: &BytesRecord<'_>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
         if record.fields.key.is_none() && record.fields.value.is_none() {
             return Err(invalid(record, "it has neither a key nor a value; set at least one of them"));
         }

@@ -10,6 +10,7 @@ use crate::observation::Observer;
 use crate::producer::{Inbox, PartitionQueue, TopicHandle, TopicTable, Wait, is_inside};
 use crate::protocol::ErrorCode;
 use crate::time::Deadline;
+use crate::topic_partition::broken_rule_of_name;
 
 /// The topics of a producer, for its calls.
 pub(super) struct Topics {
@@ -47,7 +48,9 @@ impl Topics {
         {
             return Ok(handle);
         }
-        check_topic_name(topic)?;
+        if let Some(rule) = broken_rule_of_name(topic) {
+            return Err(Error::new(ErrorKind::InvalidTopic { topic: topic.into(), reason: rule.to_owned() }));
+        }
         if !self.lifecycle.is_open() {
             return Err(self.lifecycle.refusal());
         }
@@ -130,17 +133,4 @@ fn refused(topic: &Arc<str>, code: ErrorCode) -> Error {
             Error::new(ErrorKind::Broker { code, message: None, about: Subject::Topic(Arc::clone(topic)) })
         }
     }
-}
-
-/// Kafka's own rules. Brokers check them too, but a check here takes no round trip.
-fn check_topic_name(topic: &str) -> Result<(), Error> {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    let reason = match topic {
-        "" => "it is empty",
-        "." | ".." => "'.' and '..' are not allowed",
-        _ if topic.len() > 249 => "it is longer than 249 characters",
-        _ if !topic.bytes().all(legal) => "only letters, digits, '.', '_' and '-' are allowed",
-        _ => return Ok(()),
-    };
-    Err(Error::new(ErrorKind::InvalidTopic { topic: Arc::from(topic), reason: reason.to_owned() }))
 }

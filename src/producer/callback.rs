@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 thread_local! {
     /// It has no destructor, so it exists until the very end of a thread.
@@ -34,6 +35,17 @@ pub(crate) fn has_run() -> bool {
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// Runs code of the program. An error is the message of its panic.
+pub(super) fn caught<R>(code: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(code)).map_err(|panic| {
+        let message = panic_message(&*panic).to_owned();
+        // The payload may panic when it is dropped. A second panic, while the first one unwinds through the batches of a
+        // request, would end the process.
+        std::mem::forget(panic);
+        message
+    })
 }
 
 pub(crate) struct Inside(());

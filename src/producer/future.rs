@@ -167,7 +167,8 @@ impl FutureRecordMetadata {
         self.on_completion(true, callback)
     }
 
-    fn on_completion(
+    /// `sees_failure` says whether the callback makes a failure checked.
+    pub(super) fn on_completion(
         &self,
         sees_failure: bool,
         callback: impl FnOnce(Result<&RecordMetadata, &Error>) + Send + 'static,

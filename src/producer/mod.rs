@@ -12,6 +12,8 @@ mod failures;
 mod future;
 mod identity;
 mod inbox;
+mod interceptor;
+mod interceptors;
 mod kept;
 mod losses;
 mod numbering;
@@ -44,6 +46,8 @@ pub(crate) use buffer::SimpleBufferPool;
 pub(crate) use callback::{enter, has_run, is_inside, panic_message};
 pub use future::{FutureRecordMetadata, RecordMetadata};
 pub(crate) use inbox::Inbox;
+pub use interceptor::{InterceptedRecord, ProducerInterceptor};
+pub(crate) use interceptors::{Interceptors, NamedInterceptor};
 pub(crate) use outcome::RetryPolicy;
 #[cfg(feature = "partitioners")]
 pub use partitioner::HashRingPartitioner;
@@ -59,7 +63,7 @@ pub(crate) use sender::{Sender, SenderSettings};
 pub use serializer::JsonSerializer;
 #[cfg(feature = "uuid")]
 pub use serializer::UuidSerializer;
-pub(crate) use serializer::with_scratch;
+pub(crate) use serializer::{AddedHeader, with_scratch};
 pub use serializer::{
     BigEndianSerializer, BytesSerializer, SerializationContext, Serialized, Serializer, StringSerializer,
 };

@@ -9,13 +9,12 @@
 //! nothing can look at it any more. The [`Observer`] then counts it, for the log.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{BrokerTrouble, Error, ErrorKind, Limit};
 use crate::observation::Observer;
-use crate::producer::callback;
+use crate::producer::callback::{self, caught};
 use crate::producer::failures::Failures;
 use crate::protocol::RecordError;
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -443,13 +442,9 @@ impl Drop for Completer {
 /// Runs user code. It may panic, and it must not wait for the thread that it runs on.
 fn run(callback: Callback, index: u32, result: &BatchResult, topic_partition: &TopicPartition) {
     let _inside = callback::enter();
-    // The payload of the panic may panic when it is dropped, and so may the logger. A second panic, while the first one
-    // unwinds through the batches of a request, would end the process.
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| callback(index, result))) {
-        let words = callback::panic_message(&*panic).to_owned();
-        std::mem::forget(panic);
-        let told =
-            || log::error!("a callback for {topic_partition} panicked: {words}; the producer continues");
-        catch_unwind(told).unwrap_or_else(std::mem::forget);
+    if let Err(words) = caught(|| callback(index, result)) {
+        // The logger may panic, too.
+        caught(|| log::error!("a callback for {topic_partition} panicked: {words}; the producer continues"))
+            .ok();
     }
 }

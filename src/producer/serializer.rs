@@ -17,6 +17,7 @@ mod uuid;
 pub use big_endian::BigEndianSerializer;
 pub use bytes::{BytesSerializer, StringSerializer};
 pub use closure::Serialized;
+pub(crate) use context::AddedHeader;
 pub use context::SerializationContext;
 #[cfg(feature = "json")]
 pub use json::JsonSerializer;

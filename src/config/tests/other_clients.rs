@@ -315,6 +315,7 @@ fn every_key_of_the_tables_is_tested() {
         "batch_max_bytes",
         "batch_num_records",
         "compression_level",
+        "default_topic",
         "exit_timeout_ms",
         "manual_flush",
         "produce_request_max_bytes",

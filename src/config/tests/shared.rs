@@ -80,7 +80,7 @@ fn what_belongs_to_others_is_told_and_the_rest_acts() {
         ("schema.registry.url", Kind::Inapplicable),
         ("session.timeout.ms", Kind::Inapplicable),
         ("group.id", Kind::Inapplicable),
-        ("interceptor.classes", Kind::NotSupportedYet),
+        ("interceptor.classes", Kind::NeedsCode),
         ("enable.metrics.push", Kind::NotSupportedYet),
         ("colour", Kind::Unknown),
     ];

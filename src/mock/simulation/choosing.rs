@@ -23,7 +23,10 @@ fn share(partitions: &[usize], of: usize) -> f64 {
 #[test]
 fn a_broker_that_does_not_answer_gets_a_small_part() {
     for (adaptive, expected) in [(true, 0.0..0.17), (false, 0.2..0.5)] {
-        let config = config().batch_size(1000).batch_max_bytes(1000).partitioner_adaptive_partitioning_enable(adaptive);
+        let config = config()
+            .batch_size(1000)
+            .batch_max_bytes(1000)
+            .partitioner_adaptive_partitioning_enable(adaptive);
         let mut world = World::with_topic(3, 9, config);
         let leader = |world: &World, partition| world.metadata.snapshot().leader("t", partition);
         let slow = leader(&world, 0);

@@ -12,7 +12,12 @@ use crate::producer::serializer::context::SerializationContext;
 /// not called for a null key or a null value.
 ///
 /// A closure `Fn(&T) -> B` is also a serializer. `B` is `Vec<u8>`, `String`, an array of bytes, a `Cow` of bytes or of a
-/// string, or a `Result` of these types. The closure must name the type of its argument: `|order: &Order| …`.
+/// string, or an `Option` or a `Result` of these types. `None` means null. The closure must name the type of its argument:
+/// `|order: &Order| …`.
+///
+/// [`BytesSerializer`](crate::BytesSerializer), [`StringSerializer`](crate::StringSerializer),
+/// [`BigEndianSerializer`](crate::BigEndianSerializer), `JsonSerializer` (feature `json`) and `UuidSerializer` (feature
+/// `uuid`) are included.
 ///
 /// Several producers can share a serializer in an `Arc`. To choose a serializer at run time, pass a
 /// `Box<dyn Serializer<T>>`.
@@ -20,18 +25,21 @@ use crate::producer::serializer::context::SerializationContext;
 /// ```
 /// use kafka_producer::{SerializationContext, Serializer};
 ///
-/// /// Like Java's `IntegerSerializer`.
-/// struct BigEndian;
+/// /// Stores the ID of the schema in a header.
+/// struct WithSchema<S> {
+///     id: u32,
+///     serializer: S,
+/// }
 ///
-/// impl Serializer<i32> for BigEndian {
+/// impl<T: ?Sized, S: Serializer<T>> Serializer<T> for WithSchema<S> {
 ///     fn serialize(
 ///         &self,
-///         _: &SerializationContext<'_>,
-///         value: &i32,
+///         context: &SerializationContext<'_>,
+///         value: &T,
 ///         out: &mut Vec<u8>,
 ///     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-///         out.extend_from_slice(&value.to_be_bytes());
-///         Ok(())
+///         context.add_header("schema-id", &self.id.to_be_bytes());
+///         self.serializer.serialize(context, value, out)
 ///     }
 /// }
 /// ```
