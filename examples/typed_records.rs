@@ -27,7 +27,8 @@ struct Order {
 /// Serializes every type that serde can serialize.
 ///
 /// The closure `|order: &Order| serde_json::to_vec(order)` would also work for orders. `Json` works for every type that
-/// serde can serialize. It writes into a buffer that is reused for the next record.
+/// serde can serialize. It writes into a buffer that is reused for the next record. `JsonSerializer` (feature `json`) does
+/// the same.
 struct Json;
 
 impl<T: Serialize> Serializer<T> for Json {

@@ -1,0 +1,75 @@
+//! The smallest producer that does everything itself: records with a key, a value and a timestamp, a function for each
+//! serializer, and a partitioner that hashes the key.
+//!
+//! ```sh
+//! cargo run --example minimal --features mock -- localhost:9092
+//! cargo test --example minimal --features mock
+//! ```
+
+#![allow(clippy::print_stdout, reason = "it shows what happens")]
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use kafka_producer::{Error, KafkaProducer, PartitionContext, ProducerConfig, ProducerRecord};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn key_serializer(user: &str) -> Vec<u8> {
+    user.as_bytes().to_vec()
+}
+
+fn value_serializer(amount: &u64) -> String {
+    amount.to_string()
+}
+
+/// The hash of the key modulo the number of partitions. The hash is FNV-1a.
+fn partitioner(record: &PartitionContext<'_>) -> i32 {
+    let key = record.key().unwrap_or_default();
+    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    // The remainder is less than the number of partitions, which is an i32.
+    (hash % u64::from(record.partition_count().unsigned_abs())) as i32
+}
+
+/// All records are for one topic, so the records do not name it.
+fn producer(config: ProducerConfig) -> Result<KafkaProducer<str, u64>, Error> {
+    config.default_topic("payments").partition_by(partitioner).build_with(key_serializer, value_serializer)
+}
+
+fn main() -> Result<(), Error> {
+    let servers = std::env::args().nth(1).unwrap_or_else(|| "localhost:9092".to_owned());
+    let producer = producer(KafkaProducer::builder().bootstrap_servers(servers))?;
+    let noon: SystemTime = UNIX_EPOCH + Duration::from_secs(1_714_651_200);
+    let with_time = producer.send(ProducerRecord::new().key("ada").value(&1999).timestamp(noon))?;
+    let without = producer.send(ProducerRecord::new().key("bob").value(&250))?; // the time of the send
+    println!("stored at {} and {}", with_time.get(PATIENCE)?, without.get(PATIENCE)?);
+    producer.close(PATIENCE)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+    use kafka_producer::mock::MockCluster;
+
+    use super::*;
+
+    #[test]
+    fn a_record_is_serialized_hashed_and_stored_with_its_time() {
+        let cluster = MockCluster::builder().default_partitions(4).build();
+        let config = KafkaProducer::builder().bootstrap_servers(cluster.bootstrap_servers());
+        let producer = producer(config).unwrap();
+        let record = ProducerRecord::new().key("ada").value(&1999);
+        let stored = producer.send(record.clone().timestamp_ms(77)).unwrap().get(PATIENCE).unwrap();
+        let again = producer.send(record).unwrap().get(PATIENCE).unwrap();
+        assert_eq!((stored.topic(), stored.timestamp_ms()), ("payments", 77));
+        assert_eq!(stored.partition(), again.partition());
+        let expected = partitioner(&PartitionContext::new("payments", 4).with_key(Some(b"ada")));
+        assert_eq!(stored.partition(), expected);
+        let records = cluster.records("payments", stored.partition());
+        assert_eq!(records[0].key.as_deref(), Some(&b"ada"[..]));
+        assert_eq!(records[0].value.as_deref(), Some(&b"1999"[..]));
+        assert!(records[1].timestamp > 77);
+    }
+}
