@@ -105,7 +105,7 @@ fn write_letter(writer: &KafkaProducer, (record, error): &Failure, lost: &Arc<At
         .key(record.key())
         .value(record.value())
         // The error names no partition if `send` failed before it chose one.
-        .header("topic", error.topic().unwrap_or(record.topic()))
+        .header("topic", error.topic().or(record.topic()))
         .header("partition", partition.as_deref())
         .header("certainty", certainty)
         .header("reason", &reason);

@@ -409,7 +409,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
 
     #[inline]
     fn dispatch(&self, record: &ProducerRecord<'_, K, V>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
-        let Some(topic) = record.topic.or_else(|| self.producer.default_topic.as_deref()) else {
+        let Some(topic) = record.topic.or(self.producer.default_topic.as_deref()) else {
             return Err(without_topic());
         };
         self.serializers.serialize(topic, record, |record| self.producer.send(record, wait))

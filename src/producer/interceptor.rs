@@ -104,8 +104,11 @@ pub struct InterceptedRecord<'a> {
     timestamp: Option<i64>,
     key: Option<Cow<'a, [u8]>>,
     value: Option<Cow<'a, [u8]>>,
-    headers: Vec<(Cow<'a, str>, Option<Cow<'a, [u8]>>)>,
+    headers: Vec<HeaderOf<'a>>,
 }
+
+/// The name and the value of a header. `None` means null.
+type HeaderOf<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
 
 impl<'a> InterceptedRecord<'a> {
     /// Creates a record for `topic` that has no other fields. It is for tests of an interceptor.
@@ -120,7 +123,9 @@ impl<'a> InterceptedRecord<'a> {
         fields: &RecordFields<'a>,
     ) -> Self {
         let RecordFields { key, value, headers } = *fields;
-        let header = |header: &Header<'a>| (Cow::Borrowed(header.key), header.value.map(Cow::Borrowed));
+        let header = |header: &Header<'a>| -> HeaderOf<'a> {
+            (Cow::Borrowed(header.key), header.value.map(Cow::Borrowed))
+        };
         Self {
             topic,
             partition,
