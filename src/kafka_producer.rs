@@ -409,18 +409,22 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
 
     #[inline]
     fn dispatch(&self, record: &ProducerRecord<'_, K, V>, wait: Wait) -> Result<FutureRecordMetadata, Error> {
-        let Some(topic) = record.topic.or(self.producer.default_topic.as_deref()) else {
-            return Err(without_topic());
+        let topic = match record.topic {
+            Some(topic) => topic,
+            None => self.default_topic()?,
         };
         self.serializers.serialize(topic, record, |record| self.producer.send(record, wait))
     }
-}
 
-#[cold]
-fn without_topic() -> Error {
-    let reason = "it has no topic, and default_topic is not set; create the record with ProducerRecord::to, or set \
-                  default_topic";
-    Error::new(ErrorKind::InvalidRecord { reason: reason.to_owned() })
+    /// The topic of a record without a topic.
+    #[cold]
+    fn default_topic(&self) -> Result<&str, Error> {
+        self.producer.default_topic.as_deref().ok_or_else(|| {
+            let reason = "it has no topic, and default_topic is not set; create the record with ProducerRecord::to, or \
+                          set default_topic";
+            Error::new(ErrorKind::InvalidRecord { reason: reason.to_owned() })
+        })
+    }
 }
 
 /// A call inside a callback must not wait for the thread that runs the callback.
