@@ -101,6 +101,7 @@ fn every_setting_reaches_the_place_where_it_acts() {
         ("partitioner_availability_timeout_ms", "7777", |s| {
             s.sticky.availability_timeout.unwrap().as_millis().to_string()
         }),
+        ("default_topic", "events", |s| s.default_topic.clone().unwrap()),
     ];
     assert!(
         keys::KEYS.iter().map(|key| key.name).eq(places.iter().map(|(key, ..)| *key)),

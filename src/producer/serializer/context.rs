@@ -5,8 +5,8 @@ use std::fmt;
 
 use crate::record::{Header, IntoField};
 
-/// The topic and the headers of the record for which a [`Serializer`] is called. The context also says whether the
-/// serializer is called for the key or for the value.
+/// The topic and the headers of the record for which a [`Serializer`](crate::Serializer) is called. The context also says
+/// whether the serializer is called for the key or for the value.
 ///
 /// A serializer can [add headers](Self::add_header) to the record.
 ///
