@@ -306,6 +306,27 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         self.producer.partitions_for(topic, wait_mode())
     }
 
+    /// Returns the partition that `send` would choose for `record`. Nothing is sent.
+    ///
+    /// The serializers and the partitioner are called, because the partition can depend on the bytes of the key. The
+    /// interceptors are not called. [`PartitionContext::is_dry_run`](crate::PartitionContext::is_dry_run) is true in this
+    /// call. The partitioners of this crate that count records do not count `record`.
+    ///
+    /// For a record with a key, the default partitioner returns the same partition until the number of partitions changes.
+    /// A record without a key can go to another partition when it is sent.
+    ///
+    /// `partition_for` waits for the topic's metadata for at most `max_block_ms`.
+    ///
+    /// # Errors
+    /// Same as [`send`](Self::send), without the errors about the size of a record and about memory.
+    pub fn partition_for(&self, record: &ProducerRecord<'_, K, V>) -> Result<i32, Error> {
+        let topic = match record.topic {
+            Some(topic) => topic,
+            None => self.default_topic()?,
+        };
+        self.serializers.serialize(topic, record, |record| self.producer.partition_for(record, wait_mode()))
+    }
+
     /// Returns how many records and batches have no result yet, and how many bytes of `buffer_memory` are in use. The
     /// records include those that wait to be sent.
     ///

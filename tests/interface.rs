@@ -10,8 +10,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use kafka_producer::mock::{ApiKey, MockCluster, MockRule};
 use kafka_producer::{
-    Acks, BytesSerializer, Certainty, ErrorCode, ErrorKind, Header, KafkaProducer, OwnedRecord,
-    PartitionContext, ProducerConfig, ProducerRecord, TopicPartition,
+    Acks, BytesSerializer, Certainty, ErrorCode, ErrorKind, Header, KafkaProducer, KeyHash, OwnedRecord,
+    PartitionContext, ProducerConfig, ProducerRecord, RoundRobinPartitioner, TopicPartition,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -448,4 +448,32 @@ fn a_serializer_of_bytes_is_called() {
 fn a_partitioner_is_tested_without_a_producer() {
     let by_length = |record: &PartitionContext<'_>| record.key().map_or(0, <[u8]>::len) as i32;
     assert_eq!(by_length(&PartitionContext::new("t", 3).with_key(Some(b"ab"))), 2);
+}
+
+#[test]
+fn partition_for_says_where_a_record_would_go_and_counts_nothing() {
+    let cluster = cluster();
+    let producer = config(&cluster).build().unwrap();
+    let keyed: ProducerRecord = ProducerRecord::to("t").key("user-1").value("v");
+    let partition = producer.partition_for(&keyed).unwrap();
+    assert_eq!(partition, KeyHash::Murmur2.partition(b"user-1", 3));
+    assert_eq!(producer.send(keyed).unwrap().get(PATIENCE).unwrap().partition(), partition);
+    assert_eq!(producer.partition_for(&record()).unwrap(), 1);
+    let nowhere = producer.partition_for(&record().partition(3)).unwrap_err();
+    assert!(matches!(nowhere.kind(), ErrorKind::UnknownPartition { by_partitioner: false, .. }), "{nowhere}");
+
+    let producer = config(&cluster).partitioner(RoundRobinPartitioner::new()).build().unwrap();
+    let next: ProducerRecord = ProducerRecord::to("t").value("v");
+    for expected in [0, 1, 2, 0] {
+        let dry_runs = [(); 2].map(|()| producer.partition_for(&next).unwrap());
+        let sent = producer.send(next.clone()).unwrap().get(PATIENCE).unwrap().partition();
+        assert_eq!((dry_runs, sent), ([expected; 2], expected));
+    }
+
+    let by_text = |record: &PartitionContext<'_>| i32::from(record.key() == Some(b"12"));
+    let producer = config(&cluster)
+        .partition_by(by_text)
+        .build_with(|number: &u32| number.to_string(), BytesSerializer)
+        .unwrap();
+    assert_eq!(producer.partition_for(&ProducerRecord::to("t").key(&12).value("v")).unwrap(), 1);
 }

@@ -128,6 +128,24 @@ impl BytesProducer {
         }
     }
 
+    /// The partition that the record would have now.
+    pub(super) fn partition_for(&self, record: &BytesRecord<'_>, wait: Wait) -> Result<i32, Error> {
+        let topic = self.topics.find(record.topic, wait).map_err(|error| record.error(error))?;
+        let (size, wall) = (RecordSize::of(&record.fields), self.topics.observer.clock().wall_millis());
+        let partition = record.partition.unwrap_or_else(|| {
+            let sticky = StickyContext {
+                is_dry_run: true,
+                ..self.sticky_context(&topic, 0, &Prepared { record, size, wall })
+            };
+            self.partitioner.partition(&PartitionContext::of(record.topic, &record.fields, &sticky))
+        });
+        match usize::try_from(partition) {
+            Ok(index) if index < topic.queues.len() => Ok(partition),
+            // Kafka numbers partitions with an i32.
+            _ => Err(Nowhere { partition, partition_count: topic.queues.len() as i32 }.error(record)),
+        }
+    }
+
     pub(super) fn partitions_for(
         &self,
         topic: &str,
@@ -233,7 +251,18 @@ impl BytesProducer {
 
     #[inline]
     fn choose(&self, topic: &TopicHandle, thread: u32, ready: &Prepared<'_>) -> i32 {
-        let sticky = StickyContext {
+        let sticky = self.sticky_context(topic, thread, ready);
+        self.partitioner.partition(&PartitionContext::of(ready.record.topic, &ready.record.fields, &sticky))
+    }
+
+    #[inline]
+    fn sticky_context<'a>(
+        &'a self,
+        topic: &'a TopicHandle,
+        thread: u32,
+        ready: &Prepared<'_>,
+    ) -> StickyContext<'a> {
+        StickyContext {
             settings: &self.sticky,
             sticky: &topic.sticky,
             queues: &topic.queues,
@@ -244,8 +273,7 @@ impl BytesProducer {
             size: ready.size.at_most(),
             wall: ready.wall,
             is_dry_run: false,
-        };
-        self.partitioner.partition(&PartitionContext::of(ready.record.topic, &ready.record.fields, &sticky))
+        }
     }
 
     /// For a topic or a partition that this thread does not know as of the latest metadata.
