@@ -1,12 +1,13 @@
 //! `ProducerConfig`: the typed settings. They are checked once, and one error has all problems.
 //!
 //! ```text
-//!   texts ──▶ keys ──▶ values, later, librdkafka, dialect        settings by name
-//!     │         │
-//!     ▼         ▼
-//!   checks ──▶ effective ──▶ producer_config ◀── setters        the values, and the defaults that depend on them
-//!     ▲         ▲
-//!   settings ───┘                            the settings of each layer
+//!   yaml, properties ──▶ texts ──▶ keys ──▶ values, later, librdkafka, dialect, providers    settings by name
+//!                          │         │
+//!                          ▼         ▼
+//!                       checks ──▶ effective ──▶ producer_config ◀── setters    the values, and the defaults that depend on
+//!                          ▲         ▲                  │                       them
+//!                       settings ────┘                  ▼
+//!                       the settings of each layer   explain
 //! ```
 
 mod batching;
@@ -19,6 +20,8 @@ mod keys;
 mod later;
 mod librdkafka;
 mod partitioning;
+mod providers;
+mod references;
 mod servers;
 mod settings;
 mod types;
@@ -33,6 +36,11 @@ mod texts;
 
 mod properties;
 
+mod explain;
+
+#[cfg(feature = "yaml")]
+mod yaml;
+
 #[cfg(any(feature = "tls", feature = "rustls"))]
 mod tls;
 
@@ -41,6 +49,7 @@ mod sasl;
 mod proxy;
 
 pub use dialect::Dialect;
+pub use explain::{ExplainedSetting, Explanation, SettingOrigin};
 pub use into_servers::IntoServers;
 pub use producer_config::ProducerConfig;
 pub(crate) use settings::Settings;
@@ -49,3 +58,8 @@ pub use types::{Acks, ParseAcksError, ParseSecurityProtocolError, SecurityProtoc
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod tests;
+
+/// Its examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/configuration.md")]
+struct Guide;

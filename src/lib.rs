@@ -22,9 +22,11 @@ mod topic_partition;
 #[cfg(feature = "mock")]
 pub mod mock;
 
-/// Guides to TLS, SASL, proxies and tests.
+/// Guides to the configuration, TLS, SASL, proxies and tests.
 #[cfg(doc)]
 pub mod guide {
+    #[doc = include_str!("../docs/configuration.md")]
+    pub mod configuration {}
     #[doc = include_str!("../docs/tls.md")]
     pub mod tls {}
     #[doc = include_str!("../docs/sasl.md")]
@@ -37,9 +39,10 @@ pub mod guide {
 }
 
 // The public interface, all of it.
-pub use client::PartitionInfo;
+pub use client::{AddressFamily, MetadataRecoveryStrategy, PartitionInfo};
 pub use config::{
-    Acks, Dialect, IntoServers, ParseAcksError, ParseSecurityProtocolError, ProducerConfig, SecurityProtocol,
+    Acks, Dialect, ExplainedSetting, Explanation, IntoServers, ParseAcksError, ParseSecurityProtocolError,
+    ProducerConfig, SecurityProtocol, SettingOrigin,
 };
 pub use error::{
     BrokerTrouble, Certainty, ConfigProblem, ConfigProblemKind, DeliveryReport, Error, ErrorKind, Limit,
@@ -62,7 +65,7 @@ pub use producer_record::{OwnedRecord, ProducerRecord};
 pub use protocol::ErrorCode;
 pub use record::{Compression, Header, IntoField, ParseCompressionError};
 #[cfg(any(feature = "tls", feature = "rustls"))]
-pub use security::tls::{ParseTlsBackendError, TlsBackend};
+pub use security::tls::{ParseTlsBackendError, TlsBackend, TlsVersion};
 pub use security::{OauthToken, OauthTokenProvider, SaslError, SaslExchange, SaslMechanism};
 pub use topic_partition::TopicPartition;
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::client::cluster::NodeId;
 use crate::client::node::{Node, Pause, State};
+use crate::client::options::AddressFamily;
 use crate::client::transport::{Command, ConnectionId};
 use crate::error::Stage;
 use crate::time::{Backoff, Deadline, Instant};
@@ -122,11 +123,21 @@ pub(super) fn next<'a, E: 'a>(
     }
 }
 
-/// The addresses of a look-up, or why there are none.
-pub(super) fn addresses(found: std::io::Result<Vec<SocketAddr>>) -> Result<VecDeque<SocketAddr>, String> {
+/// The addresses of a look-up that may be used, or why there are none.
+pub(super) fn addresses(
+    found: std::io::Result<Vec<SocketAddr>>,
+    family: AddressFamily,
+) -> Result<VecDeque<SocketAddr>, String> {
     match found {
-        Ok(addresses) if !addresses.is_empty() => Ok(addresses.into()),
-        Ok(_) => Err("the name has no address".to_owned()),
+        Ok(addresses) if addresses.is_empty() => Err("the name has no address".to_owned()),
+        Ok(addresses) => {
+            let of_family: VecDeque<_> =
+                addresses.into_iter().filter(|address| family.has(*address)).collect();
+            match of_family.is_empty() {
+                true => Err(format!("no address is of the family {family} (broker_address_family)")),
+                false => Ok(of_family),
+            }
+        }
         Err(error) => Err(error.to_string()),
     }
 }
@@ -171,6 +182,18 @@ mod tests {
         let (long, short) = rest(20, true, 6);
         assert_eq!(long, short, "fatal");
         assert!(rest(20, false, 1000).1 >= Duration::from_secs(20), "one of a thousand");
+    }
+
+    #[test]
+    fn only_addresses_of_the_family_are_used() {
+        let (v4, v6) = (SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([0_u16; 8], 1)));
+        let of = |found: &[SocketAddr], family| addresses(Ok(found.to_vec()), family).map(Vec::from);
+        assert_eq!(of(&[v6, v4], AddressFamily::Any), Ok(vec![v6, v4]));
+        assert_eq!(of(&[v6, v4], AddressFamily::V4), Ok(vec![v4]));
+        assert_eq!(of(&[v6, v4], AddressFamily::V6), Ok(vec![v6]));
+        let none = "no address is of the family v6 (broker_address_family)";
+        assert_eq!(of(&[v4], AddressFamily::V6), Err(none.to_owned()));
+        assert_eq!(of(&[], AddressFamily::Any), Err("the name has no address".to_owned()));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::client::failure::{Failure, Fault, fatal_error};
 use crate::client::mechanisms::Mechanisms;
 use crate::client::metadata::{Metadata, MetadataSettings};
 use crate::client::node::{Node, State};
+use crate::client::options::{AddressFamily, MetadataRecoveryStrategy};
 use crate::client::request::{Answer, ConnectionEnd, Loss, Outcome, Tag, Target};
 use crate::client::session::Session;
 use crate::client::setup::{Ready, Setup};
@@ -44,6 +45,8 @@ pub(crate) struct ClientSettings {
     pub(crate) receive_message_max_bytes: usize,
     /// The SASL mechanisms, the preferred one first; empty without SASL.
     pub(crate) mechanisms: Vec<Arc<dyn SaslMechanism>>,
+    pub(crate) address_family: AddressFamily,
+    pub(crate) recovery: MetadataRecoveryStrategy,
     pub(crate) metadata: MetadataSettings,
 }
 
@@ -395,10 +398,13 @@ impl<E: 'static> KafkaClient<E> {
     }
 
     /// Not a broker that the cluster has named before and does not name any more. It may be cut off and know only old
-    /// metadata.
+    /// metadata. Without rebootstrapping, `bootstrap_servers` are only for the first metadata.
     fn is_member(&self, id: NodeId) -> bool {
         match id {
-            NodeId::Bootstrap(_) => true,
+            NodeId::Bootstrap(_) => {
+                self.settings.recovery == MetadataRecoveryStrategy::Rebootstrap
+                    || self.metadata.snapshot().brokers.is_empty()
+            }
             NodeId::Broker(number) => self.metadata.snapshot().brokers.contains_key(&number),
         }
     }
@@ -834,7 +840,7 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
         let mut nodes = self.nodes.iter_mut();
         let Some((id, node)) = nodes.find(|(_, node)| node.awaits(lookup_id)) else { return };
         let id = *id;
-        match dial::addresses(found) {
+        match dial::addresses(found, self.settings.address_family) {
             Ok(addresses) => {
                 node.addresses = addresses;
                 self.dial(id, now);

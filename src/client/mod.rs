@@ -12,6 +12,7 @@ mod mechanisms;
 mod merge;
 mod metadata;
 mod node;
+mod options;
 mod outbox;
 mod partition_info;
 mod request;
@@ -32,6 +33,7 @@ pub(crate) use cluster::{
 };
 pub(crate) use kafka_client::{ClientEvent, ClientSettings, KafkaClient};
 pub(crate) use metadata::MetadataSettings;
+pub use options::{AddressFamily, MetadataRecoveryStrategy};
 pub use partition_info::PartitionInfo;
 #[allow(unused_imports, reason = "as above")]
 pub(crate) use request::{Loss, Outcome, Tag, Target};

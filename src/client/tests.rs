@@ -12,8 +12,8 @@ use crate::client::coordinator::{Key, Kind};
 use crate::client::request::ResponseTo;
 use crate::client::transport::{Command, ConnectionId, Endpoint, StreamFailure};
 use crate::client::{
-    Awaited, ClientEvent, ClientSettings, KafkaClient, MetadataSettings, NodeId, Outcome, SharedMetadata,
-    Tag, Target,
+    AddressFamily, Awaited, ClientEvent, ClientSettings, KafkaClient, MetadataRecoveryStrategy,
+    MetadataSettings, NodeId, Outcome, SharedMetadata, Tag, Target,
 };
 use crate::error::{BrokerTrouble, ErrorKind, Stage};
 use crate::lifecycle::Lifecycle;
@@ -93,6 +93,9 @@ struct World {
     /// What came, by port.
     requests: Vec<(u16, ApiKey)>,
     over: Vec<Over>,
+    /// Ports that refuse connections, and the ports that were dialled.
+    down: BTreeSet<u16>,
+    dialled: Vec<u16>,
     /// Ports that accept, read, and answer nothing but the first exchange.
     mute: BTreeSet<u16>,
     coordinator: i32,
@@ -143,6 +146,8 @@ impl World {
             reconnect_needed: backoff(Duration::from_secs(1)),
             receive_message_max_bytes: 1 << 20,
             mechanisms,
+            address_family: AddressFamily::Any,
+            recovery: MetadataRecoveryStrategy::Rebootstrap,
             metadata: MetadataSettings {
                 max_age: Duration::from_secs(300),
                 max_idle: Duration::from_secs(300),
@@ -161,6 +166,8 @@ impl World {
             links: BTreeMap::new(),
             requests: Vec::new(),
             over: Vec::new(),
+            down: BTreeSet::new(),
+            dialled: Vec::new(),
             mute: BTreeSet::new(),
             coordinator: 1,
             code: ErrorCode::NONE,
@@ -234,6 +241,12 @@ impl World {
                 }
                 Command::Connect { connection, address, host, port } => {
                     assert!(!host.is_empty() && port == address.port(), "for who verifies names");
+                    self.dialled.push(port);
+                    if self.down.contains(&port) {
+                        let refused = io::ErrorKind::ConnectionRefused.into();
+                        self.client.disconnected(connection, refused, self.now);
+                        continue;
+                    }
                     self.links.insert(connection, (port, FrameReader::new(1 << 20)));
                     self.client.connected(connection, self.now);
                 }
@@ -436,6 +449,45 @@ fn a_request_goes_to_a_node_to_anybody_and_to_a_coordinator() {
     assert_eq!(answered, ["any", "coordinator", "node"]);
     for port in [PORT + 2, PORT + 3] {
         assert!(world.requests.contains(&(port, ApiKey::METADATA)), "{port}: {:?}", world.requests);
+    }
+}
+
+#[test]
+fn the_first_servers_are_tried_again_unless_the_strategy_is_none() {
+    for recovery in [MetadataRecoveryStrategy::Rebootstrap, MetadataRecoveryStrategy::None] {
+        let mut world = World::of(ClientSettings { recovery, ..World::settings(Vec::new()) });
+        world.run(Duration::ZERO);
+        assert!(world.shared.version() > 0);
+        world.down = (PORT + 1..PORT + 4).collect();
+        let links: Vec<_> = world.links.keys().copied().collect();
+        for connection in links {
+            world.client.disconnected(connection, io::ErrorKind::UnexpectedEof.into(), world.now);
+        }
+        world.dialled.clear();
+        world.client.ask(Target::Any, MetadataRequest::default(), named::<MetadataRequest>("a"), world.now);
+        world.run(Duration::from_secs(5));
+        let rebootstraps = recovery == MetadataRecoveryStrategy::Rebootstrap;
+        assert_eq!(world.dialled.contains(&PORT), rebootstraps, "{recovery}");
+        assert_eq!(world.answered(), if rebootstraps { vec!["a"] } else { vec![] });
+        // The brokers of the cluster are tried again in any case.
+        assert!((PORT + 1..PORT + 4).all(|port| world.dialled.contains(&port)), "{:?}", world.dialled);
+        world.down.clear();
+        world.run(Duration::from_secs(2));
+        assert_eq!(world.answered(), ["a"], "{recovery}");
+    }
+}
+
+#[test]
+fn an_address_of_another_family_is_not_dialled() {
+    let settings = ClientSettings { address_family: AddressFamily::V6, ..World::settings(Vec::new()) };
+    let mut world = World::of(settings);
+    world.client.step(world.now, world.now);
+    let Some(Command::Resolve { lookup_id, .. }) = world.client.next_command() else { panic!("no look-up") };
+    let (v4, v6) = (SocketAddr::from(([127, 0, 0, 1], PORT)), SocketAddr::from(([0_u16; 8], PORT)));
+    world.client.resolved(lookup_id, Ok(vec![v4, v6]), world.now);
+    match world.client.next_command() {
+        Some(Command::Connect { address, .. }) => assert_eq!(address, v6),
+        other => panic!("no dial: {other:?}"),
     }
 }
 

@@ -60,7 +60,7 @@ impl Checks<'_> {
         why: String,
     ) {
         let key = self.config.written_as(key).to_owned();
-        self.found.push(ConfigProblem { kind, key, value, why });
+        self.found.push(ConfigProblem { kind, key, line: None, value, why });
     }
 
     fn servers(&mut self) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::producer_config::{ProducerConfig, Written};
+use super::references::{Reference, Text};
 use super::values::Refusal;
 use crate::security::HIDDEN;
 
@@ -14,30 +15,51 @@ pub(crate) struct Key {
     pub(super) of: &'static str,
     pub(super) set: fn(&mut ProducerConfig, &str) -> Result<(), Refusal>,
     pub(crate) show: fn(&ProducerConfig) -> String,
+    /// Takes the value of another configuration.
+    pub(super) copy: fn(&mut ProducerConfig, &ProducerConfig),
+    /// What a value looks like, for the documentation.
+    #[cfg_attr(not(any(test, feature = "yaml")), expect(dead_code, reason = "only YAML has lists"))]
+    pub(super) form: &'static str,
+    /// What the setting means, for the documentation. Empty if `name` is another client's.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test writes the documentation"))]
+    pub(super) meaning: &'static str,
 }
 
 impl Key {
+    /// The value as it may be shown. For a value of a provider it is the reference.
+    pub(super) fn shown(&self, config: &ProducerConfig) -> String {
+        let value = (self.show)(config);
+        let reference = config.written_for(self.of).and_then(|written| written.reference.as_ref());
+        reference.map_or_else(|| value.clone(), |reference| reference.shown(value == HIDDEN).to_owned())
+    }
+
     /// Sets it to `value`, unless one of the `given` texts has set it to another value before. A value from before these
     /// texts is replaced.
     pub(super) fn set(
         &self,
         config: &mut ProducerConfig,
         given: &mut Given,
-        written_as: &str,
-        value: &str,
+        text: Text<'_>,
+        reference: Option<Reference>,
     ) -> Result<(), Refusal> {
-        let before = (self.show)(config);
-        (self.set)(config, value)?;
+        let (before, before_is_shown_as) = ((self.show)(config), self.shown(config));
+        (self.set)(config, reference.as_ref().map_or(text.value, Reference::value))?;
         let after = (self.show)(config);
-        let written = Written { name: written_as.to_owned(), value: after.clone(), show: self.show };
+        let name = text.written_as.to_owned();
+        let place = text.place;
+        let written = Written { name, place, value: after.clone(), show: self.show, reference };
         config.written.insert(self.of, written);
-        match given.insert(self.of, written_as.to_owned()) {
+        let name = match place.line() {
+            Some(line) => format!("{} in line {line}", text.written_as),
+            None => text.written_as.to_owned(),
+        };
+        match given.insert(self.of, name) {
             // The error must not reveal whether two secrets are equal.
             Some(earlier) if after == HIDDEN => {
                 Err(Refusal::contradictory(format!("{earlier} is set too; remove one of the two")))
             }
             Some(earlier) if after != before => Err(Refusal::contradictory(format!(
-                "{earlier} = '{before}' is set too; remove one of the two"
+                "{earlier} = '{before_is_shown_as}' is set too; remove one of the two"
             ))),
             _ => Ok(()),
         }
@@ -50,18 +72,21 @@ pub(super) type Given = BTreeMap<&'static str, String>;
 /// Makes `KEYS` for the settings in one `$section` of the configuration. Each has kafka-python's name, or this crate's name in
 /// its spelling, followed by the names of Java and librdkafka.
 macro_rules! aliased_keys {
-    ($section:ident: $( $name:ident $(= $other:ident)*: $kind:ident($field:ident) );* $(;)?) => {
+    ($section:ident: $( $name:ident $(= $other:ident)*: $kind:ident $field:tt = $meaning:literal );* $(;)?) => {
         pub(super) const KEYS: &[Key] = &[$(
-            aliased_keys!(@ $section, $name, $name, $kind, $field),
-            $( aliased_keys!(@ $section, $other, $name, $kind, $field), )*
+            aliased_keys!(@ $section, $name, $name, $kind, $field, $meaning),
+            $( aliased_keys!(@ $section, $other, $name, $kind, $field, ""), )*
         )*];
     };
-    (@ $section:ident, $name:ident, $of:ident, $kind:ident, $field:ident) => {
+    (@ $section:ident, $name:ident, $of:ident, $kind:ident, ($($field:ident).+), $meaning:literal) => {
         Key {
             name: stringify!($name),
             of: stringify!($of),
-            set: |config, value| ($kind.read)(value).map(|value| config.$section.$field = value),
-            show: |config| ($kind.show)(&config.$section.$field),
+            set: |config, value| ($kind.read)(value).map(|value| config.$section.$($field).+ = value),
+            show: |config| ($kind.show)(&config.$section.$($field).+),
+            copy: |config, from| config.$section.$($field).+ = from.$section.$($field).+.clone(),
+            form: $kind.form,
+            meaning: $meaning,
         }
     };
 }

@@ -6,10 +6,12 @@ use super::later::{self, Later};
 use super::librdkafka;
 use super::partitioning;
 use super::producer_config::ProducerConfig;
+use super::providers;
+use super::references::{Reference, Text};
 use super::values::{
-    ACKS, COMPRESSION, FLAG, GZIP_LEVEL, IDLE_MILLIS, LEVEL, LIMIT_MILLIS, LIST, LZ4_LEVEL, MILLIS, NUMBER,
-    OPTIONAL_MILLIS, OPTIONAL_NUMBER, RETRIES, Refusal, SECURITY_PROTOCOL, SOCKET_BUFFER, SOCKET_OPTIONS,
-    TEXT, ZSTD_LEVEL,
+    ACKS, ADDRESS_FAMILY, COMPRESSION, FLAG, GZIP_LEVEL, IDLE_MILLIS, LEVEL, LIMIT_MILLIS, LIST, LZ4_LEVEL,
+    MILLIS, NUMBER, OPTIONAL_MILLIS, OPTIONAL_NUMBER, RECOVERY, RETRIES, Refusal, SECURITY_PROTOCOL,
+    SOCKET_BUFFER, SOCKET_OPTIONS, TEXT, ZSTD_LEVEL,
 };
 use crate::error::{ConfigProblem, ConfigProblemKind};
 
@@ -20,27 +22,38 @@ pub(super) struct Unset {
     pub(super) may_be_left_out: bool,
 }
 
-/// Sets the setting `key` to `value`. Both were written for the client `dialect`. `written_as` is the key in the input.
+/// Sets the setting that `text` names to its value. Both were written for the client `dialect`.
 pub(super) fn set(
     config: &mut ProducerConfig,
     given: &mut Given,
     dialect: Dialect,
-    (key, written_as): (&str, &str),
-    value: &str,
+    text: Text<'_>,
 ) -> Result<(), Unset> {
-    let (key, written_as, value) = (key.trim(), written_as.trim(), value.trim());
+    let (key, written_as, value) = (text.name.trim(), text.written_as.trim(), text.value.trim());
+    let text = Text { written_as, value, ..text };
     let name = key.replace('.', "_");
     // A password may be before the `@` of an address.
     let mut secret = is_secret(&name) || value.contains('@');
-    let (refusal, may_be_left_out) = match find(dialect, &name) {
-        Found::Key(known) => match known.set(config, given, written_as, value) {
+    let found = find(dialect, &name);
+    let resolved = match &found {
+        Found::Key(_) | Found::Later(_) => config.providers.resolve(value),
+        Found::Provider | Found::Owner(_) | Found::Nothing => Ok(None),
+    };
+    let (reference, unresolved) = match resolved {
+        Ok(reference) => (reference, None),
+        Err(why) => (None, Some(why)),
+    };
+    let (refusal, may_be_left_out) = match found {
+        Found::Provider => return Ok(()),
+        _ if unresolved.is_some() => (unresolved.unwrap_or_default().into(), false),
+        Found::Key(known) => match known.set(config, given, text, reference.clone()) {
             Ok(()) => return Ok(()),
             Err(refusal) => {
                 let needs_code = refusal.kind == ConfigProblemKind::NeedsCode;
                 (refusal, needs_code)
             }
         },
-        Found::Later(later) => match later.refuse(value) {
+        Found::Later(later) => match later.refuse(reference.as_ref().map_or(value, Reference::value)) {
             None => return Ok(()),
             Some(refusal) => (refusal, later.may_be_left_out() && !is_of_tls(&name)),
         },
@@ -69,18 +82,27 @@ pub(super) fn set(
     };
     let Refusal { kind, why } = refusal;
     let value = (!secret).then(|| value.to_owned());
-    Err(Unset { problem: ConfigProblem { kind, key: written_as.to_owned(), value, why }, may_be_left_out })
+    let mut problem = ConfigProblem { kind, key: written_as.to_owned(), line: text.place.line(), value, why };
+    if let Some(reference) = reference {
+        reference.hide(&mut problem);
+    }
+    Err(Unset { problem, may_be_left_out })
 }
 
 enum Found {
     Key(&'static Key),
     Later(&'static Later),
+    /// A setting of a config provider, which is set before the others.
+    Provider,
     /// A setting of another program; says which.
     Owner(&'static str),
     Nothing,
 }
 
 fn find(dialect: Dialect, name: &str) -> Found {
+    if name != "config_providers" && providers::is_of_providers(name) {
+        return Found::Provider;
+    }
     if dialect == Dialect::Java && name == "allow_auto_create_topics" {
         return Found::Owner("in Java it is a setting of consumers");
     }
@@ -109,7 +131,32 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
         .chain(librdkafka::KEYS)
         .chain(super::sasl::KEYS)
         .chain(super::proxy::KEYS)
+        .chain(providers::KEYS)
         .chain(more)
+}
+
+/// Whether it is the name of a setting, in any dialect and of any client.
+#[cfg(feature = "yaml")]
+pub(super) fn is_known(name: &str) -> bool {
+    !named(name).all(|found| matches!(found, Found::Nothing))
+}
+
+/// Whether it is the name of a setting of a producer.
+#[cfg(feature = "yaml")]
+pub(super) fn takes_a_value(name: &str) -> bool {
+    named(name).any(|found| matches!(found, Found::Key(_) | Found::Later(_) | Found::Provider))
+}
+
+/// Whether it is the name of a setting that has an effect and takes no list.
+#[cfg(feature = "yaml")]
+pub(super) fn takes_one_value(name: &str) -> bool {
+    named(name).any(|found| matches!(found, Found::Key(key) if !key.form.starts_with("list")))
+}
+
+#[cfg(feature = "yaml")]
+fn named(name: &str) -> impl Iterator<Item = Found> {
+    let name = name.replace('.', "_");
+    [Dialect::KafkaPython, Dialect::Librdkafka].into_iter().map(move |dialect| find(dialect, &name))
 }
 
 /// A misspelt name of such a setting must not make records less safe than intended.
@@ -132,8 +179,8 @@ fn is_secret(name: &str) -> bool {
 }
 
 /// The setting with the most similar name, if there is a similar one.
-fn closest(name: &str) -> Option<&'static str> {
-    let name = name.to_ascii_lowercase().replace('-', "_");
+pub(super) fn closest(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
     // If more than a third of the letters differ, it is another word.
     let most = |known: &str| (known.len() / 3).max(2);
     let all = all()
@@ -147,7 +194,7 @@ fn closest(name: &str) -> Option<&'static str> {
 }
 
 macro_rules! keys {
-    ($( $name:ident: $kind:ident($($field:ident).+ $(, $effective:ident)?) ),* $(,)?) => {
+    ($( $name:ident: $kind:ident($($field:ident).+ $(, $effective:ident)?) = $meaning:literal ),* $(,)?) => {
         /// The settings except those of TLS, SASL and proxies, in the order of the documentation.
         pub(crate) const KEYS: &[Key] = &[$(
             Key {
@@ -155,6 +202,9 @@ macro_rules! keys {
                 of: stringify!($name),
                 set: |config, value| ($kind.read)(value).map(|value| config.$($field).+ = value.into()),
                 show: |config| ($kind.show)(&keys!(@ config $($field).+ $(, $effective)?)),
+                copy: |config, from| config.$($field).+ = from.$($field).+.clone(),
+                form: $kind.form,
+                meaning: $meaning,
             },
         )*];
     };
@@ -162,53 +212,57 @@ macro_rules! keys {
     (@ $config:ident $field:ident, $effective:ident) => { $config.effective().$effective().into() };
 }
 
-// After the comma: the method of `Effective` that returns the value if it was not set.
+// After the comma: the method of `Effective` that returns the value if it was not set. After the equals sign: the meaning.
 keys! {
-    bootstrap_servers: LIST(bootstrap_servers),
-    client_id: TEXT(client_id),
-    security_protocol: SECURITY_PROTOCOL(security_protocol, security_protocol),
-    acks: ACKS(acks),
-    enable_idempotence: FLAG(enable_idempotence, idempotence),
-    compression_type: COMPRESSION(compression),
-    compression_level: LEVEL(compression_level),
-    compression_gzip_level: GZIP_LEVEL(codec_levels.gzip),
-    compression_lz4_level: LZ4_LEVEL(codec_levels.lz4),
-    compression_zstd_level: ZSTD_LEVEL(codec_levels.zstd),
-    retries: RETRIES(retries),
-    batch_size: NUMBER(batch_size, batch_size),
-    batch_max_bytes: OPTIONAL_NUMBER(batch_max_bytes, batch_max_bytes),
-    batch_num_records: OPTIONAL_NUMBER(batch_num_records),
-    manual_flush: FLAG(manual_flush),
-    produce_request_max_bytes: OPTIONAL_NUMBER(produce_request_max_bytes, produce_request_max_bytes),
-    linger_ms: MILLIS(linger),
-    buffer_memory: NUMBER(buffer_memory),
-    max_block_ms: LIMIT_MILLIS(max_block),
-    max_request_size: NUMBER(max_request_size, max_request_size),
-    max_in_flight_requests_per_connection: NUMBER(max_in_flight_requests_per_connection, max_in_flight),
-    request_timeout_ms: MILLIS(request_timeout),
-    ack_timeout_ms: MILLIS(ack_timeout, ack_timeout),
-    delivery_timeout_ms: OPTIONAL_MILLIS(delivery_timeout, delivery_timeout),
-    exit_timeout_ms: LIMIT_MILLIS(exit_timeout),
-    retry_backoff_ms: MILLIS(retry_backoff),
-    retry_backoff_max_ms: MILLIS(retry_backoff_max, retry_backoff_max),
-    reconnect_backoff_ms: MILLIS(reconnect_backoff),
-    reconnect_backoff_max_ms: MILLIS(reconnect_backoff_max, reconnect_backoff_max),
-    socket_connection_setup_timeout_ms: MILLIS(socket_connection_setup_timeout),
-    socket_connection_setup_timeout_max_ms: MILLIS(socket_connection_setup_timeout_max, socket_connection_setup_timeout_max),
-    connections_max_idle_ms: IDLE_MILLIS(connections_max_idle),
-    metadata_max_age_ms: MILLIS(metadata_max_age),
-    metadata_max_idle_ms: MILLIS(metadata_max_idle),
-    allow_auto_create_topics: FLAG(allow_auto_create_topics),
-    receive_message_max_bytes: NUMBER(receive_message_max_bytes),
-    send_buffer_bytes: SOCKET_BUFFER(send_buffer_bytes),
-    receive_buffer_bytes: SOCKET_BUFFER(receive_buffer_bytes),
-    socket_options: SOCKET_OPTIONS(socket_options),
-    sock_chunk_bytes: NUMBER(sock_chunk_bytes),
-    sock_chunk_buffer_count: NUMBER(sock_chunk_buffer_count),
-    partitioner_ignore_keys: FLAG(partitioner_ignore_keys),
-    partitioner_adaptive_partitioning_enable: FLAG(partitioner_adaptive_partitioning_enable),
-    partitioner_availability_timeout_ms: MILLIS(partitioner_availability_timeout),
-    default_topic: TEXT(default_topic),
+    bootstrap_servers: LIST(bootstrap_servers) = "The brokers to connect to first, each as `host:port`. The default port is 9092.",
+    client_id: TEXT(client_id) = "The name of this client in the logs and quotas of the brokers. Default: `kafka-producer-N`, where N is a counter of the process.",
+    security_protocol: SECURITY_PROTOCOL(security_protocol, security_protocol) = "Whether connections use TLS, SASL, both or neither. The default is `SSL` if CAs, a certificate, a key or a revocation list are set.",
+    acks: ACKS(acks) = "How many replicas must store a record before the record counts as stored.",
+    enable_idempotence: FLAG(enable_idempotence, idempotence) = "Whether each record is stored exactly once and in order. By default it is enabled, unless `acks` or `retries` disables it.",
+    compression_type: COMPRESSION(compression) = "The codec that batches are compressed with. Each codec requires the feature with its name.",
+    compression_level: LEVEL(compression_level) = "The compression level. By default it is the default level of the codec.",
+    compression_gzip_level: GZIP_LEVEL(codec_levels.gzip) = "The compression level of gzip. It overrides `compression_level`.",
+    compression_lz4_level: LZ4_LEVEL(codec_levels.lz4) = "Java's level for lz4. With lz4, only 9 is accepted, because lz4 has no levels in this crate.",
+    compression_zstd_level: ZSTD_LEVEL(codec_levels.zstd) = "The compression level of zstd. It overrides `compression_level`.",
+    retries: RETRIES(retries) = "How many times a batch is sent again after a retriable error, within `delivery_timeout_ms`.",
+    batch_size: NUMBER(batch_size, batch_size) = "The size in bytes at which a batch is full and is sent without waiting for `linger_ms`.",
+    batch_max_bytes: OPTIONAL_NUMBER(batch_max_bytes, batch_max_bytes) = "The size in bytes up to which a batch grows while it can't be sent. By default it follows `max_request_size`.",
+    batch_num_records: OPTIONAL_NUMBER(batch_num_records) = "The largest number of records in a batch. A batch with this number of records is sent without waiting for `linger_ms`.",
+    manual_flush: FLAG(manual_flush) = "Whether records are sent only by `flush` and `close`, or if memory is needed.",
+    produce_request_max_bytes: OPTIONAL_NUMBER(produce_request_max_bytes, produce_request_max_bytes) = "The largest total size in bytes of the batches in one request. By default it depends on `buffer_memory` and `max_request_size`.",
+    linger_ms: MILLIS(linger) = "How long a batch waits for more records before it is sent.",
+    buffer_memory: NUMBER(buffer_memory) = "How many bytes of memory records can take while they wait to be sent or acknowledged.",
+    max_block_ms: LIMIT_MILLIS(max_block) = "How long `send` can block, for metadata and memory together.",
+    max_request_size: NUMBER(max_request_size, max_request_size) = "The largest size in bytes of a record and of a batch.",
+    max_in_flight_requests_per_connection: NUMBER(max_in_flight_requests_per_connection, max_in_flight) = "How many requests to one broker can be in flight at the same time. With idempotence, the maximum is 5.",
+    request_timeout_ms: MILLIS(request_timeout) = "How long a broker can take to respond to a request.",
+    ack_timeout_ms: MILLIS(ack_timeout, ack_timeout) = "How long a broker waits for the replicas that `acks` requires. By default it is `request_timeout_ms`.",
+    delivery_timeout_ms: OPTIONAL_MILLIS(delivery_timeout, delivery_timeout) = "How long a record can take from `send` to its result, including all attempts. It must be at least `linger_ms` plus `request_timeout_ms`.",
+    exit_timeout_ms: LIMIT_MILLIS(exit_timeout) = "How long an open producer can take to send the buffered records when the process ends.",
+    retry_backoff_ms: MILLIS(retry_backoff) = "How long a batch waits after its first failure before it is sent again. Each further failure doubles the wait.",
+    retry_backoff_max_ms: MILLIS(retry_backoff_max, retry_backoff_max) = "The longest wait before a batch is sent again.",
+    reconnect_backoff_ms: MILLIS(reconnect_backoff) = "How long the producer waits after the first failure before it connects to a broker again. Each further failure doubles the wait.",
+    reconnect_backoff_max_ms: MILLIS(reconnect_backoff_max, reconnect_backoff_max) = "The longest wait before the producer connects to a broker again. By default it is 1000 for a broker that is needed.",
+    socket_connection_setup_timeout_ms: MILLIS(socket_connection_setup_timeout) = "How long the first attempt to connect to one address of a broker can take, up to the broker's first response.",
+    socket_connection_setup_timeout_max_ms: MILLIS(socket_connection_setup_timeout_max, socket_connection_setup_timeout_max) = "The longest time that an attempt to connect can take. Each failed attempt doubles the time.",
+    connections_max_idle_ms: IDLE_MILLIS(connections_max_idle) = "How long a connection can be unused before it is closed. The value `-1` means `none`.",
+    metadata_max_age_ms: MILLIS(metadata_max_age) = "The age at which metadata is requested again even if no error requires it.",
+    metadata_max_idle_ms: MILLIS(metadata_max_idle) = "How long the producer keeps the metadata of a topic after the last record was sent to the topic.",
+    metadata_recovery_strategy: RECOVERY(metadata_recovery_strategy)
+        = "What the producer does when all brokers of the cluster have failed: it also connects to `bootstrap_servers` again, or not.",
+    broker_address_family: ADDRESS_FAMILY(broker_address_family)
+        = "Which addresses of a host name are used.",
+    allow_auto_create_topics: FLAG(allow_auto_create_topics) = "Whether the producer asks the cluster to create a topic that does not exist.",
+    receive_message_max_bytes: NUMBER(receive_message_max_bytes) = "The size in bytes of the largest response that the producer reads.",
+    send_buffer_bytes: SOCKET_BUFFER(send_buffer_bytes) = "The size in bytes of the socket's send buffer (`SO_SNDBUF`). By default the system chooses the size.",
+    receive_buffer_bytes: SOCKET_BUFFER(receive_buffer_bytes) = "The size in bytes of the socket's receive buffer (`SO_RCVBUF`). By default the system chooses the size.",
+    socket_options: SOCKET_OPTIONS(socket_options) = "Whether small packets are sent at once (`TCP_NODELAY`), and whether the system probes idle connections (`SO_KEEPALIVE`).",
+    sock_chunk_bytes: NUMBER(sock_chunk_bytes) = "How many bytes are read from a socket at a time.",
+    sock_chunk_buffer_count: NUMBER(sock_chunk_buffer_count) = "How many times one socket is read before the other sockets are read.",
+    partitioner_ignore_keys: FLAG(partitioner_ignore_keys) = "Whether the default partitioner ignores the keys of records.",
+    partitioner_adaptive_partitioning_enable: FLAG(partitioner_adaptive_partitioning_enable) = "Whether partitions whose leader responds slowly get fewer records without a key.",
+    partitioner_availability_timeout_ms: MILLIS(partitioner_availability_timeout) = "A partition is not chosen for records without a key while a batch has waited for its leader for longer than this. The value 0 means no timeout.",
+    default_topic: TEXT(default_topic) = "The topic of records without a topic.",
 }
 
 /// How many letters must change to make one word from the other (Levenshtein).

@@ -22,6 +22,8 @@ pub(super) enum What {
     Extra(&'static str),
     /// A setting that does not belong to this crate; says why.
     Other(&'static str),
+    /// The same, but without it records are less safe than intended; says why.
+    Never(&'static str),
     /// A TLS setting in a build without TLS.
     #[cfg(not(any(feature = "tls", feature = "rustls")))]
     Tls,
@@ -44,7 +46,13 @@ impl Later {
                 let why = format!("{what} is not supported yet; only {} is accepted", taken.join(" or "));
                 (ConfigProblemKind::NotSupportedYet, why)
             }
-            (What::Other(why), _) => (ConfigProblemKind::Inapplicable, format!("{why}; remove it")),
+            (What::Other(why) | What::Never(why), ["none", ..]) => {
+                (ConfigProblemKind::Inapplicable, format!("{why}; remove it"))
+            }
+            (What::Other(why) | What::Never(why), taken) => (
+                ConfigProblemKind::Inapplicable,
+                format!("{why}; remove it, or write {}", taken.join(" or ")),
+            ),
             #[cfg(not(any(feature = "tls", feature = "rustls")))]
             (What::Tls, _) => (ConfigProblemKind::NotInThisBuild, super::types::needs_tls()),
             (What::Code(instead), _) => (
@@ -69,7 +77,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     all().map(|later| later.name)
 }
 
-fn all() -> impl Iterator<Item = &'static Later> {
+pub(super) fn all() -> impl Iterator<Item = &'static Later> {
     #[cfg(not(any(feature = "tls", feature = "rustls")))]
     let more = TLS.iter();
     #[cfg(any(feature = "tls", feature = "rustls"))]
@@ -104,15 +112,13 @@ tls! {
     ssl_truststore_password, ssl_certfile, ssl_certificate_location, ssl_keystore_location, ssl_certificate_pem,
     ssl_keystore_certificate_chain, ssl_keystore_password, ssl_keyfile, ssl_key_location, ssl_key_pem,
     ssl_keystore_key, ssl_password, ssl_key_password, ssl_crlfile, ssl_crl_location, ssl_ciphers, ssl_cipher_suites,
-    ssl_check_hostname = "true", ssl_endpoint_identification_algorithm = "https", tls_backend,
+    ssl_enabled_protocols = "TLSv1.2,TLSv1.3", ssl_check_hostname = "true", ssl_endpoint_identification_algorithm = "https", tls_backend,
 }
 
 const LATER: &[Later] = later! {
-    Feature("choosing the versions of TLS, which are 1.2 and 1.3,"):
-        ssl_protocol["TLSv1.3", "TLS"],
-        ssl_enabled_protocols["TLSv1.2,TLSv1.3", "TLSv1.2, TLSv1.3", "TLSv1.3,TLSv1.2"];
-    // The type of a file is recognized by its content.
-    Feature("this type of store"):
+    Never("ssl.enabled.protocols sets the versions of TLS"): ssl_protocol["TLSv1.3", "TLS"];
+    // JKS is the default of Java.
+    Other("a store is PEM or PKCS#12, and its type is recognized by its contents; convert other stores with keytool or openssl"):
         ssl_truststore_type["PEM", "PKCS12", "JKS", "none"], ssl_keystore_type["PEM", "PKCS12", "JKS", "none"];
     Code("only Java can load it; remove it"):
         ssl_provider, ssl_secure_random_implementation, ssl_engine_factory_class,
@@ -121,10 +127,6 @@ const LATER: &[Later] = later! {
 
     Code("call ProducerConfig::sasl_oauth_token_provider"): sasl_login_callback_handler_class, sasl_oauth_token_provider;
     Code("call ProducerConfig::register_sasl_mechanism"): sasl_client_callback_handler_class, sasl_login_class;
-    Extra("changing how tokens are refreshed"):
-        sasl_login_retry_backoff_ms["100"], sasl_login_retry_backoff_max_ms["10000"],
-        sasl_login_refresh_window_factor["0.8"], sasl_login_refresh_window_jitter["0.05"],
-        sasl_login_refresh_min_period_seconds["60"], sasl_login_refresh_buffer_seconds["300"];
 
     Feature("Kerberos"):
         sasl_kerberos_service_name["kafka", "none"], sasl_kerberos_name, sasl_kerberos_domain_name,
@@ -155,22 +157,27 @@ const LATER: &[Later] = later! {
 
     Extra("setting the version of the brokers"): api_version["none", "auto"];
     Extra("detecting the version of brokers older than 0.10"): api_version_auto_timeout_ms["2000"];
-    Extra("a separate timeout for the first connection"): bootstrap_timeout_ms["30000"];
-    Extra("waiting for a host name that can't be resolved yet"): bootstrap_resolve_timeout_ms["0"];
-    Extra("choosing which addresses of a host name are used"): client_dns_lookup["use_all_dns_ips"];
-    Extra("this recovery strategy"): metadata_recovery_strategy["rebootstrap"];
-    Extra("changing the time before a rebootstrap"): metadata_recovery_rebootstrap_trigger_ms["300000"];
-    Extra("the check that all brokers belong to one cluster"): metadata_cluster_check_enable["false"];
-    Extra("a filter for bootstrap topics"): bootstrap_topics_filter["none", "set()"];
+    Other("creating a producer does not connect; call KafkaProducer::wait_connected with this timeout"):
+        bootstrap_timeout_ms["30000"];
+    Other("names are resolved in the background, again and again until one has an address; max_block_ms limits the wait of send"):
+        bootstrap_resolve_timeout_ms["0"];
+    Other("all addresses of a host name are used; only Kerberos needs the canonical name of a host"):
+        client_dns_lookup["use_all_dns_ips", "default"];
+    Other("bootstrap_servers are used again at once when all brokers of the cluster have failed"):
+        metadata_recovery_rebootstrap_trigger_ms["300000"];
+    Other("a broker is checked by its TLS certificate, and by its node id in the metadata; use TLS to be sure of the cluster"):
+        metadata_cluster_check_enable["false"];
+    Other("the producer requests the metadata of a topic when the topic is used, so there is nothing to filter"):
+        bootstrap_topics_filter["none", "set()"];
 
     Extra("a rack-aware partitioner"): partitioner_rack_aware["false"], client_rack;
-    Extra("this way to allocate memory"): buffer_memory_allocation_strategy["full"];
+    Other("memory is allocated when a batch needs it, and kept for reuse up to buffer_memory"):
+        buffer_memory_allocation_strategy["full"];
 
     Extra("the metrics registry"):
         metrics_enabled["false"], auto_include_jmx_reporter["false"], metrics_num_samples["2"], metrics_sample_window_ms["30000"],
         metrics_recording_level["INFO"];
-    Extra("client telemetry (KIP-714)"): enable_metrics_push["false"];
-    Feature("a config provider"): config_providers["none", "[]"];
+    Other("no metrics are sent to brokers; export the metrics of the program instead"): enable_metrics_push["false"];
 
     Code("pass it to ProducerConfig::build_with"):
         key_serializer[

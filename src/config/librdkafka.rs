@@ -17,6 +17,9 @@ macro_rules! keys {
                 of: $of,
                 set: |config, value| ($kind.read)(value).map(|value| config.$($field).+ = value.into()),
                 show: |config| ($kind.show)(&config.$($field).+.clone().into()),
+                copy: |config, from| config.$($field).+ = from.$($field).+.clone(),
+                form: $kind.form,
+                meaning: "",
             },
         )*]
     };
@@ -54,22 +57,28 @@ pub(super) const OTHERWISE: &[Key] = keys! {
 };
 
 const OPTIONAL_ACK_TIMEOUT: Kind<Option<Duration>> =
-    Kind { read: |value| (MILLIS.read)(value).map(Some), show: OPTIONAL_MILLIS.show };
+    Kind { form: "milliseconds", read: |value| (MILLIS.read)(value).map(Some), show: OPTIONAL_MILLIS.show };
 
 const SIZE: Kind<Option<usize>> =
-    Kind { read: |value| (NUMBER.read)(value).map(Some), show: OPTIONAL_NUMBER.show };
+    Kind { form: "number", read: |value| (NUMBER.read)(value).map(Some), show: OPTIONAL_NUMBER.show };
 
 const BUFFER: Kind<Option<usize>> = Kind {
+    form: "number",
+
     read: |value| (SOCKET_BUFFER.read)(if value == "0" { "-1" } else { value }),
     show: SOCKET_BUFFER.show,
 };
 
 const KILOBYTES: Kind<usize> = Kind {
+    form: "number of KiB",
+
     read: |value| (NUMBER.read)(value).map(|kilobytes| kilobytes.saturating_mul(1024)),
     show: NUMBER.show,
 };
 
 const REFRESH: Kind<Duration> = Kind {
+    form: "milliseconds",
+
     read: |value| if value == "-1" { Err(NO_REFRESH.into()) } else { (MILLIS.read)(value) },
     show: MILLIS.show,
 };
@@ -78,6 +87,8 @@ const NO_REFRESH: &str =
     "-1 (no refresh) is not supported; write 3600000 to refresh once an hour, or remove it for the default";
 
 const FRACTION: Kind<Duration> = Kind {
+    form: "milliseconds",
+
     read: |value| {
         let millis = value.parse().ok().filter(|millis: &f64| *millis >= 0.0);
         let time = millis.and_then(|millis| Duration::try_from_secs_f64(millis / 1000.0).ok());
@@ -87,17 +98,24 @@ const FRACTION: Kind<Duration> = Kind {
 };
 
 const TIMEOUT: Kind<Option<Option<Duration>>> = Kind {
+    form: "milliseconds",
+
     read: |value| (OPTIONAL_MILLIS.read)(if value == "0" { "none" } else { value }).map(Some),
     show: |time| (OPTIONAL_MILLIS.show)(&time.flatten()),
 };
 
 const IDLE: Kind<Option<Duration>> = Kind {
+    form: "milliseconds",
+
     read: |value| (OPTIONAL_MILLIS.read)(if value == "0" { "none" } else { value }),
     show: OPTIONAL_MILLIS.show,
 };
 
-const LEVEL_OR_DEFAULT: Kind<Option<i32>> =
-    Kind { read: |value| (LEVEL.read)(if value == "-1" { "none" } else { value }), show: LEVEL.show };
+const LEVEL_OR_DEFAULT: Kind<Option<i32>> = Kind {
+    form: "number",
+    read: |value| (LEVEL.read)(if value == "-1" { "none" } else { value }),
+    show: LEVEL.show,
+};
 
 /// Names that other clients have too. In librdkafka they mean something that this crate does not have.
 pub(super) const NOT_HERE: &[Later] = later! {
@@ -107,10 +125,11 @@ pub(super) const NOT_HERE: &[Later] = later! {
 
 /// Settings that only librdkafka has.
 pub(super) const LATER: &[Later] = later! {
-    Feature("connecting to brokers whose certificate is not verified"):
+    Never("without this check anybody can impersonate a broker; set ssl.ca.location to the CA of the brokers"):
         enable_ssl_certificate_verification["true"];
-    Feature("choosing the curves and signature algorithms of TLS"): ssl_curves_list, ssl_sigalgs_list;
-    Feature("this way to load keys and certificates"):
+    Never("the TLS library chooses curves and signature algorithms; restrict them in its own configuration (openssl.cnf)"):
+        ssl_curves_list, ssl_sigalgs_list;
+    Never("keys and certificates are read from PEM or PKCS#12; if ssl.ca.location is not set, the CAs of the system are trusted"):
         ssl_ca_certificate_stores["Root"], ssl_engine_location, ssl_engine_id["dynamic"], ssl_providers;
     Code("call ProducerConfig::ssl_context (cargo feature `tls`)"):
         ssl_key, ssl_certificate, ssl_ca, ssl_certificate_verify_cb, ssl_engine_callback_data;
@@ -120,13 +139,14 @@ pub(super) const LATER: &[Later] = later! {
         sasl_oauthbearer_extensions, sasl_oauthbearer_grant_type["client_credentials"],
         sasl_oauthbearer_assertion_private_key_pem, sasl_oauthbearer_assertion_jwt_template_file,
         sasl_oauthbearer_metadata_authentication_type["none"], https_ca_location, https_ca_pem;
-    Feature("a token that is not signed"): sasl_oauthbearer_config, enable_sasl_oauthbearer_unsecure_jwt["false"];
+    Never("a token that is not signed proves nothing; for a test, return it from ProducerConfig::sasl_oauth_token_provider"):
+        sasl_oauthbearer_config, enable_sasl_oauthbearer_unsecure_jwt["false"];
     Code("call ProducerConfig::sasl_oauth_token_provider"): oauthbearer_token_refresh_cb;
-    Feature("failing all records after a record that failed"): enable_gapless_guarantee["false"];
-    Feature("sending the newest records first"): queuing_strategy["fifo"];
-    Feature("using addresses of one family only"): broker_address_family["any"];
+    Never("the producer continues after a record that failed; check the result of each record, and stop after a failure"):
+        enable_gapless_guarantee["false"];
+    Never("records of a partition are sent in the order of their sends"): queuing_strategy["fifo"];
 
-    Extra("a limit on the number of buffered records"): queue_buffering_max_messages;
+    Other("buffer_memory limits the bytes of the records, not their number"): queue_buffering_max_messages;
     Extra("a time for which records without a key go to one partition"): sticky_partitioning_linger_ms;
     Extra("reporting statistics at intervals"): statistics_interval_ms["0"];
     Code("call ProducerConfig::partitioner"): partitioner_cb;

@@ -75,10 +75,19 @@ fn without_keys(partitioner: impl Partitioner) -> impl Partitioner {
     PartitionBy(move |record: &PartitionContext<'_>| partitioner.partition(&record.with_key(None)))
 }
 
-pub(super) const KEYS: &[Key] = &[key("partitioner"), key("partitioner_class")];
+pub(super) const KEYS: &[Key] = &[
+    key(
+        "partitioner",
+        "The partitioner. `ProducerConfig::partitioner` lists the names that a string can have.",
+    ),
+    key("partitioner_class", ""),
+];
 
-const fn key(name: &'static str) -> Key {
-    Key { name, of: "partitioner", set: read, show }
+const fn key(name: &'static str, meaning: &'static str) -> Key {
+    let copy = |config: &mut ProducerConfig, from: &ProducerConfig| {
+        config.partitioner.clone_from(&from.partitioner);
+    };
+    Key { name, of: "partitioner", set: read, show, copy, form: "name", meaning }
 }
 
 fn read(config: &mut ProducerConfig, value: &str) -> Result<(), Refusal> {

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::partitioning::NamedPartitioner;
+use super::references::{Place, Providers, Reference};
 #[cfg(any(feature = "tls", feature = "rustls"))]
 use super::types::TlsConfig;
 use super::types::{Acks, CodecLevels, SaslConfig, SecurityProtocol, SocketOptions};
+use crate::client::{AddressFamily, MetadataRecoveryStrategy};
+use crate::error::ConfigProblem;
 use crate::producer::NamedInterceptor;
 use crate::record::Compression;
 use crate::security::Secret;
@@ -19,6 +22,55 @@ use crate::security::Secret;
 /// [`from_pairs`](Self::from_pairs) and similar methods read settings by name. They accept kafka-python's name
 /// (`linger_ms`) and the Java client's name, which has dots (`linger.ms`). If a setting has another name, the documentation
 /// of the setter lists it as "Setting name" or "Other name".
+///
+/// # Order
+/// A later call overrides an earlier call. This is the only rule. Usually a program starts with a file, applies environment
+/// variables, and then calls setters for values that nothing outside the program may change:
+///
+/// ```
+/// use kafka_producer::{Error, ProducerConfig};
+///
+/// fn configure(file: &str) -> Result<ProducerConfig, Error> {
+///     let config = ProducerConfig::new() // or ProducerConfig::kafka_python_2(): the defaults
+///         .with_pairs(ProducerConfig::parse_properties(file)?)? // or .with_yaml(file)?: overrides the defaults
+///         .with_env("ORDERS_KAFKA_")? // overrides the file
+///         .client_id("orders"); // overrides everything
+///     Ok(config)
+/// }
+///
+/// let config = configure("client.id=x\nlinger.ms=5")?;
+/// assert_eq!(config.get("client.id").as_deref(), Some("orders"));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// [`explain`](Self::explain) shows which call has set each value.
+///
+/// # Config providers
+/// A value can refer to an environment variable or to a file, as in the Java client (KIP-297). It works in pairs, YAML and
+/// environment variables alike:
+///
+/// ```
+/// use kafka_producer::ProducerConfig;
+///
+/// # // The variable is there whenever cargo runs the example.
+/// let config = ProducerConfig::from_pairs([
+///     ("config.providers", "env"),
+///     ("config.providers.env.class", "org.apache.kafka.common.config.provider.EnvVarConfigProvider"),
+///     ("client.id", "${env:CARGO_PKG_NAME}"),
+/// ])?;
+/// // A value of a provider may be a secret, so it is never shown.
+/// assert_eq!(config.get("client.id").as_deref(), Some("${env:CARGO_PKG_NAME}"));
+/// # Ok::<(), kafka_producer::Error>(())
+/// ```
+///
+/// | class, after `org.apache.kafka.common.config.provider.` | reference | value |
+/// |---|---|---|
+/// | `EnvVarConfigProvider` (KIP-887) | `${env:NAME}` | the environment variable `NAME` |
+/// | `FileConfigProvider` | `${file:/path/file:key}` | the value of `key` in a properties file |
+/// | `DirectoryConfigProvider` | `${dir:/path:name}` | the contents of the file `name` in a directory |
+///
+/// `config.providers.NAME.param.allowlist.pattern` restricts variables, and `config.providers.NAME.param.allowed.paths`
+/// restricts files (KIP-993). A value is read once, when the setting is set. A reference that has no value is an error.
 #[derive(Clone)]
 pub struct ProducerConfig {
     // `None` means "not set", here and below. `effective.rs` has the defaults.
@@ -58,6 +110,8 @@ pub struct ProducerConfig {
     pub(super) connections_max_idle: Option<Duration>,
     pub(super) metadata_max_age: Duration,
     pub(super) metadata_max_idle: Duration,
+    pub(super) metadata_recovery_strategy: MetadataRecoveryStrategy,
+    pub(super) broker_address_family: AddressFamily,
     pub(super) allow_auto_create_topics: bool,
     pub(super) receive_message_max_bytes: usize,
     pub(super) send_buffer_bytes: Option<usize>,
@@ -74,6 +128,7 @@ pub struct ProducerConfig {
     /// `None` if a record without a topic is an error.
     pub(super) default_topic: Option<String>,
     pub(super) interceptors: Vec<NamedInterceptor>,
+    pub(super) providers: Providers,
     pub(super) sasl: SaslConfig,
     pub(super) proxy_url: Option<Secret>,
     #[cfg(any(feature = "tls", feature = "rustls"))]
@@ -120,6 +175,8 @@ impl Default for ProducerConfig {
             connections_max_idle: Some(Duration::from_secs(540)),
             metadata_max_age: Duration::from_secs(300),
             metadata_max_idle: Duration::from_secs(300),
+            metadata_recovery_strategy: MetadataRecoveryStrategy::Rebootstrap,
+            broker_address_family: AddressFamily::Any,
             allow_auto_create_topics: true,
             receive_message_max_bytes: 100_000_000,
             send_buffer_bytes: None,
@@ -133,6 +190,7 @@ impl Default for ProducerConfig {
             partitioner_availability_timeout: Duration::ZERO,
             default_topic: None,
             interceptors: Vec::new(),
+            providers: Providers::default(),
             sasl: SaslConfig::default(),
             proxy_url: None,
             #[cfg(any(feature = "tls", feature = "rustls"))]
@@ -171,6 +229,33 @@ impl ProducerConfig {
         let written = self.written.get(name).filter(|written| written.is_current(self));
         written.map_or(name, |written| &written.name)
     }
+
+    /// How a text has set `name` or a part of it, unless a setter has set another value since.
+    pub(super) fn written_for(&self, name: &str) -> Option<&Written> {
+        let is_it = |of: &str| of.split(' ').next() == Some(name);
+        self.written
+            .iter()
+            .find(|(of, written)| is_it(of) && written.is_current(self))
+            .map(|(_, written)| written)
+    }
+
+    /// Two secrets are shown alike, so a setter of a secret has to say that no text has set it.
+    pub(super) fn forget_text(&mut self, name: &'static str) {
+        self.written.remove(name);
+    }
+
+    /// Adds the lines to problems, and removes the values of providers.
+    pub(super) fn located(&self, mut problems: Vec<ConfigProblem>) -> Vec<ConfigProblem> {
+        for problem in &mut problems {
+            let is_it = |written: &&Written| written.name == problem.key && written.is_current(self);
+            let Some(written) = self.written.values().find(is_it) else { continue };
+            problem.line = problem.line.or(written.place.line());
+            if let Some(reference) = &written.reference {
+                reference.hide(problem);
+            }
+        }
+        problems
+    }
 }
 
 /// How a text has set a setting.
@@ -178,9 +263,11 @@ impl ProducerConfig {
 pub(super) struct Written {
     /// The name in the text.
     pub(super) name: String,
+    pub(super) place: Place,
     /// The value as it was shown then.
     pub(super) value: String,
     pub(super) show: fn(&ProducerConfig) -> String,
+    pub(super) reference: Option<Reference>,
 }
 
 impl Written {

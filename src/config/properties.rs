@@ -39,7 +39,7 @@ impl ProducerConfig {
                     Some((_, earlier)) => *earlier = value,
                     None => pairs.push((key, value)),
                 },
-                Err(why) => problems.push(ConfigProblem::invalid(format!("line {number}"), None, why)),
+                Err(why) => problems.push(ConfigProblem::invalid("", None, why).at_line(number)),
             }
         }
         if problems.is_empty() { Ok(pairs) } else { Err(Error::new(ErrorKind::Config { problems })) }

@@ -8,18 +8,25 @@ use crate::net::{Proxy, parse_proxy_url};
 use crate::security::{HIDDEN, Secret};
 
 /// kafka-python's names. The second is the old name.
-pub(super) const KEYS: &[Key] = &[key("proxy_url"), key("socks5_proxy")];
+pub(super) const KEYS: &[Key] = &[key("proxy_url", MEANING), key("socks5_proxy", "")];
 
-const fn key(name: &'static str) -> Key {
+const MEANING: &str = "The proxy for all connections to brokers: `socks5://host:port` or `http://host:port`. By default there is no proxy.";
+
+const fn key(name: &'static str, meaning: &'static str) -> Key {
     Key {
         name,
         of: "proxy_url",
         set: |config, value| (PROXY.read)(value).map(|url| config.proxy_url = url),
         show: |config| (PROXY.show)(&config.proxy_url),
+        copy: |config, from| config.proxy_url.clone_from(&from.proxy_url),
+        form: PROXY.form,
+        meaning,
     }
 }
 
 const PROXY: Kind<Option<Secret>> = Kind {
+    form: "URL",
+
     read: |value| Ok((!is_none(value)).then(|| value.into())),
     show: |url| match url.as_ref().map(|url| url.text().filter(|text| is_without_account(text))) {
         None => "none".to_owned(),
@@ -50,6 +57,7 @@ impl ProducerConfig {
     /// kafka-python has the same name. Other name: `socks5_proxy` (the old name in kafka-python).
     #[doc(alias = "socks5_proxy")]
     pub fn proxy_url(mut self, url: impl Into<String>) -> Self {
+        self.forget_text("proxy_url");
         self.proxy_url = Some(url.into().into());
         self
     }

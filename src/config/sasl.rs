@@ -1,20 +1,37 @@
 //! The SASL settings: setters, names, and the mechanisms that are made from them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::checks::Checks;
 use super::key::{Key, aliased_keys};
 use super::producer_config::ProducerConfig;
 use super::types::SecurityProtocol;
-use super::values::{NAMES, SECRET, TEXT};
+use super::values::{FACTOR, JITTER, MILLIS, NAMES, SECONDS, SECRET, TEXT};
 use crate::security::{JaasLogin, OauthBearer, OauthTokenProvider, SaslError, SaslMechanism, with_password};
 use crate::time::Clock;
 
 aliased_keys! { sasl:
-    sasl_mechanism = sasl_mechanisms: NAMES(mechanisms);
-    sasl_plain_username = sasl_username: TEXT(username);
-    sasl_plain_password = sasl_password: SECRET(password);
-    sasl_jaas_config: SECRET(jaas);
+    sasl_mechanism = sasl_mechanisms: NAMES(mechanisms)
+        = "The mechanism that the producer authenticates with, or a list of them. It is required if `security_protocol` has SASL.";
+    sasl_plain_username = sasl_username: TEXT(username)
+        = "The user name for `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512`.";
+    sasl_plain_password = sasl_password: SECRET(password)
+        = "The password for `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512`.";
+    sasl_login_refresh_window_factor: FACTOR(refresh.window_factor)
+        = "The part of its lifetime after which a token of `OAUTHBEARER` is replaced.";
+    sasl_login_refresh_window_jitter: JITTER(refresh.window_jitter)
+        = "The largest part of its lifetime that a token is used longer than that, at random.";
+    sasl_login_refresh_min_period_seconds: SECONDS(refresh.min_period)
+        = "How long a token is used at least before it is replaced.";
+    sasl_login_refresh_buffer_seconds: SECONDS(refresh.buffer)
+        = "How long before its end a token is replaced at the latest.";
+    sasl_login_retry_backoff_ms: MILLIS(refresh.retry_backoff)
+        = "How long the producer waits after the first failure to get a token. Each further failure doubles the wait.";
+    sasl_login_retry_backoff_max_ms: MILLIS(refresh.retry_backoff_max)
+        = "The longest wait before the token provider is called again.";
+    sasl_jaas_config: SECRET(jaas)
+        = "The user name and the password in the form of Java's clients.";
 }
 
 impl ProducerConfig {
@@ -53,6 +70,7 @@ impl ProducerConfig {
     /// kafka-python has the same name. Other name: `sasl.password` (librdkafka).
     #[doc(alias = "sasl.password")]
     pub fn sasl_plain_password(mut self, password: impl Into<String>) -> Self {
+        self.forget_text("sasl_plain_password");
         self.sasl.password = Some(password.into().into());
         self
     }
@@ -84,6 +102,7 @@ impl ProducerConfig {
     /// ```
     #[doc(alias = "sasl.jaas.config")]
     pub fn sasl_jaas_config(mut self, entry: impl Into<String>) -> Self {
+        self.forget_text("sasl_jaas_config");
         self.sasl.jaas = Some(entry.into().into());
         self
     }
@@ -108,6 +127,66 @@ impl ProducerConfig {
     #[doc(alias = "sasl.login.callback.handler.class")]
     pub fn sasl_oauth_token_provider(mut self, provider: impl OauthTokenProvider + 'static) -> Self {
         self.sasl.token_provider = Some(Arc::new(provider));
+        self
+    }
+
+    /// The part of its lifetime after which a token is replaced, from 0.5 to 1. The next token is fetched in the background
+    /// then, and the current token stays in use until it arrives. Default: 0.8.
+    ///
+    /// Java calls it `sasl.login.refresh.window.factor`. This setting and the next five apply to
+    /// [`sasl_oauth_token_provider`](Self::sasl_oauth_token_provider).
+    pub fn sasl_login_refresh_window_factor(mut self, factor: f64) -> Self {
+        self.sasl.refresh.window_factor = factor;
+        self
+    }
+
+    /// The largest part of its lifetime that a token is used longer than
+    /// [`sasl_login_refresh_window_factor`](Self::sasl_login_refresh_window_factor), from 0 to 0.25. The part is chosen at
+    /// random, so that many clients do not fetch tokens at the same moment. Default: 0.05.
+    ///
+    /// Java calls it `sasl.login.refresh.window.jitter`.
+    pub fn sasl_login_refresh_window_jitter(mut self, jitter: f64) -> Self {
+        self.sasl.refresh.window_jitter = jitter;
+        self
+    }
+
+    /// How long a token is used at least before it is replaced. Default: 60 s. If the lifetime of a token is not longer than
+    /// this time and [`sasl_login_refresh_buffer`](Self::sasl_login_refresh_buffer) together, neither of them applies.
+    ///
+    /// Setting name: `sasl_login_refresh_min_period_seconds`, in seconds. Java calls it
+    /// `sasl.login.refresh.min.period.seconds`.
+    #[doc(alias = "sasl_login_refresh_min_period_seconds")]
+    pub fn sasl_login_refresh_min_period(mut self, time: Duration) -> Self {
+        self.sasl.refresh.min_period = time;
+        self
+    }
+
+    /// How long before its end a token is replaced at the latest. Default: 300 s.
+    ///
+    /// Setting name: `sasl_login_refresh_buffer_seconds`, in seconds. Java calls it `sasl.login.refresh.buffer.seconds`.
+    #[doc(alias = "sasl_login_refresh_buffer_seconds")]
+    pub fn sasl_login_refresh_buffer(mut self, time: Duration) -> Self {
+        self.sasl.refresh.buffer = time;
+        self
+    }
+
+    /// How long the producer waits after the first failure of the token provider before it calls the provider again. Each
+    /// further failure doubles the wait, up to [`sasl_login_retry_backoff_max`](Self::sasl_login_retry_backoff_max). Each
+    /// wait is changed at random by up to ±20 %. Default: 100 ms.
+    ///
+    /// Setting name: `sasl_login_retry_backoff_ms`. Java calls it `sasl.login.retry.backoff.ms`.
+    #[doc(alias = "sasl_login_retry_backoff_ms")]
+    pub fn sasl_login_retry_backoff(mut self, time: Duration) -> Self {
+        self.sasl.refresh.retry_backoff = time;
+        self
+    }
+
+    /// The longest wait before the token provider is called again, without the random ±20 %. Default: 10 s.
+    ///
+    /// Setting name: `sasl_login_retry_backoff_max_ms`. Java calls it `sasl.login.retry.backoff.max.ms`.
+    #[doc(alias = "sasl_login_retry_backoff_max_ms")]
+    pub fn sasl_login_retry_backoff_max(mut self, time: Duration) -> Self {
+        self.sasl.refresh.retry_backoff_max = time;
         self
     }
 
@@ -198,7 +277,8 @@ impl ProducerConfig {
                     Some(JaasLogin::OauthBearer { extensions }) => extensions.clone(),
                     _ => Vec::new(),
                 };
-                let bearer = OauthBearer::new(provider, extensions, Clock::System).map_err(as_problem)?;
+                let bearer = OauthBearer::new(provider, extensions, sasl.refresh, Clock::System)
+                    .map_err(as_problem)?;
                 Ok(Arc::new(bearer))
             }
             ("PLAIN", Some(JaasLogin::Plain { username, password })) => {
@@ -235,6 +315,16 @@ impl ProducerConfig {
 impl Checks<'_> {
     /// Checks that the mechanisms can be made, and that none is set for a protocol without SASL.
     pub(super) fn sasl(&mut self) {
+        let refresh = &self.config.sasl.refresh;
+        for (key, value, kind) in [
+            ("sasl_login_refresh_window_factor", refresh.window_factor, FACTOR),
+            ("sasl_login_refresh_window_jitter", refresh.window_jitter, JITTER),
+        ] {
+            let shown = (kind.show)(&value);
+            if let Err(refusal) = (kind.read)(&shown) {
+                self.refuse(key, shown, refusal.why);
+            }
+        }
         match self.config.sasl_mechanisms() {
             Ok(_) => {}
             Err((key @ "sasl_mechanism", why)) if !self.config.sasl.mechanisms.is_empty() => {

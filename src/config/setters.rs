@@ -6,6 +6,7 @@ use super::into_servers::IntoServers;
 use super::producer_config::ProducerConfig;
 use super::types::{Acks, SecurityProtocol};
 use super::values::LIST;
+use crate::client::{AddressFamily, MetadataRecoveryStrategy};
 use crate::producer::{NamedInterceptor, ProducerInterceptor};
 use crate::record::Compression;
 
@@ -371,6 +372,30 @@ impl ProducerConfig {
     #[doc(alias = "metadata_max_idle_ms")]
     pub fn metadata_max_idle(mut self, time: Duration) -> Self {
         self.metadata_max_idle = time;
+        self
+    }
+
+    /// What the producer does when all brokers of the cluster have failed (KIP-899). Default:
+    /// [`Rebootstrap`](MetadataRecoveryStrategy::Rebootstrap), so it also connects to `bootstrap_servers` again, at once. Java
+    /// waits for `metadata.recovery.rebootstrap.trigger.ms` before.
+    ///
+    /// Choose [`None`](MetadataRecoveryStrategy::None) if the names in `bootstrap_servers` can lead to another cluster later.
+    ///
+    /// String values: `rebootstrap`, `none`. Java has the same name.
+    pub fn metadata_recovery_strategy(mut self, strategy: MetadataRecoveryStrategy) -> Self {
+        self.metadata_recovery_strategy = strategy;
+        self
+    }
+
+    /// Which addresses of a host name are used: all, only IPv4, or only IPv6. The setting also applies to host names that are
+    /// addresses, and to the host of a proxy. Default: [`AddressFamily::Any`].
+    ///
+    /// Use it if a host name has addresses of a family that does not work in this network. Otherwise each attempt to connect
+    /// to such an address takes up to `socket_connection_setup_timeout`.
+    ///
+    /// String values: `any`, `v4`, `v6`. librdkafka has the same name.
+    pub fn broker_address_family(mut self, family: AddressFamily) -> Self {
+        self.broker_address_family = family;
         self
     }
 

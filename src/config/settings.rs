@@ -110,6 +110,8 @@ impl Settings {
                     max: effective.reconnect_backoff_max_if_needed(),
                 },
                 receive_message_max_bytes: config.receive_message_max_bytes,
+                address_family: config.broker_address_family,
+                recovery: config.metadata_recovery_strategy,
                 mechanisms: config.sasl_mechanisms().unwrap_or_default(),
                 metadata: MetadataSettings {
                     max_age: config.metadata_max_age,
@@ -179,7 +181,7 @@ impl ProducerConfig {
             }
             Ok(settings)
         } else {
-            Err(Error::new(ErrorKind::Config { problems }))
+            Err(Error::new(ErrorKind::Config { problems: self.located(problems) }))
         }
     }
 }

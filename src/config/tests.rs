@@ -4,18 +4,23 @@ use super::*;
 use crate::error::{ConfigProblemKind, ErrorKind};
 use crate::record::Compression;
 
+mod document;
+mod explain;
 #[cfg(not(any(loom, shuttle)))]
 mod hostile;
 mod idempotence;
 mod other_clients;
 mod partitioners;
 mod places;
+mod providers;
 mod proxy;
 mod related;
 mod sasl;
 mod shared;
 mod texts;
 mod tls;
+#[cfg(feature = "yaml")]
+mod yaml;
 
 fn text(config: ProducerConfig) -> String {
     config.settings().map(|_| ()).unwrap_err().to_string()

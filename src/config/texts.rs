@@ -9,6 +9,8 @@ use super::key::Given;
 use super::keys::{self, Unset};
 use super::partitioning::NamedPartitioner;
 use super::producer_config::ProducerConfig;
+use super::providers;
+use super::references::{Place, Text};
 #[cfg(doc)]
 use crate::error::ConfigProblemKind;
 use crate::error::{ConfigProblem, Error, ErrorKind};
@@ -72,8 +74,8 @@ impl ProducerConfig {
         V: AsRef<str>,
     {
         let pairs: Vec<(K, V)> = pairs.into_iter().collect();
-        let unset = self.set_all(Dialect::KafkaPython, as_they_are(&pairs));
-        self.unless_refused(unset.into_iter().map(|unset| unset.problem).collect())
+        let problems = self.set_strictly(as_they_are(&pairs));
+        self.unless_refused(problems)
     }
 
     /// Reads settings that other clients use too, for example from a file that the consumers of the same program also read.
@@ -211,14 +213,19 @@ impl ProducerConfig {
                 )),
             }
         }
-        let pairs = pairs.iter().map(|(key, variable, value)| ((&**key, &**variable), &**value));
-        problems.extend(self.set_all(Dialect::KafkaPython, pairs).into_iter().map(|unset| unset.problem));
+        let texts = pairs.iter().map(|(name, written_as, value)| Text {
+            name,
+            written_as,
+            value,
+            place: Place::Variable,
+        });
+        problems.extend(self.set_strictly(texts));
         self.unless_refused(problems)
     }
 
     /// Returns the value of the setting `name` as a string. It is the value that was set, or the default. `name` is a name
-    /// that [`from_pairs`](Self::from_pairs) accepts. A secret is shown as `[hidden]`. The result is `None` if the setting
-    /// does not exist.
+    /// that [`from_pairs`](Self::from_pairs) accepts. A secret is shown as `[hidden]`, and a value of a config provider as
+    /// its reference (`${env:NAME}`). The result is `None` if the setting does not exist.
     ///
     /// ```
     /// use kafka_producer::{KafkaProducer, ProducerConfig};
@@ -230,7 +237,7 @@ impl ProducerConfig {
     /// ```
     pub fn get(&self, name: &str) -> Option<String> {
         let name = name.trim().replace('.', "_");
-        keys::all().find(|key| key.name == name).map(|key| (key.show)(self))
+        keys::all().find(|key| key.name == name).map(|key| key.shown(self))
     }
 
     /// Returns all settings that this build supports, with their values, as [`get`](Self::get) returns them. Each
@@ -241,22 +248,32 @@ impl ProducerConfig {
     /// settings of their own, because other clients have them: they are listed too. `reconnect_backoff_max_ms` has two
     /// defaults, and the larger one is listed.
     pub fn entries(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
-        keys::all().filter(|key| key.name == key.of).map(|key| (key.name, (key.show)(self)))
+        keys::all().filter(|key| key.name == key.of).map(|key| (key.name, key.shown(self)))
     }
 
-    /// Each pair has the key, the key as it is in the input, and the value.
-    fn set_all<'a>(
-        &mut self,
-        dialect: Dialect,
-        pairs: impl IntoIterator<Item = ((&'a str, &'a str), &'a str)>,
-    ) -> Vec<Unset> {
+    fn set_all<'a>(&mut self, dialect: Dialect, texts: impl IntoIterator<Item = Text<'a>>) -> Vec<Unset> {
         let mut given = Given::new();
-        let set = |(key, value)| keys::set(self, &mut given, dialect, key, value).err();
-        pairs.into_iter().filter_map(set).collect()
+        let is_of_providers =
+            |text: &Text<'_>| providers::is_of_providers(&text.name.trim().replace('.', "_"));
+        let (of_providers, texts): (Vec<_>, Vec<_>) = texts.into_iter().partition(is_of_providers);
+        let problems = self.set_providers(&mut given, &of_providers);
+        let mut unset: Vec<_> =
+            problems.into_iter().map(|problem| Unset { problem, may_be_left_out: false }).collect();
+        unset.extend(texts.into_iter().filter_map(|text| keys::set(self, &mut given, dialect, text).err()));
+        unset
+    }
+
+    /// Each setting that can't be set is a problem.
+    pub(super) fn set_strictly<'a>(
+        &mut self,
+        texts: impl IntoIterator<Item = Text<'a>>,
+    ) -> Vec<ConfigProblem> {
+        let unset = self.set_all(Dialect::KafkaPython, texts);
+        unset.into_iter().map(|unset| unset.problem).collect()
     }
 
     /// If there are problems, the error also has those that the checks find in the settings that were given.
-    fn unless_refused(self, mut problems: Vec<ConfigProblem>) -> Result<Self, Error> {
+    pub(super) fn unless_refused(self, mut problems: Vec<ConfigProblem>) -> Result<Self, Error> {
         if problems.is_empty() {
             return Ok(self);
         }
@@ -276,7 +293,7 @@ impl ProducerConfig {
                 && !(protocol_is_unknown && needs_protocol(&more.key))
         });
         problems.extend(more.collect::<Vec<_>>());
-        Err(Error::new(ErrorKind::Config { problems }))
+        Err(Error::new(ErrorKind::Config { problems: self.located(problems) }))
     }
 }
 
@@ -291,8 +308,13 @@ impl fmt::Debug for ProducerConfig {
     }
 }
 
-fn as_they_are<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)]) -> impl Iterator<Item = ((&str, &str), &str)> {
-    pairs.iter().map(|(key, value)| ((key.as_ref(), key.as_ref()), value.as_ref()))
+fn as_they_are<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)]) -> impl Iterator<Item = Text<'_>> {
+    pairs.iter().map(|(key, value)| Text {
+        name: key.as_ref(),
+        written_as: key.as_ref(),
+        value: value.as_ref(),
+        place: Place::Pair,
+    })
 }
 
 /// All settings on one line for the log, in the form of a properties file.

@@ -6,26 +6,43 @@ use super::checks::Checks;
 use super::key::{Key, aliased_keys};
 use super::producer_config::ProducerConfig;
 use super::types::TlsConfig;
-use super::values::{FLAG, HOSTNAME_CHECK, PATH, PEM, SECRET, TEXT, TLS_BACKEND};
+use super::values::{FLAG, HOSTNAME_CHECK, Kind, PATH, PEM, SECRET, TEXT, TLS_BACKEND, TLS_VERSIONS};
 use crate::error::{ConfigProblem, ConfigProblemKind};
 use crate::security::Secret;
-use crate::security::tls::{Named, Source, Tls, TlsBackend, TlsSettings};
+use crate::security::tls::{Named, Source, Tls, TlsBackend, TlsSettings, TlsVersion};
 
 aliased_keys! { tls:
-    ssl_cafile = ssl_ca_location = ssl_truststore_location: PATH(ca_file);
-    ssl_ca_pem = ssl_truststore_certificates: PEM(ca_pem);
-    ssl_truststore_password: SECRET(truststore_password);
-    ssl_certfile = ssl_certificate_location = ssl_keystore_location: PATH(certificate_file);
-    ssl_certificate_pem = ssl_keystore_certificate_chain: PEM(certificate_pem);
-    ssl_keystore_password: SECRET(keystore_password);
-    ssl_keyfile = ssl_key_location: PATH(key_file);
-    ssl_key_pem = ssl_keystore_key: PEM(key_pem);
-    ssl_password = ssl_key_password: SECRET(key_password);
-    ssl_crlfile = ssl_crl_location: PATH(crl_file);
-    ssl_ciphers = ssl_cipher_suites: TEXT(ciphers);
-    ssl_check_hostname: FLAG(check_hostname);
-    tls_backend: TLS_BACKEND(backend);
+    ssl_cafile = ssl_ca_location = ssl_truststore_location: PATH(ca_file)
+        = "A file with the certificates of the trusted CAs: PEM, or PKCS#12 with `ssl_truststore_password`. By default the CAs of the system are trusted.";
+    ssl_ca_pem = ssl_truststore_certificates: PEM(ca_pem)
+        = "The certificates of the trusted CAs as PEM, instead of `ssl_cafile`.";
+    ssl_truststore_password: SECRET(truststore_password)
+        = "The password of `ssl_cafile`, if that file is PKCS#12.";
+    ssl_certfile = ssl_certificate_location = ssl_keystore_location: PATH(certificate_file)
+        = "A file with the client's certificate: PEM, or PKCS#12 with the key.";
+    ssl_certificate_pem = ssl_keystore_certificate_chain: PEM(certificate_pem)
+        = "The client's certificate as PEM, instead of `ssl_certfile`.";
+    ssl_keystore_password: SECRET(keystore_password)
+        = "The password of `ssl_certfile`, if that file is PKCS#12. It can also be set as `ssl_password`.";
+    ssl_keyfile = ssl_key_location: PATH(key_file)
+        = "A file with the key of the client's certificate. By default the key is in `ssl_certfile`.";
+    ssl_key_pem = ssl_keystore_key: PEM(key_pem)
+        = "The key of the client's certificate as PEM, instead of `ssl_keyfile`.";
+    ssl_password = ssl_key_password: SECRET(key_password)
+        = "The password of the key, or of the PKCS#12 file that contains the key.";
+    ssl_crlfile = ssl_crl_location: PATH(crl_file)
+        = "A PEM file with certificate revocation lists. By default revocation is not checked.";
+    ssl_ciphers = ssl_cipher_suites: CIPHERS(ciphers)
+        = "The cipher suites that connections can use, with OpenSSL's or Java's names. By default the TLS library chooses them.";
+    ssl_enabled_protocols: TLS_VERSIONS(versions)
+        = "The versions of TLS that connections can use.";
+    ssl_check_hostname: FLAG(check_hostname)
+        = "Whether a broker's certificate must be valid for the host that the producer connects to.";
+    tls_backend: TLS_BACKEND(backend)
+        = "The TLS library. By default it is native-tls if the feature `tls` is enabled, otherwise rustls.";
 }
+
+const CIPHERS: Kind<Option<String>> = Kind { form: "list", ..TEXT };
 
 /// Java's and librdkafka's name for `ssl_check_hostname`, with other values.
 pub(super) const ENDPOINT_IDENTIFICATION: Key = Key {
@@ -33,6 +50,9 @@ pub(super) const ENDPOINT_IDENTIFICATION: Key = Key {
     of: "ssl_check_hostname",
     set: |config, value| (HOSTNAME_CHECK.read)(value).map(|check| config.tls.check_hostname = check),
     show: |config| (HOSTNAME_CHECK.show)(&config.tls.check_hostname),
+    copy: |config, from| config.tls.check_hostname = from.tls.check_hostname,
+    form: HOSTNAME_CHECK.form,
+    meaning: "",
 };
 
 impl ProducerConfig {
@@ -64,12 +84,14 @@ impl ProducerConfig {
     /// that take PEM, `\n` can stand for the end of a line.
     #[doc(alias = "ssl.truststore.certificates")]
     pub fn ssl_ca_pem(mut self, pem: impl Into<String>) -> Self {
+        self.forget_text("ssl_ca_pem");
         self.tls.ca_pem = Some(pem.into().into());
         self
     }
 
     /// The password of [`ssl_cafile`](Self::ssl_cafile), if that file is PKCS#12. Default: none.
     pub fn ssl_truststore_password(mut self, password: impl Into<String>) -> Self {
+        self.forget_text("ssl_truststore_password");
         self.tls.truststore_password = Some(password.into().into());
         self
     }
@@ -92,6 +114,7 @@ impl ProducerConfig {
     /// Other names: `ssl.keystore.certificate.chain` (Java, KIP-651) and `ssl.certificate.pem` (librdkafka).
     #[doc(alias = "ssl.keystore.certificate.chain")]
     pub fn ssl_certificate_pem(mut self, pem: impl Into<String>) -> Self {
+        self.forget_text("ssl_certificate_pem");
         self.tls.certificate_pem = Some(pem.into().into());
         self
     }
@@ -111,6 +134,7 @@ impl ProducerConfig {
     /// Other names: `ssl.keystore.key` (Java, KIP-651) and `ssl.key.pem` (librdkafka).
     #[doc(alias = "ssl.keystore.key")]
     pub fn ssl_key_pem(mut self, pem: impl Into<String>) -> Self {
+        self.forget_text("ssl_key_pem");
         self.tls.key_pem = Some(pem.into().into());
         self
     }
@@ -123,6 +147,7 @@ impl ProducerConfig {
     #[doc(alias = "ssl.key.password")]
     #[doc(alias = "ssl.keystore.password")]
     pub fn ssl_password(mut self, password: impl Into<String>) -> Self {
+        self.forget_text("ssl_password");
         self.tls.key_password = Some(password.into().into());
         self
     }
@@ -148,6 +173,26 @@ impl ProducerConfig {
     #[doc(alias = "ssl.cipher.suites")]
     pub fn ssl_ciphers(mut self, ciphers: impl Into<String>) -> Self {
         self.tls.ciphers = Some(ciphers.into());
+        self
+    }
+
+    /// The versions of TLS that connections can use. Default: TLS 1.2 and TLS 1.3. An empty list is an error. Versions before
+    /// TLS 1.2 are not supported, because they are not safe (RFC 8996).
+    ///
+    /// ```
+    /// use kafka_producer::{ProducerConfig, TlsVersion};
+    ///
+    /// let config = ProducerConfig::new().ssl_enabled_protocols([TlsVersion::Tls13]);
+    /// assert_eq!(config.get("ssl.enabled.protocols").as_deref(), Some("TLSv1.3"));
+    /// ```
+    ///
+    /// String values: `TLSv1.2`, `TLSv1.3`, separated by commas. Java has the same name.
+    #[doc(alias = "ssl.enabled.protocols")]
+    #[doc(alias = "ssl.protocol")]
+    pub fn ssl_enabled_protocols(mut self, versions: impl IntoIterator<Item = TlsVersion>) -> Self {
+        self.tls.versions = versions.into_iter().collect();
+        self.tls.versions.sort();
+        self.tls.versions.dedup();
         self
     }
 
@@ -225,6 +270,7 @@ impl ProducerConfig {
             (tls.keystore_password.is_some(), false, "ssl_keystore_password"),
             (tls.key_password.is_some(), false, "ssl_password"),
             (tls.ciphers.is_some(), false, "ssl_ciphers"),
+            (tls.versions != TlsVersion::ALL, false, "ssl_enabled_protocols"),
             (!tls.check_hostname, false, "ssl_check_hostname"),
         ];
         all.into_iter().filter(|(is_set, ..)| *is_set).map(|(_, asks, name)| (asks, name))
@@ -232,8 +278,11 @@ impl ProducerConfig {
 
     /// Reads the files of the settings; `None` if connections are not encrypted.
     pub(super) fn load_tls(&self) -> Result<Option<Tls>, Vec<ConfigProblem>> {
-        // If the back end is not in this build, the checks have reported it.
-        if !self.effective().security_protocol().is_encrypted() || self.backend().why_not().is_some() {
+        // The checks have reported a back end that is not in this build, and an empty list of versions.
+        if !self.effective().security_protocol().is_encrypted()
+            || self.backend().why_not().is_some()
+            || self.tls.versions.is_empty()
+        {
             return Ok(None);
         }
         Tls::load(self.tls_settings()).map(Some)
@@ -252,6 +301,7 @@ impl ProducerConfig {
             key_password,
             crl_file,
             ciphers,
+            versions,
             check_hostname,
             backend,
             #[cfg(feature = "tls")]
@@ -283,6 +333,7 @@ impl ProducerConfig {
             password: either(&key_password, "ssl_password", &keystore_password, "ssl_keystore_password"),
             revoked: crl_file.map(|path| self.named("ssl_crlfile", path)),
             ciphers: ciphers.map(|ciphers| self.named("ssl_ciphers", ciphers)),
+            versions: self.named("ssl_enabled_protocols", versions),
             check_hostname: self.named("ssl_check_hostname", check_hostname),
             #[cfg(feature = "tls")]
             connector,
@@ -327,6 +378,9 @@ impl Checks<'_> {
             }
         }
         let tls = &config.tls;
+        if tls.versions.is_empty() {
+            self.refuse_unshown("ssl_enabled_protocols", "it is empty; enable TLSv1.2, TLSv1.3 or both");
+        }
         for (both, file, text) in [
             (tls.ca_file.is_some() && tls.ca_pem.is_some(), "ssl_cafile", "ssl_ca_pem"),
             (

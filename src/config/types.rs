@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::error::turn_on;
 #[cfg(any(feature = "tls", feature = "rustls"))]
-use crate::security::tls::TlsBackend;
-use crate::security::{OauthTokenProvider, SaslMechanism, Secret};
+use crate::security::tls::{TlsBackend, TlsVersion};
+use crate::security::{OauthTokenProvider, Refresh, SaslMechanism, Secret};
 
 /// How many replicas must store a record before the record counts as stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -172,6 +172,7 @@ pub(super) struct SaslConfig {
     pub(super) password: Option<Secret>,
     pub(super) jaas: Option<Secret>,
     pub(super) token_provider: Option<Arc<dyn OauthTokenProvider>>,
+    pub(super) refresh: Refresh,
     pub(super) registered: Vec<Arc<dyn SaslMechanism>>,
 }
 
@@ -205,6 +206,8 @@ pub(super) struct TlsConfig {
     pub(super) key_password: Option<Secret>,
     pub(super) crl_file: Option<PathBuf>,
     pub(super) ciphers: Option<String>,
+    /// Each once, the oldest first.
+    pub(super) versions: Vec<TlsVersion>,
     pub(super) check_hostname: bool,
     pub(super) backend: Option<TlsBackend>,
     #[cfg(feature = "tls")]
@@ -226,6 +229,7 @@ impl Default for TlsConfig {
             key_password: None,
             crl_file: None,
             ciphers: None,
+            versions: TlsVersion::ALL.to_vec(),
             check_hostname: true,
             backend: None,
             #[cfg(feature = "tls")]

@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use super::servers::without_account;
 use super::types::{Acks, ParseAcksError, ParseSecurityProtocolError, SecurityProtocol, SocketOptions};
+use crate::client::{AddressFamily, MetadataRecoveryStrategy};
 use crate::error::ConfigProblemKind;
 use crate::record::{Compression, ParseCompressionError};
 #[cfg(any(feature = "tls", feature = "rustls"))]
-use crate::security::tls::TlsBackend;
+use crate::security::tls::{TlsBackend, TlsVersion};
 use crate::security::{HIDDEN, Secret};
 
 pub(super) struct Kind<T> {
+    /// What a value looks like, for the documentation.
+    pub(super) form: &'static str,
     pub(super) read: fn(&str) -> Result<T, Refusal>,
     pub(super) show: fn(&T) -> String,
 }
@@ -43,10 +46,15 @@ impl<T: Into<String>> From<T> for Refusal {
     }
 }
 
-pub(super) const TEXT: Kind<Option<String>> =
-    Kind { read: |value| Ok((!is_none(value)).then(|| value.to_owned())), show: show_optional };
+pub(super) const TEXT: Kind<Option<String>> = Kind {
+    form: "string",
+    read: |value| Ok((!is_none(value)).then(|| value.to_owned())),
+    show: show_optional,
+};
 
 pub(super) const LIST: Kind<Vec<String>> = Kind {
+    form: "list",
+
     read: |value| {
         let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
         Ok(items.map(str::to_owned).collect())
@@ -56,11 +64,15 @@ pub(super) const LIST: Kind<Vec<String>> = Kind {
 
 /// A list in which `none` means an empty list.
 pub(super) const NAMES: Kind<Vec<String>> = Kind {
+    form: "list",
+
     read: |value| if is_none(value) { Ok(Vec::new()) } else { (LIST.read)(value) },
     show: |names| show_optional(&(!names.is_empty()).then(|| names.join(","))),
 };
 
 pub(super) const FLAG: Kind<bool> = Kind {
+    form: "`true` or `false`",
+
     read: |value| match value {
         _ if value.eq_ignore_ascii_case("true") => Ok(true),
         _ if value.eq_ignore_ascii_case("false") => Ok(false),
@@ -73,19 +85,23 @@ pub(super) const FLAG: Kind<bool> = Kind {
 };
 
 pub(super) const NUMBER: Kind<usize> =
-    Kind { read: |value| any_whole(value, "a whole number"), show: usize::to_string };
+    Kind { form: "number", read: |value| any_whole(value, "a whole number"), show: usize::to_string };
 
 pub(super) const OPTIONAL_NUMBER: Kind<Option<usize>> =
-    Kind { read: |value| unless_none(value, NUMBER.read), show: show_optional };
+    Kind { form: "number", read: |value| unless_none(value, NUMBER.read), show: show_optional };
 
 /// In Java -1 means the system's size.
 pub(super) const SOCKET_BUFFER: Kind<Option<usize>> = Kind {
+    form: "number",
+
     read: |value| if value == "-1" { Ok(None) } else { (OPTIONAL_NUMBER.read)(value) },
     show: show_optional,
 };
 
 /// In kafka-python 3 `inf` means the largest number.
 pub(super) const RETRIES: Kind<u32> = Kind {
+    form: "number, or `inf`",
+
     read: |value| match value {
         "inf" => Ok(MOST_RETRIES),
         value => whole(value, "a whole number", 0..=MOST_RETRIES)
@@ -95,12 +111,16 @@ pub(super) const RETRIES: Kind<u32> = Kind {
 };
 
 pub(super) const MILLIS: Kind<Duration> = Kind {
+    form: "milliseconds",
+
     read: |value| any_whole(value, "a whole number of milliseconds").map(Duration::from_millis),
     show: |time| millis(*time),
 };
 
 /// An empty value is refused: an environment variable that is empty by mistake must not mean "no limit".
 pub(super) const OPTIONAL_MILLIS: Kind<Option<Duration>> = Kind {
+    form: "milliseconds, or `none`",
+
     read: |value| match value.parse::<u64>() {
         Ok(millis) => Ok(Some(Duration::from_millis(millis))),
         Err(_) if !value.is_empty() && is_none(value) => Ok(None),
@@ -113,23 +133,43 @@ pub(super) const OPTIONAL_MILLIS: Kind<Option<Duration>> = Kind {
 
 /// A limit whose value for "no limit" is the longest `Duration`.
 pub(super) const LIMIT_MILLIS: Kind<Duration> = Kind {
+    form: "milliseconds, or `none`",
+
     read: |value| Ok((OPTIONAL_MILLIS.read)(value)?.unwrap_or(Duration::MAX)),
     show: |time| (OPTIONAL_MILLIS.show)(&Some(*time)),
 };
 
 /// In Java -1 means never.
 pub(super) const IDLE_MILLIS: Kind<Option<Duration>> = Kind {
+    form: "milliseconds, or `none`",
+
     read: |value| if value == "-1" { Ok(None) } else { (OPTIONAL_MILLIS.read)(value) },
     show: OPTIONAL_MILLIS.show,
 };
 
+pub(super) const SECONDS: Kind<Duration> = Kind {
+    form: "seconds",
+    read: |value| any_whole(value, "a whole number of seconds").map(Duration::from_secs),
+    show: |time| time.as_secs_f64().to_string(),
+};
+
+pub(super) const FACTOR: Kind<f64> =
+    Kind { form: "number from 0.5 to 1", read: |value| between(value, 0.5, 1.0), show: f64::to_string };
+
+pub(super) const JITTER: Kind<f64> =
+    Kind { form: "number from 0 to 0.25", read: |value| between(value, 0.0, 0.25), show: f64::to_string };
+
 pub(super) const LEVEL: Kind<Option<i32>> = Kind {
+    form: "number",
+
     read: |value| unless_none(value, |value| whole(value, "a whole number", i32::MIN..=i32::MAX)),
     show: show_optional,
 };
 
 /// A level that the codec does not have is refused even if another codec is chosen, as in Java.
 pub(super) const GZIP_LEVEL: Kind<Option<i32>> = Kind {
+    form: "number from 1 to 9",
+
     read: |value| match value {
         // zlib's number for its default level.
         "-1" => Ok(Some(6)),
@@ -142,21 +182,29 @@ pub(super) const GZIP_LEVEL: Kind<Option<i32>> = Kind {
 };
 
 pub(super) const LZ4_LEVEL: Kind<Option<i32>> = Kind {
+    form: "number from 1 to 17",
+
     read: |value| unless_none(value, |value| whole(value, "a whole number", 1..=17)),
     show: show_optional,
 };
 
 pub(super) const ZSTD_LEVEL: Kind<Option<i32>> = Kind {
+    form: "number from -131072 to 22",
+
     read: |value| unless_none(value, |value| whole(value, "a whole number", -131_072..=22)),
     show: show_optional,
 };
 
 pub(super) const ACKS: Kind<Acks> = Kind {
+    form: "`0`, `1` or `all`",
+
     read: |value| value.parse().map_err(|error: ParseAcksError| error.to_string().into()),
     show: Acks::to_string,
 };
 
 pub(super) const COMPRESSION: Kind<Compression> = Kind {
+    form: "`none`, `gzip`, `snappy`, `lz4` or `zstd`",
+
     read: |value| match value {
         _ if is_none(value) => Ok(Compression::None),
         _ if value.eq_ignore_ascii_case("inherit") => Err(INHERIT.into()),
@@ -169,9 +217,23 @@ pub(super) const COMPRESSION: Kind<Compression> = Kind {
     show: Compression::to_string,
 };
 
+pub(super) const RECOVERY: Kind<MetadataRecoveryStrategy> = Kind {
+    form: "`rebootstrap` or `none`",
+    read: |value| one_of(&MetadataRecoveryStrategy::ALL, value),
+    show: MetadataRecoveryStrategy::to_string,
+};
+
+pub(super) const ADDRESS_FAMILY: Kind<AddressFamily> = Kind {
+    form: "`any`, `v4` or `v6`",
+    read: |value| one_of(&AddressFamily::ALL, value),
+    show: AddressFamily::to_string,
+};
+
 const INHERIT: &str = "inherit refers to librdkafka's topic settings, which this crate does not have; remove it or name a codec";
 
 pub(super) const SECURITY_PROTOCOL: Kind<SecurityProtocol> = Kind {
+    form: "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`",
+
     read: |value| {
         let protocol: SecurityProtocol =
             value.parse().map_err(|error: ParseSecurityProtocolError| error.to_string())?;
@@ -184,6 +246,8 @@ pub(super) const SECURITY_PROTOCOL: Kind<SecurityProtocol> = Kind {
 /// or "no certificate is revoked".
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const PATH: Kind<Option<PathBuf>> = Kind {
+    form: "file",
+
     read: |value| match value.is_empty() {
         true => Err("it is empty; name a file, or remove it".into()),
         false => Ok((!is_none(value)).then(|| value.into())),
@@ -194,6 +258,8 @@ pub(super) const PATH: Kind<Option<PathBuf>> = Kind {
 /// An empty value is refused, for the same reason.
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const PEM: Kind<Option<Secret>> = Kind {
+    form: "PEM",
+
     read: |value| match value.is_empty() {
         true => Err("it is empty; give PEM, or remove it".into()),
         false => (SECRET.read)(value),
@@ -202,12 +268,41 @@ pub(super) const PEM: Kind<Option<Secret>> = Kind {
 };
 
 pub(super) const SECRET: Kind<Option<Secret>> = Kind {
+    form: "string (secret)",
+
     read: |value| Ok((!is_none(value)).then(|| value.into())),
     show: |secret| show_optional(&secret.as_ref().map(|_| HIDDEN)),
 };
 
 #[cfg(any(feature = "tls", feature = "rustls"))]
+pub(super) const TLS_VERSIONS: Kind<Vec<TlsVersion>> = Kind {
+    form: "list of `TLSv1.2` and `TLSv1.3`",
+    read: |value| {
+        if is_none(value) {
+            return Ok(TlsVersion::ALL.to_vec());
+        }
+        let mut versions = Vec::new();
+        for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let named =
+                TlsVersion::ALL.into_iter().find(|version| version.to_string().eq_ignore_ascii_case(name));
+            versions.push(named.ok_or(match name {
+                "SSLv3" | "TLSv1" | "TLSv1.0" | "TLSv1.1" => {
+                    "versions before TLS 1.2 are not safe (RFC 8996) and not supported; write TLSv1.2, TLSv1.3 or both"
+                }
+                _ => "write TLSv1.2, TLSv1.3 or both, separated by commas",
+            })?);
+        }
+        versions.sort();
+        versions.dedup();
+        Ok(versions)
+    },
+    show: |versions| versions.iter().map(TlsVersion::to_string).collect::<Vec<_>>().join(","),
+};
+
+#[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const TLS_BACKEND: Kind<Option<TlsBackend>> = Kind {
+    form: "`native-tls` or `rustls`",
+
     read: |value| {
         unless_none(value, |value| Ok(value.parse::<TlsBackend>().map_err(|error| error.to_string())?))
     },
@@ -218,6 +313,8 @@ pub(super) const TLS_BACKEND: Kind<Option<TlsBackend>> = Kind {
 /// set, so they must not turn the check off.
 #[cfg(any(feature = "tls", feature = "rustls"))]
 pub(super) const HOSTNAME_CHECK: Kind<bool> = Kind {
+    form: "`https` or `none`",
+
     read: |value| match value {
         _ if value.eq_ignore_ascii_case("https") => Ok(true),
         "" | "none" => Ok(false),
@@ -231,6 +328,8 @@ const HTTPS_OR_NONE: &str = "write https to check the host name, or 'none' to di
 
 /// A list of `NAME=0` or `NAME=1`.
 pub(super) const SOCKET_OPTIONS: Kind<SocketOptions> = Kind {
+    form: "list of `NAME=0` or `NAME=1`",
+
     read: |value| {
         let mut options = SocketOptions { no_delay: true, keep_alive: false };
         for option in value.split(',').map(str::trim).filter(|option| !is_none(option)) {
@@ -256,6 +355,20 @@ pub(super) const SOCKET_OPTIONS: Kind<SocketOptions> = Kind {
 /// The values that mean "not set" in Python, YAML and properties files.
 pub(super) fn is_none(value: &str) -> bool {
     value.is_empty() || value.eq_ignore_ascii_case("none") || value.eq_ignore_ascii_case("null")
+}
+
+fn between(value: &str, least: f64, most: f64) -> Result<f64, Refusal> {
+    let number = value.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("write a number from {least} to {most}").into())
+}
+
+/// The value with this name, in upper case or lower case.
+fn one_of<T: Copy + fmt::Display>(all: &[T], value: &str) -> Result<T, Refusal> {
+    let named = all.iter().find(|known| known.to_string().eq_ignore_ascii_case(value)).copied();
+    named.ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(T::to_string).collect();
+        format!("it must be one of {}", names.join(", ")).into()
+    })
 }
 
 fn unless_none<T>(value: &str, read: fn(&str) -> Result<T, Refusal>) -> Result<Option<T>, Refusal> {

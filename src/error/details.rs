@@ -12,9 +12,12 @@ pub struct ConfigProblem {
     /// The kind of problem, for a `match`.
     pub kind: ConfigProblemKind,
     /// The name of the setting. If a setter has set the value, it is kafka-python's name. Otherwise it is the name in the
-    /// input, for example the name of the environment variable.
-    /// For [`parse_properties`](crate::ProducerConfig::parse_properties) it is the line, for example `line 7`.
+    /// input, for example the name of the environment variable. It is empty if the input is not a list of settings at
+    /// [`line`](Self::line).
     pub key: String,
+    /// The line of the setting in the input, from 1. `None` if the input has no lines, or if its lines are not known: the
+    /// pairs that [`from_pairs`](crate::ProducerConfig::from_pairs) takes have no lines.
+    pub line: Option<usize>,
     /// The value in the input. `None` if there is no value, or if the value may be a secret.
     pub value: Option<String>,
     /// What is wrong with the setting, and how to correct it.
@@ -23,7 +26,12 @@ pub struct ConfigProblem {
 
 impl ConfigProblem {
     pub(crate) fn invalid(key: impl Into<String>, value: Option<String>, why: impl Into<String>) -> Self {
-        Self { kind: ConfigProblemKind::Invalid, key: key.into(), value, why: why.into() }
+        Self { kind: ConfigProblemKind::Invalid, key: key.into(), line: None, value, why: why.into() }
+    }
+
+    pub(crate) fn at_line(mut self, line: usize) -> Self {
+        self.line = Some(line);
+        self
     }
 }
 
@@ -51,7 +59,11 @@ pub enum ConfigProblemKind {
 
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
         match &self.value {
+            None if self.key.is_empty() && self.line.is_some() => f.write_str(&self.why),
             Some(value) => write!(f, "{} = '{}': {}", self.key, value.escape_debug(), self.why),
             None => write!(f, "{}: {}", self.key, self.why),
         }

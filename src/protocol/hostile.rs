@@ -25,7 +25,7 @@ use fastrand::Rng;
 
 /// All decoders that see a peer's or a user's bytes, and how many inputs of a million each gets.
 const SHARES: &[(&str, usize)] = &[
-    ("answers", 245_000),
+    ("answers", 235_000),
     ("requests", 130_000),
     ("frames", 50_000),
     ("intake", 30_000),
@@ -45,6 +45,7 @@ const SHARES: &[(&str, usize)] = &[
     ("proxies", 40_000),
     ("proxy_urls", 15_000),
     ("settings", 15_000),
+    ("yaml", 10_000),
     ("servers", 15_000),
     ("ciphers", 10_000),
     ("mock_core", 13_000),

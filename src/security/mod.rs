@@ -32,7 +32,7 @@ pub(crate) use self::scram::{Hash as ScramHash, SHA_256, SHA_512};
 pub(crate) use self::{
     by_name::with_password,
     jaas::JaasLogin,
-    oauthbearer::OauthBearer,
+    oauthbearer::{OauthBearer, Refresh},
     secret::{HIDDEN, Secret},
 };
 pub use self::{

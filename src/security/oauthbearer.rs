@@ -11,6 +11,7 @@
 mod extensions;
 mod keeper;
 mod provider;
+mod refresh;
 #[cfg(test)]
 #[cfg(not(any(loom, shuttle)))]
 mod tests;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use self::extensions::Extensions;
 use self::keeper::{Held, Keeper};
 pub use self::provider::{OauthToken, OauthTokenProvider};
+pub(crate) use self::refresh::Refresh;
 use super::mechanism::{SaslError, SaslExchange, SaslMechanism};
 use crate::time::Clock;
 
@@ -36,10 +38,11 @@ impl OauthBearer {
     pub(crate) fn new(
         provider: Arc<dyn OauthTokenProvider>,
         extensions: Vec<(String, String)>,
+        refresh: Refresh,
         clock: Clock,
     ) -> Result<Self, SaslError> {
         let extensions = Extensions::new(extensions).map_err(SaslError::refused)?;
-        Ok(Self { keeper: Arc::new(Keeper::new(provider, extensions, clock, keeper::spawn)) })
+        Ok(Self { keeper: Arc::new(Keeper::new(provider, extensions, refresh, clock, keeper::spawn)) })
     }
 }
 

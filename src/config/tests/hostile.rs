@@ -51,3 +51,55 @@ fn hostile_settings() {
         }
     });
 }
+
+/// Whatever the text is, what it takes to read it is in proportion to it.
+#[cfg(feature = "yaml")]
+#[test]
+fn hostile_yaml() {
+    let words: [&[u8]; 24] = [
+        b"\n",
+        b": ",
+        b"- ",
+        b"  ",
+        b"\t",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b", ",
+        b"&a ",
+        b"*a",
+        b"<<: ",
+        b"!x ",
+        b"---\n",
+        b"...",
+        b"|",
+        b">",
+        b"'",
+        b"\"",
+        b"#",
+        b"? ",
+        b"brokers",
+        b"linger_ms",
+    ];
+    let samples: [&[u8]; 5] = [
+        b"brokers:\n- name: a\n  ip: 1.2.3.4\n  port: \"9093\"\nssl_config:\n  ssl_cafile: /ca.crt\n",
+        b"kafka: {producer: {linger.ms: 5, acks: all}, bootstrap: {servers: [a:1, b:2]}}",
+        b"a: &a [x, x, x]\nb: &b [*a, *a, *a]\nc: [*b, *b, *b]",
+        b"- - - - - - - - - - - - - - - - - - - - a",
+        b"client_id: >-\n  a\n  b\nacks: |\n  1\n",
+    ];
+    let samples = samples.map(<[u8]>::to_vec);
+    attack("yaml", &samples, &words, |_, _, bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        // A name of a few letters is a node, an event and three strings.
+        let more = 32 * text.len();
+        match in_proportion(text.as_bytes(), more, || ProducerConfig::from_yaml(&text)) {
+            Ok(config) => !format!("{config:?}").is_empty(),
+            Err(error) => {
+                assert!(!error.to_string().is_empty());
+                false
+            }
+        }
+    });
+}

@@ -76,6 +76,8 @@ fn every_setting_reaches_the_place_where_it_acts() {
         ("connections_max_idle_ms", "7777", |s| s.client.max_idle.as_millis().to_string()),
         ("metadata_max_age_ms", "7777", |s| s.client.metadata.max_age.as_millis().to_string()),
         ("metadata_max_idle_ms", "7777", |s| s.client.metadata.max_idle.as_millis().to_string()),
+        ("metadata_recovery_strategy", "none", |s| s.client.recovery.to_string()),
+        ("broker_address_family", "v6", |s| s.client.address_family.to_string()),
         ("allow_auto_create_topics", "false", |s| s.client.metadata.allow_auto_create_topics.to_string()),
         ("receive_message_max_bytes", "7777", |s| s.client.receive_message_max_bytes.to_string()),
         ("send_buffer_bytes", "7777", |s| s.socket.send_buffer_bytes.unwrap().to_string()),

@@ -152,3 +152,43 @@ fn a_registered_mechanism_is_used_by_its_name() {
     assert_eq!(mechanisms(config().sasl_mechanism("X-OWN")), "[X-OWN]");
     assert!(mechanisms(config().sasl_mechanism("X-NONE")).contains("X-NONE is not a known mechanism"));
 }
+
+#[test]
+fn the_times_of_tokens_are_read_and_checked() {
+    let config = ProducerConfig::from_pairs([
+        ("sasl.login.refresh.window.factor", "0.5"),
+        ("sasl.login.refresh.window.jitter", "0.25"),
+        ("sasl.login.refresh.min.period.seconds", "7"),
+        ("sasl.login.refresh.buffer.seconds", "8"),
+        ("sasl.login.retry.backoff.ms", "9"),
+        ("sasl.login.retry.backoff.max.ms", "10"),
+    ])
+    .unwrap();
+    let refresh = config.sasl.refresh;
+    assert_eq!((refresh.window_factor, refresh.window_jitter), (0.5, 0.25));
+    assert_eq!([refresh.min_period, refresh.buffer], [7, 8].map(Duration::from_secs));
+    assert_eq!([refresh.retry_backoff, refresh.retry_backoff_max], [9, 10].map(Duration::from_millis));
+    assert_eq!(config.get("sasl_login_refresh_buffer_seconds").as_deref(), Some("8"));
+    let error = |value: &str| {
+        ProducerConfig::from_pairs([("sasl.login.refresh.window.factor", value)]).unwrap_err().to_string()
+    };
+    for wrong in ["0.4", "1.1", "x", "NaN"] {
+        assert!(error(wrong).ends_with("write a number from 0.5 to 1"), "{}", error(wrong));
+    }
+    let by_setter = ProducerConfig::new()
+        .sasl_login_refresh_window_factor(2.0)
+        .sasl_login_refresh_window_jitter(f64::NAN);
+    assert_eq!(
+        problems_of(&text(by_setter)),
+        "sasl_login_refresh_window_factor = '2': write a number from 0.5 to 1; sasl_login_refresh_window_jitter = 'NaN': write \
+         a number from 0 to 0.25"
+    );
+    let setters = ProducerConfig::new()
+        .sasl_login_refresh_min_period(Duration::from_secs(1))
+        .sasl_login_refresh_buffer(Duration::from_secs(2))
+        .sasl_login_retry_backoff(Duration::from_secs(3))
+        .sasl_login_retry_backoff_max(Duration::from_secs(4));
+    let refresh = setters.sasl.refresh;
+    let times = [refresh.min_period, refresh.buffer, refresh.retry_backoff, refresh.retry_backoff_max];
+    assert_eq!(times, [1, 2, 3, 4].map(Duration::from_secs));
+}

@@ -81,7 +81,7 @@ fn what_belongs_to_others_is_told_and_the_rest_acts() {
         ("session.timeout.ms", Kind::Inapplicable),
         ("group.id", Kind::Inapplicable),
         ("interceptor.classes", Kind::NeedsCode),
-        ("enable.metrics.push", Kind::NotSupportedYet),
+        ("enable.metrics.push", Kind::Inapplicable),
         ("colour", Kind::Unknown),
     ];
     assert_eq!(unused, expected.map(|(key, kind)| (key.to_owned(), kind)));
@@ -97,11 +97,19 @@ fn what_matters_for_safety_is_refused_in_a_shared_configuration_too() {
     ] {
         assert!(refused(Dialect::Java, &[(key, value)]).contains(key), "{key}");
     }
-    for (key, value) in
-        [("enable.ssl.certificate.verification", "false"), ("enable.gapless.guarantee", "true")]
-    {
-        assert!(refused(Dialect::Librdkafka, &[(key, value)]).contains("not supported yet"), "{key}");
+    for (key, value) in [
+        ("enable.ssl.certificate.verification", "false"),
+        ("enable.gapless.guarantee", "true"),
+        ("queuing.strategy", "lifo"),
+        ("enable.sasl.oauthbearer.unsecure.jwt", "true"),
+    ] {
+        assert!(refused(Dialect::Librdkafka, &[(key, value)]).contains(key), "{key}");
     }
+    let error = refused(Dialect::Librdkafka, &[("enable.ssl.certificate.verification", "false")]);
+    assert!(
+        error.ends_with("set ssl.ca.location to the CA of the brokers; remove it, or write true"),
+        "{error}"
+    );
 }
 
 /// Ignoring it would be less safe than intended.

@@ -110,15 +110,12 @@ fn a_value_that_can_not_be_read_is_told_what_to_write() {
         ("acks", "", "it must be 0, 1 or all"),
         ("socket_options", "[(6, 1, 1)]", "write NAME=0 or NAME=1, separated by commas"),
         ("enable.idempotence", "yes", "write true or false"),
+        ("metadata.recovery.strategy", "wait", "it must be one of none, rebootstrap"),
+        ("broker.address.family", "ipv4", "it must be one of any, v4, v6"),
         (
             "ssl.protocol",
             "TLSv1.1",
-            "choosing the versions of TLS, which are 1.2 and 1.3, is not supported yet; only TLSv1.3 or TLS is accepted",
-        ),
-        (
-            "metadata.recovery.strategy",
-            "none",
-            "this recovery strategy is not supported yet; only rebootstrap is accepted",
+            "ssl.enabled.protocols sets the versions of TLS; remove it, or write TLSv1.3 or TLS",
         ),
     ] {
         assert_eq!(refusal(&[(key, value)]), format!("{key} = '{value}': {why}"));

@@ -52,6 +52,13 @@ mod built_in {
             (&["ssl_password", "ssl.key.password"], "x", "ssl_password: [hidden]"),
             (&["ssl_crlfile", "ssl.crl.location"], "/crl", "ssl_crlfile: /crl"),
             (&["ssl_ciphers", "ssl.cipher.suites"], "a:b", "ssl_ciphers: a:b"),
+            (&["ssl.enabled.protocols"], "TLSv1.3", "ssl_enabled_protocols: TLSv1.3"),
+            (
+                &["ssl_enabled_protocols"],
+                "TLSv1.3, tlsv1.2,TLSv1.3",
+                "ssl_enabled_protocols: TLSv1.2,TLSv1.3",
+            ),
+            (&["ssl_enabled_protocols"], "", "ssl_enabled_protocols: TLSv1.2,TLSv1.3"),
             (&["tls_backend"], "rustls", "tls_backend: rustls"),
             (&["tls_backend"], "native-tls", "tls_backend: native-tls"),
             (&["ssl_check_hostname"], "False", "ssl_check_hostname: false"),
@@ -80,6 +87,32 @@ mod built_in {
             text(&[("ssl_cafile", "/missing"), ("ssl.ca.pem", "hunter2")]),
             "ssl.ca.pem: ssl_cafile is set too; remove one of the two; ssl_cafile = '/missing': the file does not exist; \
              correct the path"
+        );
+    }
+
+    #[test]
+    fn an_old_version_of_tls_is_told_of() {
+        let old = "versions before TLS 1.2 are not safe (RFC 8996) and not supported; write TLSv1.2, TLSv1.3 or both";
+        assert_eq!(
+            text(&[("ssl.enabled.protocols", "TLSv1")]),
+            format!("ssl.enabled.protocols = 'TLSv1': {old}")
+        );
+        assert_eq!(
+            text(&[("ssl.enabled.protocols", "TLSv1.2,TLSv1.4")]),
+            "ssl.enabled.protocols = 'TLSv1.2,TLSv1.4': write TLSv1.2, TLSv1.3 or both, separated by commas"
+        );
+        assert_eq!(
+            text(&[("security.protocol", "SSL"), ("ssl.enabled.protocols", ",")]),
+            "ssl.enabled.protocols: it is empty; enable TLSv1.2, TLSv1.3 or both"
+        );
+        assert_eq!(
+            text(&[
+                ("security.protocol", "SSL"),
+                ("ssl.enabled.protocols", "TLSv1.2"),
+                ("ssl.cipher.suites", "TLS_AES_256_GCM_SHA384")
+            ]),
+            "ssl.cipher.suites = 'TLS_AES_256_GCM_SHA384': all suites are of TLS 1.3, which ssl.enabled.protocols does not \
+             enable; add a suite of TLS 1.2, or enable TLSv1.3"
         );
     }
 
@@ -220,6 +253,7 @@ mod built_in {
             ("ssl.keystore.password", "x"),
             ("ssl_password", "x"),
             ("ssl_ciphers", "x"),
+            ("ssl.enabled.protocols", "TLSv1.2"),
             ("ssl.endpoint.identification.algorithm", ""),
         ] {
             let told = problems_of(&with_connector(&[setting]).unwrap_err().to_string());

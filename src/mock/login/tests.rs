@@ -11,7 +11,9 @@ use crate::protocol::{
     ApiVersionsRequest, AuthBytes, InitProducerIdRequest, MetadataRequest, Request, SaslAuthenticateRequest,
     SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse, decode_response, encode_request,
 };
-use crate::security::{OauthBearer, OauthToken, OauthTokenProvider, SaslMechanism, Secret, with_password};
+use crate::security::{
+    OauthBearer, OauthToken, OauthTokenProvider, Refresh, SaslMechanism, Secret, with_password,
+};
 use crate::time::Clock;
 use std::sync::Arc;
 
@@ -152,7 +154,7 @@ fn plain(name: &str, secret: &str) -> Arc<dyn SaslMechanism> {
 fn bearer(token: &'static str) -> OauthBearer {
     let provider: Arc<dyn OauthTokenProvider> = Arc::new(move || Ok(OauthToken::new(token, None)));
     let extensions = vec![("logicalCluster".to_owned(), "lkc-1".to_owned())];
-    let mechanism = OauthBearer::new(provider, extensions, Clock::System).unwrap();
+    let mechanism = OauthBearer::new(provider, extensions, Refresh::default(), Clock::System).unwrap();
     while mechanism.begin("broker").is_err() {
         std::thread::yield_now();
     }

@@ -12,7 +12,7 @@ use openssl::x509::X509;
 
 use super::*;
 use crate::security::tls::certificates::{Authority, Issued, Leaf};
-use crate::security::tls::{Named, Source, Tls, TlsBackend, TlsSettings, each_backend};
+use crate::security::tls::{Named, Source, Tls, TlsBackend, TlsSettings, TlsVersion, each_backend};
 use crate::sync::Mutex;
 
 /// What is on its way in one direction.
@@ -119,6 +119,7 @@ fn settings(backend: TlsBackend, authority: &Authority) -> TlsSettings {
         password: named("ssl_password", None),
         revoked: None,
         ciphers: None,
+        versions: named("ssl_enabled_protocols", TlsVersion::ALL.to_vec()),
         check_hostname: named("ssl_check_hostname", true),
         #[cfg(feature = "tls")]
         connector: None,
@@ -553,6 +554,32 @@ fn versions_and_ciphers_that_do_not_meet_are_told_of(backend: TlsBackend) {
     );
 }
 
+fn only_the_versions_that_are_enabled_are_offered(backend: TlsBackend) {
+    let authority = Authority::new("ca");
+    let own = broker(&authority);
+    let only = |version| TlsSettings {
+        versions: named("ssl_enabled_protocols", vec![version]),
+        ..settings(backend, &authority)
+    };
+    let before =
+        |builder: &mut SslContextBuilder| builder.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+    let after =
+        |builder: &mut SslContextBuilder| builder.set_min_proto_version(Some(SslVersion::TLS1_3)).unwrap();
+    let is_refused = |version, setup: &dyn Fn(&mut SslContextBuilder)| {
+        refusal(only(version), "localhost", &own, setup).map(|(text, is_fatal)| {
+            assert!(
+                text.starts_with("the broker accepts neither TLS 1.2 nor TLS 1.3 from this client"),
+                "{text}"
+            );
+            assert!(is_fatal, "{text}");
+        })
+    };
+    assert_eq!(is_refused(TlsVersion::Tls12, &before), None);
+    assert_eq!(is_refused(TlsVersion::Tls13, &after), None);
+    assert_eq!(is_refused(TlsVersion::Tls13, &before), Some(()));
+    assert_eq!(is_refused(TlsVersion::Tls12, &after), Some(()));
+}
+
 each_backend! {
     every_byte_arrives_once_and_in_order_however_it_is_cut,
     answers_are_read_to_the_last_byte_and_then_the_end,
@@ -565,6 +592,7 @@ each_backend! {
     a_certificate_that_is_refused_is_told_of_with_the_remedy,
     a_broker_that_wants_a_certificate_says_so_in_every_version,
     versions_and_ciphers_that_do_not_meet_are_told_of,
+    only_the_versions_that_are_enabled_are_offered,
 }
 
 /// As a program has it that must set up more than we know of.

@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use super::extensions::Extensions;
 use super::provider::{OauthToken, OauthTokenProvider};
+use super::refresh::Refresh;
 use crate::security::mechanism::SaslError;
 use crate::security::secret::Secret;
 use crate::sync::Mutex;
-use crate::time::{Backoff, Clock, Deadline, Instant};
+use crate::time::{Clock, Deadline, Instant};
 
 /// A token that may be used.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ pub(super) type Start = fn(Body) -> io::Result<()>;
 pub(super) struct Keeper {
     provider: Arc<dyn OauthTokenProvider>,
     extensions: Extensions,
+    refresh: Refresh,
     clock: Clock,
     start: Start,
     kept: Mutex<Kept>,
@@ -64,8 +66,6 @@ struct Kept {
     random: fastrand::Rng,
 }
 
-/// Java's `sasl.login.retry.backoff.ms` and `sasl.login.retry.backoff.max.ms`.
-const BACKOFF: Backoff = Backoff { initial: Duration::from_millis(100), max: Duration::from_secs(10) };
 /// A token that brokers refuse is not replaced earlier, so that a provider that always returns the same token is not called
 /// each time.
 const SHORTEST_USE: Duration = Duration::from_secs(10);
@@ -77,6 +77,7 @@ impl Keeper {
     pub(super) fn new(
         provider: Arc<dyn OauthTokenProvider>,
         extensions: Extensions,
+        refresh: Refresh,
         clock: Clock,
         start: Start,
     ) -> Self {
@@ -91,7 +92,7 @@ impl Keeper {
             rests_until: Instant::ZERO,
             random: fastrand::Rng::new(),
         };
-        Self { provider, extensions, clock, start, kept: Mutex::new(kept) }
+        Self { provider, extensions, refresh, clock, start, kept: Mutex::new(kept) }
     }
 
     /// The token, if there is one that has not expired. Begins to fetch the next one if it is time.
@@ -157,7 +158,8 @@ impl Keeper {
             Err(_) if is_late => {}
             Ok(held) => {
                 let lifetime = held.ends.remaining(fetch.since);
-                kept.renewal = Deadline::after(fetch.since, lifetime.map(|lifetime| lifetime / 5 * 4));
+                let use_for = lifetime.map(|lifetime| self.refresh.time_of_use(lifetime, &mut kept.random));
+                kept.renewal = Deadline::after(fetch.since, use_for);
                 kept.token = Some(Arc::new(held));
                 kept.failures = 0;
                 kept.last_failure = None;
@@ -165,7 +167,7 @@ impl Keeper {
             Err(words) => {
                 kept.failures = kept.failures.saturating_add(1);
                 let failures = kept.failures;
-                let rest = BACKOFF.delay(failures, &mut kept.random);
+                let rest = self.refresh.backoff().delay(failures, &mut kept.random);
                 kept.rests_until = now + rest;
                 kept.last_failure = Some(words);
             }

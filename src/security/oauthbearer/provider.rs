@@ -14,9 +14,10 @@ use crate::security::secret::Secret;
 /// server. No other work of the producer waits for the provider. As long as no token is available, the producer retries its
 /// connections.
 ///
-/// - The next token is fetched when a connection needs a token after 80 % of the current token's lifetime.
+/// - The next token is fetched when a connection needs a token after 80 % to 85 % of the current token's lifetime: see
+///   [`sasl_login_refresh_window_factor`](crate::ProducerConfig::sasl_login_refresh_window_factor) and the setters after it.
 /// - If the provider returns an error, the producer calls the provider again after a backoff. The backoff grows from 0.1 s
-///   to 10 s. In the meantime the current token is used until it expires.
+///   to 10 s by default. In the meantime the current token is used until it expires.
 /// - If the provider has not returned after 60 s, the producer calls the provider again on another thread, because the
 ///   first call may never return. This time doubles with each call that does not return.
 pub trait OauthTokenProvider: Send + Sync {

@@ -37,6 +37,16 @@ impl Numbered {
     }
 }
 
+/// A token is used for four fifths of its lifetime.
+const FOUR_FIFTHS: Refresh = Refresh {
+    window_factor: 0.8,
+    window_jitter: 0.0,
+    min_period: Duration::ZERO,
+    buffer: Duration::ZERO,
+    retry_backoff: Duration::from_millis(100),
+    retry_backoff_max: Duration::from_secs(10),
+};
+
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
@@ -86,7 +96,7 @@ fn mechanism(provider: &Arc<impl OauthTokenProvider + 'static>, start: Start) ->
     let time = ManualClock::default();
     let provider: Arc<dyn OauthTokenProvider> = provider.clone();
     let extensions = Extensions::new(pairs(&[("fixed", "1"), ("other", "2")])).unwrap();
-    let keeper = Keeper::new(provider, extensions, Clock::Manual(time.clone()), start);
+    let keeper = Keeper::new(provider, extensions, FOUR_FIFTHS, Clock::Manual(time.clone()), start);
     (OauthBearer { keeper: Arc::new(keeper) }, time)
 }
 
@@ -116,7 +126,7 @@ fn the_message_has_the_token_and_its_extensions() {
 #[test]
 fn without_extensions_two_separators_end_the_message() {
     let provider: Arc<dyn OauthTokenProvider> = Arc::new(|| Ok(OauthToken::new("a.b.c", None)));
-    let keeper = Keeper::new(provider, Extensions::default(), Clock::System, at_once);
+    let keeper = Keeper::new(provider, Extensions::default(), FOUR_FIFTHS, Clock::System, at_once);
     let mechanism = OauthBearer { keeper: Arc::new(keeper) };
     let message = mechanism.begin("broker").unwrap().first().unwrap();
     assert_eq!(message, b"n,,\x01auth=Bearer a.b.c\x01\x01");
@@ -393,7 +403,7 @@ fn what_a_provider_must_not_give_is_told_without_being_shown() {
     }
     assert!(reason("s3cret", None, &[("a", "1"), ("a", "2")]).contains("a is set twice"));
     let provider: Arc<dyn OauthTokenProvider> = Arc::new(Numbered::default());
-    assert!(OauthBearer::new(provider, pairs(&[("auth", "v")]), Clock::System).is_err());
+    assert!(OauthBearer::new(provider, pairs(&[("auth", "v")]), FOUR_FIFTHS, Clock::System).is_err());
 }
 
 #[test]
@@ -426,7 +436,7 @@ fn a_provider_runs_on_a_thread_of_its_own() {
         assert_ne!(std::thread::current().id(), here);
         Ok(OauthToken::new("elsewhere", None))
     });
-    let mechanism = OauthBearer::new(provider, pairs(&[("a", "b")]), Clock::System).unwrap();
+    let mechanism = OauthBearer::new(provider, pairs(&[("a", "b")]), FOUR_FIFTHS, Clock::System).unwrap();
     mechanism.prepare();
     let began = loop {
         match token(&mechanism) {
@@ -459,4 +469,26 @@ fn hostile_oauthbearer() {
         }
         taken
     });
+}
+
+/// The settings reach the keeper.
+#[test]
+fn a_token_is_used_as_long_as_the_settings_say() {
+    let provider = Arc::new(Numbered { lifetime: Some(Duration::from_secs(1000)), ..Default::default() });
+    let time = ManualClock::default();
+    let refresh = Refresh { window_factor: 0.5, retry_backoff: Duration::from_secs(5), ..FOUR_FIFTHS };
+    let shared: Arc<dyn OauthTokenProvider> = provider.clone();
+    let keeper = Keeper::new(shared, Extensions::default(), refresh, Clock::Manual(time.clone()), at_once);
+    let mechanism = OauthBearer { keeper: Arc::new(keeper) };
+    assert_eq!(token(&mechanism).unwrap(), "token1");
+    time.advance(Duration::from_secs(499));
+    assert_eq!(token(&mechanism).unwrap(), "token1");
+    *provider.failure.lock() = Some("down");
+    time.advance(Duration::from_secs(1));
+    assert_eq!((token(&mechanism).unwrap().as_str(), provider.asked()), ("token1", 2));
+    // At least 4 s pass before the next call, because of the random 20 %.
+    time.advance(Duration::from_millis(3900));
+    assert_eq!((token(&mechanism).unwrap().as_str(), provider.asked()), ("token1", 2));
+    time.advance(Duration::from_millis(2200));
+    assert_eq!((token(&mechanism).unwrap().as_str(), provider.asked()), ("token1", 3));
 }

@@ -65,6 +65,7 @@ impl Kind {
             #[cfg(not(all(feature = "tls", feature = "rustls")))]
             missing => Err(vec![ConfigProblem {
                 kind: ConfigProblemKind::NotInThisBuild,
+                line: None,
                 key: settings.backend.setting.clone(),
                 value: Some(missing.to_string()),
                 why: missing.why_not().unwrap_or_default(),

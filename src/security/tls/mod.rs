@@ -41,6 +41,7 @@ mod refusal;
 mod rust_tls;
 mod session;
 mod settings;
+mod version;
 
 pub use self::backend::{ParseTlsBackendError, TlsBackend};
 pub(crate) use self::connector::Connector;
@@ -50,6 +51,7 @@ pub(crate) use self::each_backend::each_backend;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::link::{Link, LinkError};
 pub(crate) use self::settings::{Named, Source, TlsSettings};
+pub use self::version::TlsVersion;
 
 use std::fmt;
 use std::sync::Arc;

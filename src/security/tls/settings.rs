@@ -4,6 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::backend::TlsBackend;
+use super::ciphers::Ciphers;
+use super::version::TlsVersion;
+use crate::error::{ConfigProblem, ConfigProblemKind};
 use crate::security::Secret;
 
 /// The source of a certificate, a key or a list.
@@ -39,6 +42,8 @@ pub(crate) struct TlsSettings {
     /// The lists of revoked certificates.
     pub(crate) revoked: Option<Named<PathBuf>>,
     pub(crate) ciphers: Option<Named<String>>,
+    /// The versions that are offered to brokers.
+    pub(crate) versions: Named<Vec<TlsVersion>>,
     pub(crate) check_hostname: Named<bool>,
     /// The user's own connector, which replaces all of these.
     #[cfg(feature = "tls")]
@@ -52,6 +57,27 @@ impl TlsSettings {
         #[cfg(not(feature = "tls"))]
         let is_there = false;
         is_there
+    }
+
+    /// Whether the version is enabled.
+    pub(super) fn allows(&self, version: TlsVersion) -> bool {
+        self.versions.value.contains(&version)
+    }
+
+    /// The problem that there is no version for the list of cipher suites.
+    pub(super) fn without_version(&self, ciphers: &Ciphers) -> Option<ConfigProblem> {
+        let Named { setting, value } = self.ciphers.as_ref()?;
+        (ciphers.before.is_empty() && !self.allows(TlsVersion::Tls13)).then(|| ConfigProblem {
+            kind: ConfigProblemKind::Contradictory,
+            ..ConfigProblem::invalid(
+                setting.clone(),
+                Some(value.clone()),
+                format!(
+                    "all suites are of TLS 1.3, which {} does not enable; add a suite of TLS 1.2, or enable TLSv1.3",
+                    self.versions.setting
+                ),
+            )
+        })
     }
 }
 

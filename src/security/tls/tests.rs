@@ -54,6 +54,7 @@ fn settings(backend: TlsBackend) -> TlsSettings {
         password: named("ssl_password", None),
         revoked: None,
         ciphers: None,
+        versions: named("ssl_enabled_protocols", TlsVersion::ALL.to_vec()),
         check_hostname: named("ssl_check_hostname", true),
         #[cfg(feature = "tls")]
         connector: None,

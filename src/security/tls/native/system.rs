@@ -8,12 +8,18 @@ use crate::security::tls::identity::{CERTIFICATE, KEY};
 use crate::security::tls::material::{Material, problem};
 use crate::security::tls::pem::{Block, Form, wanted};
 use crate::security::tls::settings::{Named, Source, TlsSettings};
+use crate::security::tls::version::TlsVersion;
 
 /// Makes a connector from the settings, or returns their problems.
 pub(crate) fn own(settings: &TlsSettings, material: &Material) -> Result<TlsConnector, Vec<ConfigProblem>> {
     let mut problems = Vec::new();
     let mut builder = TlsConnector::builder();
-    builder.min_protocol_version(Some(Protocol::Tlsv12));
+    let protocol = |version| match version {
+        TlsVersion::Tls12 => Protocol::Tlsv12,
+        TlsVersion::Tls13 => Protocol::Tlsv13,
+    };
+    builder.min_protocol_version(settings.versions.value.iter().min().copied().map(protocol));
+    builder.max_protocol_version(settings.versions.value.iter().max().copied().map(protocol));
     builder.danger_accept_invalid_hostnames(!settings.check_hostname.value);
     if let (Some(source), Some(bytes)) = (&settings.authorities, &material.authorities) {
         match authorities(source, bytes) {

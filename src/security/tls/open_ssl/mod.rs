@@ -24,6 +24,7 @@ use super::pem::{Form, LIST};
 use super::refusal::Refusal;
 use super::session::{Broken, Session};
 use super::settings::{Named, Source, TlsSettings};
+use super::version::TlsVersion;
 use crate::error::ConfigProblem;
 use crate::sync::Mutex;
 
@@ -42,7 +43,13 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
     };
     let mut problems = Vec::new();
     let mut builder = SslConnector::builder(SslMethod::tls_client()).map_err(defect)?;
-    builder.set_min_proto_version(Some(SslVersion::TLS1_2)).map_err(defect)?;
+    let (least, most) = match (settings.allows(TlsVersion::Tls12), settings.allows(TlsVersion::Tls13)) {
+        (true, false) => (SslVersion::TLS1_2, Some(SslVersion::TLS1_2)),
+        (false, true) => (SslVersion::TLS1_3, None),
+        _ => (SslVersion::TLS1_2, None),
+    };
+    builder.set_min_proto_version(Some(least)).map_err(defect)?;
+    builder.set_max_proto_version(most).map_err(defect)?;
     match identity::authorities::<OpenSsl>(settings, material) {
         Err(problem) => problems.push(problem),
         Ok(None) => {}
@@ -87,16 +94,16 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
         }
     }
     if let Some(Named { setting, value }) = &settings.ciphers {
-        let mut refuse =
-            |why| problems.push(ConfigProblem::invalid(setting.clone(), Some(value.clone()), why));
+        let refused = |why| ConfigProblem::invalid(setting.clone(), Some(value.clone()), why);
         match Ciphers::of(value) {
-            Err(why) => refuse(why),
+            Err(why) => problems.push(refused(why)),
             Ok(ciphers) => {
+                problems.extend(settings.without_version(&ciphers));
                 if let Err(error) = set_ciphers(&mut builder, &ciphers) {
-                    refuse(format!(
+                    problems.push(refused(format!(
                         "this machine's OpenSSL supports none of the cipher suites ({}); see `openssl ciphers`",
                         forms::first(&error)
-                    ));
+                    )));
                 }
             }
         }

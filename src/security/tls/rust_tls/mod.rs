@@ -19,17 +19,21 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ClientConfig, ClientConnection, Error, RootCertStore};
+use rustls::{
+    ClientConfig, ClientConnection, Error, ProtocolVersion, RootCertStore, SupportedProtocolVersion,
+};
 
 use self::forms::Rustls;
 use self::session::RustlsSession;
 use self::suites::Offer;
 use self::verifier::{Judge, Noted, Trust};
+use super::ciphers::Ciphers;
 use super::identity;
 use super::material::{Material, problem};
 use super::pem::{Form, LIST, wanted};
 use super::session::{Broken, Session};
 use super::settings::{Named, Source, TlsSettings};
+use super::version::TlsVersion;
 use crate::error::ConfigProblem;
 
 /// Begins sessions with rustls.
@@ -67,6 +71,10 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
             Offer::everything(all)
         }),
     };
+    let ciphers = settings.ciphers.as_ref().and_then(|ciphers| Ciphers::of(&ciphers.value).ok());
+    problems.extend(ciphers.and_then(|ciphers| settings.without_version(&ciphers)));
+    let versions: Vec<_> =
+        offer.versions.iter().copied().filter(|version| allows(settings, version)).collect();
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -82,7 +90,7 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
     })?;
     let trust = Arc::new(Trust { webpki, given, check_hostname: settings.check_hostname.value });
     let builder = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(offer.versions)
+        .with_protocol_versions(&versions)
         .map_err(|error| defect(&error))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Judge {
@@ -105,6 +113,16 @@ pub(super) fn own(settings: &TlsSettings, material: &Material) -> Result<Own, Ve
 type Roots = (RootCertStore, Vec<CertificateDer<'static>>);
 
 /// The trusted CAs, and those among them that the settings name.
+fn allows(settings: &TlsSettings, version: &SupportedProtocolVersion) -> bool {
+    TlsVersion::ALL.into_iter().any(|known| {
+        let number = match known {
+            TlsVersion::Tls12 => ProtocolVersion::TLSv1_2,
+            TlsVersion::Tls13 => ProtocolVersion::TLSv1_3,
+        };
+        number == version.version && settings.allows(known)
+    })
+}
+
 fn roots(settings: &TlsSettings, material: &Material) -> Result<Roots, ConfigProblem> {
     let mut roots = RootCertStore::empty();
     let given = identity::authorities::<Rustls>(settings, material)?.unwrap_or_default();

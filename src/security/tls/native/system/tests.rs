@@ -27,6 +27,7 @@ fn what_the_system_does_not_do_is_refused_by_name() {
         password: named("ssl_password", None),
         revoked: None,
         ciphers: None,
+        versions: Named { setting: "ssl_enabled_protocols".to_owned(), value: TlsVersion::ALL.to_vec() },
         check_hostname: named("ssl_check_hostname", true),
         connector: None,
     };
