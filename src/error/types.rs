@@ -105,8 +105,8 @@ impl Error {
 
     /// Returns the topic of the record that the error is about.
     ///
-    /// Each error of `send`, of `partitions_for` and of a future has a topic. The result is `None` if the error is not
-    /// about one topic. Errors of `build`, `wait_connected`, `flush` and `close` are not about one topic.
+    /// Each error of `send`, of `partitions_for` and of a future has a topic, except the error of a record that has no topic
+    /// although `default_topic` is not set. The result is `None` if the error is not about one topic. Errors of `build`, `wait_connected`, `flush` and `close` are not about one topic.
     pub fn topic(&self) -> Option<&str> {
         Some(self.subject()?.0)
     }
@@ -313,7 +313,8 @@ pub enum ErrorKind {
         /// All problems, with one entry for each wrong setting.
         problems: Vec<ConfigProblem>,
     },
-    /// The record has neither a key nor a value, or a negative timestamp. Nothing was sent.
+    /// The record has neither a key nor a value, has a negative timestamp, or has no topic although `default_topic` is not
+    /// set. Nothing was sent.
     #[non_exhaustive]
     InvalidRecord {
         /// What is wrong with the record.
@@ -326,7 +327,7 @@ pub enum ErrorKind {
     Serialization {
         /// The topic of the record.
         topic: Arc<str>,
-        /// True if the serializer of the key failed, false if the serializer of the value failed.
+        /// True if the serializer of the key or the key maker failed, false if the serializer of the value failed.
         is_key: bool,
         /// The text of the serializer's error.
         reason: String,
