@@ -115,6 +115,8 @@ mod listed {
         // They are methods.
         let sources = [
             include_str!("../setters.rs"),
+            include_str!("../batching.rs"),
+            include_str!("../partitioning.rs"),
             include_str!("../sasl.rs"),
             include_str!("../tls.rs"),
             include_str!("../proxy.rs"),
