@@ -6,7 +6,8 @@
 //!
 //! Needs valgrind, under which rustix can't read the clock by itself, but through libc. The program runs itself under callgrind, with few records and with many, and divides the difference:
 //! what start and end cost cancels out. Only the producer's process is counted, that is the thread that sends and the
-//! sender's; the broker, which only counts, is another process and runs at full speed.
+//! sender's; the broker, which only counts, is another process and runs at full speed. Each figure is taken with metrics
+//! and without.
 
 #![allow(clippy::print_stdout, reason = "it prints figures")]
 
@@ -21,6 +22,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> Outcome<()> {
     let (mut few, mut many, mut rounds, mut load) = (100_000, 400_000, 3, None);
+    let mut metrics = true;
     let mut sizes = vec![100, 1000];
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
@@ -32,6 +34,7 @@ fn main() -> Outcome<()> {
             Long("few") => few = arguments.value()?.parse()?,
             Long("many") => many = arguments.value()?.parse()?,
             Long("rounds") => rounds = arguments.value()?.parse()?,
+            Long("no-metrics") => metrics = false,
             Long("size") => sizes = vec![arguments.value()?.parse()?],
             // `cargo bench` says so to every benchmark.
             Long("bench") => {}
@@ -39,29 +42,35 @@ fn main() -> Outcome<()> {
         }
     }
     if let Some(address) = load {
-        return self::load(&address, few, sizes[0]);
+        return self::load(&address, few, sizes[0], metrics);
     }
     for size in sizes {
-        let mut figures = Vec::new();
+        // In turns: what the machine does meanwhile happens to both.
+        let mut figures = [Vec::new(), Vec::new()];
         for _ in 0..rounds {
-            let (short, long) = (instructions(few, size)?, instructions(many, size)?);
-            figures.push((long as f64 - short as f64) / (many - few) as f64);
+            for (figures, metrics) in figures.iter_mut().zip([true, false]) {
+                let (short, long) = (instructions(few, size, metrics)?, instructions(many, size, metrics)?);
+                figures.push((long as f64 - short as f64) / (many - few) as f64);
+            }
         }
-        figures.sort_by(f64::total_cmp);
-        let all: Vec<String> = figures.iter().map(|figure| format!("{figure:.0}")).collect();
-        println!(
-            "{size} B, {} to {} records: median {:.0} instructions a record ({})",
-            few,
-            many,
-            figures[figures.len() / 2],
-            all.join(", ")
-        );
+        let mut medians = Vec::new();
+        for (mut figures, with) in figures.into_iter().zip(["with metrics", "without"]) {
+            figures.sort_by(f64::total_cmp);
+            let all: Vec<String> = figures.iter().map(|figure| format!("{figure:.1}")).collect();
+            let median = figures[figures.len() / 2];
+            println!(
+                "{size} B, {few} to {many} records, {with}: median {median:.1} instructions a record ({})",
+                all.join(", ")
+            );
+            medians.push(median);
+        }
+        println!("{size} B: metrics cost {:+.2} %", (medians[0] / medians[1] - 1.0) * 100.0);
     }
     Ok(())
 }
 
 /// Of a whole run.
-fn instructions(records: u64, size: usize) -> Outcome<u64> {
+fn instructions(records: u64, size: usize, metrics: bool) -> Outcome<u64> {
     let mut command = std::process::Command::new(std::env::current_exe()?);
     let (mut sink, address) = sink::Sink::start(command.arg("--sink"))?;
     sink.ask("topic 6")?;
@@ -71,6 +80,7 @@ fn instructions(records: u64, size: usize) -> Outcome<u64> {
         .arg("--fair-sched=yes")
         .arg(std::env::current_exe()?)
         .args(["--load", &address, "--few", &records.to_string(), "--size", &size.to_string()])
+        .args((!metrics).then_some("--no-metrics"))
         .output()
         .map_err(|error| format!("can't run valgrind: {error}"))?;
     let said = String::from_utf8_lossy(&run.stderr);
@@ -84,9 +94,10 @@ fn instructions(records: u64, size: usize) -> Outcome<u64> {
     }
 }
 
-fn load(address: &str, records: u64, size: usize) -> Outcome<()> {
+fn load(address: &str, records: u64, size: usize, metrics: bool) -> Outcome<()> {
     let producer = KafkaProducer::builder()
         .bootstrap_servers([address])
+        .metrics_enabled(metrics)
         // Under callgrind all takes fifty times as long.
         .delivery_timeout(Duration::from_secs(3600))
         .request_timeout(Duration::from_secs(1800))

@@ -48,6 +48,8 @@ mod sasl;
 
 mod proxy;
 
+mod metrics;
+
 pub use dialect::Dialect;
 pub use explain::{ExplainedSetting, Explanation, SettingOrigin};
 pub use into_servers::IntoServers;

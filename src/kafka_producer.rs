@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::client::PartitionInfo;
 use crate::config::ProducerConfig;
 use crate::error::{Error, ErrorKind};
+use crate::metrics::Metrics;
 use crate::producer::{BytesSerializer, FutureRecordMetadata, RecordMetadata, Serializer, Wait, is_inside};
 use crate::producer_record::ProducerRecord;
 #[cfg(all(test, feature = "mock"))]
@@ -324,7 +325,9 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
             Some(topic) => topic,
             None => self.default_topic()?,
         };
-        self.serializers.serialize(topic, record, |record| self.producer.partition_for(record, wait_mode()))
+        let observer = &self.producer.topics.observer;
+        self.serializers
+            .serialize(topic, record, observer, |record| self.producer.partition_for(record, wait_mode()))
     }
 
     /// Returns how many records and batches have no result yet, and how many bytes of `buffer_memory` are in use. The
@@ -334,6 +337,31 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// batch without a result, so do not call it for each record. In a forked child all numbers are 0.
     pub fn in_flight(&self) -> InFlight {
         self.producer.in_flight()
+    }
+
+    /// Returns all metrics. Java and kafka-python have the same name.
+    ///
+    /// ```no_run
+    /// # use kafka_producer::{KafkaProducer, Timing};
+    /// # let producer = KafkaProducer::builder().build()?;
+    /// let metrics = producer.metrics();
+    /// println!("{metrics}"); // a table
+    /// let rate = metrics.get("producer-metrics", "record-send-rate");
+    /// let p99 = metrics.timing(Timing::InFlight).and_then(|timing| timing.quantile(0.99));
+    /// # let _ = (rate, p99);
+    /// # Ok::<(), kafka_producer::Error>(())
+    /// ```
+    ///
+    /// `metrics` visits every batch without a result, so do not call it for each record. In a forked child, and if
+    /// [`metrics_enabled`](crate::ProducerConfig::metrics_enabled) is false, there are no metrics.
+    pub fn metrics(&self) -> Metrics {
+        self.producer.metrics.metrics(false)
+    }
+
+    /// Like [`metrics`](Self::metrics), with the pending records, batches and bytes of each partition that has any. They
+    /// are in the groups `producer-partition-metrics.<topic>-<partition>`.
+    pub fn metrics_with_partitions(&self) -> Metrics {
+        self.producer.metrics.metrics(true)
     }
 
     /// Waits until every record that was passed to `send` before this call has a result, for at most `timeout`. `None`
@@ -434,7 +462,8 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
             Some(topic) => topic,
             None => self.default_topic()?,
         };
-        self.serializers.serialize(topic, record, |record| self.producer.send(record, wait))
+        let observer = &self.producer.topics.observer;
+        self.serializers.serialize(topic, record, observer, |record| self.producer.send(record, wait))
     }
 
     /// The topic of a record without a topic.

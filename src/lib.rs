@@ -6,6 +6,7 @@ mod config;
 mod error;
 mod kafka_producer;
 mod lifecycle;
+mod metrics;
 mod net;
 mod observation;
 mod process;
@@ -22,7 +23,7 @@ mod topic_partition;
 #[cfg(feature = "mock")]
 pub mod mock;
 
-/// Guides to the configuration, TLS, SASL, proxies and tests.
+/// Guides to the configuration, TLS, SASL, proxies, metrics and tests.
 #[cfg(doc)]
 pub mod guide {
     #[doc = include_str!("../docs/configuration.md")]
@@ -33,6 +34,8 @@ pub mod guide {
     pub mod sasl {}
     #[doc = include_str!("../docs/proxies.md")]
     pub mod proxies {}
+    #[doc = include_str!("../docs/metrics.md")]
+    pub mod metrics {}
     #[cfg_attr(feature = "mock", doc = include_str!("../docs/testing-your-program.md"))]
     #[cfg_attr(not(feature = "mock"), doc = "This page needs the feature `mock`.")]
     pub mod testing {}
@@ -49,6 +52,7 @@ pub use error::{
     Origin, PendingPartition, SizeLimit, Stage, Subject,
 };
 pub use kafka_producer::{InFlight, KafkaProducer};
+pub use metrics::{Histogram, Metric, MetricKind, Metrics, MetricsReporter, Timing};
 #[cfg(feature = "partitioners")]
 pub use producer::HashRingPartitioner;
 #[cfg(feature = "json")]

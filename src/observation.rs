@@ -1,11 +1,12 @@
-//! What other threads see of the sender's work: calls that expired of time need it for their errors, and metrics will need
-//! it later.
+//! What other threads see of the sender's work: calls that expired of time need it for their errors. It also has the
+//! recorder of metrics, because all parts of a producer have the observer.
 //!
 //! The sender updates it in each step. Batches, `send`, `flush` and `close` read it.
 
 use std::sync::Arc;
 
 use crate::error::{BrokerTrouble, Error};
+use crate::metrics::Recorder;
 use crate::process::Process;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::time::Clock;
@@ -15,6 +16,7 @@ use crate::time::Clock;
 pub(crate) struct Observer {
     clock: Clock,
     process: Process,
+    recorder: Recorder,
     troubles: Mutex<Vec<BrokerTrouble>>,
     /// The number of records that failed and whose futures were dropped before the program looked at the failure.
     unchecked: AtomicU64,
@@ -23,10 +25,17 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
+    /// Without metrics.
+    #[cfg(test)]
     pub(crate) fn new(clock: Clock) -> Arc<Self> {
+        Self::recording(clock, Recorder::default())
+    }
+
+    pub(crate) fn recording(clock: Clock, recorder: Recorder) -> Arc<Self> {
         Arc::new(Self {
             clock,
             process: Process::current(),
+            recorder,
             troubles: Mutex::default(),
             unchecked: AtomicU64::new(0),
             unreported: Mutex::default(),
@@ -35,6 +44,10 @@ impl Observer {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// The process that built the producer.

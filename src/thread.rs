@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod errands;
+mod reporting;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +12,7 @@ use crate::client::SharedMetadata;
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::Lifecycle;
 use crate::net::{Io, Network};
-use crate::producer::{Sender, TopicTable, enter, has_run, panic_message};
+use crate::producer::{MetricsSource, Sender, TopicTable, enter, has_run, panic_message};
 use crate::time::{Clock, Deadline};
 use crate::topic_partition::TopicPartition;
 
@@ -22,6 +23,7 @@ pub(crate) type Join = Box<dyn FnOnce() + Send>;
 
 #[cfg(test)]
 pub(crate) use errands::{Errands, Step};
+pub(crate) use reporting::Reporting;
 
 /// Everything that the thread owns or ends.
 pub(crate) struct SenderThread<N: Network> {
@@ -31,6 +33,8 @@ pub(crate) struct SenderThread<N: Network> {
     pub(crate) topics: Arc<TopicTable>,
     pub(crate) metadata: Arc<SharedMetadata>,
     pub(crate) lifecycle: Arc<Lifecycle>,
+    pub(crate) metrics: MetricsSource,
+    pub(crate) reporting: Reporting,
     #[cfg(test)]
     pub(crate) errands: Errands,
 }
@@ -64,7 +68,8 @@ impl<N: Network> SenderThread<N> {
         };
         // After a panic the sender's state may be anything. So each step is run on its own, the most important one first,
         // and the threads that wait for the end are woken in any case.
-        let Self { mut sender, mut io, clock, topics, metadata, lifecycle, .. } = self;
+        let Self { mut sender, mut io, clock, topics, metadata, lifecycle, metrics, mut reporting, .. } =
+            self;
         // This comes first: records that are appended before it are failed below, and none is appended after it.
         if let Some(error) = &error {
             quietly(|| lifecycle.broke(error.clone()));
@@ -94,9 +99,10 @@ impl<N: Network> SenderThread<N> {
         quietly(|| sender.fail_in_flight(&failure, clock.now()));
         // An answer that was read at the end may have put a batch back, and a panic may have left it there.
         fail_queued(&mut sender);
+        quietly(|| reporting.report_last(&metrics));
         if lifecycle.check_process().is_err() {
             // One of the callbacks has forked.
-            return std::mem::forget((sender, io));
+            return std::mem::forget((sender, io, metrics, reporting));
         }
         quietly(|| drop(io.flush(&clock, sender.client_mut())));
         quietly(|| drop(sender));
@@ -107,8 +113,9 @@ impl<N: Network> SenderThread<N> {
     }
 
     fn go_round(&mut self) -> io::Result<Left> {
-        let Self { sender, io, clock, topics, lifecycle, .. } = self;
+        let Self { sender, io, clock, topics, lifecycle, metrics, reporting, .. } = self;
         let mut heard = clock.now();
+        let measures = metrics.recorder().is_on();
         loop {
             #[cfg(test)]
             let run_errands = |step, sender: &mut Sender| {
@@ -118,10 +125,15 @@ impl<N: Network> SenderThread<N> {
             };
             #[cfg(test)]
             run_errands(Step::Hear, sender);
-            sender.hear(clock.now(), heard);
+            let now = clock.now();
+            if measures {
+                metrics.recorder().polled(io.take_polls(now), now);
+            }
+            sender.hear(now, heard);
             #[cfg(test)]
             run_errands(Step::Act, sender);
             let acted = sender.act(clock.now(), heard);
+            reporting.report_due(metrics, clock);
             // A callback may fork and return in the child, too. There, this loop would write to the parent's brokers and
             // read their answers.
             if has_run() && lifecycle.check_process().is_err() {
@@ -141,10 +153,15 @@ impl<N: Network> SenderThread<N> {
             }
             #[cfg(test)]
             run_errands(Step::Write, sender);
+            let start = measures.then(|| clock.now());
             io.flush(clock, sender.client_mut())?;
             #[cfg(test)]
             run_errands(Step::Sleep, sender);
-            let deadline = sender.sleep_until(clock.now());
+            let now = clock.now();
+            if let Some(start) = start {
+                io.note_flush(now.since(start));
+            }
+            let deadline = sender.sleep_until(now).min(reporting.next());
             #[cfg(test)]
             run_errands(Step::Wait, sender);
             heard = io.wait(deadline, clock, sender.client_mut())?;

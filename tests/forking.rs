@@ -183,6 +183,7 @@ fn calls() {
         refused(at_once(|| producer.partitions_for("unknown")), NOT);
         refused(at_once(|| producer.wait_connected(None)), NOT);
         assert_eq!(at_once(|| producer.in_flight()).records, 0);
+        assert!(at_once(|| producer.metrics_with_partitions()).is_empty());
         refused(at_once(|| producer.flush(None)), NOT);
         refused(at_once(|| producer.close(None)), NOT);
         // What the text advises. Its thread may well get the place in memory of the one that has not come along; to let go

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["sync", "process", "protocol", "topic_partition"],
     &["time"],
-    &["error"],
+    &["error", "metrics"],
     &["lifecycle", "observation"],
     &["record", "security"],
     &["client"],

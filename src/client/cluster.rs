@@ -18,6 +18,16 @@ pub(crate) enum NodeId {
     Broker(i32),
 }
 
+impl NodeId {
+    /// Its id in metrics: as in Java, the servers of `bootstrap_servers` are -1, -2 and so on.
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            Self::Bootstrap(index) => -1 - i32::try_from(index).unwrap_or(i32::MAX - 1),
+            Self::Broker(number) => number,
+        }
+    }
+}
+
 /// The address of a broker. IPv6 addresses are in brackets.
 pub(crate) fn address(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }

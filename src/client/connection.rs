@@ -198,8 +198,9 @@ impl<E> Connection<E> {
         Frame::visit_all(leaving, self.offset, visit);
     }
 
-    /// `count` bytes were written. Returns the events of requests that are complete because of it.
-    pub(super) fn written(&mut self, count: usize, now: Instant) -> Vec<E> {
+    /// `count` bytes were written. Returns the events of requests that are complete because of it. Adds the sizes of all
+    /// requests that are completely written now to `completed`.
+    pub(super) fn written(&mut self, count: usize, now: Instant, completed: &mut Vec<usize>) -> Vec<E> {
         self.last_written = now;
         self.note_use(now);
         self.offset += count;
@@ -208,6 +209,7 @@ impl<E> Connection<E> {
         while let Some(first) = self.requests.get_mut(index) {
             let Some(rest) = self.offset.checked_sub(first.size) else { break };
             self.offset = rest;
+            completed.push(first.size);
             first.progress = Progress::Written(now);
             if first.is_answered {
                 index += 1;

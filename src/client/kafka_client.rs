@@ -24,6 +24,7 @@ use crate::client::tags::{CoordinatorTag, MetadataTag, OfCoordinator, RequestEve
 use crate::client::transport::{Command, ConnectionId, Endpoint};
 use crate::client::waiting_request::{Ask, WaitingRequest};
 use crate::error::{BrokerTrouble, Error, ErrorKind, Limit, Origin, Stage};
+use crate::metrics::Recorder;
 use crate::observation::MOST_TROUBLES;
 use crate::protocol::{FindCoordinatorRequest, MetadataRequest, NodeEndpoint, Request};
 use crate::security::SaslMechanism;
@@ -78,6 +79,9 @@ pub(crate) struct KafkaClient<E> {
     troubles_changed: bool,
     /// The calls that wait for metadata were told that no wait can succeed.
     published_fatal: bool,
+    recorder: Recorder,
+    /// The sizes of the requests that a write has completed. It is kept for its memory.
+    completed: Vec<usize>,
     random: fastrand::Rng,
 }
 
@@ -94,7 +98,12 @@ enum Route {
 }
 
 impl<E: 'static> KafkaClient<E> {
-    pub(crate) fn new(settings: ClientSettings, shared: Arc<SharedMetadata>, random: fastrand::Rng) -> Self {
+    pub(crate) fn new(
+        settings: ClientSettings,
+        shared: Arc<SharedMetadata>,
+        recorder: Recorder,
+        random: fastrand::Rng,
+    ) -> Self {
         let bootstrap = settings.bootstrap.iter().zip(0..);
         let nodes = bootstrap.map(|((host, port), index)| {
             (NodeId::Bootstrap(index), Node::new(Arc::clone(host), *port, Origin::Bootstrap))
@@ -117,6 +126,8 @@ impl<E: 'static> KafkaClient<E> {
             published: Vec::new(),
             troubles_changed: false,
             published_fatal: false,
+            recorder,
+            completed: Vec::new(),
             random,
         }
     }
@@ -380,6 +391,7 @@ impl<E: 'static> KafkaClient<E> {
         let number = connection.id();
         match connection.renew(answer, Box::new(Sasl), now, &mut self.random) {
             Ok(true) => self.writable.push_back(number),
+            Ok(false) if answer.is_some() => self.recorder.renewed(true, now),
             Ok(false) => {}
             Err(failure) => self.not_accepted(id, Stage::Sasl, failure, now),
         }
@@ -560,6 +572,7 @@ impl<E: 'static> KafkaClient<E> {
             }
             RequestEvent::Metadata(version, Outcome::Answered(response)) => {
                 self.metadata.answered(version, response, now, &mut self.random);
+                self.recorder.metadata_came(now);
                 self.meet_brokers();
                 self.events.push_back(ClientEvent::MetadataChanged);
             }
@@ -620,6 +633,13 @@ impl<E: 'static> KafkaClient<E> {
     fn fail(&mut self, id: NodeId, fault: Fault, now: Instant) {
         let Fault { stage, cause, is_fatal, mechanism, closed_by_peer } = fault;
         let Some(node) = self.nodes.get_mut(&id) else { return };
+        match &node.state {
+            State::SettingUp { .. } if stage == Stage::Sasl => self.recorder.authenticated(false, now),
+            State::Ready(connection) if connection.session().is_renewing() => {
+                self.recorder.renewed(false, now)
+            }
+            _ => {}
+        }
         // Failures at an old address say nothing about the new one.
         let moved = node.moved;
         let cause = if moved { format!("{cause} (at the broker's previous address)") } else { cause };
@@ -688,6 +708,9 @@ impl<E: 'static> KafkaClient<E> {
         if let Some(connection) = node.connection_id() {
             self.commands.push_back(Command::Close { connection });
         }
+        if matches!(node.state, State::SettingUp { .. } | State::Ready(_)) {
+            self.recorder.closed(now);
+        }
         if let State::Ready(connection) = std::mem::replace(&mut node.state, State::Idle) {
             connection.lost(end).into_iter().for_each(|event| self.on_request_event(event, None, now));
         }
@@ -719,6 +742,9 @@ impl<E: 'static> KafkaClient<E> {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let State::SettingUp { setup, .. } = std::mem::replace(&mut node.state, State::Idle) else { return };
         let Some(Ready { foundation, grant, throttle_ms }) = setup.finish() else { return };
+        if grant.is_some() {
+            self.recorder.authenticated(true, now);
+        }
         let session = Session::of(grant, now, &mut self.random);
         let mut connection = Connection::new(foundation, session, timeout, now);
         connection.be_useful_from(Deadline::after(now, proof));
@@ -793,11 +819,17 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
 
     fn written(&mut self, connection: ConnectionId, count: usize, now: Instant) {
         let Some(id) = self.node_of(connection) else { return };
+        let completed = &mut self.completed;
         let over = match self.nodes.get_mut(&id).map(|node| &mut node.state) {
-            Some(State::SettingUp { setup, .. }) => return setup.written(count),
-            Some(State::Ready(connection)) => connection.written(count, now),
+            Some(State::SettingUp { setup, .. }) => {
+                setup.written(count, completed);
+                None
+            }
+            Some(State::Ready(connection)) => Some(connection.written(count, now, completed)),
             _ => return,
         };
+        self.recorder.written(id.number(), count, completed.drain(..), now);
+        let Some(over) = over else { return };
         over.into_iter().for_each(|event| self.on_request_event(event, Some(id), now));
         self.forget_failures(id, now);
         let is_writing = self.nodes.get(&id).and_then(Node::connection).is_some_and(Connection::is_writing);
@@ -807,8 +839,11 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
     fn received(&mut self, connection: ConnectionId, mut bytes: &[u8], now: Instant) {
         let Some(id) = self.node_of(connection) else { return };
         if let Some(State::SettingUp { setup, .. }) = self.nodes.get_mut(&id).map(|node| &mut node.state) {
-            let stage = setup.stage();
-            match setup.received(&mut bytes) {
+            let (stage, before, count) = (setup.stage(), setup.answers(), bytes.len());
+            let outcome = setup.received(&mut bytes);
+            let answers = setup.answers() - before;
+            self.recorder.received(id.number(), count - bytes.len(), answers, now);
+            match outcome {
                 Ok(true) => self.ready(id, now),
                 Ok(false) => return self.writable.push_back(connection),
                 Err(failure) => return self.not_accepted(id, stage, failure, now),
@@ -819,6 +854,7 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
         }
         let Some(ready) = self.nodes.get_mut(&id).and_then(Node::connection_mut) else { return };
         let Received { answers, broken } = ready.received(bytes, now);
+        self.recorder.received(id.number(), bytes.len(), answers.len(), now);
         for Answer { event, throttle_ms } in answers {
             if let Some(ready) = self.nodes.get_mut(&id).and_then(Node::connection_mut) {
                 ready.be_useful_from(Deadline::at(now));
@@ -857,11 +893,12 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
         }
     }
 
-    fn connected(&mut self, connection: ConnectionId, _: Instant) {
+    fn connected(&mut self, connection: ConnectionId, now: Instant) {
         let Some(id) = self.node_of(connection) else { return };
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let State::Connecting { deadline, .. } = node.state else { return };
         let max_frame = self.settings.receive_message_max_bytes;
+        self.recorder.connected(now);
         let login = self.mechanisms.login(node.mechanism, &node.host);
         let setup = Setup::new(connection, Arc::clone(&self.client_id), max_frame, login);
         node.state = State::SettingUp { setup, deadline };

@@ -45,11 +45,14 @@ impl Outbox {
         Frame::visit_all(self.frames.iter(), self.offset, visit);
     }
 
-    /// `count` bytes were written.
-    pub(super) fn written(&mut self, count: usize) {
+    /// `count` bytes were written. Adds the sizes of the frames that are completely written now to `completed`.
+    pub(super) fn written(&mut self, count: usize, completed: &mut Vec<usize>) {
         self.offset += count;
-        while let Some(rest) = self.frames.front().and_then(|first| self.offset.checked_sub(first.len())) {
+        while let Some(size) = self.frames.front().map(Frame::len)
+            && let Some(rest) = self.offset.checked_sub(size)
+        {
             self.offset = rest;
+            completed.push(size);
             self.frames.pop_front();
         }
     }

@@ -30,6 +30,7 @@ pub(super) struct Setup {
     expected: Option<i32>,
     out: Outbox,
     reader: FrameReader,
+    answers: usize,
 }
 
 /// The answer that is expected next.
@@ -56,7 +57,7 @@ impl Setup {
         let mut out = Outbox::new(client_id);
         let expected = Some(ask_for_versions(FIRST_VERSION, &mut out));
         let step = Step::Versions { version: FIRST_VERSION };
-        Self { id, login, step, expected, out, reader: FrameReader::new(max_frame) }
+        Self { id, login, step, expected, out, reader: FrameReader::new(max_frame), answers: 0 }
     }
 
     pub(super) fn id(&self) -> ConnectionId {
@@ -75,9 +76,14 @@ impl Setup {
         self.out.visit(visit);
     }
 
-    /// `count` bytes were written.
-    pub(super) fn written(&mut self, count: usize) {
-        self.out.written(count);
+    /// `count` bytes were written. Adds the sizes of the requests that are completely written now to `completed`.
+    pub(super) fn written(&mut self, count: usize, completed: &mut Vec<usize>) {
+        self.out.written(count, completed);
+    }
+
+    /// The number of answers so far.
+    pub(super) fn answers(&self) -> usize {
+        self.answers
     }
 
     /// Takes bytes from `bytes` until it is done (true) or needs more (false).
@@ -96,6 +102,7 @@ impl Setup {
                     return Err(Failure::Attempt { cause: error.to_string(), is_fatal });
                 }
             };
+            self.answers += 1;
             self.frame(&frame)?;
         }
         Ok(true)
@@ -222,7 +229,7 @@ mod tests {
             bytes.extend_from_slice(slice);
             true
         });
-        setup.written(bytes.len());
+        setup.written(bytes.len(), &mut Vec::new());
         bytes
     }
 

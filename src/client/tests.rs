@@ -17,6 +17,7 @@ use crate::client::{
 };
 use crate::error::{BrokerTrouble, ErrorKind, Stage};
 use crate::lifecycle::Lifecycle;
+use crate::metrics::Recorder;
 use crate::protocol::{
     ApiKey, ApiVersion, ApiVersionsRequest, ApiVersionsResponse, ErrorCode, FindCoordinatorRequest,
     FindCoordinatorResponse, FoundCoordinator, Frame, FrameReader, Message, MetadataBroker, MetadataRequest,
@@ -160,7 +161,12 @@ impl World {
     fn of(settings: ClientSettings) -> Self {
         let shared = SharedMetadata::new();
         Self {
-            client: KafkaClient::new(settings, Arc::clone(&shared), fastrand::Rng::with_seed(1)),
+            client: KafkaClient::new(
+                settings,
+                Arc::clone(&shared),
+                Recorder::default(),
+                fastrand::Rng::with_seed(1),
+            ),
             shared,
             now: Instant::ZERO + Duration::from_secs(1),
             links: BTreeMap::new(),

@@ -26,6 +26,7 @@ pub(super) fn problems(config: &ProducerConfig) -> Vec<ConfigProblem> {
     checks.batches_and_requests();
     checks.compression();
     checks.times();
+    checks.metrics();
     checks.found
 }
 

@@ -174,10 +174,12 @@ const LATER: &[Later] = later! {
     Other("memory is allocated when a batch needs it, and kept for reuse up to buffer_memory"):
         buffer_memory_allocation_strategy["full"];
 
-    Extra("the metrics registry"):
-        metrics_enabled["false"], auto_include_jmx_reporter["false"], metrics_num_samples["2"], metrics_sample_window_ms["30000"],
-        metrics_recording_level["INFO"];
     Other("no metrics are sent to brokers; export the metrics of the program instead"): enable_metrics_push["false"];
+    // No metric of a producer depends on it, in Java neither.
+    Other("this crate records the same metrics at each level, which is INFO, DEBUG or TRACE"):
+        metrics_recording_level["INFO", "DEBUG", "TRACE"];
+    Other("this crate has no JMX; call ProducerConfig::metric_reporter or KafkaProducer::metrics"):
+        auto_include_jmx_reporter["false"];
 
     Code("pass it to ProducerConfig::build_with"):
         key_serializer[
@@ -193,7 +195,7 @@ const LATER: &[Later] = later! {
         ];
     Code("call ProducerConfig::interceptor"): interceptor_classes["none", "[]"];
     Code("call ProducerConfig::ssl_context (cargo feature `tls`)"): ssl_context;
-    Code("the metrics registry is not supported yet; remove it"): metric_reporters["none", "[]"];
+    Code("call ProducerConfig::metric_reporter"): metric_reporters["none", "[]"];
     Code("this crate always uses the best selector of the system; remove it"): selector;
     Code("the client can't be replaced; remove it"): kafka_client;
 };

@@ -148,7 +148,7 @@ pub(super) const LATER: &[Later] = later! {
 
     Other("buffer_memory limits the bytes of the records, not their number"): queue_buffering_max_messages;
     Extra("a time for which records without a key go to one partition"): sticky_partitioning_linger_ms;
-    Extra("reporting statistics at intervals"): statistics_interval_ms["0"];
+    Other("statistics go to code of the program; call ProducerConfig::report_metrics"): statistics_interval_ms["0"];
     Code("call ProducerConfig::partitioner"): partitioner_cb;
     Code("each send returns a future with the result; see FutureRecordMetadata::add_both"):
         dr_cb, dr_msg_cb, delivery_report_only_error["false"], produce_offset_report, opaque;

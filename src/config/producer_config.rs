@@ -7,7 +7,7 @@ use super::partitioning::NamedPartitioner;
 use super::references::{Place, Providers, Reference};
 #[cfg(any(feature = "tls", feature = "rustls"))]
 use super::types::TlsConfig;
-use super::types::{Acks, CodecLevels, SaslConfig, SecurityProtocol, SocketOptions};
+use super::types::{Acks, CodecLevels, MetricsConfig, SaslConfig, SecurityProtocol, SocketOptions};
 use crate::client::{AddressFamily, MetadataRecoveryStrategy};
 use crate::error::ConfigProblem;
 use crate::producer::NamedInterceptor;
@@ -131,6 +131,7 @@ pub struct ProducerConfig {
     pub(super) providers: Providers,
     pub(super) sasl: SaslConfig,
     pub(super) proxy_url: Option<Secret>,
+    pub(super) metrics: MetricsConfig,
     #[cfg(any(feature = "tls", feature = "rustls"))]
     pub(super) tls: TlsConfig,
     /// The settings that texts have set, with their names in those texts.
@@ -193,6 +194,7 @@ impl Default for ProducerConfig {
             providers: Providers::default(),
             sasl: SaslConfig::default(),
             proxy_url: None,
+            metrics: MetricsConfig::default(),
             #[cfg(any(feature = "tls", feature = "rustls"))]
             tls: TlsConfig::default(),
             written: BTreeMap::new(),

@@ -10,6 +10,7 @@ use super::types::Acks;
 use super::{checks, servers};
 use crate::client::{ClientSettings, MetadataSettings};
 use crate::error::{Error, ErrorKind};
+use crate::metrics::{MetricsReporter, Windows};
 use crate::net::SocketSettings;
 use crate::producer::{
     AccumulatorSettings, Encoding, FIRST_VERSION_OF_RECORD_BATCHES, FIRST_VERSION_OF_ZSTD, NamedInterceptor,
@@ -33,6 +34,9 @@ pub(crate) struct Settings {
     pub(crate) buffer_size: usize,
     pub(crate) max_request_size: usize,
     pub(crate) max_block: Duration,
+    /// `None` without metrics.
+    pub(crate) metrics: Option<Windows>,
+    pub(crate) reporters: Vec<Arc<dyn MetricsReporter>>,
     pub(crate) exit_timeout: Duration,
 }
 
@@ -154,6 +158,8 @@ impl Settings {
                 .min(config.buffer_memory),
             max_request_size: effective.max_request_size(),
             max_block: config.max_block,
+            metrics: config.metrics.windows(),
+            reporters: config.metrics.reporters(),
             exit_timeout: config.exit_timeout,
         }
     }

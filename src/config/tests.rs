@@ -9,6 +9,7 @@ mod explain;
 #[cfg(not(any(loom, shuttle)))]
 mod hostile;
 mod idempotence;
+mod metrics;
 mod other_clients;
 mod partitioners;
 mod places;

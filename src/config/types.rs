@@ -5,8 +5,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::turn_on;
+use crate::metrics::{MetricsReporter, Windows};
 #[cfg(any(feature = "tls", feature = "rustls"))]
 use crate::security::tls::{TlsBackend, TlsVersion};
 use crate::security::{OauthTokenProvider, Refresh, SaslMechanism, Secret};
@@ -235,5 +237,31 @@ impl Default for TlsConfig {
             #[cfg(feature = "tls")]
             connector: None,
         }
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct MetricsConfig {
+    pub(super) enabled: bool,
+    pub(super) num_samples: usize,
+    pub(super) sample_window: Duration,
+    pub(super) reporters: Vec<Arc<dyn MetricsReporter>>,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { enabled: true, num_samples: 2, sample_window: Duration::from_secs(30), reporters: Vec::new() }
+    }
+}
+
+impl MetricsConfig {
+    /// `None` if metrics are disabled.
+    pub(super) fn windows(&self) -> Option<Windows> {
+        self.enabled.then_some(Windows { samples: self.num_samples, length: self.sample_window })
+    }
+
+    /// The reporters, if there is something to report.
+    pub(super) fn reporters(&self) -> Vec<Arc<dyn MetricsReporter>> {
+        if self.enabled { self.reporters.clone() } else { Vec::new() }
     }
 }

@@ -10,11 +10,14 @@ use crate::client::{KafkaClient, SharedMetadata};
 use crate::config::Settings;
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::Lifecycle;
+use crate::metrics::Recorder;
 use crate::net::{self, Io, MioNetwork, Network, SocketSettings};
 use crate::observation::Observer;
-use crate::producer::{Inbox, Interceptors, Sender, SimpleBufferPool, TopicTable, record_accumulator};
+use crate::producer::{
+    Inbox, Interceptors, MetricsSource, Sender, SimpleBufferPool, TopicTable, record_accumulator,
+};
 use crate::sync::{Mutex, Wake};
-use crate::thread::{Body, Join, SenderThread};
+use crate::thread::{Body, Join, Reporting, SenderThread};
 use crate::time::Clock;
 
 /// The environment of a producer: the machine or a simulation.
@@ -68,11 +71,16 @@ where
     N::Stream: Send,
 {
     let Environment { clock, random, io, waker, spawn, .. } = environment;
+    let name = settings.client.client_id.clone();
     let lifecycle = Arc::<Lifecycle>::default();
     let inbox = Arc::new(Inbox::new(waker));
     let pool = SimpleBufferPool::new(settings.buffer_memory, settings.buffer_size, Arc::clone(&lifecycle));
     let metadata = SharedMetadata::new();
-    let observer = Observer::new(clock.clone());
+    let recorder = match settings.metrics {
+        Some(windows) => Recorder::new(name.as_str().into(), windows, clock.now()),
+        None => Recorder::default(),
+    };
+    let observer = Observer::recording(clock.clone(), recorder.clone());
     let (accumulator, drain) = record_accumulator(
         Arc::clone(&lifecycle),
         settings.accumulator,
@@ -82,11 +90,15 @@ where
     );
     let allow_auto_create_topics = settings.client.metadata.allow_auto_create_topics;
     let interceptors = Interceptors::new(settings.interceptors, clock.clone());
-    let name = settings.client.client_id.clone();
     settings.client.mechanisms.iter().for_each(|mechanism| mechanism.prepare());
-    let client = KafkaClient::new(settings.client, Arc::clone(&metadata), random.clone());
+    let client = KafkaClient::new(settings.client, Arc::clone(&metadata), recorder, random.clone());
     let sender = Sender::new(settings.sender, drain, client, Arc::clone(&observer), random);
     let table = TopicTable::new(Arc::clone(&lifecycle));
+    let metrics = MetricsSource {
+        accumulator: accumulator.clone(),
+        topics: Arc::clone(&table),
+        observer: Arc::clone(&observer),
+    };
     let thread = SenderThread {
         sender,
         io,
@@ -94,6 +106,8 @@ where
         topics: Arc::clone(&table),
         metadata: Arc::clone(&metadata),
         lifecycle: Arc::clone(&lifecycle),
+        reporting: Reporting::new(settings.reporters, clock.now()),
+        metrics: metrics.clone(),
         #[cfg(test)]
         errands: environment.errands,
     };
@@ -123,6 +137,7 @@ where
         partitioner: settings.partitioner,
         sticky: settings.sticky,
         max_request_size: settings.max_request_size,
+        metrics,
         closer: Arc::new(closer),
     })
 }

@@ -10,8 +10,8 @@ use super::topics::Topics;
 use crate::client::{Awaited, PartitionInfo};
 use crate::error::{Error, ErrorKind, Limit, SizeLimit};
 use crate::producer::{
-    FutureRecordMetadata, InterceptedRecord, Interceptors, PartitionContext, Partitioner, RecordAccumulator,
-    StickyContext, StickySettings, TopicHandle, Wait, is_inside,
+    FutureRecordMetadata, InterceptedRecord, Interceptors, MetricsSource, PartitionContext, Partitioner,
+    RecordAccumulator, StickyContext, StickySettings, TopicHandle, Wait, is_inside,
 };
 use crate::producer_record::Details;
 use crate::record::{BATCH_HEADER_LEN, Header, RecordFields, RecordSize};
@@ -29,6 +29,7 @@ pub(super) struct BytesProducer {
     pub(super) partitioner: Arc<dyn Partitioner>,
     pub(super) sticky: StickySettings,
     pub(super) max_request_size: usize,
+    pub(super) metrics: MetricsSource,
     pub(super) closer: Arc<Closer>,
 }
 
@@ -185,8 +186,13 @@ impl BytesProducer {
             return Err(Error::new(ErrorKind::CalledFromCallback { call: "flush" }));
         }
         self.topics.lifecycle.check_process()?;
-        let deadline = Deadline::after(self.topics.observer.clock().now(), timeout);
-        self.accumulator.flush(deadline, timeout, &self.topics.table)
+        let (clock, recorder) = (self.topics.observer.clock(), self.topics.observer.recorder());
+        let start = clock.now();
+        let deadline = Deadline::after(start, timeout);
+        let result = self.accumulator.flush(deadline, timeout, &self.topics.table);
+        let end = clock.now();
+        recorder.flushed(end.since(start), end);
+        result
     }
 
     pub(super) fn purge(&self) -> Result<(), Error> {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::bytes_producer::BytesRecord;
 use crate::error::{Error, ErrorKind};
+use crate::metrics::is_sampled;
+use crate::observation::Observer;
 use crate::producer::{AddedHeader, SerializationContext, Serializer, with_scratch};
 use crate::producer_record::ProducerRecord;
 use crate::record::{Header, RecordFields};
@@ -31,6 +33,7 @@ impl<K: ?Sized, V: ?Sized> Serializers<K, V> {
         &self,
         topic: &str,
         record: &ProducerRecord<'_, K, V>,
+        observer: &Observer,
         send: impl FnOnce(&BytesRecord<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let key = record.key.and_then(|key| self.key.as_bytes(key));
@@ -39,7 +42,7 @@ impl<K: ?Sized, V: ?Sized> Serializers<K, V> {
             || value.is_some() != record.value.is_some()
             || (key.is_none() && self.key_maker.is_some())
         {
-            return self.call(topic, record, key, value, send);
+            return self.call(topic, record, (key, value), observer, send);
         }
         send(&BytesRecord::new(
             topic,
@@ -53,10 +56,13 @@ impl<K: ?Sized, V: ?Sized> Serializers<K, V> {
         &self,
         topic: &str,
         record: &ProducerRecord<'_, K, V>,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
+        (key, value): (Option<&[u8]>, Option<&[u8]>),
+        observer: &Observer,
         send: impl FnOnce(&BytesRecord<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
+        let recorder = observer.recorder();
+        // Reading the clock for each record would take longer than many serializers do.
+        let start = (recorder.is_on() && is_sampled()).then(|| observer.clock().now());
         let not_serialized = |error: Error| error.of_record_for(topic, record.details.partition);
         with_scratch(|scratch| {
             let context = SerializationContext::key(topic, record.all_headers());
@@ -78,6 +84,10 @@ impl<K: ?Sized, V: ?Sized> Serializers<K, V> {
             let added = context.into_added_headers();
             let headers = with_added(&headers, &added);
 
+            if let Some(start) = start {
+                let end = observer.clock().now();
+                recorder.serialized(end.since(start), end);
+            }
             let fields = RecordFields { key, value, headers: &headers };
             send(&BytesRecord::new(topic, record.details, fields))
         })

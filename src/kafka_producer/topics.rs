@@ -92,6 +92,8 @@ impl Topics {
                 break awaited;
             }
         };
+        let end = clock.now();
+        self.observer.recorder().waited_for_metadata(end.since(now), end);
         match awaited {
             Awaited::Found(Ok(handle)) => Ok(handle),
             Awaited::Found(Err(code)) => Err(refused(&name, code)),

@@ -45,6 +45,7 @@ mod islands;
 mod kept_time;
 mod late_answers;
 mod lingering;
+mod metrics;
 mod mischief;
 mod moves;
 mod moving;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::network::{Network, Ready, Stream};
 use super::resolver::Resolve;
 use crate::client::transport::{Command, ConnectionId, Endpoint};
+use crate::metrics::Polls;
 use crate::time::{Clock, Deadline, Instant};
 
 /// The sockets of one producer. The sender thread owns it.
@@ -22,6 +23,9 @@ pub(crate) struct Io<N: Network> {
     reads_per_poll: usize,
     /// The endpoint has been notified of everything that had arrived by this time.
     heard: Instant,
+    /// The polls since they were taken, and the end of the last one.
+    polls: Polls,
+    polled: Instant,
 }
 
 struct Connection<S> {
@@ -55,6 +59,8 @@ impl<N: Network> Io<N> {
             buffer: vec![0; read_size],
             reads_per_poll,
             heard: Instant::ZERO,
+            polls: Polls::default(),
+            polled: Instant::ZERO,
         }
     }
 
@@ -86,6 +92,17 @@ impl<N: Network> Io<N> {
         Ok(self.heard)
     }
 
+    /// The polls since the last call. The sockets were read from the end of the last poll on, until `now`.
+    pub(crate) fn take_polls(&mut self, now: Instant) -> Polls {
+        let polls = std::mem::take(&mut self.polls);
+        Polls { io: polls.io + now.since(self.polled), ..polls }
+    }
+
+    /// The sockets were written for `time`.
+    pub(crate) fn note_flush(&mut self, time: Duration) {
+        self.polls.io += time;
+    }
+
     /// One poll and its events.
     fn poll_once(
         &mut self,
@@ -94,13 +111,17 @@ impl<N: Network> Io<N> {
         endpoint: &mut impl Endpoint,
     ) -> io::Result<()> {
         let mut ready = std::mem::take(&mut self.ready);
-        let deadline = Deadline::after(clock.now(), timeout);
+        let start = clock.now();
+        let (deadline, mut now) = (Deadline::after(start, timeout), start);
         loop {
-            match self.network.poll(&mut ready, deadline.remaining(clock.now())) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            match self.network.poll(&mut ready, deadline.remaining(now)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => now = clock.now(),
                 other => break other?,
             }
         }
+        self.polled = clock.now();
+        self.polls.count += 1;
+        self.polls.waited += self.polled.since(start);
         while let Some((lookup_id, addresses)) = self.resolver.next() {
             endpoint.resolved(lookup_id, addresses, clock.now());
             self.obey(clock, endpoint);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Limit};
+use crate::error::{Error, ErrorKind, Limit, PendingPartition};
 use crate::lifecycle::{Closing, Lifecycle};
 use crate::observation::Observer;
 use crate::producer::batch::{Growth, NewBatch, OpenBatch};
@@ -193,11 +193,14 @@ impl RecordAccumulator {
         self.report(&cut, limit, pending)
     }
 
+    /// The records that have no result.
+    pub(crate) fn pending(&self, topics: &TopicTable) -> Vec<PendingPartition> {
+        self.pending_below(u64::MAX, topics).0
+    }
+
     /// How many records have no result, and how many batches they are in.
     pub(crate) fn in_flight(&self, topics: &TopicTable) -> (u64, u64) {
-        let (partitions, _) = self.pending_below(u64::MAX, topics);
-        let sums = partitions.iter().map(|partition| (partition.records, partition.batches));
-        sums.fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1))
+        sum(&self.pending(topics))
     }
 
     fn pending_below(&self, until: u64, topics: &TopicTable) -> Pending {
@@ -316,16 +319,21 @@ impl Shared {
                 Wait::MaxBlock => Deadline::after(self.observer.clock().now(), max_block),
             };
             let start = self.observer.clock().now();
-            match self.pool.reserve(holder, size, self.observer.clock(), deadline, || self.inbox.hurry()) {
+            let clock = self.observer.clock();
+            let reserved = self.pool.reserve(holder, size, clock, deadline, || self.inbox.hurry());
+            let (recorder, now) = (self.observer.recorder(), clock.now());
+            recorder.waited_for_memory(now.since(start), now);
+            match reserved {
                 Ok(buffer) => return Ok(buffer),
                 Err(ReserveError::Closed) => {}
                 Err(_) => {
+                    recorder.memory_exhausted(now);
                     return Err(Error::new(ErrorKind::BufferExhausted {
                         topic_partition: TopicPartition::clone(topic_partition),
                         requested: size.wanted,
                         used: self.pool.used(),
                         total: self.pool.total(),
-                        waited: self.observer.clock().now().since(start),
+                        waited: now.since(start),
                         max_block,
                         brokers: self.unfinished.troubles(&self.observer),
                     }));
@@ -334,6 +342,12 @@ impl Shared {
         }
         Err(self.lifecycle.refusal())
     }
+}
+
+/// How many records and batches are pending.
+pub(super) fn sum(pending: &[PendingPartition]) -> (u64, u64) {
+    let sums = pending.iter().map(|partition| (partition.records, partition.batches));
+    sums.fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1))
 }
 
 fn bug(what: &str) -> Error {

@@ -16,6 +16,7 @@
 use std::sync::Arc;
 
 use crate::error::{BrokerTrouble, Error};
+use crate::metrics::SentBatch;
 use crate::producer::buffer::{self, PooledBuffer};
 use crate::producer::completion::Completion;
 use crate::producer::future::{FutureRecordMetadata, Sizes};
@@ -34,6 +35,7 @@ pub(crate) struct OpenBatch {
     buffers: Vec<PooledBuffer>,
     bytes: usize,
     records: u32,
+    largest_record: usize,
     base_timestamp: i64,
     max_timestamp: i64,
     created: Instant,
@@ -66,6 +68,7 @@ impl OpenBatch {
             buffers: vec![first],
             bytes: 0,
             records: 0,
+            largest_record: 0,
             base_timestamp: 0,
             max_timestamp: 0,
             created: now,
@@ -101,6 +104,10 @@ impl OpenBatch {
         encode_record(last.bytes_mut(), size, delta, index as i32, fields);
         self.bytes += needed;
         self.records += 1;
+        // Not `max`, which would write for each record.
+        if needed > self.largest_record {
+            self.largest_record = needed;
+        }
         self.max_timestamp = self.max_timestamp.max(timestamp);
         let len = |bytes: Option<&[u8]>| bytes.map_or(-1, |bytes| bytes.len() as i32);
         let sizes = Sizes { key: len(fields.key), value: len(fields.value) };
@@ -195,6 +202,8 @@ impl OpenBatch {
         let crc = checksum(&payload);
         SealedBatch {
             payload: Arc::new(payload),
+            uncompressed: self.bytes,
+            largest_record: self.largest_record,
             crc,
             head: BatchHead {
                 attributes,
@@ -277,6 +286,10 @@ impl Ordinal {
 pub(crate) struct SealedBatch {
     ordinal: Ordinal,
     payload: Arc<Payload>,
+    /// The size of the records before compression.
+    uncompressed: usize,
+    /// The size of the largest record before compression. For a part, it is that of the whole batch.
+    largest_record: usize,
     crc: u32,
     head: BatchHead,
     created: Instant,
@@ -304,6 +317,19 @@ impl SealedBatch {
 
     pub(crate) fn len(&self) -> usize {
         BATCH_HEADER_LEN + self.payload.len
+    }
+
+    /// The batch for metrics, when it is sent at `now`.
+    pub(crate) fn sent<'a>(&self, topic: &'a Arc<str>, now: Instant) -> SentBatch<'a> {
+        SentBatch {
+            topic,
+            records: self.head.records,
+            bytes: self.len(),
+            record_bytes: self.uncompressed,
+            header_bytes: BATCH_HEADER_LEN,
+            largest_record: self.largest_record,
+            queued: (self.attempts == 1).then(|| now.since(self.created)),
+        }
     }
 
     pub(crate) fn created(&self) -> Instant {
@@ -379,18 +405,20 @@ impl SealedBatch {
     pub(crate) fn split(self, max_bytes: usize, encoding: &Encoding) -> Vec<Self> {
         let Some(parts) = self.parts(max_bytes) else { return vec![self] };
         let Self { ordinal, payload, created, sequence, maybe_written, last_error, completion, .. } = self;
+        let largest_record = self.largest_record;
         let Some(completion) = completion else { return Vec::new() };
         let sizes: Vec<u32> = parts.iter().map(|part| part.records).collect();
         let (heads, bytes): (Vec<_>, Vec<_>) = parts
             .into_iter()
             .map(|part| {
                 let Part { bytes, records, base_timestamp, max_timestamp } = part;
+                let uncompressed = bytes.len();
                 let mut compressed = compress(std::iter::once(&bytes[..]), bytes.len(), encoding);
                 // It replaces the memory that it was made from, and may have much more room.
                 compressed.iter_mut().for_each(Vec::shrink_to_fit);
                 let attributes = if compressed.is_some() { encoding.compression.attributes() } else { 0 };
                 let head = BatchHead { attributes, records, base_timestamp, max_timestamp };
-                (head, compressed.unwrap_or(bytes))
+                ((head, uncompressed), compressed.unwrap_or(bytes))
             })
             .unzip();
         let buffers = match Arc::try_unwrap(payload) {
@@ -399,7 +427,7 @@ impl SealedBatch {
             Err(payload) => buffer::beside(&payload.buffers, bytes),
         };
         let mut first_record = ordinal.first_record;
-        let part = |((head, buffer), completion): ((BatchHead, PooledBuffer), Completion)| {
+        let part = |(((head, uncompressed), buffer), completion): (((BatchHead, usize), PooledBuffer), _)| {
             let payload = Payload { len: buffer.bytes().len(), buffers: vec![buffer] };
             let crc = checksum(&payload);
             let (last_error, completion) = (last_error.clone(), Some(completion));
@@ -412,6 +440,8 @@ impl SealedBatch {
             Self {
                 ordinal,
                 payload: Arc::new(payload),
+                uncompressed,
+                largest_record,
                 crc,
                 head,
                 created,

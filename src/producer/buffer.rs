@@ -208,6 +208,11 @@ impl SimpleBufferPool {
         holders.map(|holder| state.held(holder))
     }
 
+    /// The number of threads that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state.lock().waiting.len()
+    }
+
     fn buffer(self: &Arc<Self>, holder: Holder, Lot { charged, mut buffer }: Lot) -> PooledBuffer {
         // New buffers are allocated outside of the lock. A reused buffer has enough room.
         buffer.reserve_exact(charged);

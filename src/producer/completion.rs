@@ -58,6 +58,7 @@ impl Completion {
         // Before the callbacks: a thread that waits for a shorter time than the callbacks take must see the failure, too.
         completer.complete(result, records, || {
             if failed {
+                self.slot.note_error(records);
                 self.entry.unfinished.failed(&self.slot);
             }
         });

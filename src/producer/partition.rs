@@ -267,6 +267,11 @@ impl Partition {
         self.batches.remove(&ordinal).map(|dequeued| dequeued.batch)
     }
 
+    /// A batch that has left the queue.
+    pub(crate) fn batch(&self, ordinal: Ordinal) -> Option<&SealedBatch> {
+        self.batches.get(&ordinal).map(|dequeued| &dequeued.batch)
+    }
+
     /// Whether all batches before it are complete, so that a broker must accept its sequence numbers.
     pub(crate) fn is_oldest(&self, ordinal: Ordinal) -> bool {
         self.batches.keys().next().is_none_or(|oldest| *oldest >= ordinal)

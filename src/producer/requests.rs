@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::client::{ClusterMetadata, NodeId};
 use crate::producer::batch::Ordinal;
 use crate::protocol::{ProducePartition, ProduceRequest, ProduceTopic, Segments, Uuid};
+use crate::time::Instant;
 use crate::topic_partition::TopicPartition;
 
 /// A request that is being made, with at most one batch of each partition.
@@ -28,6 +29,7 @@ pub(crate) struct RequestEntry {
 /// A request in flight, by the topics and partitions that its answer will name.
 pub(crate) struct InFlightRequest {
     node: NodeId,
+    sent: Instant,
     /// The size of its batches.
     bytes: usize,
     entries: BTreeMap<(Arc<str>, i32), RequestEntry>,
@@ -75,9 +77,10 @@ impl Draft {
         cluster: &ClusterMetadata,
         acks: i16,
         timeout_ms: i32,
+        now: Instant,
     ) -> (ProduceRequest, InFlightRequest) {
-        let mut in_flight =
-            InFlightRequest { node, bytes: self.bytes, entries: BTreeMap::new(), topic_ids: BTreeMap::new() };
+        let (entries, topic_ids) = (BTreeMap::new(), BTreeMap::new());
+        let mut in_flight = InFlightRequest { node, sent: now, bytes: self.bytes, entries, topic_ids };
         let mut topics: Vec<ProduceTopic> = Vec::new();
         for ((topic, index), (entry, records)) in self.entries {
             if topics.last().is_none_or(|last| *last.name != *topic) {
@@ -101,8 +104,18 @@ impl InFlightRequest {
         self.node
     }
 
+    /// When it was passed to the client.
+    pub(crate) fn sent(&self) -> Instant {
+        self.sent
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The topics of its batches, and the batches.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Arc<str>, &RequestEntry)> {
+        self.entries.iter().map(|((topic, _), entry)| (topic, entry))
     }
 
     /// The highest version to send the request in. From the next version on topics are named by id. It is not used if a

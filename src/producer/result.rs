@@ -140,6 +140,14 @@ impl ResultSlot {
         self.state.lock().progress.records = records;
     }
 
+    /// For metrics: the batch has failed.
+    pub(crate) fn note_error(&self, records: u32) {
+        let (recorder, topic) = (self.observer.recorder(), &self.topic_partition.topic);
+        if recorder.is_on() {
+            recorder.records_failed(topic, records, self.observer.clock().now());
+        }
+    }
+
     pub(crate) fn note_attempt(&self, broker: Arc<BrokerTrouble>) {
         self.state.lock().progress.in_flight = Some(broker);
     }

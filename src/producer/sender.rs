@@ -276,7 +276,10 @@ impl Sender {
                     let Some(in_flight) = self.in_flight.remove(&request) else { continue };
                     match outcome {
                         Outcome::Answered(response) => self.answered(in_flight, response, at),
-                        Outcome::Written => self.all_over(in_flight, AttemptOutcome::Written, at),
+                        Outcome::Written => {
+                            self.observer.recorder().produce_over(self.in_flight.len());
+                            self.all_over(in_flight, AttemptOutcome::Written, at);
+                        }
                         Outcome::Lost(loss) => self.lost(in_flight, &loss, at),
                     }
                 }
@@ -294,6 +297,7 @@ impl Sender {
 
     fn answered(&mut self, mut request: InFlightRequest, response: ProduceResponse, at: Moment) {
         self.request_sizes.answered(request.node(), request.bytes(), at.now);
+        self.note_answered(&request, response.throttle_time_ms, at.now);
         let node = request.node();
         let mut answers = Vec::new();
         let mut hints = Vec::new();
@@ -320,6 +324,7 @@ impl Sender {
     }
 
     fn lost(&mut self, request: InFlightRequest, loss: &Loss, at: Moment) {
+        self.observer.recorder().produce_over(self.in_flight.len());
         if loss.closed_by_peer && loss.sent > 0 {
             self.request_sizes.cut_off(request.node(), request.bytes(), at.now);
         }
@@ -360,6 +365,7 @@ impl Sender {
                     self.losses.refused(batch.attempts(), &name, &error, at.now);
                 }
                 batch.attempt_failed(error, maybe_written);
+                self.observer.recorder().records_retried(&name.topic, batch.records(), at.now);
                 partition.back_off(node, at.now + delay);
                 partition.put_waiting(batch);
             }
@@ -369,6 +375,7 @@ impl Sender {
                     self.losses.refused(batch.attempts(), &name, &error, at.now);
                 }
                 batch.attempt_failed(error, false);
+                self.observer.recorder().records_retried(&name.topic, batch.records(), at.now);
                 let delay = self.settings.retry.delay(batch.attempts(), &mut self.random);
                 partition.back_off(node, at.now + delay);
                 partition.put_waiting(batch);
@@ -379,6 +386,7 @@ impl Sender {
                 if batch.sequence().is_some() {
                     crate::sync::is_rare("batch split under sequences");
                 }
+                self.observer.recorder().batch_split(at.now);
                 let parts = batch.split(max_bytes, self.drain.encoding());
                 log::debug!(
                     "a batch of {size} bytes for {name} was rejected as too large; it is sent again in {} parts",
@@ -390,6 +398,7 @@ impl Sender {
                 None => {
                     partition.stored(&batch, at.now);
                     self.batch_sizes.stored(&name.topic, batch.len(), at.now);
+                    self.observer.recorder().batch_stored(at.now.since(batch.created()), at.now);
                     complete(batch, result);
                 }
                 // Batches behind it may need it.
@@ -704,7 +713,7 @@ impl Sender {
         }
         let SenderSettings { acks, ack_timeout, first_version, .. } = self.settings;
         let timeout_ms = i32::try_from(ack_timeout.as_millis()).unwrap_or(i32::MAX);
-        let (request, in_flight) = draft.finish(node, self.client.snapshot(), acks, timeout_ms);
+        let (request, in_flight) = draft.finish(node, self.client.snapshot(), acks, timeout_ms, at.now);
         let version =
             self.client.version::<ProduceRequest>(node, first_version, in_flight.last_version(acks));
         match version {
@@ -712,11 +721,31 @@ impl Sender {
                 let number = self.next_request;
                 self.next_request += 1;
                 self.client.send(node, &request, version, Produce(number), at.now);
+                self.note_sent(&in_flight, at.now);
                 self.in_flight.insert(number, in_flight);
             }
             // A later attempt would find the same versions.
             Err(error) => in_flight.rest().for_each(|entry| self.fail(entry, &error, at)),
         }
+    }
+
+    /// For metrics: a request is sent.
+    fn note_sent(&self, request: &InFlightRequest, now: Instant) {
+        let recorder = self.observer.recorder();
+        if !recorder.is_on() {
+            return;
+        }
+        let batches = request.entries().filter_map(|(topic, entry)| {
+            Some(self.partitions.get(entry.queue_id)?.batch(entry.ordinal)?.sent(topic, now))
+        });
+        recorder.produce_sent(batches, self.in_flight.len() + 1, now);
+    }
+
+    /// For metrics: a request has its response.
+    fn note_answered(&self, request: &InFlightRequest, throttle_ms: i32, now: Instant) {
+        let throttle = Duration::from_millis(u64::try_from(throttle_ms).unwrap_or_default());
+        let (node, latency) = (request.node().number(), now.since(request.sent()));
+        self.observer.recorder().produce_answered(node, latency, throttle, self.in_flight.len(), now);
     }
 
     fn fail(&mut self, RequestEntry { queue_id, ordinal, .. }: RequestEntry, error: &Error, at: Moment) {

@@ -13,6 +13,7 @@ mod lives;
 #[path = "../../measure/mod.rs"]
 mod measure;
 mod memory;
+mod metrics;
 mod silence;
 #[path = "../../sink/mod.rs"]
 mod sink;
@@ -63,6 +64,7 @@ const SCENARIOS: &[Scenario] = &[
     ("lives", lives::lives, true),
     ("expiries", expiries::expiries, true),
     ("steady", steady::steady, true),
+    ("metrics", metrics::metrics, false),
 ];
 
 /// Name, and what another process of this program does, started by a scenario.

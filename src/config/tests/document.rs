@@ -116,6 +116,7 @@ mod listed {
         let sources = [
             include_str!("../setters.rs"),
             include_str!("../batching.rs"),
+            include_str!("../metrics.rs"),
             include_str!("../partitioning.rs"),
             include_str!("../sasl.rs"),
             include_str!("../tls.rs"),

@@ -103,6 +103,9 @@ fn every_setting_reaches_the_place_where_it_acts() {
         ("partitioner_availability_timeout_ms", "7777", |s| {
             s.sticky.availability_timeout.unwrap().as_millis().to_string()
         }),
+        ("metrics_enabled", "false", |s| s.metrics.is_some().to_string()),
+        ("metrics_num_samples", "7", |s| s.metrics.unwrap().samples.to_string()),
+        ("metrics_sample_window_ms", "7777", |s| s.metrics.unwrap().length.as_millis().to_string()),
         ("default_topic", "events", |s| s.default_topic.clone().unwrap()),
     ];
     assert!(

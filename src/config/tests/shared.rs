@@ -34,7 +34,7 @@ fn a_setting_that_others_need_is_not_said_to_be_left_out() {
     assert_eq!(unused[0].to_string(), "group.id: it is a setting of consumers");
     let (_, unused) =
         ProducerConfig::from_shared(Dialect::Librdkafka, [("statistics.interval.ms", "1000")]).unwrap();
-    let text = "statistics.interval.ms = '1000': reporting statistics at intervals is not supported yet";
+    let text = "statistics.interval.ms = '1000': statistics go to code of the program; call ProducerConfig::report_metrics";
     assert_eq!(unused[0].to_string(), text);
 }
 
