@@ -85,7 +85,9 @@ pub(super) struct Reference {
 impl Reference {
     /// What is shown instead of the value. The text around a reference may be a secret itself.
     pub(super) fn shown(&self, is_secret: bool) -> &str {
-        if is_secret && !is_only_a_reference(&self.written) { HIDDEN } else { &self.written }
+        // A password may be before the `@` of an address.
+        let may_be_secret = is_secret || self.written.contains('@');
+        if may_be_secret && !is_only_a_reference(&self.written) { HIDDEN } else { &self.written }
     }
 
     pub(super) fn value(&self) -> &str {

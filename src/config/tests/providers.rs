@@ -87,6 +87,9 @@ fn a_value_is_a_variable_a_key_of_a_file_or_a_file() {
 fn a_secret_around_a_reference_is_not_shown() {
     let config = with("env", &[("sasl.plain.password", "hunter2${env:CARGO_PKG_NAME}")]).unwrap();
     assert_eq!(config.get("sasl_plain_password").unwrap(), "[hidden]");
+    let config = with("env", &[("bootstrap.servers", "u:hunter2@${env:CARGO_PKG_NAME}:1")]).unwrap();
+    let shown = format!("{} {:?} {:?}", config.explain(), config, config.settings().map(|_| ()).unwrap_err());
+    assert!(!shown.contains("hunter2"), "{shown}");
     let text = refused("env", &[("sasl.plain.password", "hunter2${env:KP_UNSET}")]);
     assert_eq!(text, "sasl.plain.password: the environment variable KP_UNSET is not set");
 }
