@@ -24,8 +24,12 @@ mod providers;
 mod references;
 mod servers;
 mod settings;
+#[cfg(any(feature = "tls", feature = "rustls"))]
+mod tls_values;
 mod types;
 mod values;
+#[cfg(feature = "yaml")]
+mod yaml_tree;
 
 // The methods of `ProducerConfig`, in the order in which rustdoc shows them.
 mod producer_config;

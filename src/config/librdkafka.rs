@@ -64,21 +64,18 @@ const SIZE: Kind<Option<usize>> =
 
 const BUFFER: Kind<Option<usize>> = Kind {
     form: "number",
-
     read: |value| (SOCKET_BUFFER.read)(if value == "0" { "-1" } else { value }),
     show: SOCKET_BUFFER.show,
 };
 
 const KILOBYTES: Kind<usize> = Kind {
     form: "number of KiB",
-
     read: |value| (NUMBER.read)(value).map(|kilobytes| kilobytes.saturating_mul(1024)),
     show: NUMBER.show,
 };
 
 const REFRESH: Kind<Duration> = Kind {
     form: "milliseconds",
-
     read: |value| if value == "-1" { Err(NO_REFRESH.into()) } else { (MILLIS.read)(value) },
     show: MILLIS.show,
 };
@@ -88,7 +85,6 @@ const NO_REFRESH: &str =
 
 const FRACTION: Kind<Duration> = Kind {
     form: "milliseconds",
-
     read: |value| {
         let millis = value.parse().ok().filter(|millis: &f64| *millis >= 0.0);
         let time = millis.and_then(|millis| Duration::try_from_secs_f64(millis / 1000.0).ok());
@@ -99,14 +95,12 @@ const FRACTION: Kind<Duration> = Kind {
 
 const TIMEOUT: Kind<Option<Option<Duration>>> = Kind {
     form: "milliseconds",
-
     read: |value| (OPTIONAL_MILLIS.read)(if value == "0" { "none" } else { value }).map(Some),
     show: |time| (OPTIONAL_MILLIS.show)(&time.flatten()),
 };
 
 const IDLE: Kind<Option<Duration>> = Kind {
     form: "milliseconds",
-
     read: |value| (OPTIONAL_MILLIS.read)(if value == "0" { "none" } else { value }),
     show: OPTIONAL_MILLIS.show,
 };

@@ -26,7 +26,6 @@ const fn key(name: &'static str, meaning: &'static str) -> Key {
 
 const PROXY: Kind<Option<Secret>> = Kind {
     form: "URL",
-
     read: |value| Ok((!is_none(value)).then(|| value.into())),
     show: |url| match url.as_ref().map(|url| url.text().filter(|text| is_without_account(text))) {
         None => "none".to_owned(),

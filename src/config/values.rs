@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
-#[cfg(any(feature = "tls", feature = "rustls"))]
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,8 +10,6 @@ use super::types::{Acks, ParseAcksError, ParseSecurityProtocolError, SecurityPro
 use crate::client::{AddressFamily, MetadataRecoveryStrategy};
 use crate::error::ConfigProblemKind;
 use crate::record::{Compression, ParseCompressionError};
-#[cfg(any(feature = "tls", feature = "rustls"))]
-use crate::security::tls::{TlsBackend, TlsVersion};
 use crate::security::{HIDDEN, Secret};
 
 pub(super) struct Kind<T> {
@@ -54,7 +50,6 @@ pub(super) const TEXT: Kind<Option<String>> = Kind {
 
 pub(super) const LIST: Kind<Vec<String>> = Kind {
     form: "list",
-
     read: |value| {
         let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
         Ok(items.map(str::to_owned).collect())
@@ -65,14 +60,12 @@ pub(super) const LIST: Kind<Vec<String>> = Kind {
 /// A list in which `none` means an empty list.
 pub(super) const NAMES: Kind<Vec<String>> = Kind {
     form: "list",
-
     read: |value| if is_none(value) { Ok(Vec::new()) } else { (LIST.read)(value) },
     show: |names| show_optional(&(!names.is_empty()).then(|| names.join(","))),
 };
 
 pub(super) const FLAG: Kind<bool> = Kind {
     form: "`true` or `false`",
-
     read: |value| match value {
         _ if value.eq_ignore_ascii_case("true") => Ok(true),
         _ if value.eq_ignore_ascii_case("false") => Ok(false),
@@ -93,7 +86,6 @@ pub(super) const OPTIONAL_NUMBER: Kind<Option<usize>> =
 /// In Java -1 means the system's size.
 pub(super) const SOCKET_BUFFER: Kind<Option<usize>> = Kind {
     form: "number",
-
     read: |value| if value == "-1" { Ok(None) } else { (OPTIONAL_NUMBER.read)(value) },
     show: show_optional,
 };
@@ -101,7 +93,6 @@ pub(super) const SOCKET_BUFFER: Kind<Option<usize>> = Kind {
 /// In kafka-python 3 `inf` means the largest number.
 pub(super) const RETRIES: Kind<u32> = Kind {
     form: "number, or `inf`",
-
     read: |value| match value {
         "inf" => Ok(MOST_RETRIES),
         value => whole(value, "a whole number", 0..=MOST_RETRIES)
@@ -112,7 +103,6 @@ pub(super) const RETRIES: Kind<u32> = Kind {
 
 pub(super) const MILLIS: Kind<Duration> = Kind {
     form: "milliseconds",
-
     read: |value| any_whole(value, "a whole number of milliseconds").map(Duration::from_millis),
     show: |time| millis(*time),
 };
@@ -120,7 +110,6 @@ pub(super) const MILLIS: Kind<Duration> = Kind {
 /// An empty value is refused: an environment variable that is empty by mistake must not mean "no limit".
 pub(super) const OPTIONAL_MILLIS: Kind<Option<Duration>> = Kind {
     form: "milliseconds, or `none`",
-
     read: |value| match value.parse::<u64>() {
         Ok(millis) => Ok(Some(Duration::from_millis(millis))),
         Err(_) if !value.is_empty() && is_none(value) => Ok(None),
@@ -134,7 +123,6 @@ pub(super) const OPTIONAL_MILLIS: Kind<Option<Duration>> = Kind {
 /// A limit whose value for "no limit" is the longest `Duration`.
 pub(super) const LIMIT_MILLIS: Kind<Duration> = Kind {
     form: "milliseconds, or `none`",
-
     read: |value| Ok((OPTIONAL_MILLIS.read)(value)?.unwrap_or(Duration::MAX)),
     show: |time| (OPTIONAL_MILLIS.show)(&Some(*time)),
 };
@@ -142,7 +130,6 @@ pub(super) const LIMIT_MILLIS: Kind<Duration> = Kind {
 /// In Java -1 means never.
 pub(super) const IDLE_MILLIS: Kind<Option<Duration>> = Kind {
     form: "milliseconds, or `none`",
-
     read: |value| if value == "-1" { Ok(None) } else { (OPTIONAL_MILLIS.read)(value) },
     show: OPTIONAL_MILLIS.show,
 };
@@ -161,7 +148,6 @@ pub(super) const JITTER: Kind<f64> =
 
 pub(super) const LEVEL: Kind<Option<i32>> = Kind {
     form: "number",
-
     read: |value| unless_none(value, |value| whole(value, "a whole number", i32::MIN..=i32::MAX)),
     show: show_optional,
 };
@@ -169,7 +155,6 @@ pub(super) const LEVEL: Kind<Option<i32>> = Kind {
 /// A level that the codec does not have is refused even if another codec is chosen, as in Java.
 pub(super) const GZIP_LEVEL: Kind<Option<i32>> = Kind {
     form: "number from 1 to 9",
-
     read: |value| match value {
         // zlib's number for its default level.
         "-1" => Ok(Some(6)),
@@ -183,28 +168,24 @@ pub(super) const GZIP_LEVEL: Kind<Option<i32>> = Kind {
 
 pub(super) const LZ4_LEVEL: Kind<Option<i32>> = Kind {
     form: "number from 1 to 17",
-
     read: |value| unless_none(value, |value| whole(value, "a whole number", 1..=17)),
     show: show_optional,
 };
 
 pub(super) const ZSTD_LEVEL: Kind<Option<i32>> = Kind {
     form: "number from -131072 to 22",
-
     read: |value| unless_none(value, |value| whole(value, "a whole number", -131_072..=22)),
     show: show_optional,
 };
 
 pub(super) const ACKS: Kind<Acks> = Kind {
     form: "`0`, `1` or `all`",
-
     read: |value| value.parse().map_err(|error: ParseAcksError| error.to_string().into()),
     show: Acks::to_string,
 };
 
 pub(super) const COMPRESSION: Kind<Compression> = Kind {
     form: "`none`, `gzip`, `snappy`, `lz4` or `zstd`",
-
     read: |value| match value {
         _ if is_none(value) => Ok(Compression::None),
         _ if value.eq_ignore_ascii_case("inherit") => Err(INHERIT.into()),
@@ -233,7 +214,6 @@ const INHERIT: &str = "inherit refers to librdkafka's topic settings, which this
 
 pub(super) const SECURITY_PROTOCOL: Kind<SecurityProtocol> = Kind {
     form: "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`",
-
     read: |value| {
         let protocol: SecurityProtocol =
             value.parse().map_err(|error: ParseSecurityProtocolError| error.to_string())?;
@@ -242,94 +222,15 @@ pub(super) const SECURITY_PROTOCOL: Kind<SecurityProtocol> = Kind {
     show: SecurityProtocol::to_string,
 };
 
-/// An empty value is refused: an environment variable that is empty by mistake must not mean "trust all CAs of the system"
-/// or "no certificate is revoked".
-#[cfg(any(feature = "tls", feature = "rustls"))]
-pub(super) const PATH: Kind<Option<PathBuf>> = Kind {
-    form: "file",
-
-    read: |value| match value.is_empty() {
-        true => Err("it is empty; name a file, or remove it".into()),
-        false => Ok((!is_none(value)).then(|| value.into())),
-    },
-    show: |path| show_optional(&path.as_ref().map(|path| path.display())),
-};
-
-/// An empty value is refused, for the same reason.
-#[cfg(any(feature = "tls", feature = "rustls"))]
-pub(super) const PEM: Kind<Option<Secret>> = Kind {
-    form: "PEM",
-
-    read: |value| match value.is_empty() {
-        true => Err("it is empty; give PEM, or remove it".into()),
-        false => (SECRET.read)(value),
-    },
-    show: SECRET.show,
-};
-
 pub(super) const SECRET: Kind<Option<Secret>> = Kind {
     form: "string (secret)",
-
     read: |value| Ok((!is_none(value)).then(|| value.into())),
     show: |secret| show_optional(&secret.as_ref().map(|_| HIDDEN)),
 };
 
-#[cfg(any(feature = "tls", feature = "rustls"))]
-pub(super) const TLS_VERSIONS: Kind<Vec<TlsVersion>> = Kind {
-    form: "list of `TLSv1.2` and `TLSv1.3`",
-    read: |value| {
-        if is_none(value) {
-            return Ok(TlsVersion::ALL.to_vec());
-        }
-        let mut versions = Vec::new();
-        for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            let named =
-                TlsVersion::ALL.into_iter().find(|version| version.to_string().eq_ignore_ascii_case(name));
-            versions.push(named.ok_or(match name {
-                "SSLv3" | "TLSv1" | "TLSv1.0" | "TLSv1.1" => {
-                    "versions before TLS 1.2 are not safe (RFC 8996) and not supported; write TLSv1.2, TLSv1.3 or both"
-                }
-                _ => "write TLSv1.2, TLSv1.3 or both, separated by commas",
-            })?);
-        }
-        versions.sort();
-        versions.dedup();
-        Ok(versions)
-    },
-    show: |versions| versions.iter().map(TlsVersion::to_string).collect::<Vec<_>>().join(","),
-};
-
-#[cfg(any(feature = "tls", feature = "rustls"))]
-pub(super) const TLS_BACKEND: Kind<Option<TlsBackend>> = Kind {
-    form: "`native-tls` or `rustls`",
-
-    read: |value| {
-        unless_none(value, |value| Ok(value.parse::<TlsBackend>().map_err(|error| error.to_string())?))
-    },
-    show: |backend| backend.unwrap_or_default().to_string(),
-};
-
-/// For no check Java writes an empty value, and librdkafka `none`. Python's `None` and Java's `null` mean that nothing was
-/// set, so they must not turn the check off.
-#[cfg(any(feature = "tls", feature = "rustls"))]
-pub(super) const HOSTNAME_CHECK: Kind<bool> = Kind {
-    form: "`https` or `none`",
-
-    read: |value| match value {
-        _ if value.eq_ignore_ascii_case("https") => Ok(true),
-        "" | "none" => Ok(false),
-        _ => Err(HTTPS_OR_NONE.into()),
-    },
-    show: |check| if *check { "https" } else { "none" }.to_owned(),
-};
-
-#[cfg(any(feature = "tls", feature = "rustls"))]
-const HTTPS_OR_NONE: &str = "write https to check the host name, or 'none' to disable the check; an empty value disables it too, as in Java (librdkafka rejects an empty value)";
-
 /// A list of `NAME=0` or `NAME=1`.
 pub(super) const SOCKET_OPTIONS: Kind<SocketOptions> = Kind {
     form: "list of `NAME=0` or `NAME=1`",
-
     read: |value| {
         let mut options = SocketOptions { no_delay: true, keep_alive: false };
         for option in value.split(',').map(str::trim).filter(|option| !is_none(option)) {
@@ -371,7 +272,10 @@ fn one_of<T: Copy + fmt::Display>(all: &[T], value: &str) -> Result<T, Refusal> 
     })
 }
 
-fn unless_none<T>(value: &str, read: fn(&str) -> Result<T, Refusal>) -> Result<Option<T>, Refusal> {
+pub(super) fn unless_none<T>(
+    value: &str,
+    read: fn(&str) -> Result<T, Refusal>,
+) -> Result<Option<T>, Refusal> {
     if is_none(value) { Ok(None) } else { read(value).map(Some) }
 }
 
@@ -387,7 +291,7 @@ pub(super) fn millis(time: Duration) -> String {
     }
 }
 
-fn show_optional(value: &Option<impl fmt::Display>) -> String {
+pub(super) fn show_optional(value: &Option<impl fmt::Display>) -> String {
     value.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 

@@ -3,11 +3,10 @@
 //! Only the structure is YAML's. A scalar is read as it is written, and the setting decides what it means. So no value depends
 //! on the version of YAML: in YAML 1.1 `no` is a boolean and `010` is eight.
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
-
 use super::keys;
 use super::producer_config::ProducerConfig;
 use super::references::{Place, Text};
+use super::yaml_tree::{Entry, Node, Tree};
 use crate::error::{ConfigProblem, Error, ErrorKind};
 
 impl ProducerConfig {
@@ -70,7 +69,7 @@ impl ProducerConfig {
     /// # Errors
     /// Same as [`from_yaml`](Self::from_yaml).
     pub fn with_yaml(mut self, yaml: &str) -> Result<Self, Error> {
-        let Document { settings, mut problems, .. } = Document::read(yaml);
+        let Document { settings, mut problems } = Document::read(yaml);
         let texts = settings.iter().map(|setting| Text {
             name: &setting.name,
             written_as: &setting.written_as,
@@ -97,7 +96,7 @@ impl ProducerConfig {
     /// # Errors
     /// [`ErrorKind::Config`] lists what can't be read. It is described at [`from_yaml`](Self::from_yaml).
     pub fn parse_yaml(yaml: &str) -> Result<Vec<(String, String)>, Error> {
-        let Document { settings, problems, .. } = Document::read(yaml);
+        let Document { settings, problems } = Document::read(yaml);
         match problems.is_empty() {
             true => Ok(settings.into_iter().map(|setting| (setting.name, setting.value)).collect()),
             false => Err(Error::new(ErrorKind::Config { problems })),
@@ -113,144 +112,21 @@ struct Setting {
     line: usize,
 }
 
-enum Node {
-    Scalar(String),
-    List(Vec<Node>),
-    Mapping(Vec<(String, usize, Node)>),
-    /// Reported already.
-    Refused,
-}
-
-type Events<'a> = Parser<'a, StrInput<'a>>;
-
 /// What a document contains, without its structure.
-#[derive(Default)]
 struct Document {
     settings: Vec<Setting>,
     problems: Vec<ConfigProblem>,
-    documents: usize,
 }
 
 impl Document {
     fn read(yaml: &str) -> Self {
-        let mut document = Self::default();
-        // A byte order mark, as some editors write it.
-        let mut events = Parser::new_from_str(yaml.trim_start_matches('\u{feff}'));
-        if let Err(problem) = document.each(yaml, &mut events) {
-            document.problems.push(problem);
-        }
+        let Tree { entries, problems, .. } = Tree::read(yaml);
+        let mut document = Self { settings: Vec::new(), problems };
+        document.settings_of(&mut Vec::new(), entries);
         document
     }
 
-    /// # Errors
-    /// Text after which nothing can be read.
-    fn each(&mut self, yaml: &str, events: &mut Events<'_>) -> Result<(), ConfigProblem> {
-        while let Some((event, span)) = next(yaml, events)? {
-            match event {
-                Event::DocumentStart(_) => {
-                    self.documents += 1;
-                    if self.documents > 1 {
-                        return Err(at(&span, "another document begins here; write one document"));
-                    }
-                }
-                Event::StreamStart | Event::StreamEnd | Event::DocumentEnd | Event::Nothing => {}
-                event => match self.node(yaml, events, event, &span, 0)? {
-                    Node::Mapping(entries) => self.settings_of(&mut Vec::new(), entries),
-                    Node::Scalar(nothing) if nothing.is_empty() || nothing == "null" => {}
-                    Node::Refused => {}
-                    Node::Scalar(_) | Node::List(_) => {
-                        self.problems.push(at(&span, "settings are written as name: value"));
-                    }
-                },
-            }
-        }
-        Ok(())
-    }
-
-    fn node(
-        &mut self,
-        yaml: &str,
-        events: &mut Events<'_>,
-        event: Event<'_>,
-        span: &Span,
-        depth: usize,
-    ) -> Result<Node, ConfigProblem> {
-        if depth > DEEPEST {
-            return Err(at(span, "it is nested too deeply"));
-        }
-        match event {
-            Event::Alias(_) => {
-                self.problems.push(at(span, "aliases are not supported; write the value again"));
-                Ok(Node::Refused)
-            }
-            Event::Scalar(_, _, _, Some(tag)) if !tag.is_yaml_core_schema() && !tag.handle.is_empty() => {
-                let why = format!("the tag {tag} is not supported; write the value itself");
-                self.problems.push(at(span, why));
-                Ok(Node::Refused)
-            }
-            Event::Scalar(text, style, ..) => Ok(self.scalar(&text, style, span)),
-            Event::SequenceStart(..) => {
-                let mut items = Vec::new();
-                loop {
-                    match next(yaml, events)? {
-                        None | Some((Event::SequenceEnd, _)) => return Ok(Node::List(items)),
-                        Some((event, span)) => {
-                            items.push(self.node(yaml, events, event, &span, depth + 1)?);
-                        }
-                    }
-                }
-            }
-            Event::MappingStart(..) => {
-                let mut entries = Vec::new();
-                loop {
-                    let (event, span) = match next(yaml, events)? {
-                        None | Some((Event::MappingEnd, _)) => return Ok(Node::Mapping(entries)),
-                        Some(key) => key,
-                    };
-                    // The name may have a leading zero: it is no number.
-                    let name = match event {
-                        Event::Scalar(name, ..) => Some(name.into_owned()),
-                        event => match self.node(yaml, events, event, &span, depth + 1)? {
-                            Node::Refused => None,
-                            _ => {
-                                self.problems.push(at(&span, "the name of a setting is a string"));
-                                None
-                            }
-                        },
-                    };
-                    let Some((event, value_span)) = next(yaml, events)? else { return Ok(Node::Refused) };
-                    if name.as_deref() == Some("<<") {
-                        self.problems
-                            .push(at(&span, "merging (<<) is not supported; write the settings again"));
-                        let reported = self.problems.len();
-                        self.node(yaml, events, event, &value_span, depth + 1)?;
-                        self.problems.truncate(reported);
-                        continue;
-                    }
-                    let value = self.node(yaml, events, event, &value_span, depth + 1)?;
-                    entries.extend(name.map(|name| (name, line(&span), value)));
-                }
-            }
-            _ => Ok(Node::Refused),
-        }
-    }
-
-    fn scalar(&mut self, text: &str, style: ScalarStyle, span: &Span) -> Node {
-        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
-        match (style, text) {
-            (ScalarStyle::Plain, "~") => Node::Scalar("null".to_owned()),
-            (ScalarStyle::Plain, _) if digits.len() > 1 && digits.starts_with('0') && is_number => {
-                let why = "a number that begins with 0 is octal in YAML 1.1 and decimal in YAML 1.2; remove the zeros, or \
-                           put the value in quotes";
-                self.problems.push(at(span, why));
-                Node::Refused
-            }
-            _ => Node::Scalar(text.to_owned()),
-        }
-    }
-
-    fn settings_of(&mut self, groups: &mut Vec<String>, entries: Vec<(String, usize, Node)>) {
+    fn settings_of(&mut self, groups: &mut Vec<String>, entries: Vec<Entry>) {
         for (name, line, node) in entries {
             groups.push(name.trim().to_owned());
             let written_as = groups.join(".");
@@ -325,7 +201,7 @@ fn joined(items: Vec<Node>) -> Result<String, String> {
 }
 
 /// The address of a broker that is written as a mapping.
-fn address(fields: Vec<(String, usize, Node)>) -> Result<String, String> {
+fn address(fields: Vec<Entry>) -> Result<String, String> {
     let (mut host, mut port) = (None, None);
     for (name, _, value) in fields {
         let field = match name.as_str() {
@@ -343,27 +219,3 @@ fn address(fields: Vec<(String, usize, Node)>) -> Result<String, String> {
     let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
     Ok(port.map_or(host.clone(), |port| format!("{host}:{port}")))
 }
-
-fn next<'a>(yaml: &str, events: &mut Events<'a>) -> Result<Option<(Event<'a>, Span)>, ConfigProblem> {
-    events.next_event().transpose().map_err(|error| {
-        let line = error.marker().line();
-        let text = yaml.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-        let blank = &text[..text.len() - text.trim_start().len()];
-        let why = match blank.contains('\t') {
-            true => "YAML does not allow tabs before a name; indent with blanks".to_owned(),
-            false => format!("it is not YAML: {}", error.info()),
-        };
-        ConfigProblem::invalid("", None, why).at_line(line)
-    })
-}
-
-fn at(span: &Span, why: impl Into<String>) -> ConfigProblem {
-    ConfigProblem::invalid("", None, why).at_line(line(span))
-}
-
-fn line(span: &Span) -> usize {
-    span.start.line()
-}
-
-/// Each level is a call of a function.
-const DEEPEST: usize = 16;

@@ -124,6 +124,7 @@ fn what_is_wrong_is_told_with_its_line() {
         ("linger_ms=5", "line 1: settings are written as name: value".to_owned()),
         ("? [a, b]\n: 5", "line 1: the name of a setting is a string".to_owned()),
         ("client_id: !vault x", "line 1: the tag !vault is not supported; write the value itself".to_owned()),
+        ("kafka: !x {acks: 1}", "line 1: the tag !x is not supported; write the value itself".to_owned()),
         ("kafka: {consumer: {client_id: x}}",
             "line 1: kafka.consumer.client_id: no Kafka producer has this setting; remove it".to_owned()),
         ("ssl:\n  wrong:\n    linger_ms: 5",
