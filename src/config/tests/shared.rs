@@ -287,7 +287,7 @@ fn a_problem_says_of_which_kind_it_is() {
         assert_eq!(kinds(&[("compression.type", "zstd")]), [Kind::NotInThisBuild]);
         // The setter too: the program compiles, and the error names the feature.
         let error = ProducerConfig::new().compression(Compression::Zstd).build().unwrap_err().to_string();
-        assert!(error.contains("compression_type = 'zstd': zstd is not built in; "), "{error}");
+        assert!(error.contains("compression_type = 'zstd': zstd is not enabled; "), "{error}");
     }
     #[cfg(not(any(feature = "tls", feature = "rustls")))]
     assert_eq!(kinds(&[("security.protocol", "SSL")]), [Kind::NotInThisBuild]);
