@@ -11,8 +11,8 @@
 use std::time::Duration;
 
 use kafka_producer::{
-    Acks, Compression, DefaultPartitioner, Error, JsonSerializer, KafkaProducer, PartitionContext,
-    Partitioner, ProducerConfig, ProducerRecord,
+    Acks, Compression, Error, JsonSerializer, KafkaProducer, PartitionContext, Partitioner, ProducerConfig,
+    ProducerRecord, RandomPartitioner,
 };
 use serde::Serialize;
 
@@ -35,16 +35,18 @@ fn partitioner(record: &PartitionContext<'_>) -> i32 {
     match key {
         // The remainder is less than the number of partitions, which is an i32.
         Some(key) => (key % u64::from(record.partition_count().unsigned_abs())) as i32,
-        None => DefaultPartitioner.partition(record),
+        None => RandomPartitioner.partition(record),
     }
 }
 
 /// kiel's `Producer(servers, key_maker=…, partitioner=…, compression=GZIP, batch_size=1, required_acks=1)`. Its
-/// `ack_timeout` has no counterpart. Idempotence needs all in-sync replicas, so one acknowledgement disables it.
+/// `ack_timeout` is 500 ms. Idempotence needs all in-sync replicas, so one acknowledgement disables it.
 fn connect(config: ProducerConfig) -> Result<KafkaProducer<[u8], Login>, Error> {
     config
         .compression(Compression::Gzip)
+        .batch_num_records(1)
         .acks(Acks::Leader)
+        .ack_timeout(Duration::from_millis(500))
         .partition_by(partitioner)
         .build_with_key_maker(key_maker, JsonSerializer)
 }

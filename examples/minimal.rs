@@ -2,15 +2,15 @@
 //! serializer, and a partitioner that hashes the key.
 //!
 //! ```sh
-//! cargo run --example minimal --features mock -- localhost:9092
-//! cargo test --example minimal --features mock
+//! cargo run --example minimal --features mock,partitioners -- localhost:9092
+//! cargo test --example minimal --features mock,partitioners
 //! ```
 
 #![allow(clippy::print_stdout, reason = "it shows what happens")]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kafka_producer::{Error, KafkaProducer, PartitionContext, ProducerConfig, ProducerRecord};
+use kafka_producer::{Error, HashPartitioner, KafkaProducer, KeyHash, ProducerConfig, ProducerRecord};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -22,19 +22,10 @@ fn value_serializer(amount: &u64) -> String {
     amount.to_string()
 }
 
-/// The hash of the key modulo the number of partitions. The hash is FNV-1a.
-fn partitioner(record: &PartitionContext<'_>) -> i32 {
-    let key = record.key().unwrap_or_default();
-    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    // The remainder is less than the number of partitions, which is an i32.
-    (hash % u64::from(record.partition_count().unsigned_abs())) as i32
-}
-
-/// All records are for one topic, so the records do not name it.
+/// All records are for one topic, so the records do not name it. The partition is `sha256(key) % partitions`.
 fn producer(config: ProducerConfig) -> Result<KafkaProducer<str, u64>, Error> {
-    config.default_topic("payments").partition_by(partitioner).build_with(key_serializer, value_serializer)
+    let partitioner = HashPartitioner::new(KeyHash::Sha256);
+    config.default_topic("payments").partitioner(partitioner).build_with(key_serializer, value_serializer)
 }
 
 fn main() -> Result<(), Error> {
@@ -65,8 +56,7 @@ mod tests {
         let again = producer.send(record).unwrap().get(PATIENCE).unwrap();
         assert_eq!((stored.topic(), stored.timestamp_ms()), ("payments", 77));
         assert_eq!(stored.partition(), again.partition());
-        let expected = partitioner(&PartitionContext::new("payments", 4).with_key(Some(b"ada")));
-        assert_eq!(stored.partition(), expected);
+        assert_eq!(stored.partition(), KeyHash::Sha256.partition(b"ada", 4));
         let records = cluster.records("payments", stored.partition());
         assert_eq!(records[0].key.as_deref(), Some(&b"ada"[..]));
         assert_eq!(records[0].value.as_deref(), Some(&b"1999"[..]));

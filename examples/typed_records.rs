@@ -10,8 +10,8 @@
 use std::time::Duration;
 
 use kafka_producer::{
-    DefaultPartitioner, Error, KafkaProducer, PartitionContext, Partitioner, ProducerConfig, ProducerRecord,
-    RecordMetadata, SerializationContext, Serializer, StringSerializer,
+    Error, KafkaProducer, PartitionContext, Partitioner, ProducerConfig, ProducerRecord, RecordMetadata,
+    SerializationContext, Serializer, StickyPartitioner, StringSerializer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ impl<T: Serialize> Serializer<T> for Json {
 fn choose_partition(record: &PartitionContext<'_>) -> i32 {
     match record.topic() {
         "order-journal" => 0,
-        _ => DefaultPartitioner.partition(record),
+        _ => StickyPartitioner.partition(record),
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
         for key in [&b"ada"[..], b"bob", b"eve"] {
             assert_eq!(of("order-journal", key), 0);
             let by_default =
-                DefaultPartitioner.partition(&PartitionContext::new("orders", 6).with_key(Some(key)));
+                StickyPartitioner.partition(&PartitionContext::new("orders", 6).with_key(Some(key)));
             assert_eq!(of("orders", key), by_default);
         }
     }

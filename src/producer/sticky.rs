@@ -8,7 +8,7 @@
 //! the same for any number of partitions, and balances almost as well as comparing all.
 //!
 //! A single current partition would make all threads wait for one lock. So at a high rate several partitions are current,
-//! one for each slot, and each thread has its slot. At a low rate all threads use the first slot, and batches are as large
+//! one for each lane, and each thread has its lane. At a low rate all threads use the first lane, and batches are as large
 //! as they can be.
 
 use std::sync::{Arc, LazyLock};
@@ -35,17 +35,17 @@ pub(crate) struct StickySettings {
 /// The current partitions of a topic, as of one metadata. If the leaders change, there is a new one.
 #[derive(Debug)]
 pub(crate) struct Sticky {
-    /// The number of slots in use, less one.
+    /// The number of lanes in use, less one.
     spread: AtomicU32,
-    slots: Box<[Slot]>,
+    lanes: Box<[Lane]>,
     /// How many threads have numbers.
     threads: AtomicU32,
 }
 
-/// Slots are written often and by different threads, so no two are in one cache line.
+/// Lanes are written often and by different threads, so no two are in one cache line.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-struct Slot {
+struct Lane {
     /// The partition in the upper half, and the bytes that it still gets in the lower half. Loads and stores are separate:
     /// if two threads meet, a few bytes are not counted, and nothing else happens.
     current: AtomicU64,
@@ -57,9 +57,9 @@ impl Sticky {
     pub(crate) fn new(partitions: usize) -> Self {
         static PROCESSORS: LazyLock<usize> =
             LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let slots = partitions.min(*PROCESSORS).clamp(1, MOST_SLOTS).next_power_of_two();
-        let slots = (0..slots).map(|_| Slot::default()).collect();
-        Self { spread: AtomicU32::new(0), slots, threads: AtomicU32::new(0) }
+        let lanes = partitions.min(*PROCESSORS).clamp(1, MOST_LANES).next_power_of_two();
+        let lanes = (0..lanes).map(|_| Lane::default()).collect();
+        Self { spread: AtomicU32::new(0), lanes, threads: AtomicU32::new(0) }
     }
 
     /// The number of one more thread that sends to this topic.
@@ -67,16 +67,16 @@ impl Sticky {
         self.threads.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn slot(&self, thread: u32) -> &Slot {
-        // There are as many slots as the largest spread allows.
-        &self.slots[(thread & self.spread.load(Ordering::Relaxed)) as usize]
+    fn lane(&self, thread: u32) -> &Lane {
+        // There are as many lanes as the largest spread allows.
+        &self.lanes[(thread & self.spread.load(Ordering::Relaxed)) as usize]
     }
 
     /// A partition was current for `millis`, until it had `all` its bytes or for as long as it could be.
     fn note_rate(&self, millis: i64, all: bool) {
         if all && millis <= FAST {
-            // At most MOST_SLOTS.
-            self.spread.store(self.slots.len() as u32 - 1, Ordering::Relaxed);
+            // At most MOST_LANES.
+            self.spread.store(self.lanes.len() as u32 - 1, Ordering::Relaxed);
         } else if millis >= SLOW {
             self.spread.store(0, Ordering::Relaxed);
         }
@@ -105,35 +105,35 @@ pub(crate) struct StickyContext<'a> {
 impl StickyContext<'_> {
     #[inline]
     pub(crate) fn partition(&self) -> i32 {
-        let slot = self.sticky.slot(self.thread);
-        let current = slot.current.load(Ordering::Relaxed);
+        let lane = self.sticky.lane(self.thread);
+        let current = lane.current.load(Ordering::Relaxed);
         let (partition, left) = ((current >> 32) as i32, current as u32 as usize);
-        let since = slot.since.load(Ordering::Relaxed) as i64;
+        let since = lane.since.load(Ordering::Relaxed) as i64;
         if left == 0 || !(0..self.settings.millis).contains(&self.wall.wrapping_sub(since)) {
-            return self.next(slot, since, left == 0);
+            return self.next(lane, since, left == 0);
         }
-        self.stay(slot, partition, left);
+        self.stay(lane, partition, left);
         partition
     }
 
     #[inline]
-    fn stay(&self, slot: &Slot, partition: i32, left: usize) {
+    fn stay(&self, lane: &Lane, partition: i32, left: usize) {
         if !self.is_dry_run {
             let left = left.saturating_sub(self.size);
-            slot.current.store(((partition as u64) << 32) | left as u64, Ordering::Relaxed);
+            lane.current.store(((partition as u64) << 32) | left as u64, Ordering::Relaxed);
         }
     }
 
     #[cold]
-    fn next(&self, slot: &Slot, since: i64, all: bool) -> i32 {
+    fn next(&self, lane: &Lane, since: i64, all: bool) -> i32 {
         let partition = self.choose();
         if !self.is_dry_run {
-            // A slot that was never used says nothing.
+            // A lane that was never used says nothing.
             if since != 0 {
                 self.sticky.note_rate(self.wall.wrapping_sub(since), all);
             }
-            slot.since.store(self.wall as u64, Ordering::Relaxed);
-            self.stay(slot, partition, self.settings.bytes.min(u32::MAX as usize));
+            lane.since.store(self.wall as u64, Ordering::Relaxed);
+            self.stay(lane, partition, self.settings.bytes.min(u32::MAX as usize));
         }
         partition
     }
@@ -172,7 +172,7 @@ impl StickyContext<'_> {
 }
 
 /// The most partitions of a topic that are current at a time.
-const MOST_SLOTS: usize = 16;
+const MOST_LANES: usize = 16;
 /// The rate is high if a partition gets all its bytes within this time, in milliseconds,
 const FAST: i64 = 4;
 /// and low if it is current for this long.
@@ -297,7 +297,7 @@ mod tests {
     fn threads_share_a_partition_at_a_low_rate_and_have_their_own_at_a_high_one() {
         let mut site = Site::new(1000);
         // Whatever this machine has.
-        site.sticky.slots = (0..4).map(|_| Slot::default()).collect();
+        site.sticky.lanes = (0..4).map(|_| Lane::default()).collect();
         let current = |wall: i64| -> Vec<i32> {
             let choose = |thread| site.context(thread, 1_000_000 + wall).partition();
             let mut current: Vec<_> = (0..4).map(choose).collect();
