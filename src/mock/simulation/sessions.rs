@@ -57,6 +57,26 @@ fn a_session_is_renewed_on_its_connection_and_no_record_knows() {
     assert_eq!(world.dials.len(), dials, "on the connection that there was");
     let said = world.requests(ApiKey::SASL_AUTHENTICATE);
     assert!((20..=24).contains(&said), "every 2.55 to 2.85 s: {said} times");
+    assert_eq!(counted(&world, "successful-reauthentication-total"), said);
+    // To the server of bootstrap_servers, and to the broker.
+    assert_eq!(counted(&world, "successful-authentication-total"), 2);
+    assert_eq!(counted(&world, "failed-reauthentication-total"), 0);
+}
+
+#[test]
+fn a_renewal_that_is_refused_is_counted_and_so_is_a_first_login() {
+    let mut world = world();
+    let refusal =
+        MockRule::fail(ErrorCode::SASL_AUTHENTICATION_FAILED).on(ApiKey::SASL_AUTHENTICATE).times(3);
+    world.core.faults.add(refusal, Default::default);
+    let futures = send_for(&mut world, 10);
+    world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
+    assert_eq!(counted(&world, "failed-reauthentication-total"), 1);
+    assert_eq!(counted(&world, "failed-authentication-total"), 2);
+}
+
+fn counted(world: &World, name: &str) -> usize {
+    world.producer().metrics().get("producer-metrics", name).unwrap() as usize
 }
 
 #[test]
