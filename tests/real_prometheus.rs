@@ -1,6 +1,6 @@
 //! The parser of Prometheus' own client for Python accepts the text, and reads the same values.
 //!
-//! Needs Python 3 with `pip`, which fetches the parser.
+//! Needs Python 3 with `pip`, which fetches the parser. On Debian, the test installs both as root if they are missing.
 #![cfg(feature = "_real-brokers")]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
@@ -87,6 +87,7 @@ fn prometheus_own_parser_reads_what_we_write() {
 fn parsed(text: &str) -> Vec<String> {
     let packages = Path::new(env!("CARGO_TARGET_TMPDIR")).join(PARSER.replace("==", "-"));
     if !packages.join("prometheus_client").exists() {
+        provide_pip();
         let mut pip = Command::new("python3");
         pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]).arg(&packages).arg(PARSER);
         let pip = pip.output().expect("python3 can be run");
@@ -105,4 +106,18 @@ fn parsed(text: &str) -> Vec<String> {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "the parser refuses the text: {stderr}\n{text}");
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// A fresh Debian has no pip.
+fn provide_pip() {
+    let has_pip = Command::new("python3").args(["-m", "pip", "--version"]).output();
+    if has_pip.is_ok_and(|output| output.status.success()) {
+        return;
+    }
+    for arguments in [&["update", "-q"][..], &["install", "-y", "-q", "python3", "python3-pip"]] {
+        let output = Command::new("apt-get").args(arguments).output();
+        let output = output.expect("install Python 3 with pip; there is no apt-get to do it");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "install Python 3 with pip; apt-get can't: {stderr}");
+    }
 }
