@@ -240,7 +240,8 @@ impl Checks<'_> {
             ("metadata_max_idle_ms", config.metadata_max_idle),
             ("metadata_max_age_ms", config.metadata_max_age),
             ("request_timeout_ms", config.request_timeout),
-            ("ack_timeout_ms", config.effective().ack_timeout()),
+            // If it was not set, it is the time above.
+            ("ack_timeout_ms", config.ack_timeout.unwrap_or(SHORTEST)),
             ("socket_connection_setup_timeout_ms", config.socket_connection_setup_timeout),
         ] {
             if value < SHORTEST {

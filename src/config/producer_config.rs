@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::partitioning::NamedPartitioner;
+use super::named_partitioner::NamedPartitioner;
 use super::references::{Place, Providers, Reference};
 #[cfg(any(feature = "tls", feature = "rustls"))]
 use super::types::TlsConfig;

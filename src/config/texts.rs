@@ -7,7 +7,7 @@ use super::checks;
 use super::dialect::Dialect;
 use super::key::Given;
 use super::keys::{self, Unset};
-use super::partitioning::NamedPartitioner;
+use super::named_partitioner::NamedPartitioner;
 use super::producer_config::ProducerConfig;
 use super::providers;
 use super::references::{Place, Text};

@@ -1,13 +1,15 @@
 //! Partitioners choose the partition of a record.
 
 mod hash;
+mod key_hash;
 mod keyless;
 #[cfg(feature = "partitioners")]
 mod ring;
 
 use std::sync::Arc;
 
-pub use hash::{HashPartitioner, KeyHash};
+pub use hash::HashPartitioner;
+pub use key_hash::KeyHash;
 pub use keyless::{DefaultPartitioner, RandomPartitioner, RoundRobinPartitioner, StickyPartitioner};
 #[cfg(feature = "partitioners")]
 pub use ring::HashRingPartitioner;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::PartitionContext;
+use crate::producer::PartitionContext;
 
 /// librdkafka, for records whose key is empty or null: a partition, or any.
 #[test]

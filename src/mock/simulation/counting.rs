@@ -88,7 +88,7 @@ fn what_was_not_sent_is_purged_and_what_comes_later_is_sent() {
     for future in &futures {
         let error = future.exception().unwrap();
         assert!(matches!(error.kind(), ErrorKind::Purged));
-        assert_eq!(error.certainty(), crate::Certainty::NotWritten);
+        assert_eq!(error.certainty(), crate::error::Certainty::NotWritten);
         assert!(error.topic() == Some("t") && !error.is_retriable());
     }
     assert_eq!(hear.recv().unwrap(), "the program has purged the record before it was sent");

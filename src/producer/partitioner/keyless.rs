@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::hash::KeyHash;
-use super::{PartitionContext, Partitioner};
+use super::{KeyHash, PartitionContext, Partitioner};
 use crate::sync::Mutex;
 
 /// The default partitioner. Java's default partitioner is the same (KIP-480, KIP-794).
