@@ -391,7 +391,8 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// [`flush`](Self::flush). Like other failures, the failures are reported by `flush` if they are unchecked.
     ///
     /// The records in a request that was sent and has no response yet are not purged. A record is not purged either if an
-    /// earlier attempt may have stored it.
+    /// earlier attempt may have stored it. If such a record waits to be sent again after a record that is purged, it can fail:
+    /// its sequence number does not follow any more, and the broker would not recognize it.
     ///
     /// # Errors
     /// [`ErrorKind::UsedAfterFork`]: this process is a forked child.

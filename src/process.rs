@@ -74,6 +74,12 @@ struct Instance<T> {
     next: InstanceCell<T>,
 }
 
+impl<T> Default for PerProcess<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> PerProcess<T> {
     pub(crate) const fn new() -> Self {
         Self { first: OnceLock::new() }

@@ -380,3 +380,30 @@ fn an_intercepted_record_shows_no_payload() {
          headers: 1 }"
     );
 }
+
+/// A dead-letter topic that can't be sent to either.
+#[test]
+fn an_interceptor_that_sends_for_each_failure_does_not_call_itself_without_end() {
+    let cluster = cluster();
+    let producer: Arc<Mutex<Weak<KafkaProducer>>> = Arc::default();
+    let (for_acks, failures) = (Arc::clone(&producer), Notes::default());
+    let seen = failures.clone();
+    let interceptor = By(
+        |_: &mut InterceptedRecord<'_>| Ok(()),
+        move |result: Result<&RecordMetadata, &Error>| {
+            let Err(error) = result else { return };
+            seen.add(error.to_string());
+            let producer = for_acks.lock().unwrap().upgrade().unwrap();
+            let sent = producer.try_send(ProducerRecord::to("dead").value("v"));
+            assert!(matches!(sent.unwrap_err().kind(), ErrorKind::WouldBlock { .. }));
+        },
+    );
+    let built = Arc::new(config(&cluster).interceptor(interceptor).build().unwrap());
+    *producer.lock().unwrap() = Arc::downgrade(&built);
+    // By the call itself, and on the background thread.
+    built.send(ProducerRecord::to("t").partition(9).value("v")).unwrap_err();
+    cluster.fail_produce("t", 0, ErrorCode::INVALID_RECORD, 1);
+    built.send(ProducerRecord::to("t").partition(0).value("v")).unwrap().get(PATIENCE).unwrap_err();
+    built.flush(PATIENCE).ok();
+    assert_eq!(failures.take().len(), 2);
+}

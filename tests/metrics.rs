@@ -299,3 +299,13 @@ fn prometheus_text_has_one_head_for_each_metric_and_escapes_labels() {
     assert_eq!(lines("kafka_producer_in_flight_seconds_bucket{"), 29);
     assert!(text.contains("# TYPE kafka_producer_in_flight_seconds histogram\n"));
 }
+
+/// The time before the first poll is no time of the sockets.
+#[test]
+fn the_time_of_sockets_begins_with_the_first_poll() {
+    let cluster = cluster(1);
+    let producer = config(&cluster).build().unwrap();
+    send_all(&producer, 10);
+    let total = get(&producer.metrics(), "io-time-ns-total");
+    assert!(total < 1e9, "{total} ns");
+}

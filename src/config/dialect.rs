@@ -21,15 +21,15 @@ pub enum Dialect {
     /// - `linger.ms` can have a fraction.
     /// - `delivery.timeout.ms` and `connections.max.idle.ms`: 0 means "no limit".
     /// - `compression.level`: -1 means the default.
-    /// - `partitioner`: `murmur2_random` is accepted. Any other value is an error, because keys would map to other partitions.
-    /// - `request.timeout.ms` and `metadata.max.age.ms` are not used, because they have other meanings in librdkafka. The
-    ///   list of unused settings contains them. `socket.timeout.ms` sets this crate's `request_timeout`, and
-    ///   `topic.metadata.refresh.interval.ms` sets `metadata_max_age`.
+    /// - `request.timeout.ms` sets this crate's `ack_timeout`, and `socket.timeout.ms` sets `request_timeout`.
+    /// - `metadata.max.age.ms` is not used, because it has another meaning in librdkafka. The list of unused settings
+    ///   contains it. `topic.metadata.refresh.interval.ms` sets `metadata_max_age`.
     ///
-    /// A setting that is not in the configuration has this crate's default, not librdkafka's default:
+    /// **The default of `partitioner` is librdkafka's `consistent_random`.** It hashes keys by CRC32, so a key goes to the
+    /// same partition as with librdkafka. The Java client hashes keys by murmur2, and sends most keys to other partitions.
     ///
-    /// - **Keys are hashed by murmur2**, as in the Java client. librdkafka hashes keys by CRC32, unless its `partitioner`
-    ///   is `murmur2_random`. So the same key goes to another partition than with librdkafka.
+    /// Other settings that are not in the configuration have this crate's defaults, not librdkafka's:
+    ///
     /// - `linger` is 0 (5 ms in librdkafka).
     /// - `delivery_timeout` is 120 s (300 s in librdkafka).
     /// - Idempotence is enabled (disabled in librdkafka).

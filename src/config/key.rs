@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::producer_config::{ProducerConfig, Written};
-use super::references::{Reference, Text};
+use super::references::{Place, Reference, Text};
 use super::values::Refusal;
 use crate::security::HIDDEN;
 
@@ -42,6 +42,16 @@ impl Key {
         text: Text<'_>,
         reference: Option<Reference>,
     ) -> Result<(), Refusal> {
+        // Somebody who writes an empty value in a file may want no check, as in Java.
+        let may_be_empty = reference.is_none() && text.place == Place::Pair;
+        if self.of == "ssl_check_hostname" && !may_be_empty {
+            let value = reference.as_ref().map_or(text.value, Reference::value);
+            if value.trim().is_empty() {
+                return Err(
+                    "it is empty; write https to check the host name, or 'none' to disable the check".into(),
+                );
+            }
+        }
         let (before, before_is_shown_as) = ((self.show)(config), self.shown(config));
         (self.set)(config, reference.as_ref().map_or(text.value, Reference::value))?;
         let after = (self.show)(config);

@@ -8,9 +8,7 @@ use super::named_partitioner::{NamedPartitioner, named, without_keys};
 use super::producer_config::{Defaults, ProducerConfig};
 use super::values::{Refusal, is_none};
 use crate::error::ConfigProblemKind;
-use crate::producer::{
-    DefaultPartitioner, PartitionBy, PartitionContext, Partitioner, RandomPartitioner, StickyPartitioner,
-};
+use crate::producer::{DefaultPartitioner, PartitionBy, PartitionContext, Partitioner, StickyPartitioner};
 
 pub(super) const KEYS: &[Key] = &[
     key(
@@ -44,7 +42,8 @@ fn show(config: &ProducerConfig) -> String {
         Defaults::Ours => "StickyPartitioner",
         Defaults::KafkaPython2 => "DefaultPartitioner",
     };
-    config.partitioner.as_ref().map_or(default, |named| named.name).to_owned()
+    let set = config.partitioner.as_ref().or(config.default_partitioner.as_ref());
+    set.map_or(default, |named| named.name).to_owned()
 }
 
 impl ProducerConfig {
@@ -113,12 +112,14 @@ impl ProducerConfig {
 
     /// The partitioner that was set, or else the default.
     pub(super) fn chosen_partitioner(&self) -> Arc<dyn Partitioner> {
-        match (&self.partitioner, self.defaults, self.partitioner_ignore_keys) {
-            (Some(named), _, _) => Arc::clone(&named.partitioner),
-            (None, Defaults::Ours, false) => Arc::new(StickyPartitioner),
-            (None, Defaults::Ours, true) => Arc::new(without_keys(StickyPartitioner)),
-            (None, Defaults::KafkaPython2, false) => Arc::new(DefaultPartitioner),
-            (None, Defaults::KafkaPython2, true) => Arc::new(RandomPartitioner),
+        if let Some(named) = &self.partitioner {
+            return Arc::clone(&named.partitioner);
         }
+        let default: Arc<dyn Partitioner> = match (&self.default_partitioner, self.defaults) {
+            (Some(named), _) => Arc::clone(&named.partitioner),
+            (None, Defaults::Ours) => Arc::new(StickyPartitioner),
+            (None, Defaults::KafkaPython2) => Arc::new(DefaultPartitioner),
+        };
+        if self.partitioner_ignore_keys { Arc::new(without_keys(default)) } else { default }
     }
 }

@@ -121,6 +121,8 @@ pub struct ProducerConfig {
     pub(super) sock_chunk_buffer_count: usize,
     /// `None` is the default partitioner.
     pub(super) partitioner: Option<NamedPartitioner>,
+    /// The default partitioner of the client that the configuration was written for, if it differs from this crate's.
+    pub(super) default_partitioner: Option<NamedPartitioner>,
     pub(super) partitioner_ignore_keys: bool,
     pub(super) partitioner_adaptive_partitioning_enable: bool,
     /// Zero is no timeout.
@@ -186,6 +188,7 @@ impl Default for ProducerConfig {
             sock_chunk_bytes: 65_536,
             sock_chunk_buffer_count: 16,
             partitioner: None,
+            default_partitioner: None,
             partitioner_ignore_keys: false,
             partitioner_adaptive_partitioning_enable: true,
             partitioner_availability_timeout: Duration::ZERO,

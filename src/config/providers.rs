@@ -34,7 +34,11 @@ impl ProducerConfig {
         let mut refuse = |text: &Text<'_>, refusal: Refusal| {
             let Refusal { kind, why } = refusal;
             let (key, line) = (text.written_as.trim().to_owned(), text.place.line());
-            problems.push(ConfigProblem { kind, key, line, value: Some(text.value.to_owned()), why });
+            // Another parameter may be the secret of a provider that only Java has.
+            let name = name_of(text);
+            let is_shown = name == "config_providers" || SHOWN.iter().any(|end| name.ends_with(end));
+            let value = is_shown.then(|| text.value.to_owned());
+            problems.push(ConfigProblem { kind, key, line, value, why });
         };
         let (lists, parameters): (Vec<&Text<'_>>, Vec<&Text<'_>>) =
             texts.iter().partition(|text| name_of(text) == "config_providers");
@@ -45,7 +49,7 @@ impl ProducerConfig {
             }
         }
         let mut has_refused_class = false;
-        for text in parameters {
+        for text in &parameters {
             let name = name_of(text);
             if let Err(refusal) =
                 self.providers.set(name.strip_prefix(PREFIX).unwrap_or_default(), text.value.trim())
@@ -65,11 +69,32 @@ impl ProducerConfig {
             let why = format!("set config.providers.{name}.class too, for example to {PACKAGE}{class}");
             refuse(text, why.into());
         }
+        for text in parameters {
+            if let Some(why) =
+                self.providers.without_effect(name_of(text).strip_prefix(PREFIX).unwrap_or_default())
+            {
+                refuse(text, why.into());
+            }
+        }
         problems
     }
 }
 
 impl Providers {
+    /// Why the parameter has no effect, if it is one that the class of its provider does not have.
+    fn without_effect(&self, name: &str) -> Option<&'static str> {
+        let class_of = |ending: &str| of(&self.classes, &name.strip_suffix(ending)?.replace('_', "."));
+        match (class_of("_param_allowlist_pattern"), class_of("_param_allowed_paths")) {
+            (Some(Class::Properties | Class::Directory), _) => {
+                Some("only EnvVarConfigProvider has it; set param.allowed.paths")
+            }
+            (_, Some(Class::Variables)) => Some(
+                "only FileConfigProvider and DirectoryConfigProvider have it; set param.allowlist.pattern",
+            ),
+            _ => None,
+        }
+    }
+
     /// Sets `name_class` or `name_param_...`.
     fn set(&mut self, name: &str, value: &str) -> Result<(), Refusal> {
         let of = |known: &String| {
@@ -241,3 +266,5 @@ fn matches(pattern: &str, name: &str) -> bool {
 }
 
 const PREFIX: &str = "config_providers_";
+/// The ends of the names of parameters whose values are no secrets.
+const SHOWN: [&str; 3] = ["_class", "_param_allowlist_pattern", "_param_allowed_paths"];

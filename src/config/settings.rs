@@ -142,11 +142,13 @@ impl Settings {
                 } else {
                     batch_max_bytes.min(UNIT.max(effective.batch_size()))
                 },
-                millis: max_age_millis,
+                // A batch that waits for a flush has no age.
+                millis: if config.manual_flush { STICKY_MILLIS } else { max_age_millis },
                 adaptive: config.partitioner_adaptive_partitioning_enable,
                 // A batch that lingers does not wait for its broker.
                 availability_timeout: Some(config.partitioner_availability_timeout)
-                    .filter(|timeout| !timeout.is_zero())
+                    // A batch that waits for a flush does not wait for its broker.
+                    .filter(|timeout| !timeout.is_zero() && !config.manual_flush)
                     .map(|timeout| timeout.saturating_add(config.linger)),
             },
             default_topic: config.default_topic.clone(),
@@ -204,6 +206,8 @@ fn next_client_id() -> String {
 /// The part of a request that many partitions take beside their batches: topic names, numbers, lengths.
 const ROOM_FOR_NAMES: usize = 1 << 20;
 /// The uncompressed size of a batch that will be compressed.
+/// With `manual_flush`, another partition is chosen after this time.
+const STICKY_MILLIS: i64 = 1000;
 const UNIT: usize = 128 << 10;
 const SMALLEST_BUFFER: usize = 4096;
 const LARGEST_BUFFER: usize = 1 << 20;

@@ -80,7 +80,8 @@ impl ProducerConfig {
 
     /// Reads settings that other clients use too, for example from a file that the consumers of the same program also read.
     /// `dialect` is the client that the settings were written for. Some names have different meanings in different
-    /// clients. `dialect` decides which meaning applies. It does not change the defaults: see [`Dialect::Librdkafka`].
+    /// clients. `dialect` decides which meaning applies. Only the default partitioner depends on it: see
+    /// [`Dialect::Librdkafka`].
     ///
     /// Settings that this crate does not use are ignored. The second part of the result lists them:
     ///
@@ -126,7 +127,7 @@ impl ProducerConfig {
         let mut config = Self::default();
         let pairs: Vec<(K, V)> = pairs.into_iter().collect();
         if dialect == Dialect::Librdkafka {
-            config.partitioner = NamedPartitioner::of_librdkafka();
+            config.default_partitioner = NamedPartitioner::of_librdkafka();
         }
         let unset = config.set_all(dialect, as_they_are(&pairs));
         let (unused, refused): (Vec<_>, Vec<_>) = unset.into_iter().partition(|unset| unset.may_be_left_out);

@@ -140,11 +140,18 @@ impl BytesProducer {
             };
             self.partitioner.partition(&PartitionContext::of(record.topic, &record.fields, &sticky))
         });
-        match usize::try_from(partition) {
-            Ok(index) if index < topic.queues.len() => Ok(partition),
-            // Kafka numbers partitions with an i32.
-            _ => Err(Nowhere { partition, partition_count: topic.queues.len() as i32 }.error(record)),
+        let is_in = |topic: &TopicHandle| usize::try_from(partition).is_ok_and(|at| at < topic.queues.len());
+        if is_in(&topic) {
+            return Ok(partition);
         }
+        let topic = match record.partition {
+            // The partition may be new, as in `send`.
+            Some(0..) => self.topics.find_newer(record.topic, wait).map_err(|error| record.error(error))?,
+            _ => topic,
+        };
+        // Kafka numbers partitions with an i32.
+        let nowhere = || Nowhere { partition, partition_count: topic.queues.len() as i32 }.error(record);
+        is_in(&topic).then_some(partition).ok_or_else(nowhere)
     }
 
     pub(super) fn partitions_for(

@@ -46,7 +46,8 @@ pub(super) enum Scope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MetricKind {
-    /// It never decreases: a number since the producer was built.
+    /// A number since the producer was built. It does not decrease. If a topic or a node has had no event for an hour, its
+    /// numbers begin at 0 again.
     Counter,
     /// It can increase and decrease: a rate, an average, a maximum, or a current number.
     Gauge,

@@ -95,7 +95,9 @@ impl<N: Network> Io<N> {
     /// The polls since the last call. The sockets were read from the end of the last poll on, until `now`.
     pub(crate) fn take_polls(&mut self, now: Instant) -> Polls {
         let polls = std::mem::take(&mut self.polls);
-        Polls { io: polls.io + now.since(self.polled), ..polls }
+        // Before the first poll no socket was read.
+        let since_poll = if polls.count > 0 { now.since(self.polled) } else { Duration::ZERO };
+        Polls { io: polls.io + since_poll, ..polls }
     }
 
     /// The sockets were written for `time`.

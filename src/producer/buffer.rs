@@ -202,10 +202,18 @@ impl SimpleBufferPool {
         self.total - state.left()
     }
 
-    /// The bytes that each of `holders` has.
+    /// The bytes that each of `holders` has. In a forked child the lock may be held by a thread that does not exist there;
+    /// then it is 0.
     pub(crate) fn held_by<const N: usize>(&self, holders: [Holder; N]) -> [usize; N] {
-        let state = self.state.lock();
-        holders.map(|holder| state.held(holder))
+        match self.state.lock_unless(|| self.lifecycle.check_process().is_err()) {
+            Some(state) => holders.map(|holder| state.held(holder)),
+            None => [0; N],
+        }
+    }
+
+    /// Whether this is a forked child.
+    pub(crate) fn is_of_another_process(&self) -> bool {
+        self.lifecycle.check_process().is_err()
     }
 
     /// The number of threads that wait.

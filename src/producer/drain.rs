@@ -128,6 +128,16 @@ impl Drain {
         self.shared.pool.is_wanted()
     }
 
+    /// Whether batches are sent only after a flush.
+    pub(crate) fn waits_for_flush(&self) -> bool {
+        self.shared.settings.manual_flush
+    }
+
+    /// Whether a batch with a smaller number than this has no result yet.
+    pub(crate) fn has_unfinished_below(&self, batch_id: u64) -> bool {
+        self.shared.unfinished.has_below(batch_id)
+    }
+
     pub(crate) fn has_unfinished(&self) -> bool {
         !self.shared.unfinished.is_empty()
     }

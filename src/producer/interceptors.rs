@@ -1,6 +1,7 @@
 //! Runs the interceptors of a producer. A failure in one of them changes nothing for the record and for the others.
 
 use std::any::type_name;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ impl Interceptors {
                 // It is the first callback of the record. It does not make a failure checked.
                 future.on_completion(false, move |result| interceptors.acknowledge(result));
             }
+            // An interceptor that sends a record for each failure would call itself without end.
+            Err(_) if ACKNOWLEDGES.get() => {}
             Err(error) => {
                 let _inside = callback::enter();
                 self.acknowledge(Err(error));
@@ -80,11 +83,13 @@ impl Interceptors {
     }
 
     fn acknowledge(&self, result: Result<&RecordMetadata, &Error>) {
+        let outer = ACKNOWLEDGES.replace(true);
         for NamedInterceptor { name, interceptor } in &self.all {
             if let Err(words) = caught(|| interceptor.on_acknowledgement(result)) {
                 self.log(name, "on_acknowledgement", "panicked", &words, "the producer continues");
             }
         }
+        ACKNOWLEDGES.set(outer);
     }
 
     #[cold]
@@ -100,6 +105,11 @@ impl Interceptors {
         // The logger may panic.
         caught(|| log::error!("{what}{repeats}: {words}; {consequence}")).ok();
     }
+}
+
+thread_local! {
+    /// Whether this thread calls `on_acknowledgement` at this moment.
+    static ACKNOWLEDGES: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A failure of an interceptor can occur for each record.

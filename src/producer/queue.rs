@@ -108,9 +108,10 @@ impl PartitionQueue {
         &self.topic_partition
     }
 
-    /// Since when the oldest batch waits that the sender has not taken.
-    pub(crate) fn waiting_since(&self) -> Option<Instant> {
-        match self.state.lock().batches.front()? {
+    /// Since when the oldest batch waits that the sender has not taken. `is_gone` says whether the thread that holds the lock
+    /// does not exist, because this is a forked child.
+    pub(crate) fn waiting_since(&self, is_gone: impl FnOnce() -> bool) -> Option<Instant> {
+        match self.state.lock_unless(is_gone)?.batches.front()? {
             Batch::Open(batch) => Some(batch.created()),
             Batch::Sealed(batch) => Some(batch.created()),
             Batch::Sealing(_) => None,

@@ -18,7 +18,7 @@ use crate::producer::identity::ProducerIds;
 use crate::producer::inbox::Notices;
 use crate::producer::losses::{self, Losses};
 use crate::producer::outcome::{self, Action, AttemptOutcome, RetryPolicy};
-use crate::producer::partition::{self, PartitionState, SendRules, View};
+use crate::producer::partition::{self, Partition, PartitionState, SendRules, View};
 use crate::producer::partitions::Partitions;
 use crate::producer::queue::{Front, PartitionQueue};
 use crate::producer::request_sizes::RequestSizes;
@@ -104,6 +104,8 @@ pub(crate) struct Sender {
     in_flight: BTreeMap<u64, InFlightRequest>,
     next_request: u64,
     losses: Losses,
+    /// Batches with smaller numbers that are still in a queue were purged. 0 if there are none.
+    purged_below: u64,
     observer: Arc<Observer>,
     random: fastrand::Rng,
 }
@@ -128,6 +130,7 @@ impl Sender {
             in_flight: BTreeMap::new(),
             next_request: 0,
             losses: Losses::default(),
+            purged_below: 0,
             observer,
             random,
         }
@@ -248,6 +251,7 @@ impl Sender {
             self.partitions.lingering().into_iter().for_each(|queue_id| self.consider(queue_id, at));
         }
         if purge_below > 0 {
+            self.purged_below = purge_below.max(self.purged_below);
             self.partitions.busy().into_iter().for_each(|queue_id| self.purge(queue_id, purge_below, at));
         }
     }
@@ -256,13 +260,28 @@ impl Sender {
     fn purge(&mut self, queue_id: u32, below: u64, at: Moment) {
         while let Some(partition) = self.partitions.get_mut(queue_id) {
             let queue = Arc::clone(partition.queue());
-            let batch = partition
-                .take_unwritten(below)
-                .or_else(|| self.drain.give_up_front(&queue, |front| front.ordinal.is_below(below)));
-            let Some(batch) = batch else { break };
+            let Some(batch) = partition.take_unwritten(below) else { break };
             complete(batch, BatchResult::Failed(Error::new(ErrorKind::Purged).at(queue.topic_partition())));
         }
         self.consider(queue_id, at);
+    }
+
+    /// Fails the batches of a queue that were purged. A batch that a user thread compresses, or of which the sender has not
+    /// been notified, gets here after the purge.
+    fn purge_queue(&mut self, queue_id: u32) {
+        let below = self.purged_below;
+        if below == 0 {
+            return;
+        }
+        if !self.drain.has_unfinished_below(below) {
+            self.purged_below = 0;
+            return;
+        }
+        let Some(partition) = self.partitions.get(queue_id) else { return };
+        let queue = Arc::clone(partition.queue());
+        while let Some(batch) = self.drain.give_up_front(&queue, |front| front.ordinal.is_below(below)) {
+            complete(batch, BatchResult::Failed(Error::new(ErrorKind::Purged).at(queue.topic_partition())));
+        }
     }
 
     fn hear_brokers(&mut self, at: Moment) {
@@ -433,6 +452,7 @@ impl Sender {
 
     /// Sets the state of a partition, after the batches that are late have failed.
     fn consider(&mut self, queue_id: u32, at: Moment) {
+        self.purge_queue(queue_id);
         self.expire(queue_id, at);
         self.clean_up(queue_id);
         let lacks_producer_id = self.lacks_producer_id(queue_id);
@@ -534,8 +554,9 @@ impl Sender {
                 return (waiting, Some(oldest));
             }
             let queue = Arc::clone(partition.queue());
-            let hurry =
-                !self.drain.is_open() || self.drain.is_memory_wanted() || partition.is_backing_off(at.now);
+            let hurry = !self.drain.is_open()
+                || self.drain.is_memory_wanted()
+                || self.goes_after_backoff(partition, at);
             let linger = self.settings.linger;
             let (bytes_to_outweigh, oldest) = (partition.bytes_to_outweigh(), partition.oldest());
             // Not `created + linger > now`: with a linger of zero, a batch that was made after the beginning of this step
@@ -550,6 +571,11 @@ impl Sender {
             }
             self.expire_front(queue_id, &queue, at);
         }
+    }
+
+    /// Whether records do not linger any more, because they wait for the end of a backoff anyway.
+    fn goes_after_backoff(&self, partition: &Partition, at: Moment) -> bool {
+        partition.is_backing_off(at.now) && !self.drain.waits_for_flush()
     }
 
     /// As long as the partition has something to send, its topic is not forgotten.
@@ -610,6 +636,7 @@ impl Sender {
             (_, Some(Some(error))) => {
                 format!(": no broker has assigned a producer id; the last error: {error}")
             }
+            _ if self.drain.waits_for_flush() => ": no flush was called".to_owned(),
             _ if brokers.is_empty() => ": the leader was busy with other partitions".to_owned(),
             _ => String::new(),
         };

@@ -149,12 +149,14 @@ impl StickyContext<'_> {
         }
         if let Some(timeout) = self.settings.availability_timeout {
             let now = self.clock.now();
-            let is_stuck = |index: usize| {
-                self.queue(index).waiting_since().is_some_and(|since| now.since(since) > timeout)
+            let is_stuck = |index: &usize| {
+                let since = self.queue(*index).waiting_since(|| self.pool.is_of_another_process());
+                since.is_some_and(|since| now.since(since) > timeout)
             };
-            // If all are stuck, one is as good as another.
-            let others = (0..count).map(|distance| (chosen + distance) % count);
-            chosen = others.into_iter().find(|index| !is_stuck(*index)).unwrap_or(chosen);
+            // With many partitions only some are looked at. If all of them are stuck, one is as good as another.
+            let step = if count > MOST_LOOKED_AT { fastrand::usize(1..count) } else { 1 };
+            let mut others = (0..count.min(MOST_LOOKED_AT)).map(|number| (chosen + number * step) % count);
+            chosen = others.find(|index| !is_stuck(index)).unwrap_or(chosen);
         }
         self.number(chosen)
     }
@@ -173,6 +175,8 @@ impl StickyContext<'_> {
 
 /// The most partitions of a topic that are current at a time.
 const MOST_LANES: usize = 16;
+/// The most partitions that are looked at to find one without a batch that waits too long.
+const MOST_LOOKED_AT: usize = 16;
 /// The rate is high if a partition gets all its bytes within this time, in milliseconds,
 const FAST: i64 = 4;
 /// and low if it is current for this long.

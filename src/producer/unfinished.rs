@@ -124,6 +124,11 @@ impl Unfinished {
         state.next
     }
 
+    /// Whether a batch with a smaller number than this has not left.
+    pub(crate) fn has_below(&self, batch_id: u64) -> bool {
+        self.state.lock().batches.first_key_value().is_some_and(|(first, _)| *first < batch_id)
+    }
+
     /// Waits until every batch before the cut has left. False if the deadline comes first. [`report`](Self::report) must
     /// follow.
     pub(crate) fn wait(&self, cut: &Cut, clock: &Clock, deadline: Deadline) -> bool {

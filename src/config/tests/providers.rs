@@ -144,7 +144,7 @@ fn a_provider_that_can_not_work_is_refused() {
             "config.providers.evn.class = 'x': config.providers does not have this provider; add it there, or remove this \
              setting".to_owned()),
         ("env", vec![("config.providers.env.param.allow", "x")],
-            "config.providers.env.param.allow = 'x': a provider has class, param.allowlist.pattern and \
+            "config.providers.env.param.allow: a provider has class, param.allowlist.pattern and \
              param.allowed.paths; remove it".to_owned()),
         ("env", vec![("config.providers.env.param.allowlist.pattern", "[A-Z]+")],
             "config.providers.env.param.allowlist.pattern = '[A-Z]+': write names, separated by '|'; each name can contain \
@@ -250,5 +250,42 @@ fn references_are_replaced_in_every_layer() {
             "client_id: ${{env:CARGO_PKG_NAME}}\nconfig.providers: [env]\nconfig.providers.env.class: {CLASS}EnvVarConfigProvider"
         );
         assert_eq!(ProducerConfig::from_yaml(&yaml).unwrap().client_id.as_deref(), Some("kafka-producer"));
+    }
+}
+
+/// A provider of Kafka Connect, whose token is as secret as the values that it provides.
+#[test]
+fn a_parameter_of_a_provider_of_java_is_not_shown() {
+    let pairs = [
+        ("config.providers", "vault"),
+        ("config.providers.vault.class", "io.lenses.connect.secrets.providers.VaultSecretProvider"),
+        ("config.providers.vault.param.token", "hvs.hunter2"),
+    ];
+    for pairs in [&pairs[..], &pairs[1..]] {
+        let error = ProducerConfig::from_pairs(pairs.iter().copied()).unwrap_err();
+        assert!(error.to_string().contains("config.providers.vault.param.token"), "{error}");
+        assert!(!format!("{error} {error:?} {error:#?}").contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_restriction_that_the_provider_does_not_have_is_refused() {
+    let allowed = ("config.providers.file.param.allowlist.pattern", "KAFKA_.*");
+    let error = with("file", &[allowed]).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("set param.allowed.paths"), "{error}");
+    let allowed = ("config.providers.env.param.allowed.paths", "/run/secrets");
+    let error = with("env", &[allowed]).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("set param.allowlist.pattern"), "{error}");
+}
+
+/// A variable or a file that is empty by mistake.
+#[cfg(any(feature = "tls", feature = "rustls"))]
+#[test]
+fn a_reference_to_nothing_does_not_disable_the_check_of_names() {
+    let files = Files::new("empty-check", &[("check", "")]);
+    let reference = files.reference("dir", ":check");
+    for (value, is_fine) in [(reference.as_str(), false), ("", true)] {
+        let read = with("dir", &[("ssl.endpoint.identification.algorithm", value)]);
+        assert_eq!(read.is_ok(), is_fine, "{value}");
     }
 }

@@ -146,3 +146,19 @@ fn a_broker_waits_for_replicas_as_long_as_it_is_told() {
         assert_about(world.run_until(MINUTE, |_| future.is_done()), millis(expected));
     }
 }
+
+/// A backoff is no reason to send what waits for a flush.
+#[test]
+fn by_hand_nothing_goes_while_a_partition_backs_off() {
+    let config = config().manual_flush(true).retry_backoff(secs(5)).retry_backoff_max(secs(5));
+    let mut world = by_hand(config);
+    world.core.faults.fail_produce("t", 0, ErrorCode::NOT_ENOUGH_REPLICAS, 1);
+    let first = world.send(0, b"first");
+    let flush = world.spawn("flushes", |producer| drop(producer.flush(millis(10))));
+    flush(&mut world);
+    let second = world.send(0, b"second");
+    world.run_until(MINUTE, |_| first.is_done());
+    world.run_for(MINUTE);
+    assert!(first.succeeded() && !second.is_done());
+    assert_eq!(batches(&world), [1, 1]);
+}

@@ -1,8 +1,10 @@
 //! The partitioners that differ in what they do with records that have no key.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use super::{KeyHash, PartitionContext, Partitioner};
+use crate::process::PerProcess;
 use crate::sync::Mutex;
 
 /// The default partitioner. Java's default partitioner is the same (KIP-480, KIP-794).
@@ -81,10 +83,16 @@ impl Partitioner for RandomPartitioner {
 ///
 /// The seeds of many programs count records and use the remainder of the division by the number of partitions. This
 /// partitioner replaces such a counter.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct RoundRobinPartitioner {
-    /// How many records each topic has got.
-    counts: Mutex<HashMap<Box<str>, usize>>,
+    /// How many records each topic has got. A forked child has its own counts, because its parent's may be locked forever.
+    counts: PerProcess<Mutex<HashMap<Box<str>, usize>>>,
+}
+
+impl fmt::Debug for RoundRobinPartitioner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoundRobinPartitioner").finish_non_exhaustive()
+    }
 }
 
 impl RoundRobinPartitioner {
@@ -94,7 +102,7 @@ impl RoundRobinPartitioner {
     }
 
     fn count(&self, record: &PartitionContext<'_>) -> usize {
-        let mut counts = self.counts.lock();
+        let mut counts = self.counts.get_or_make(Mutex::default).lock();
         let known = counts.get_mut(record.topic);
         match known {
             Some(count) => {

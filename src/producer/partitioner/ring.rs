@@ -1,11 +1,13 @@
 //! A consistent-hash ring: few keys move when partitions are added.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use md5::{Digest, Md5};
 
 use super::{PartitionContext, Partitioner, StickyPartitioner};
+use crate::process::PerProcess;
 use crate::sync::Mutex;
 
 /// Chooses the partition of a record with a key by a ring of hashes. When a topic gets one more partition, about
@@ -28,12 +30,18 @@ use crate::sync::Mutex;
 /// });
 /// assert!(moved.count() < 120);
 /// ```
-#[derive(Debug)]
 #[doc(alias = "HashRing")]
 pub struct HashRingPartitioner {
     shape: Shape,
-    /// The ring for each number of partitions that was asked for.
-    rings: Mutex<HashMap<i32, Arc<[Point]>>>,
+    /// The ring for each number of partitions that was asked for. A forked child has its own rings, because its parent's may
+    /// be locked forever.
+    rings: PerProcess<Mutex<HashMap<i32, Arc<[Point]>>>>,
+}
+
+impl fmt::Debug for HashRingPartitioner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HashRingPartitioner").field("shape", &self.shape).finish_non_exhaustive()
+    }
 }
 
 /// How many points a partition has: `digests`, with `words` points from each.
@@ -70,17 +78,18 @@ impl HashRingPartitioner {
     }
 
     fn of(shape: Shape) -> Self {
-        Self { shape, rings: Mutex::default() }
+        Self { shape, rings: PerProcess::new() }
     }
 
     /// Returns the partition of `key` in a topic with `partition_count` partitions. A count less than 1 counts as 1.
     pub fn partition_of(&self, key: &[u8], partition_count: i32) -> i32 {
         let count = partition_count.max(1);
-        let known = self.rings.lock().get(&count).map(Arc::clone);
+        let rings = self.rings.get_or_make(Mutex::default);
+        let known = rings.lock().get(&count).map(Arc::clone);
         let ring = known.unwrap_or_else(|| {
             // Without the lock, because it takes long. Two threads make the same ring.
             let ring: Arc<[Point]> = self.shape.ring(count).into();
-            self.rings.lock().insert(count, Arc::clone(&ring));
+            rings.lock().insert(count, Arc::clone(&ring));
             ring
         });
         let [hash, ..] = words(&Md5::digest(key).into());
