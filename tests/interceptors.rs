@@ -402,7 +402,7 @@ fn an_interceptor_that_sends_for_each_failure_does_not_call_itself_without_end()
     *producer.lock().unwrap() = Arc::downgrade(&built);
     // By the call itself, and on the background thread.
     built.send(ProducerRecord::to("t").partition(9).value("v")).unwrap_err();
-    cluster.fail_produce("t", 0, ErrorCode::INVALID_RECORD, 1);
+    cluster.add_rule(MockRule::fail(ErrorCode::INVALID_RECORD).on(ApiKey::PRODUCE).times(1));
     built.send(ProducerRecord::to("t").partition(0).value("v")).unwrap().get(PATIENCE).unwrap_err();
     built.flush(PATIENCE).ok();
     assert_eq!(failures.take().len(), 2);
