@@ -39,8 +39,8 @@ fn partitioner(record: &PartitionContext<'_>) -> i32 {
     }
 }
 
-/// kiel's `Producer(servers, key_maker=…, partitioner=…, compression=GZIP, batch_size=1, required_acks=1)`. Its
-/// `ack_timeout` is 500 ms. Idempotence needs all in-sync replicas, so one acknowledgement disables it.
+/// kiel's `Producer(servers, key_maker=…, partitioner=…, compression=GZIP, batch_size=1, required_acks=1, ack_timeout=500)`.
+/// Idempotence needs all in-sync replicas, so one acknowledgement disables it.
 fn connect(config: ProducerConfig) -> Result<KafkaProducer<[u8], Login>, Error> {
     config
         .compression(Compression::Gzip)

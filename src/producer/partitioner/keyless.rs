@@ -81,8 +81,8 @@ impl Partitioner for RandomPartitioner {
 ///
 /// Each batch gets fewer records than with [`StickyPartitioner`]. All threads that send share one lock.
 ///
-/// The seeds of many programs count records and use the remainder of the division by the number of partitions. This
-/// partitioner replaces such a counter.
+/// Many programs count records and use the remainder of the division by the number of partitions. This partitioner replaces
+/// such a counter.
 #[derive(Default)]
 pub struct RoundRobinPartitioner {
     /// How many records each topic has got. A forked child has its own counts, because its parent's may be locked forever.
