@@ -23,11 +23,14 @@ mod topic_partition;
 #[cfg(feature = "mock")]
 pub mod mock;
 
-/// Guides to the configuration, TLS, SASL, proxies, metrics and tests.
+/// Guides to the configuration, migrating from kafka-python, TLS, SASL, proxies, metrics and tests.
 #[cfg(doc)]
 pub mod guide {
     #[doc = include_str!("../docs/configuration.md")]
     pub mod configuration {}
+    #[cfg_attr(feature = "full", doc = include_str!("../docs/migrating-from-kafka-python.md"))]
+    #[cfg_attr(not(feature = "full"), doc = "This page needs the feature `full`.")]
+    pub mod migrating {}
     #[doc = include_str!("../docs/tls.md")]
     pub mod tls {}
     #[doc = include_str!("../docs/sasl.md")]
