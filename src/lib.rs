@@ -23,7 +23,7 @@ mod topic_partition;
 #[cfg(feature = "mock")]
 pub mod mock;
 
-/// Guides to the configuration, migrating from kafka-python, TLS, SASL, proxies, metrics and tests.
+/// Guides to the configuration, migrating from kafka-python, TLS, SASL, proxies, metrics, tuning and tests.
 #[cfg(doc)]
 pub mod guide {
     #[doc = include_str!("../docs/configuration.md")]
@@ -39,6 +39,8 @@ pub mod guide {
     pub mod proxies {}
     #[doc = include_str!("../docs/metrics.md")]
     pub mod metrics {}
+    #[doc = include_str!("../docs/tuning.md")]
+    pub mod tuning {}
     #[cfg_attr(feature = "mock", doc = include_str!("../docs/testing-your-program.md"))]
     #[cfg_attr(not(feature = "mock"), doc = "This page needs the feature `mock`.")]
     pub mod testing {}
