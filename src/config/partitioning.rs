@@ -48,8 +48,8 @@ fn show(config: &ProducerConfig) -> String {
 
 impl ProducerConfig {
     /// The partitioner. It chooses the partition of each record that has no partition. Default:
-    /// [`StickyPartitioner`](crate::StickyPartitioner). With the defaults of
-    /// [`kafka_python_2`](Self::kafka_python_2): [`DefaultPartitioner`](crate::DefaultPartitioner).
+    /// [`StickyPartitioner`]. With the defaults of
+    /// [`kafka_python_2`](Self::kafka_python_2): [`DefaultPartitioner`].
     ///
     /// kafka-python has the same name. Java calls it `partitioner.class`. As a string, it is one of these names:
     ///
@@ -57,8 +57,8 @@ impl ProducerConfig {
     /// |---|---|
     /// | `StickyPartitioner`, `DefaultPartitioner`, `RandomPartitioner`, `RoundRobinPartitioner` | the type of this crate with this name |
     /// | `org.apache.kafka.clients.producer.RoundRobinPartitioner` | [`RoundRobinPartitioner`](crate::RoundRobinPartitioner) |
-    /// | `org.apache.kafka.clients.producer.UniformStickyPartitioner` | [`StickyPartitioner`](crate::StickyPartitioner) that ignores keys |
-    /// | `org.apache.kafka.clients.producer.internals.DefaultPartitioner` | [`StickyPartitioner`](crate::StickyPartitioner) |
+    /// | `org.apache.kafka.clients.producer.UniformStickyPartitioner` | [`StickyPartitioner`] that ignores keys |
+    /// | `org.apache.kafka.clients.producer.internals.DefaultPartitioner` | [`StickyPartitioner`] |
     /// | `consistent_random`, `murmur2_random`, `fnv1a_random` (librdkafka) | [`HashPartitioner`](crate::HashPartitioner) with [`Crc32`](crate::KeyHash::Crc32), [`Murmur2`](crate::KeyHash::Murmur2) or [`Fnv1a`](crate::KeyHash::Fnv1a). With `consistent_random` an empty key counts as no key. |
     /// | `consistent`, `murmur2`, `fnv1a` (librdkafka) | The same hashes. A record without a key goes to the partition of an empty key. |
     /// | `random` (librdkafka) | [`RandomPartitioner`](crate::RandomPartitioner) |
@@ -91,7 +91,7 @@ impl ProducerConfig {
         self
     }
 
-    /// Whether [`StickyPartitioner`](crate::StickyPartitioner) sends fewer records without a key to partitions whose leader
+    /// Whether [`StickyPartitioner`] sends fewer records without a key to partitions whose leader
     /// responds slowly (KIP-794). If not, it chooses each next partition at random. Default: true. Java calls it
     /// `partitioner.adaptive.partitioning.enable`.
     pub fn partitioner_adaptive_partitioning_enable(mut self, enable: bool) -> Self {
@@ -100,7 +100,7 @@ impl ProducerConfig {
     }
 
     /// The time that a batch can wait for the leader of its partition until
-    /// [`StickyPartitioner`](crate::StickyPartitioner) does not choose the partition any more (KIP-794). The time after
+    /// [`StickyPartitioner`] does not choose the partition any more (KIP-794). The time after
     /// which `linger` has ended is counted. If every partition has such a batch, the partitioner chooses from all
     /// partitions. Zero means no timeout. Default: 0. Setting name: `partitioner_availability_timeout_ms`. Java calls it
     /// `partitioner.availability.timeout.ms`.
