@@ -391,8 +391,8 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// [`flush`](Self::flush). Like other failures, the failures are reported by `flush` if they are unchecked.
     ///
     /// The records in a request that was sent and has no response yet are not purged. A record is not purged either if an
-    /// earlier attempt may have stored it. If such a record waits to be sent again after a record that is purged, it can fail:
-    /// its sequence number does not follow any more, and the broker would not recognize it.
+    /// earlier attempt may have stored it. If a record before it in the partition is purged, such a record can fail: the
+    /// sequence number of the purged record is then missing, and the broker would not recognize the next attempt.
     ///
     /// # Errors
     /// [`ErrorKind::UsedAfterFork`]: this process is a forked child.

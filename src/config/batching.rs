@@ -1,4 +1,4 @@
-//! The settings of batches that other clients of the seeds have, and Java's has not.
+//! The settings of batches that other clients have and the Java client does not have.
 
 use std::time::Duration;
 

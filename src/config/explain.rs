@@ -140,7 +140,7 @@ impl ExplainedSetting {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SettingOrigin {
-    /// The setting has its default, or a setter has set this value.
+    /// The value is the default. This is also the origin if a setter has set the value of the default.
     Default,
     /// The value is a default of [`kafka_python_2`](ProducerConfig::kafka_python_2) that differs from the default of this
     /// crate.

@@ -222,7 +222,7 @@ keys! {
     compression_type: COMPRESSION(compression) = "The codec that batches are compressed with. Each codec requires the feature with its name.",
     compression_level: LEVEL(compression_level) = "The compression level. By default it is the default level of the codec.",
     compression_gzip_level: GZIP_LEVEL(codec_levels.gzip) = "The compression level of gzip. It overrides `compression_level`.",
-    compression_lz4_level: LZ4_LEVEL(codec_levels.lz4) = "Java's level for lz4. With lz4, only 9 is accepted, because lz4 has no levels in this crate.",
+    compression_lz4_level: LZ4_LEVEL(codec_levels.lz4) = "Java's level for lz4. If `compression_type` is `lz4`, the value must be 9, because lz4 has no levels in this crate. With another codec the value has no effect.",
     compression_zstd_level: ZSTD_LEVEL(codec_levels.zstd) = "The compression level of zstd. It overrides `compression_level`.",
     retries: RETRIES(retries) = "How many times a batch is sent again after a retriable error, within `delivery_timeout_ms`.",
     batch_size: NUMBER(batch_size, batch_size) = "The size in bytes at which a batch is full and is sent without waiting for `linger_ms`.",

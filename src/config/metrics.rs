@@ -21,8 +21,8 @@ impl ProducerConfig {
     /// 1000. Default: 2. kafka-python has the same name.
     ///
     /// A new window begins with the first event after the end of the last one. A rate is computed over the time since the
-    /// start of the oldest window. This time is at least that of all windows but one, so a rate is too low in the
-    /// first windows of a producer.
+    /// start of the oldest window. Even for a new producer, this time counts as at least the windows before the current one, by
+    /// default 30 s. So a rate is too low until the first 30 s are over.
     pub fn metrics_num_samples(mut self, samples: usize) -> Self {
         self.metrics.num_samples = samples;
         self

@@ -100,8 +100,8 @@ impl ProducerConfig {
     }
 
     /// The time that a batch can wait for the leader of its partition until
-    /// [`StickyPartitioner`] does not choose the partition any more (KIP-794). The time after
-    /// which `linger` has ended is counted. If every partition has such a batch, the partitioner chooses from all
+    /// [`StickyPartitioner`] does not choose the partition any more (KIP-794). Only the
+    /// time after the end of `linger` counts. If every partition has such a batch, the partitioner chooses from all
     /// partitions. Zero means no timeout. Default: 0. Setting name: `partitioner_availability_timeout_ms`. Java calls it
     /// `partitioner.availability.timeout.ms`.
     #[doc(alias = "partitioner_availability_timeout_ms")]

@@ -46,7 +46,8 @@ impl ProducerConfig {
     /// Environment variables such as `HTTPS_PROXY` are ignored.
     ///
     /// Write a user and a password before the host: `socks5://user:password@host:port`. In the user and the password,
-    /// percent-encode `@` as `%40`, `/` as `%2F` and `%` as `%25`. The user and the password are sent by RFC 1929 (SOCKS5)
+    /// percent-encode `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23` and `%` as `%25`, and in the user also `:` as
+    /// `%3A`. The user and the password are sent by RFC 1929 (SOCKS5)
     /// or as Basic authentication (HTTP). They are not encrypted, so anybody between this machine and the proxy can read
     /// them. No log line or error shows them.
     ///

@@ -21,11 +21,11 @@ aliased_keys! { sasl:
     sasl_login_refresh_window_factor: FACTOR(refresh.window_factor)
         = "The part of its lifetime after which a token of `OAUTHBEARER` is replaced.";
     sasl_login_refresh_window_jitter: JITTER(refresh.window_jitter)
-        = "The largest part of its lifetime that a token is used longer than that, at random.";
+        = "A random extra time is added to `sasl_login_refresh_window_factor`. This is its maximum, as a part of the lifetime of the token.";
     sasl_login_refresh_min_period_seconds: SECONDS(refresh.min_period)
         = "How long a token is used at least before it is replaced.";
     sasl_login_refresh_buffer_seconds: SECONDS(refresh.buffer)
-        = "How long before its end a token is replaced at the latest.";
+        = "A token is replaced at least this long before it expires.";
     sasl_login_retry_backoff_ms: MILLIS(refresh.retry_backoff)
         = "How long the producer waits after the first failure to get a token. Each further failure doubles the wait.";
     sasl_login_retry_backoff_max_ms: MILLIS(refresh.retry_backoff_max)
@@ -130,8 +130,8 @@ impl ProducerConfig {
         self
     }
 
-    /// The part of its lifetime after which a token is replaced, from 0.5 to 1. The next token is fetched in the background
-    /// then, and the current token stays in use until it arrives. Default: 0.8.
+    /// The part of its lifetime after which a token is replaced, from 0.5 to 1. When a connection needs a token after
+    /// that time, the next token is fetched in the background, and the current token stays in use until it arrives. Default: 0.8.
     ///
     /// Java calls it `sasl.login.refresh.window.factor`. This setting and the next five apply to
     /// [`sasl_oauth_token_provider`](Self::sasl_oauth_token_provider).
@@ -140,9 +140,9 @@ impl ProducerConfig {
         self
     }
 
-    /// The largest part of its lifetime that a token is used longer than
-    /// [`sasl_login_refresh_window_factor`](Self::sasl_login_refresh_window_factor), from 0 to 0.25. The part is chosen at
-    /// random, so that many clients do not fetch tokens at the same moment. Default: 0.05.
+    /// The maximum of a random part of the lifetime that is added to
+    /// [`sasl_login_refresh_window_factor`](Self::sasl_login_refresh_window_factor), from 0 to 0.25. The part is random, so that
+    /// many clients do not fetch tokens at the same moment. Default: 0.05.
     ///
     /// Java calls it `sasl.login.refresh.window.jitter`.
     pub fn sasl_login_refresh_window_jitter(mut self, jitter: f64) -> Self {
@@ -161,7 +161,7 @@ impl ProducerConfig {
         self
     }
 
-    /// How long before its end a token is replaced at the latest. Default: 300 s.
+    /// A token is replaced at least this long before it expires. Default: 300 s.
     ///
     /// Setting name: `sasl_login_refresh_buffer_seconds`, in seconds. Java calls it `sasl.login.refresh.buffer.seconds`.
     #[doc(alias = "sasl_login_refresh_buffer_seconds")]

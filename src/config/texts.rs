@@ -17,17 +17,19 @@ use crate::error::{ConfigProblem, Error, ErrorKind};
 
 impl ProducerConfig {
     /// Reads settings from pairs of a name and a value. A name is kafka-python's name (`linger_ms`) or the Java
-    /// client's name (`linger.ms`). Durations are in milliseconds, sizes are in bytes. Spaces around a name or a value
+    /// client's name (`linger.ms`). Durations are in milliseconds and sizes are in bytes, unless the name has another
+    /// unit. Spaces around a name or a value
     /// are ignored. In many optional settings, such as `sasl_mechanism`, the values `none` and `null` and an empty
     /// value mean "not set". For timeouts, files and PEM, an empty value is an error. For a timeout that can be
     /// unlimited, such as `max_block_ms`, `none` means no limit.
     ///
     /// All settings of kafka-python, of the Java client and of librdkafka's producer are known. A setting that is not
-    /// supported yet is accepted only with a value that changes nothing (`enable.metrics.push=false`). A setting that
+    /// supported yet is accepted only with a value that changes nothing (`transaction.timeout.ms=60000`). A setting that
     /// is not in the pairs keeps its default. If the program calls setters afterwards, they override the pairs.
     ///
-    /// Serializers and partitioners are code, which a string can't contain: see [`build_with`](Self::build_with) and
-    /// [`partitioner`](Self::partitioner). The names of Java's serializers for bytes and strings are accepted.
+    /// Serializers and your own partitioners are code, which a string can't contain: see [`build_with`](Self::build_with) and
+    /// [`partitioner`](Self::partitioner). The names of Java's serializers for bytes and strings are accepted, and so are
+    /// the names of the partitioners of this crate.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -80,8 +82,8 @@ impl ProducerConfig {
 
     /// Reads settings that other clients use too, for example from a file that the consumers of the same program also read.
     /// `dialect` is the client that the settings were written for. Some names have different meanings in different
-    /// clients. `dialect` decides which meaning applies. Only the default partitioner depends on it: see
-    /// [`Dialect::Librdkafka`].
+    /// clients. `dialect` decides which meaning applies. Of the defaults, only the default of `partitioner` depends
+    /// on it: see [`Dialect::Librdkafka`].
     ///
     /// Settings that this crate does not use are ignored. The second part of the result lists them:
     ///

@@ -29,8 +29,8 @@ impl ProducerConfig {
     ///
     /// Settings can be in groups. `kafka: {acks: all}` sets `acks`. `ssl: {cafile: ca.pem}` and
     /// `ssl_config: {ssl_cafile: ca.pem}` set `ssl_cafile`: the name of a setting is the names of its groups and its own name
-    /// together. A group does not count if its first word is `kafka`, `producer` or `config`, or if the name of the setting
-    /// begins with this word anyway.
+    /// together. The name of a group is left out if its first word is `kafka`, `producer` or `config`, or if the name of the
+    /// setting begins with the same word.
     ///
     /// `brokers` is another name for `bootstrap_servers`. A broker is a string, or a mapping with `host` (or `ip`), `port`,
     /// and optionally `name`, which has no effect:

@@ -12,8 +12,8 @@ pub struct ConfigProblem {
     /// The kind of problem, for a `match`.
     pub kind: ConfigProblemKind,
     /// The name of the setting. If a setter has set the value, it is kafka-python's name. Otherwise it is the name in the
-    /// input, for example the name of the environment variable. It is empty if the input is not a list of settings at
-    /// [`line`](Self::line).
+    /// input, for example the name of the environment variable. It is empty if the problem is not in one setting, for
+    /// example if the input at [`line`](Self::line) is not valid YAML.
     pub key: String,
     /// The line of the setting in the input, from 1. `None` if the input has no lines, or if its lines are not known: the
     /// pairs that [`from_pairs`](crate::ProducerConfig::from_pairs) takes have no lines.

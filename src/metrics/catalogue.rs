@@ -114,8 +114,8 @@ definitions! {
     "requests-in-flight" = Gauge(|gauges| Some(gauges.requests_in_flight as f64)), "Produce requests that have no response yet.";
     "request-latency-avg" = mean(Sum::Latency, Sum::Latencies, MILLISECOND), "The average time in milliseconds from sending a Produce request until its response arrived.";
     "request-latency-max" = max(Peak::Latency, Sum::Latencies, MILLISECOND), "The longest time in milliseconds from sending a Produce request until its response arrived.";
-    "produce-throttle-time-avg" = mean(Sum::Throttle, Sum::Latencies, MILLISECOND), "The average time in milliseconds for which a response to a Produce request asked for no requests.";
-    "produce-throttle-time-max" = max(Peak::Throttle, Sum::Latencies, MILLISECOND), "The longest time in milliseconds for which a response to a Produce request asked for no requests.";
+    "produce-throttle-time-avg" = mean(Sum::Throttle, Sum::Latencies, MILLISECOND), "The average throttle time in milliseconds in the responses to Produce requests. For this time the broker wants no more requests.";
+    "produce-throttle-time-max" = max(Peak::Throttle, Sum::Latencies, MILLISECOND), "The longest throttle time in milliseconds in the responses to Produce requests.";
     "buffer-total-bytes" = Gauge(|gauges| Some(gauges.buffer_total_bytes as f64)), "The value of buffer_memory in bytes.";
     "buffer-available-bytes" = Gauge(|gauges| Some(gauges.buffer_available_bytes as f64)), "Bytes of buffer_memory that are free.";
     "waiting-threads" = Gauge(|gauges| Some(gauges.waiting_threads as f64)), "Threads that wait for free buffer_memory.";
@@ -184,8 +184,8 @@ definitions! {
     "request-size-max" = node_max(NodePeak::Request, NodeSum::Requests, ONE), "The size of the largest request to the node in bytes.";
     "request-latency-avg" = node_mean(NodeSum::Latency, NodeSum::Latencies, MILLISECOND), "The average time in milliseconds from sending a Produce request to the node until its response arrived.";
     "request-latency-max" = node_max(NodePeak::Latency, NodeSum::Latencies, MILLISECOND), "The longest time in milliseconds from sending a Produce request to the node until its response arrived.";
-    "produce-throttle-time-avg" = node_mean(NodeSum::Throttle, NodeSum::Latencies, MILLISECOND), "The average time in milliseconds for which a response of the node to a Produce request asked for no requests.";
-    "produce-throttle-time-max" = node_max(NodePeak::Throttle, NodeSum::Latencies, MILLISECOND), "The longest time in milliseconds for which a response of the node to a Produce request asked for no requests.";
+    "produce-throttle-time-avg" = node_mean(NodeSum::Throttle, NodeSum::Latencies, MILLISECOND), "The average throttle time in milliseconds in the node's responses to Produce requests.";
+    "produce-throttle-time-max" = node_max(NodePeak::Throttle, NodeSum::Latencies, MILLISECOND), "The longest throttle time in milliseconds in the node's responses to Produce requests.";
     "response-rate" = Rate(NodeSum::Responses as usize), "Responses of the node, per second.";
     "response-total" = Total(NodeSum::Responses as usize), "Responses of the node.";
     "outgoing-byte-rate" = Rate(NodeSum::BytesOut as usize), "Bytes that were written to the node, before encryption, per second.";

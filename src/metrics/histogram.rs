@@ -110,8 +110,8 @@ impl Histogram {
         (self.recent_count() > 0).then(|| Duration::from_nanos(self.0.peaks[LONGEST]))
     }
 
-    /// Returns the duration that the part `quantile` of all durations in the sample windows does not exceed. For example,
-    /// `quantile(0.99)` is the 99th percentile. A value below 0 counts as 0, a value above 1 counts as 1.
+    /// Returns a quantile of the durations in the sample windows. For example, 99 % of the durations are not longer than
+    /// `quantile(0.99)`. A value below 0 counts as 0, a value above 1 counts as 1.
     ///
     /// The result differs from the exact value by at most 6.25 %.
     pub fn quantile(&self, quantile: f64) -> Option<Duration> {

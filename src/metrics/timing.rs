@@ -49,7 +49,7 @@ impl Timing {
                 "The time from the first record of a batch until the batch was sent for the first time."
             }
             Self::InFlight => "The time from sending a Produce request until its response arrived.",
-            Self::Throttle => "The time for which a broker asked for no requests.",
+            Self::Throttle => "The throttle time in a response: how long the broker wants no more requests.",
             Self::Delivery => "The time from the first record of a batch until the batch was stored.",
         }
     }

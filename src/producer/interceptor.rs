@@ -61,8 +61,8 @@ pub trait ProducerInterceptor: Send + Sync {
     }
 
     /// Called with the result of each record for which [`on_send`](Self::on_send) was called. It is called exactly once for
-    /// the record, even if `on_send` or `send` has failed. There are two exceptions: a partitioner panics, or a `send` inside
-    /// this method fails. The default implementation does nothing.
+    /// the record, even if `on_send` or `send` has failed. It is not called for a record whose partitioner panics, nor for a
+    /// record that is sent inside this method if that `send` fails. The default implementation does nothing.
     ///
     /// It is called before the callbacks of the record, usually on the background thread. For an error that `send` returns,
     /// it is called on the thread of the `send`. In both cases the rules of

@@ -22,7 +22,7 @@ use crate::record::{Header, RecordFields};
 /// [`partition_by`](crate::ProducerConfig::partition_by).
 ///
 /// ```
-/// use kafka_producer::{DefaultPartitioner, PartitionContext, Partitioner};
+/// use kafka_producer::{PartitionContext, Partitioner, StickyPartitioner};
 ///
 /// /// Sends records for the topic `audit` to partition 0. Uses the default partitioner for all other topics.
 /// struct AuditFirst;
@@ -31,7 +31,7 @@ use crate::record::{Header, RecordFields};
 ///     fn partition(&self, record: &PartitionContext<'_>) -> i32 {
 ///         match record.topic() {
 ///             "audit" => 0,
-///             _ => DefaultPartitioner.partition(record),
+///             _ => StickyPartitioner.partition(record),
 ///         }
 ///     }
 /// }

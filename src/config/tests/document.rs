@@ -72,8 +72,9 @@ mod listed {
         text.push_str(
             "\n## Settings that this crate does not use\n\n\
              They are known, so that a file for another client can be read. A value that changes nothing is accepted. With any \
-             other value the setting is an error, and `from_shared` lists it as unused. Settings of consumers and of schema \
-             registries are errors too.\n",
+             other value `from_pairs` returns an error. `from_shared` lists the setting as unused, unless records would be less \
+             safe without it, as with `enable.ssl.certificate.verification`: then it returns an error too. Settings of consumers \
+             and of schema registries are errors for `from_pairs`, and `from_shared` lists them.\n",
         );
         text.push_str(&reasons(
             lasting.into_iter().chain(librdkafka::NOT_HERE.iter().filter(|later| not_used(later))),
