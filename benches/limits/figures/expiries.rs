@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kafka_producer::{KafkaProducer, ProducerRecord};
 
-use super::measure::{descriptors, resident, threads};
+use super::measure::{descriptors, resident, stopwatch, threads};
 use super::sink::Sink;
 use super::table::at_most;
 use super::{Outcome, Scale, part_of_its_own};
@@ -70,6 +70,11 @@ pub fn expiries(scale: Scale) -> Outcome {
         at_most(&format!("{count} waits of 1 µs in vain, {what}: memory"), grown, 1.0, "MiB more");
         let more = |after: u64, before: u64| after as f64 - before as f64;
         let what = format!("{count} waits of 1 µs in vain, {what}: ");
+        // A thread that was joined can be listed for a moment.
+        let since = stopwatch();
+        while threads() > before.0 && since() < Duration::from_secs(5) {
+            std::thread::yield_now();
+        }
         at_most(&format!("{what}threads"), more(threads(), before.0), 0.0, "more");
         at_most(&format!("{what}descriptors"), more(descriptors(), before.1), 0.0, "more");
     }
