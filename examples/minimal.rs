@@ -1,5 +1,5 @@
-//! The smallest producer that does everything itself: records with a key, a value and a timestamp, a function for each
-//! serializer, and a partitioner that hashes the key.
+//! A small program that sends records with a key, a value and a timestamp. Its serializers are functions, and its
+//! partitioner hashes the key.
 //!
 //! ```sh
 //! cargo run --example minimal --features mock,partitioners -- localhost:9092
