@@ -390,9 +390,10 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     /// `purge` returns at once. The background thread fails the records and runs their callbacks. To wait for this, call
     /// [`flush`](Self::flush). Like other failures, the failures are reported by `flush` if they are unchecked.
     ///
-    /// The records in a request that was sent and has no response yet are not purged. A record is not purged either if an
-    /// earlier attempt may have stored it. If a record before it in the partition is purged, such a record can fail: the
-    /// sequence number of the purged record is then missing, and the broker would not recognize the next attempt.
+    /// Two kinds of records are not purged: those in a request that has no response yet, and those that an earlier attempt
+    /// may have stored. A record of the second kind can still fail if a record before it in the partition is purged. The
+    /// purge leaves a gap in the sequence numbers. After a gap the record can't be sent again, because the broker could not
+    /// tell whether it has already stored the record.
     ///
     /// # Errors
     /// [`ErrorKind::UsedAfterFork`]: this process is a forked child.
