@@ -113,7 +113,7 @@ const LEVEL_OR_DEFAULT: Kind<Option<i32>> = Kind {
 
 /// Names that other clients have too. In librdkafka they mean something that this crate does not have.
 pub(super) const NOT_HERE: &[Later] = later! {
-    Other("in librdkafka it is the age at which metadata is dropped; this crate uses topic.metadata.refresh.interval.ms"):
+    Other("only in the dialect of librdkafka: there it is the age at which metadata is dropped; topic.metadata.refresh.interval.ms sets metadata_max_age_ms"):
         metadata_max_age_ms;
 };
 

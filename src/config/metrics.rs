@@ -21,8 +21,8 @@ impl ProducerConfig {
     /// 1000. Default: 2. kafka-python has the same name.
     ///
     /// A new window begins with the first event after the end of the last one. A rate is computed over the time since the
-    /// start of the oldest window. Even for a new producer, this time counts as at least the windows before the current one, by
-    /// default 30 s. So a rate is too low until the first 30 s are over.
+    /// start of the oldest window. If this time is shorter than `metrics_num_samples` − 1 windows (by default one window,
+    /// 30 s), the length of those windows is used instead. So a rate is too low until the first 30 s are over.
     pub fn metrics_num_samples(mut self, samples: usize) -> Self {
         self.metrics.num_samples = samples;
         self

@@ -71,8 +71,8 @@ impl HashRingPartitioner {
     }
 
     /// Creates a partitioner that chooses the same partitions as the Python package `hash_ring`, which kiel's documentation
-    /// recommends: `HashRing(partitions).get_node(key)`. It has 120 points for each partition, so it is a little less even
-    /// than [`new`](Self::new).
+    /// recommends: `HashRing(partitions).get_node(key)`. It has 120 points for each partition, so it distributes keys a
+    /// little less evenly over the partitions than [`new`](Self::new).
     pub fn like_hash_ring() -> Self {
         Self::of(Shape { digests: 40, words: 3 })
     }
