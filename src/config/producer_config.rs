@@ -216,6 +216,9 @@ impl ProducerConfig {
     /// before a retry does not grow. If a default depends on another setting, it also follows a later change of that
     /// setting.
     ///
+    /// One default differs: a partition has one batch in flight. kafka-python 2 has up to five. To have five, set
+    /// [`max_in_flight_requests_per_connection`](Self::max_in_flight_requests_per_connection) to 5.
+    ///
     /// Use it for a program that must behave as it did with kafka-python 2. The defaults of this crate are safer: see
     /// [`Default`](Self::default).
     pub fn kafka_python_2() -> Self {
