@@ -6,7 +6,7 @@
 /// ```
 /// use kafka_producer::KeyHash;
 ///
-/// assert_eq!(KeyHash::Murmur2.partition(b"user-1", 6), 5);
+/// assert_eq!(KeyHash::Murmur2.partition(b"user-1", 6), 2);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
