@@ -196,6 +196,7 @@ const LATER: &[Later] = later! {
     Code("call ProducerConfig::interceptor"): interceptor_classes["none", "[]"];
     Code("call ProducerConfig::ssl_context (cargo feature `tls`)"): ssl_context;
     Code("call ProducerConfig::metric_reporter"): metric_reporters["none", "[]"];
-    Code("this crate always uses the best selector of the system; remove it"): selector;
+    Code("this crate always uses the best selector of the system; remove it"):
+        selector["none", "DefaultSelector", "selectors.DefaultSelector"];
     Code("the client can't be replaced; remove it"): kafka_client;
 };

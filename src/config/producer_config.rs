@@ -216,8 +216,8 @@ impl ProducerConfig {
     /// before a retry does not grow. If a default depends on another setting, it also follows a later change of that
     /// setting.
     ///
-    /// One default differs: a partition has one batch in flight. kafka-python 2 has up to five. To have five, set
-    /// [`max_in_flight_requests_per_connection`](Self::max_in_flight_requests_per_connection) to 5.
+    /// Up to five batches of a partition are in flight. If `retries` is raised, records can change their order, as in
+    /// kafka-python 2.
     ///
     /// Use it for a program that must behave as it did with kafka-python 2. The defaults of this crate are safer: see
     /// [`Default`](Self::default).
@@ -226,6 +226,7 @@ impl ProducerConfig {
             defaults: Defaults::KafkaPython2,
             acks: Acks::Leader,
             retries: 0,
+            max_in_flight_requests_per_connection: Some(5),
             sock_chunk_bytes: 4096,
             sock_chunk_buffer_count: 1000,
             ..Self::default()

@@ -51,6 +51,10 @@ pub(super) const TEXT: Kind<Option<String>> = Kind {
 pub(super) const LIST: Kind<Vec<String>> = Kind {
     form: "list",
     read: |value| {
+        // Python's None would be a host name.
+        if !value.is_empty() && is_none(value) {
+            return Err("it has no value; write at least one broker as host:port, or remove it".into());
+        }
         let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
         Ok(items.map(str::to_owned).collect())
     },

@@ -102,9 +102,9 @@ fn without_it_several_batches_are_under_way_only_if_that_was_asked_for() {
 fn kafka_python_2_had_none() {
     let preset = ProducerConfig::kafka_python_2();
     let with = |pairs: &[(&str, &str)]| preset.clone().with_pairs(pairs.iter().copied()).unwrap();
-    assert_eq!(acts(&preset), (false, 1));
+    assert_eq!(acts(&preset), (false, 5));
     assert_eq!(preset.effective().why_not_idempotent(), None);
-    assert_eq!(acts(&with(&[("acks", "all"), ("retries", "3")])), (false, 1));
+    assert_eq!(acts(&with(&[("acks", "all"), ("retries", "3")])), (false, 5));
     assert_eq!(acts(&with(&[("max_in_flight_requests_per_connection", "10")])), (false, 10));
     assert_eq!(acts(&with(&[("acks", "all"), ("retries", "3"), ("enable_idempotence", "true")])), (true, 5));
     assert!(

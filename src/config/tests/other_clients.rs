@@ -344,3 +344,14 @@ fn problems(pairs: &[(&str, &str)]) -> Vec<crate::error::ConfigProblem> {
         },
     }
 }
+
+/// What a dict of kafka-python's defaults has as strings.
+#[test]
+fn the_selector_of_python_is_accepted_and_no_brokers_are_refused() {
+    for selector in ["None", "DefaultSelector", "selectors.DefaultSelector"] {
+        assert!(problems(&[("selector", selector)]).is_empty(), "{selector}");
+    }
+    assert!(!problems(&[("selector", "selectors.PollSelector")]).is_empty());
+    let problem = &problems(&[("bootstrap_servers", "None")])[0];
+    assert!(problem.why.contains("write at least one broker"), "{problem}");
+}
