@@ -31,7 +31,11 @@ pub mod guide {
     #[cfg_attr(feature = "full", doc = include_str!("../docs/migrating-from-kafka-python.md"))]
     #[cfg_attr(not(feature = "full"), doc = "This page needs the feature `full`.")]
     pub mod migrating {}
-    #[doc = include_str!("../docs/tls.md")]
+    #[cfg_attr(any(feature = "tls", feature = "rustls"), doc = include_str!("../docs/tls.md"))]
+    #[cfg_attr(
+        not(any(feature = "tls", feature = "rustls")),
+        doc = "This page needs the feature `tls` or `rustls`."
+    )]
     pub mod tls {}
     #[doc = include_str!("../docs/sasl.md")]
     pub mod sasl {}
