@@ -147,6 +147,8 @@ impl World {
     }
 
     fn carries(&self, topic: &str, config: ProducerConfig) {
+        // Another test may deny the creation of topics at this moment.
+        self.cluster.create_topic(topic, 1, 1, &[]);
         let producer = config.build().unwrap();
         let future = producer.send(ProducerRecord::to(topic).value(topic)).unwrap();
         assert_eq!(future.get(PATIENCE).unwrap().offset(), Some(0), "{topic}");
