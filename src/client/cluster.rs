@@ -45,11 +45,12 @@ pub(crate) struct ClusterMetadata {
 pub(crate) struct Broker {
     pub(crate) host: Arc<str>,
     pub(crate) port: u16,
+    pub(crate) rack: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TopicMetadata {
-    /// The [`ClusterMetadata::version`] that last changed one of the fields below.
+    /// The [`ClusterMetadata::version`] that last changed one of the fields below, or the rack of a broker.
     pub(crate) version: u64,
     /// The version of the last answer that named the topic, with any content.
     pub(crate) answered_version: u64,
@@ -142,6 +143,16 @@ impl ClusterMetadata {
         let index = usize::try_from(partition).ok()?;
         let leader = self.topics.get(topic)?.partitions.get(index)?.leader?;
         self.brokers.contains_key(&leader).then_some(NodeId::Broker(leader))
+    }
+
+    /// The racks of the brokers that have one.
+    pub(super) fn racks(&self) -> impl Iterator<Item = (i32, &Arc<str>)> {
+        self.brokers.iter().filter_map(|(id, broker)| Some((*id, broker.rack.as_ref()?)))
+    }
+
+    /// The rack of the leader of a partition.
+    pub(crate) fn rack_of_leader(&self, partition: &PartitionMetadata) -> Option<&str> {
+        self.brokers.get(&partition.leader?)?.rack.as_deref()
     }
 
     /// Whether the metadata have a broker at this address. An entry of `bootstrap_servers` may be something else.

@@ -22,7 +22,8 @@ pub(super) fn merge(
     for broker in response.brokers {
         match u16::try_from(broker.port) {
             Ok(port) => {
-                next.brokers.insert(broker.node_id, Broker { host: broker.host.into(), port });
+                let rack = broker.rack.filter(|rack| !rack.is_empty()).map(Arc::from);
+                next.brokers.insert(broker.node_id, Broker { host: broker.host.into(), port, rack });
             }
             Err(_) => impossible.push(broker),
         }
@@ -32,6 +33,7 @@ pub(super) fn merge(
     for topic in response.topics {
         take_topic(topic, known, version, next.version, &mut next.topics);
     }
+    renew_if_racks_changed(&mut next, known);
     (next, impossible)
 }
 
@@ -55,9 +57,10 @@ pub(super) fn learn(
     }
     let mut next = ClusterMetadata { version: known.version + 1, ..known.clone() };
     for endpoint in endpoints {
-        let NodeEndpoint { node_id, host, port, .. } = endpoint;
+        let NodeEndpoint { node_id, host, port, rack, .. } = endpoint;
         if let Ok(port) = u16::try_from(*port) {
-            next.brokers.insert(*node_id, Broker { host: host.as_str().into(), port });
+            let rack = rack.as_deref().filter(|rack| !rack.is_empty()).map(Arc::from);
+            next.brokers.insert(*node_id, Broker { host: host.as_str().into(), port, rack });
         }
     }
     for hint in news {
@@ -66,7 +69,16 @@ pub(super) fn learn(
         *partition = PartitionMetadata { leader: Some(hint.leader), leader_epoch: Some(hint.leader_epoch) };
         topic.version = next.version;
     }
+    renew_if_racks_changed(&mut next, known);
     Some(next)
+}
+
+/// Any topic may have leaders in other racks now. Racks change so rarely that it is not worth finding out which topics do.
+fn renew_if_racks_changed(next: &mut ClusterMetadata, known: &ClusterMetadata) {
+    if !next.racks().eq(known.racks()) {
+        let version = next.version;
+        next.topics.values_mut().for_each(|topic| topic.version = version);
+    }
 }
 
 fn take_topic(
@@ -256,5 +268,24 @@ mod tests {
     fn epochs_that_can_not_be_relied_on_are_not_compared() {
         assert_eq!(after(&[(1, 7), (2, 6)], 8), Some(2));
         assert_eq!(after(&[(1, 7), (2, 6)], 9), Some(1));
+    }
+
+    #[test]
+    fn a_topic_is_new_when_the_rack_of_a_broker_is_new() {
+        let known = merge(&ClusterMetadata::default(), answer(1, 7), 12, |_| true).0;
+        let with_rack = |rack: &str| {
+            let mut told = answer(1, 7);
+            told.topics.clear();
+            told.brokers[1].rack = Some(rack.to_owned());
+            told
+        };
+        let racked = merge(&known, with_rack("a"), 12, |_| true).0;
+        assert_eq!(racked.rack_of_leader(&racked.topics["t"].partitions[0]), Some("a"));
+        assert!(racked.topics["t"].version > known.topics["t"].version);
+        let same = merge(&racked, with_rack("a"), 12, |_| true).0;
+        assert_eq!(same.topics["t"].version, racked.topics["t"].version);
+        let none = merge(&same, with_rack(""), 12, |_| true).0;
+        assert_eq!(none.rack_of_leader(&none.topics["t"].partitions[0]), None);
+        assert!(none.topics["t"].version > same.topics["t"].version);
     }
 }

@@ -16,6 +16,7 @@ pub(super) fn problems(config: &ProducerConfig) -> Vec<ConfigProblem> {
     checks.servers();
     checks.sizes();
     checks.client_id();
+    checks.rack();
     checks.default_topic();
     checks.security_protocol();
     checks.sasl();
@@ -131,6 +132,14 @@ impl Checks<'_> {
         }
         if id.chars().any(char::is_control) {
             self.refuse("client_id", id, "it must not contain control characters");
+        }
+    }
+
+    fn rack(&mut self) {
+        if self.config.partitioner_rack_aware && self.config.client_rack.as_deref().is_none_or(str::is_empty)
+        {
+            let why = "client_rack is not set; set it to the rack of this producer";
+            self.contradict("partitioner_rack_aware", true, why);
         }
     }
 

@@ -170,7 +170,6 @@ const LATER: &[Later] = later! {
     Other("the producer requests the metadata of a topic when the topic is used, so there is nothing to filter"):
         bootstrap_topics_filter["none", "set()"];
 
-    Extra("a rack-aware partitioner"): partitioner_rack_aware["false"], client_rack;
     Other("memory is allocated when a batch needs it, and kept for reuse up to buffer_memory"):
         buffer_memory_allocation_strategy["full"];
 

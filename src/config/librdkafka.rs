@@ -141,7 +141,8 @@ pub(super) const LATER: &[Later] = later! {
     Never("records of a partition are sent in the order of their sends"): queuing_strategy["fifo"];
 
     Other("buffer_memory limits the bytes of the records, not their number"): queue_buffering_max_messages;
-    Extra("a time for which records without a key go to one partition"): sticky_partitioning_linger_ms;
+    Other("records without a key go to one partition until it has got 128 KiB of records; set another partitioner for another choice"):
+        sticky_partitioning_linger_ms;
     Other("statistics go to code of the program; call ProducerConfig::report_metrics"): statistics_interval_ms["0"];
     Code("call ProducerConfig::partitioner"): partitioner_cb;
     Code("each send returns a future with the result; see FutureRecordMetadata::add_both"):

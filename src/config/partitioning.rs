@@ -110,6 +110,27 @@ impl ProducerConfig {
         self
     }
 
+    /// Whether [`StickyPartitioner`] sends the records without a key only to partitions whose leader is in the rack of the
+    /// producer (KIP-1123). If the topic has no such partition, it chooses from all partitions. It also does so if each of
+    /// these partitions is excluded by
+    /// [`partitioner_availability_timeout`](Self::partitioner_availability_timeout). Default: false. Requires
+    /// [`client_rack`](Self::client_rack). Java calls it `partitioner.rack.aware`.
+    ///
+    /// Traffic between racks costs money in most clouds. But partitions in other racks then get no records without a key
+    /// from this producer. So each rack needs its own producers, or some partitions stay empty.
+    pub fn partitioner_rack_aware(mut self, aware: bool) -> Self {
+        self.partitioner_rack_aware = aware;
+        self
+    }
+
+    /// The rack of the producer, for example the availability zone of a cloud. The brokers have the same name in
+    /// `broker.rack`. It has an effect with [`partitioner_rack_aware`](Self::partitioner_rack_aware). Default: none. Java
+    /// calls it `client.rack`.
+    pub fn client_rack(mut self, rack: impl Into<String>) -> Self {
+        self.client_rack = Some(rack.into());
+        self
+    }
+
     /// The partitioner that was set, or else the default.
     pub(super) fn chosen_partitioner(&self) -> Arc<dyn Partitioner> {
         if let Some(named) = &self.partitioner {

@@ -127,6 +127,8 @@ pub struct ProducerConfig {
     pub(super) partitioner_adaptive_partitioning_enable: bool,
     /// Zero is no timeout.
     pub(super) partitioner_availability_timeout: Duration,
+    pub(super) partitioner_rack_aware: bool,
+    pub(super) client_rack: Option<String>,
     /// `None` if a record without a topic is an error.
     pub(super) default_topic: Option<String>,
     pub(super) interceptors: Vec<NamedInterceptor>,
@@ -192,6 +194,8 @@ impl Default for ProducerConfig {
             partitioner_ignore_keys: false,
             partitioner_adaptive_partitioning_enable: true,
             partitioner_availability_timeout: Duration::ZERO,
+            partitioner_rack_aware: false,
+            client_rack: None,
             default_topic: None,
             interceptors: Vec::new(),
             providers: Providers::default(),

@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) sender: SenderSettings,
     pub(crate) client: ClientSettings,
     pub(crate) socket: SocketSettings,
+    /// The rack of the producer, if the partitioner prefers leaders in it.
+    pub(crate) rack: Option<Box<str>>,
     pub(crate) default_topic: Option<String>,
     pub(crate) interceptors: Vec<NamedInterceptor>,
     pub(crate) partitioner: Arc<dyn Partitioner>,
@@ -151,6 +153,11 @@ impl Settings {
                     .filter(|timeout| !timeout.is_zero() && !config.manual_flush)
                     .map(|timeout| timeout.saturating_add(config.linger)),
             },
+            rack: config
+                .partitioner_rack_aware
+                .then(|| config.client_rack.as_deref())
+                .flatten()
+                .map(Box::from),
             default_topic: config.default_topic.clone(),
             interceptors: config.interceptors.clone(),
             buffer_memory: config.buffer_memory,

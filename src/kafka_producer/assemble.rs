@@ -93,7 +93,7 @@ where
     settings.client.mechanisms.iter().for_each(|mechanism| mechanism.prepare());
     let client = KafkaClient::new(settings.client, Arc::clone(&metadata), recorder, random.clone());
     let sender = Sender::new(settings.sender, drain, client, Arc::clone(&observer), random);
-    let table = TopicTable::new(Arc::clone(&lifecycle));
+    let table = TopicTable::new(Arc::clone(&lifecycle), settings.rack);
     let metrics = MetricsSource {
         accumulator: accumulator.clone(),
         topics: Arc::clone(&table),

@@ -280,6 +280,7 @@ impl BytesProducer {
             sticky: &topic.sticky,
             queues: &topic.queues,
             available: &topic.available,
+            near: &topic.near,
             pool: self.accumulator.pool(),
             clock: self.topics.observer.clock(),
             thread,

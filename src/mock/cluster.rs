@@ -38,6 +38,7 @@ pub(super) struct BrokerView {
     pub(super) running: bool,
     pub(super) host: String,
     pub(super) port: u16,
+    pub(super) rack: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -73,6 +74,7 @@ pub(super) struct Broker {
     pub(super) is_fenced: bool,
     /// Where it tells clients to go (`advertised.listeners`), if not to where it is.
     pub(super) advertised: Option<(String, u16)>,
+    pub(super) rack: Option<String>,
     /// What it says it speaks, by API.
     pub(super) versions: BTreeMap<ApiKey, RangeInclusive<i16>>,
     /// What it says that it holds clients back for.
@@ -105,6 +107,7 @@ impl Cluster {
             is_controller: false,
             is_fenced: false,
             advertised: None,
+            rack: None,
             versions: OFFERED.iter().map(|(key, versions)| (*key, versions.clone())).collect(),
             throttle_ms: 0,
         };
@@ -205,7 +208,7 @@ impl Cluster {
         let view = |broker: &Broker| {
             let (host, port) = broker.advertised.clone().unwrap_or_else(|| (HOST.to_owned(), broker.port));
             let running = broker.running && !broker.is_controller && !broker.is_fenced;
-            BrokerView { running, host, port }
+            BrokerView { running, host, port, rack: broker.rack.clone() }
         };
         self.brokers.iter().map(view).collect()
     }

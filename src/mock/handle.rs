@@ -434,6 +434,11 @@ impl MockBroker<'_> {
         self.cluster.shared.core.lock().cluster.brokers[self.broker].throttle_ms = milliseconds;
     }
 
+    /// Sets the rack of the broker (`broker.rack`), as metadata responses contain it. By default a broker has no rack.
+    pub fn set_rack(&self, rack: &str) {
+        self.cluster.shared.core.lock().cluster.brokers[self.broker].rack = Some(rack.to_owned());
+    }
+
     /// Makes the cluster advertise this address for the broker (`advertised.listeners`). The broker still listens on its
     /// own address.
     pub fn advertise(&self, host: &str, port: u16) {

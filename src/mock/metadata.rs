@@ -31,6 +31,7 @@ pub(super) fn answer(
         node_id: node_id(index),
         host: broker.host.clone(),
         port: broker.port.into(),
+        rack: broker.rack.clone(),
         ..Default::default()
     };
     MetadataResponse {

@@ -404,7 +404,7 @@ mod tests {
         let observer = Observer::new(Clock::System);
         let (accumulator, drain) =
             record_accumulator(Arc::clone(&lifecycle), settings, pool, inbox, observer);
-        let topics = TopicTable::new(lifecycle);
+        let topics = TopicTable::new(lifecycle, None);
         let mut snapshot = ClusterMetadata::default();
         snapshot.topics.entry(Arc::from("t")).or_default().partitions = vec![PartitionMetadata::default(); 2];
         let handle = topics.handle("t", &snapshot).unwrap();

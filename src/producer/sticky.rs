@@ -90,6 +90,8 @@ pub(crate) struct StickyContext<'a> {
     pub(crate) queues: &'a [Arc<PartitionQueue>],
     /// The partitions with a leader, or none to choose from all.
     pub(crate) available: &'a [i32],
+    /// The partitions with a leader in the rack of the producer, or none if racks are of no interest.
+    pub(crate) near: &'a [i32],
     pub(crate) pool: &'a SimpleBufferPool,
     pub(crate) clock: &'a Clock,
     /// The number of this thread.
@@ -139,38 +141,51 @@ impl StickyContext<'_> {
     }
 
     fn choose(&self) -> i32 {
-        let count = if self.available.is_empty() { self.queues.len() } else { self.available.len() };
-        let first = fastrand::usize(..count);
-        let mut chosen = first;
+        if !self.near.is_empty()
+            && let Choice { partition, is_stuck: false } = self.choose_from(self.near)
+        {
+            return partition;
+        }
+        self.choose_from(self.available).partition
+    }
+
+    /// Chooses one of `partitions`, or of all if `partitions` is empty.
+    fn choose_from(&self, partitions: &[i32]) -> Choice {
+        let count = if partitions.is_empty() { self.queues.len() } else { partitions.len() };
+        // The partitions are numbers of partitions, none of which is negative.
+        let queue = |index: usize| &self.queues[number(partitions, index) as usize];
+        let mut chosen = fastrand::usize(..count);
         if self.settings.adaptive && count > 1 {
-            let second = (first + fastrand::usize(1..count)) % count;
-            let held = self.pool.held_by([first, second].map(|index| self.queue(index).id()));
-            chosen = if held[1] < held[0] { second } else { first };
+            let second = (chosen + fastrand::usize(1..count)) % count;
+            let held = self.pool.held_by([chosen, second].map(|index| queue(index).id()));
+            chosen = if held[1] < held[0] { second } else { chosen };
         }
-        if let Some(timeout) = self.settings.availability_timeout {
-            let now = self.clock.now();
-            let is_stuck = |index: &usize| {
-                let since = self.queue(*index).waiting_since(|| self.pool.is_of_another_process());
-                since.is_some_and(|since| now.since(since) > timeout)
-            };
-            // With many partitions only some are looked at. If all of them are stuck, one is as good as another.
-            let step = if count > MOST_LOOKED_AT { fastrand::usize(1..count) } else { 1 };
-            let mut others = (0..count.min(MOST_LOOKED_AT)).map(|number| (chosen + number * step) % count);
-            chosen = others.find(|index| !is_stuck(index)).unwrap_or(chosen);
-        }
-        self.number(chosen)
+        let Some(timeout) = self.settings.availability_timeout else {
+            return Choice { partition: number(partitions, chosen), is_stuck: false };
+        };
+        let now = self.clock.now();
+        let is_stuck = |index: &usize| {
+            let since = queue(*index).waiting_since(|| self.pool.is_of_another_process());
+            since.is_some_and(|since| now.since(since) > timeout)
+        };
+        // With many partitions only some are looked at. If all of them are stuck, one is as good as another.
+        let step = if count > MOST_LOOKED_AT { fastrand::usize(1..count) } else { 1 };
+        let mut others = (0..count.min(MOST_LOOKED_AT)).map(|number| (chosen + number * step) % count);
+        let free = others.find(|index| !is_stuck(index));
+        Choice { partition: number(partitions, free.unwrap_or(chosen)), is_stuck: free.is_none() }
     }
+}
 
-    /// The number of the partition that is at `index` of those that can be chosen.
-    fn number(&self, index: usize) -> i32 {
-        // Kafka numbers partitions with an i32.
-        self.available.get(index).copied().unwrap_or(index as i32)
-    }
+struct Choice {
+    partition: i32,
+    /// Each partition that was looked at has a batch that waits too long.
+    is_stuck: bool,
+}
 
-    fn queue(&self, index: usize) -> &PartitionQueue {
-        // The available partitions are numbers of partitions, none of which is negative.
-        &self.queues[self.number(index) as usize]
-    }
+/// The number of the partition at `index` of `partitions`, or of all if `partitions` is empty.
+fn number(partitions: &[i32], index: usize) -> i32 {
+    // Kafka numbers partitions with an i32.
+    partitions.get(index).copied().unwrap_or(index as i32)
 }
 
 /// The most partitions of a topic that are current at a time.
@@ -196,6 +211,7 @@ mod tests {
         sticky: Sticky,
         queues: Vec<Arc<PartitionQueue>>,
         available: Vec<i32>,
+        near: Vec<i32>,
         pool: Arc<SimpleBufferPool>,
     }
 
@@ -207,6 +223,7 @@ mod tests {
                 sticky: Sticky::new(partitions as usize),
                 queues: (0..partitions).map(queue).collect(),
                 available: (0..partitions as i32).collect(),
+                near: Vec::new(),
                 pool: SimpleBufferPool::new(100_000, 1000, Arc::default()),
             }
         }
@@ -217,6 +234,7 @@ mod tests {
                 sticky: &self.sticky,
                 queues: &self.queues,
                 available: &self.available,
+                near: &self.near,
                 pool: &self.pool,
                 clock: &Clock::System,
                 thread,
@@ -273,6 +291,18 @@ mod tests {
         site.available.clear();
         let chosen: std::collections::BTreeSet<_> = site.partitions(10_000, 0).into_iter().collect();
         assert_eq!(chosen.len(), 10, "without leaders all are as good");
+    }
+
+    #[test]
+    fn only_partitions_in_the_rack_are_chosen_if_there_are_any() {
+        let mut site = Site::new(10);
+        site.near = vec![2, 6];
+        let chosen = |site: &Site| {
+            site.partitions(1000, 0).into_iter().collect::<std::collections::BTreeSet<_>>().into_iter()
+        };
+        assert!(chosen(&site).eq([2, 6]));
+        site.near.clear();
+        assert_eq!(chosen(&site).len(), 10);
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Source {
             record_accumulator(Arc::clone(&lifecycle), settings, pool, inbox, observer);
         let mut snapshot = ClusterMetadata::default();
         snapshot.topics.entry(Arc::from("t")).or_default().partitions = vec![PartitionMetadata::default()];
-        let topics = TopicTable::new(lifecycle);
+        let topics = TopicTable::new(lifecycle, None);
         let queue = Arc::clone(&topics.handle("t", &snapshot).unwrap().queues[0]);
         Self { accumulator, drain, queue }
     }

@@ -20,6 +20,8 @@ pub(crate) struct TopicHandle {
     pub(crate) queues: Box<[Arc<PartitionQueue>]>,
     /// The partitions that have a leader.
     pub(crate) available: Box<[i32]>,
+    /// The partitions whose leader is in the rack of this producer. None if the choice does not depend on racks.
+    pub(crate) near: Box<[i32]>,
     /// Where its records without a key go.
     pub(crate) sticky: Sticky,
     /// Whether the sender was told to keep the topic.
@@ -31,6 +33,8 @@ pub(crate) struct TopicTable {
     /// Distinguishes the producers of a process in the caches of threads.
     id: u64,
     lifecycle: Arc<Lifecycle>,
+    /// The rack of this producer, if the choice of partitions depends on racks.
+    rack: Option<Box<str>>,
     partitions: AtomicU32,
     topics: Mutex<HashMap<Arc<str>, Entry>>,
 }
@@ -57,11 +61,12 @@ thread_local! {
 }
 
 impl TopicTable {
-    pub(crate) fn new(lifecycle: Arc<Lifecycle>) -> Arc<Self> {
+    pub(crate) fn new(lifecycle: Arc<Lifecycle>, rack: Option<Box<str>>) -> Arc<Self> {
         static NEXT: std::sync::LazyLock<AtomicU64> = std::sync::LazyLock::new(|| AtomicU64::new(0));
         Arc::new(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             lifecycle,
+            rack,
             partitions: AtomicU32::new(0),
             topics: Mutex::default(),
         })
@@ -114,7 +119,7 @@ impl TopicTable {
                     || (Arc::clone(name), Vec::new()),
                     |old| (Arc::clone(&old.handle.name), old.all),
                 );
-                let handle = Arc::new(self.build(name, partitions, &mut all));
+                let handle = Arc::new(self.build(name, partitions, snapshot, &mut all));
                 let entry = Entry { version, handle: Arc::clone(&handle), all };
                 topics.insert(Arc::clone(&handle.name), entry);
                 handle
@@ -150,6 +155,7 @@ impl TopicTable {
         &self,
         name: Arc<str>,
         partitions: &[PartitionMetadata],
+        snapshot: &ClusterMetadata,
         all: &mut Vec<Arc<PartitionQueue>>,
     ) -> TopicHandle {
         while all.len() < partitions.len() {
@@ -157,10 +163,19 @@ impl TopicTable {
             let queue_id = self.partitions.fetch_add(1, Ordering::Relaxed);
             all.push(Arc::new(PartitionQueue::new(queue_id, topic_partition)));
         }
-        let with_leader = |index: &usize| partitions[*index].leader.is_some();
+        let that = |fits: &dyn Fn(&PartitionMetadata) -> bool| {
+            (0..partitions.len())
+                .filter(|index| fits(&partitions[*index]))
+                .map(|index| index as i32)
+                .collect()
+        };
+        let is_near = |partition: &PartitionMetadata| {
+            self.rack.is_some() && snapshot.rack_of_leader(partition) == self.rack.as_deref()
+        };
         TopicHandle {
             queues: all[..partitions.len()].iter().map(Arc::clone).collect(),
-            available: (0..partitions.len()).filter(with_leader).map(|index| index as i32).collect(),
+            available: that(&|partition| partition.leader.is_some()),
+            near: that(&is_near),
             sticky: Sticky::new(partitions.len()),
             name,
             is_kept: AtomicBool::new(false),

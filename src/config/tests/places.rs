@@ -103,6 +103,8 @@ fn every_setting_reaches_the_place_where_it_acts() {
         ("partitioner_availability_timeout_ms", "7777", |s| {
             s.sticky.availability_timeout.unwrap().as_millis().to_string()
         }),
+        ("partitioner_rack_aware", "true", |s| s.rack.is_some().to_string()),
+        ("client_rack", "zone", |s| s.rack.clone().unwrap().into_string()),
         ("metrics_enabled", "false", |s| s.metrics.is_some().to_string()),
         ("metrics_num_samples", "7", |s| s.metrics.unwrap().samples.to_string()),
         ("metrics_sample_window_ms", "7777", |s| s.metrics.unwrap().length.as_millis().to_string()),
@@ -113,7 +115,14 @@ fn every_setting_reaches_the_place_where_it_acts() {
         "a setting is not in this table"
     );
     for (key, value, place) in places {
-        let settings = ProducerConfig::from_pairs([(*key, *value)]).unwrap().settings().unwrap();
+        // One has an effect only with the other.
+        let with = match *key {
+            "partitioner_rack_aware" => Some(("client_rack", "zone")),
+            "client_rack" => Some(("partitioner_rack_aware", "true")),
+            _ => None,
+        };
+        let pairs = with.into_iter().chain([(*key, *value)]);
+        let settings = ProducerConfig::from_pairs(pairs).unwrap().settings().unwrap();
         assert_eq!(place(&settings), *value, "{key}");
     }
 }

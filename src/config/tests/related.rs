@@ -174,3 +174,14 @@ fn what_is_taken_otherwise_is_told() {
         ]
     );
 }
+
+/// KIP-1123.
+#[test]
+fn a_choice_by_rack_needs_a_rack() {
+    assert_eq!(
+        refusal(&[("partitioner.rack.aware", "true")]),
+        "partitioner.rack.aware = 'true': client_rack is not set; set it to the rack of this producer"
+    );
+    assert_eq!(of(&[("partitioner.rack.aware", "true"), ("client.rack", "a")]).rack.as_deref(), Some("a"));
+    assert_eq!(of(&[("client.rack", "a")]).rack, None);
+}

@@ -67,3 +67,49 @@ fn a_thousand_partitions_get_few_batches() {
     let batches = world.core.requests.iter().map(|request| request.batches.len()).sum::<usize>() - before;
     assert!(batches < 30, "1.1 MB in {batches} batches");
 }
+
+/// Each of three brokers leads three partitions of nine.
+#[test]
+fn records_stay_in_the_rack_while_it_leads_something() {
+    let config = config()
+        .batch_size(1000)
+        .batch_max_bytes(1000)
+        .metadata_max_age(secs(10))
+        .client_rack("a")
+        .partitioner_rack_aware(true);
+    let mut world = World::new(3, config);
+    for (broker, rack) in ["a", "b", "c"].iter().enumerate() {
+        world.core.cluster.brokers[broker].rack = Some((*rack).to_owned());
+    }
+    world.meet_topic(9);
+    assert_eq!(share(&partitions(&mut world, 300, millis(1)), 0), 1.0);
+    world.core.cluster.brokers[0].rack = Some("c".to_owned());
+    world.core.cluster.brokers[1].rack = Some("a".to_owned());
+    world.run_for(secs(11));
+    assert_eq!(share(&partitions(&mut world, 300, millis(1)), 1), 1.0, "brokers were moved");
+    world.core.cluster.leave_leaders(1);
+    world.run_for(secs(11));
+    let shares = [0, 1, 2].map(|of| share(&partitions(&mut world, 300, millis(1)), of));
+    assert!(shares.iter().all(|share| *share > 0.1), "nothing leads in the rack: {shares:?}");
+}
+
+/// What waits too long in the rack is worse than what is far away.
+#[test]
+fn records_leave_the_rack_when_all_of_it_waits_too_long() {
+    for (timeout, expected) in [(secs(0), 1.0..1.001), (secs(1), 0.0..0.001)] {
+        let config = config()
+            .batch_size(1000)
+            .batch_max_bytes(1000)
+            .client_rack("a")
+            .partitioner_rack_aware(true)
+            .partitioner_availability_timeout(timeout);
+        let mut world = World::new(3, config);
+        world.core.cluster.brokers[0].rack = Some("a".to_owned());
+        world.meet_topic(3);
+        world.core.faults.held[0] = true;
+        let _waiting: Vec<_> = (0..20).map(|_| world.send(0, &[7; 900])).collect();
+        world.run_for(secs(2));
+        let share = share(&partitions(&mut world, 200, millis(1)), 0);
+        assert!(expected.contains(&share), "{timeout:?}: {share}");
+    }
+}

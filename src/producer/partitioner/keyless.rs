@@ -20,7 +20,9 @@ use crate::sync::Mutex;
 /// partition whose leader responds slowly gets fewer records. See
 /// [`partitioner_adaptive_partitioning_enable`](crate::ProducerConfig::partitioner_adaptive_partitioning_enable) and
 /// [`partitioner_availability_timeout`](crate::ProducerConfig::partitioner_availability_timeout). If no partition has a
-/// leader, the choice is made from all partitions.
+/// leader, the choice is made from all partitions. With
+/// [`partitioner_rack_aware`](crate::ProducerConfig::partitioner_rack_aware), partitions whose leader is in another rack are
+/// chosen only if there are no others.
 ///
 /// A [`PartitionContext`] that a program has created does not have the state of a producer. For such a context,
 /// `StickyPartitioner` chooses a random partition like [`DefaultPartitioner`].
