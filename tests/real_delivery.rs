@@ -129,3 +129,36 @@ fn a_single_node_stores_what_was_sent() {
 fn three_nodes_store_what_was_sent() {
     sends_and_reads_back(3);
 }
+
+/// KIP-1123, with racks as real brokers name them.
+#[test]
+fn records_without_a_key_stay_in_the_rack() {
+    const COUNT: usize = 200;
+    let racks = Cluster::builder(3)
+        .node_property(1, "broker.rack", "a")
+        .node_property(2, "broker.rack", "b")
+        .node_property(3, "broker.rack", "c");
+    let cluster = racks.start();
+    cluster.create_topic("t", PARTITIONS, 3, &[]);
+    let producer = KafkaProducer::builder()
+        .bootstrap_servers(cluster.bootstrap_servers())
+        .client_rack("b")
+        .partitioner_rack_aware(true)
+        // Each record may have another partition.
+        .batch_size(100)
+        .batch_max_bytes(100)
+        .build()
+        .unwrap();
+    for _ in 0..COUNT {
+        producer.send(ProducerRecord::to("t").value("value")).unwrap();
+    }
+    producer.close(PATIENCE).unwrap();
+    let leaders: HashMap<i32, Option<i32>> =
+        cluster.partitions("t").iter().map(|state| (state.partition, state.leader)).collect();
+    let mut used: Vec<i32> = cluster.read_back("t").iter().map(|record| record.partition).collect();
+    assert_eq!(used.len(), COUNT);
+    used.sort_unstable();
+    used.dedup();
+    let of_rack: Vec<_> = (0..PARTITIONS).filter(|partition| leaders[partition] == Some(2)).collect();
+    assert_eq!(used, of_rack, "{leaders:?}");
+}

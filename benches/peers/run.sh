@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # run.sh [--size 1000] [--round-trip-ms 10] [--linger-ms 5] [--partitions 6] [--threads 1] [--records 3000000]
 #        [--rounds 5] [--peers "ours franz-go"] [--set key=value]... [--tls yes] [--nodes 3 [--slow-node-ms 200]]
+#        [--keys 10000] [--get-each yes [--bulk same|other]]
 # Builds the peers and a broker that only acknowledges, runs the peers in turn, and prints each run, the medians of each
-# peer, and ours as a share of each other's. --set is for ours. Peers: ours, franz-go (Go), java (JDK, Maven),
+# peer, and ours as a share of each other's. --set, --keys, --get-each and --bulk are for ours. Peers: ours, franz-go (Go), java (JDK, Maven),
 # librdkafka (a C compiler, through rust-rdkafka); with --tls (and a round trip of 0): ours, librdkafka, bare (OpenSSL).
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -18,10 +19,12 @@ while [ $# -gt 0 ]; do
     --rounds) ROUNDS=$2 ;;
     --peers) PEERS=$2 ;;
     --set) SET+=(--set "$2") ;;
+    --keys | --bulk) SET+=("$1" "$2") ;;
+    --get-each) SET+=(--get-each) ;;
     --tls) TLS=$2 ;;
     --nodes) NODES=$2 ;;
     --slow-node-ms) SLOW=(--slow-node-ms "$2") ;;
-    *) sed -n '2,6s/^# //p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,7s/^# //p' "$0" >&2; exit 2 ;;
   esac
   shift 2
 done

@@ -155,7 +155,7 @@ impl Settings {
             },
             rack: config
                 .partitioner_rack_aware
-                .then(|| config.client_rack.as_deref())
+                .then_some(config.client_rack.as_deref())
                 .flatten()
                 .map(Box::from),
             default_topic: config.default_topic.clone(),
