@@ -170,7 +170,7 @@ impl TopicTable {
                 .collect()
         };
         let is_near = |partition: &PartitionMetadata| {
-            self.rack.is_some() && snapshot.rack_of_leader(partition) == self.rack.as_deref()
+            self.rack.as_deref().is_some_and(|rack| snapshot.rack_of_leader(partition) == Some(rack))
         };
         TopicHandle {
             queues: all[..partitions.len()].iter().map(Arc::clone).collect(),
