@@ -23,6 +23,7 @@ mod partition;
 mod partitioner;
 mod partitions;
 mod permits;
+mod purges;
 mod queue;
 mod request_sizes;
 mod requests;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::{ClientEvent, KafkaClient, LeaderHint, Loss, NodeId, Outcome, Tag, Target, address};
-use crate::error::{BrokerTrouble, Certainty, Error, ErrorKind, NO_ANSWER_YET, Origin, Stage};
+use crate::error::{BrokerTrouble, Certainty, Error, NO_ANSWER_YET, Origin, Stage};
 use crate::observation::Observer;
 use crate::producer::batch::{Ordinal, SealedBatch};
 use crate::producer::batch_sizes::BatchSizes;
@@ -20,6 +20,7 @@ use crate::producer::losses::{self, Losses};
 use crate::producer::outcome::{self, Action, AttemptOutcome, RetryPolicy};
 use crate::producer::partition::{self, Partition, PartitionState, SendRules, View};
 use crate::producer::partitions::Partitions;
+use crate::producer::purges::Purges;
 use crate::producer::queue::{Front, PartitionQueue};
 use crate::producer::request_sizes::RequestSizes;
 use crate::producer::requests::{Draft, InFlightRequest, RequestEntry};
@@ -104,8 +105,7 @@ pub(crate) struct Sender {
     in_flight: BTreeMap<u64, InFlightRequest>,
     next_request: u64,
     losses: Losses,
-    /// Batches with smaller numbers that are still in a queue were purged. 0 if there are none.
-    purged_below: u64,
+    purges: Purges,
     observer: Arc<Observer>,
     random: fastrand::Rng,
 }
@@ -130,7 +130,7 @@ impl Sender {
             in_flight: BTreeMap::new(),
             next_request: 0,
             losses: Losses::default(),
-            purged_below: 0,
+            purges: Purges::default(),
             observer,
             random,
         }
@@ -231,7 +231,7 @@ impl Sender {
     }
 
     fn hear_users(&mut self, at: Moment) {
-        let Notices { partitions, topics, kept_topics, hurry, purge_below, close } = self.drain.notices();
+        let Notices { partitions, topics, kept_topics, hurry, purge, close } = self.drain.notices();
         if !topics.is_empty() {
             // The next records will need a producer id. A request now costs no round trip of its own.
             self.producer_ids.iter_mut().for_each(ProducerIds::want);
@@ -250,37 +250,12 @@ impl Sender {
         if hurry || close {
             self.partitions.lingering().into_iter().for_each(|queue_id| self.consider(queue_id, at));
         }
-        if purge_below > 0 {
-            self.purged_below = purge_below.max(self.purged_below);
-            self.partitions.busy().into_iter().for_each(|queue_id| self.purge(queue_id, purge_below, at));
-        }
-    }
-
-    /// Fails the batches of a partition with numbers `below` that no broker can have.
-    fn purge(&mut self, queue_id: u32, below: u64, at: Moment) {
-        while let Some(partition) = self.partitions.get_mut(queue_id) {
-            let queue = Arc::clone(partition.queue());
-            let Some(batch) = partition.take_unwritten(below) else { break };
-            complete(batch, BatchResult::Failed(Error::new(ErrorKind::Purged).at(queue.topic_partition())));
-        }
-        self.consider(queue_id, at);
-    }
-
-    /// Fails the batches of a queue that were purged. A batch that a user thread compresses, or of which the sender has not
-    /// been notified, gets here after the purge.
-    fn purge_queue(&mut self, queue_id: u32) {
-        let below = self.purged_below;
-        if below == 0 {
-            return;
-        }
-        if !self.drain.has_unfinished_below(below) {
-            self.purged_below = 0;
-            return;
-        }
-        let Some(partition) = self.partitions.get(queue_id) else { return };
-        let queue = Arc::clone(partition.queue());
-        while let Some(batch) = self.drain.give_up_front(&queue, |front| front.ordinal.is_below(below)) {
-            complete(batch, BatchResult::Failed(Error::new(ErrorKind::Purged).at(queue.topic_partition())));
+        if purge {
+            for queue_id in self.partitions.busy() {
+                let partition = self.partitions.get_mut(queue_id);
+                partition.into_iter().for_each(|partition| Purges::waiting(partition, &self.drain));
+                self.consider(queue_id, at);
+            }
         }
     }
 
@@ -418,7 +393,7 @@ impl Sender {
                     partition.stored(&batch, at.now);
                     self.batch_sizes.stored(&name.topic, batch.len(), at.now);
                     self.observer.recorder().batch_stored(at.now.since(batch.created()), at.now);
-                    complete(batch, result);
+                    losses::complete(batch, result);
                 }
                 // Batches behind it may need it.
                 Some(error) if batch.sequence().is_some() && is_maybe_written(&batch, error) => {
@@ -429,7 +404,7 @@ impl Sender {
                 }
                 Some(_) => {
                     partition.note_missing(&batch);
-                    complete(batch, result);
+                    losses::complete(batch, result);
                 }
             },
         }
@@ -452,7 +427,9 @@ impl Sender {
 
     /// Sets the state of a partition, after the batches that are late have failed.
     fn consider(&mut self, queue_id: u32, at: Moment) {
-        self.purge_queue(queue_id);
+        if let Some(partition) = self.partitions.get(queue_id) {
+            self.purges.queued(partition.queue(), &self.drain);
+        }
         self.expire(queue_id, at);
         self.clean_up(queue_id);
         let lacks_producer_id = self.lacks_producer_id(queue_id);
@@ -497,7 +474,7 @@ impl Sender {
         for batch in partition.clean_up() {
             // It was sent before, because that is the only way that a batch gets here.
             let Some(error) = batch.last_error().cloned() else { continue };
-            complete(batch, BatchResult::Failed(error.maybe_written()));
+            losses::complete(batch, BatchResult::Failed(error.maybe_written()));
         }
     }
 
@@ -525,7 +502,7 @@ impl Sender {
             let queue = Arc::clone(partition.queue());
             let batch = partition.take_waiting().or_else(|| self.drain.give_up_front(&queue, |_| true));
             match batch {
-                Some(batch) => complete(batch, BatchResult::Failed(error.clone())),
+                Some(batch) => losses::complete(batch, BatchResult::Failed(error.clone())),
                 None => return false,
             }
         }
@@ -613,18 +590,22 @@ impl Sender {
         while let Some(batch) =
             self.partitions.get_mut(queue_id).and_then(|partition| partition.take_late(late))
         {
-            self.fail_late(batch, queue_id, at);
+            self.fail_late(batch, queue_id, true, at);
         }
     }
 
     fn expire_front(&mut self, queue_id: u32, queue: &PartitionQueue, at: Moment) {
         let retry_policy = &self.settings.retry_policy;
-        let batch = self.drain.give_up_front(queue, |front| retry_policy.is_over(front.created, at.heard));
-        batch.into_iter().for_each(|batch| self.fail_late(batch, queue_id, at));
+        let mut is_flushed = true;
+        let batch = self.drain.give_up_front(queue, |front| {
+            is_flushed = front.full || !self.drain.waits_for_flush();
+            retry_policy.is_over(front.created, at.heard)
+        });
+        batch.into_iter().for_each(|batch| self.fail_late(batch, queue_id, is_flushed, at));
     }
 
     /// The time of a batch that is not in flight is over.
-    fn fail_late(&mut self, batch: SealedBatch, queue_id: u32, at: Moment) {
+    fn fail_late(&mut self, batch: SealedBatch, queue_id: u32, is_flushed: bool, at: Moment) {
         let Some(partition) = self.partitions.get(queue_id) else { return };
         let name = Arc::clone(partition.topic_partition());
         let leader = self.client.snapshot().leader(&name.topic, name.partition);
@@ -636,7 +617,7 @@ impl Sender {
             (_, Some(Some(error))) => {
                 format!(": no broker has assigned a producer id; the last error: {error}")
             }
-            _ if self.drain.waits_for_flush() => ": no flush was called".to_owned(),
+            _ if !is_flushed => ": no flush was called".to_owned(),
             _ if brokers.is_empty() => ": the leader was busy with other partitions".to_owned(),
             _ => String::new(),
         };
@@ -650,7 +631,7 @@ impl Sender {
             brokers,
             at.heard,
         );
-        complete(batch, BatchResult::Failed(error));
+        losses::complete(batch, BatchResult::Failed(error));
     }
 
     fn send_to(&mut self, node: NodeId, at: Moment) {
@@ -779,7 +760,7 @@ impl Sender {
         let Some(partition) = self.partitions.get_mut(queue_id) else { return };
         if let Some(batch) = partition.take(ordinal) {
             partition.note_missing(&batch);
-            complete(batch, BatchResult::Failed(error.clone()));
+            losses::complete(batch, BatchResult::Failed(error.clone()));
         }
         self.attempt_is_over(queue_id, ordinal, at);
     }
@@ -798,15 +779,6 @@ impl Sender {
             stage: Stage::Produce,
             cause: NO_ANSWER_YET.to_owned(),
         })
-    }
-}
-
-fn complete(batch: SealedBatch, result: BatchResult) {
-    let (records, loss) = (batch.records(), result.error().cloned());
-    // Before the logger runs: it is user code that may take long, and if it panics the futures must have their error.
-    batch.complete(result);
-    if let Some(error) = loss {
-        losses::lost(records, &error);
     }
 }
 

@@ -26,6 +26,7 @@ mod closing;
 mod ends;
 mod growth;
 mod order;
+mod purges;
 
 struct Nobody;
 
