@@ -22,6 +22,7 @@ use crate::sync::Wake;
 use crate::time::Clock;
 
 mod attempts;
+mod backlog;
 mod closing;
 mod ends;
 mod growth;
