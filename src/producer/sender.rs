@@ -174,6 +174,8 @@ impl Sender {
                 batch.complete(BatchResult::Failed(failure(partition.topic_partition(), loss.sent > 0)));
             }
         }
+        self.in_flight.clear();
+        self.observer.recorder().produce_over(0);
         for partition in self.backlog.partitions_mut().iter_mut() {
             let name = Arc::clone(partition.topic_partition());
             for (batch, in_flight) in partition.take_all() {

@@ -216,6 +216,20 @@ fn what_a_callback_of_a_purged_record_sends_is_not_purged() {
     assert_eq!(batches(&world), [1]);
 }
 
+/// The notice comes from the sender's own thread, which must not sleep over it.
+#[test]
+fn a_callback_can_purge() {
+    let mut world = World::with_topic(1, 2, config().linger(secs(10)));
+    let first = world.send(0, b"first");
+    world.run_for(secs(5));
+    let second = world.send(1, b"second");
+    let producer = Arc::downgrade(world.producer());
+    first.add_callback(move |_| producer.upgrade().unwrap().purge().unwrap());
+    assert_about(world.run_until(MINUTE, |_| first.is_done() && second.is_done()), secs(5));
+    assert!(first.succeeded());
+    assert!(matches!(second.exception().unwrap().kind(), ErrorKind::Purged));
+}
+
 /// With or without a flush, the error says what a batch has waited for.
 #[test]
 fn by_hand_the_error_says_whether_there_was_no_flush() {
