@@ -37,4 +37,7 @@ pub use options::{AddressFamily, MetadataRecoveryStrategy};
 pub use partition_info::PartitionInfo;
 #[allow(unused_imports, reason = "as above")]
 pub(crate) use request::{Loss, Outcome, Tag, Target};
+#[cfg(test)]
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use tests::settings;
 pub(crate) use warnings::Warnings;

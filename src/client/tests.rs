@@ -125,6 +125,11 @@ enum PeerSession {
 const PORT: u16 = 9000;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Settings for tests.
+pub(crate) fn settings() -> ClientSettings {
+    World::settings(Vec::new())
+}
+
 impl World {
     fn new() -> Self {
         Self::with(Vec::new())

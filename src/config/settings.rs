@@ -59,9 +59,14 @@ impl Settings {
         };
         let delivery_timeout = effective.delivery_timeout();
         let twentieth = delivery_timeout.map_or(Duration::MAX, |timeout| timeout / 20);
+        // A record fails when the time of the oldest record of its batch is over. While a batch waits for a flush, only that
+        // limits its age.
+        let max_age = match config.manual_flush {
+            true => twentieth,
+            false => effective.linger().max(twentieth.min(Duration::from_secs(1))),
+        };
         // An age is a difference of whole milliseconds: an age of 5 ms may in fact be almost 6 ms.
-        let max_age_millis =
-            (millis(effective.linger().max(twentieth.min(Duration::from_secs(1)))) - 1).max(0);
+        let max_age_millis = (millis(max_age) - 1).max(0);
         Self {
             accumulator: AccumulatorSettings {
                 batch_size: effective.batch_size(),
@@ -212,9 +217,9 @@ fn next_client_id() -> String {
 
 /// The part of a request that many partitions take beside their batches: topic names, numbers, lengths.
 const ROOM_FOR_NAMES: usize = 1 << 20;
-/// The uncompressed size of a batch that will be compressed.
 /// With `manual_flush`, another partition is chosen after this time.
 const STICKY_MILLIS: i64 = 1000;
+/// The uncompressed size of a batch that will be compressed.
 const UNIT: usize = 128 << 10;
 const SMALLEST_BUFFER: usize = 4096;
 const LARGEST_BUFFER: usize = 1 << 20;

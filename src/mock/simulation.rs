@@ -185,8 +185,12 @@ fn addresses(brokers: std::ops::Range<u16>) -> Vec<String> {
 
 impl World {
     fn new(brokers: u16, config: ProducerConfig) -> Self {
+        Self::seeded(1, brokers, config)
+    }
+
+    fn seeded(seed: u64, brokers: u16, config: ProducerConfig) -> Self {
         let config = config.bootstrap_servers(addresses(0..brokers));
-        Self::within(Run::begin(1, STEADY), Site::new(brokers, 1), &config)
+        Self::within(Run::begin(seed, STEADY), Site::new(brokers, seed), &config)
     }
 
     fn within(me: schedule::Me, site: Site, config: &ProducerConfig) -> Self {

@@ -180,7 +180,8 @@ impl RecordAccumulator {
 
     /// Makes the sender fail the records that were appended before this call and that no broker can have.
     pub(crate) fn purge(&self) {
-        self.shared.inbox.purge(self.shared.unfinished.cut_off());
+        self.shared.unfinished.purge();
+        self.shared.inbox.purge();
     }
 
     /// Reports the failures since the last flush that the program has not looked at, and the records that had no result

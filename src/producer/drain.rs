@@ -49,7 +49,7 @@ impl Drain {
         front.map(|front| (front, lingers))
     }
 
-    /// Looks at the front, and takes and seals it if it is `wanted`. Both happen under one lock. Between two locks, the
+    /// Looks at the front, and takes and seals it if it is `wanted` and not purged. Both happen under one lock. Between two locks, the
     /// thread that fills the batch could take it away to compress it. It would not notify the sender when the batch is
     /// back, because the sender seems to know of it.
     pub(crate) fn pop_if(
@@ -57,12 +57,14 @@ impl Drain {
         queue: &PartitionQueue,
         wanted: impl FnOnce(Front) -> bool,
     ) -> Option<SealedBatch> {
-        let encoding = &self.shared.settings.encoding;
-        self.take_front(queue, wanted, |batch| batch.compress(encoding))
+        let Shared { settings, unfinished, .. } = &*self.shared;
+        let is_purged = |front: &Front| front.ordinal.is_below(unfinished.purged_below());
+        let wanted = |front| !is_purged(&front) && wanted(front);
+        self.take_front(queue, wanted, |batch| batch.compress(&settings.encoding))
     }
 
     fn front(&self, state: &QueueState) -> Option<Front> {
-        state.front(self.shared.unfinished.epoch())
+        state.front(self.shared.unfinished.epoch_with_purges())
     }
 
     /// Takes the front if it is `late`. It will not be sent, so nothing is compressed.
@@ -133,7 +135,12 @@ impl Drain {
         self.shared.settings.manual_flush
     }
 
-    /// Whether a batch with a smaller number than this has no result yet.
+    /// Batches with smaller ids are purged: they should fail, if no broker can have them.
+    pub(crate) fn purged_below(&self) -> u64 {
+        self.shared.unfinished.purged_below()
+    }
+
+    /// Whether a batch with a smaller id than this has no result yet.
     pub(crate) fn has_unfinished_below(&self, batch_id: u64) -> bool {
         self.shared.unfinished.has_below(batch_id)
     }

@@ -27,8 +27,8 @@ pub(crate) struct Notices<P> {
     pub(crate) kept_topics: BTreeSet<Arc<str>>,
     /// Lingering batches should be sent, because a thread waits for memory or for a flush.
     pub(crate) hurry: bool,
-    /// Batches with smaller numbers than this should fail, if no broker can have them.
-    pub(crate) purge_below: u64,
+    /// Batches have been purged.
+    pub(crate) purge: bool,
     /// The producer is being closed, or earlier than the sender knows. The lifecycle has the deadline.
     pub(crate) close: bool,
 }
@@ -40,7 +40,7 @@ impl<P> Default for Notices<P> {
             topics: BTreeMap::new(),
             kept_topics: BTreeSet::new(),
             hurry: false,
-            purge_below: 0,
+            purge: false,
             close: false,
         }
     }
@@ -52,7 +52,7 @@ impl<P> Notices<P> {
             && self.topics.is_empty()
             && self.kept_topics.is_empty()
             && !self.hurry
-            && self.purge_below == 0
+            && !self.purge
             && !self.close
     }
 }
@@ -94,9 +94,8 @@ impl<P> Inbox<P> {
         self.note(|notices| notices.hurry = true);
     }
 
-    pub(crate) fn purge(&self, below: u64) {
-        // A later call covers the earlier ones.
-        self.note(|notices| notices.purge_below = notices.purge_below.max(below));
+    pub(crate) fn purge(&self) {
+        self.note(|notices| notices.purge = true);
     }
 
     pub(crate) fn close(&self) {

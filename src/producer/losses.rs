@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::client::Warnings;
 use crate::error::{Count, Error};
 use crate::observation::Observer;
+use crate::producer::batch::SealedBatch;
+use crate::producer::result::BatchResult;
 use crate::time::{Deadline, Instant};
 use crate::topic_partition::TopicPartition;
 
@@ -83,6 +85,16 @@ fn unchecked_text(records: u64, so_far: u64, error: &Error) -> String {
 /// Records failed for good. Their futures have the error. A warning follows if the program does not look at it.
 pub(crate) fn lost(records: u32, error: &Error) {
     log::debug!("{} failed: {error}", Count(u64::from(records), "record"));
+}
+
+/// Completes a batch, and logs its failure.
+pub(crate) fn complete(batch: SealedBatch, result: BatchResult) {
+    let (records, loss) = (batch.records(), result.error().cloned());
+    // Before the logger runs: it is user code that may take long, and if it panics the futures must have their error.
+    batch.complete(result);
+    if let Some(error) = loss {
+        lost(records, &error);
+    }
 }
 
 /// The shortest time between two warnings of the same kind.

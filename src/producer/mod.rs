@@ -2,6 +2,7 @@
 //! sender.
 
 mod accumulator;
+mod backlog;
 mod batch;
 mod batch_sizes;
 mod buffer;
@@ -19,10 +20,12 @@ mod kept;
 mod losses;
 mod numbering;
 mod outcome;
+mod over;
 mod partition;
 mod partitioner;
 mod partitions;
 mod permits;
+mod purges;
 mod queue;
 mod request_sizes;
 mod requests;

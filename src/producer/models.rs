@@ -13,11 +13,12 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Limit};
 use crate::lifecycle::{Closing, Lifecycle};
 use crate::observation::Observer;
-use crate::producer::accumulator::{Wait, record_accumulator};
+use crate::producer::accumulator::{RecordAccumulator, Wait, record_accumulator};
 use crate::producer::batch::Encoding;
 use crate::producer::buffer::{ReserveError, SimpleBufferPool};
 use crate::producer::future::{FutureRecordMetadata, Sizes};
 use crate::producer::inbox::Inbox;
+use crate::producer::purges::Purges;
 use crate::producer::queue::PartitionQueue;
 use crate::producer::result::{BatchResult, ResultSlot};
 use crate::producer::shared::AccumulatorSettings;
@@ -320,5 +321,58 @@ fn nothing_is_appended_after_its_queue_was_emptied() {
             }
         }
         assert!(queue.state.lock().batches.is_empty() && !drain.has_unfinished());
+    });
+}
+
+/// One thread appends to a batch that waits for a flush, another one purges, and the sender looks. A purge ends the growth
+/// of the batch as a flush does. The sender must not take it for a flush, whether its notice has come or not.
+#[test]
+fn a_purge_is_not_taken_for_a_flush() {
+    check(|| {
+        let lifecycle = Arc::<Lifecycle>::default();
+        let settings = AccumulatorSettings {
+            batch_size: 100,
+            batch_num_records: u32::MAX,
+            manual_flush: true,
+            batch_max_bytes: 100,
+            encoding: Encoding { compression: Compression::None, level: None },
+            max_age_millis: i64::MAX,
+            max_block: Duration::ZERO,
+        };
+        let pool = SimpleBufferPool::new(1000, 100, Arc::clone(&lifecycle));
+        let inbox = Arc::new(Inbox::new(Box::new(Waker(Socket::new(0)))));
+        let clock = Clock::Manual(ManualClock::default());
+        let (accumulator, drain) = record_accumulator(lifecycle, settings, pool, inbox, Observer::new(clock));
+        let queue = Arc::new(PartitionQueue::new(0, TopicPartition { topic: "t".into(), partition: 0 }));
+        let append = |accumulator: &RecordAccumulator, queue: &Arc<PartitionQueue>| {
+            let fields = RecordFields { key: None, value: Some(b"v"), headers: &[] };
+            accumulator.append(queue, &fields, RecordSize::of(&fields), 0, 0, Wait::Never).unwrap()
+        };
+        let first = append(&accumulator, &queue);
+        let purger = {
+            let accumulator = accumulator.clone();
+            thread::spawn(move || accumulator.purge())
+        };
+        let user = {
+            let (accumulator, queue) = (accumulator.clone(), Arc::clone(&queue));
+            thread::spawn(move || append(&accumulator, &queue))
+        };
+        let mut purges = Purges::default();
+        for _ in 0..2 {
+            purges.queued(&queue, &drain);
+            // The sender takes a batch that does not linger.
+            if let Some((_, false)) = drain.look(&queue, 0, |_| true) {
+                assert!(drain.pop_if(&queue, |_| true).is_none(), "it is sent without a flush");
+            }
+        }
+        purger.join().unwrap();
+        let second = user.join().unwrap();
+        purges.queued(&queue, &drain);
+        assert!(first.is_done());
+        // The second record is in the batch of the first, or came after the purge.
+        assert_eq!(drain.has_unfinished(), !second.is_done());
+        drain.empty(&queue).into_iter().for_each(|batch| {
+            batch.complete(BatchResult::Failed(Error::new(ErrorKind::Closed)));
+        });
     });
 }

@@ -2,31 +2,28 @@
 //! failed. It runs one step at a time, with the time as an argument. It knows neither its caller nor the sockets.
 //!
 //! A step follows the life of a batch: read the notices of user threads, read the answers of brokers, look at what is due,
-//! send. Other modules decide ([`outcome`], [`partition`]); this one carries out.
+//! send. [`Backlog`] has the batches that wait; [`outcome`] decides what happens to a batch after an attempt.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::{ClientEvent, KafkaClient, LeaderHint, Loss, NodeId, Outcome, Tag, Target, address};
-use crate::error::{BrokerTrouble, Certainty, Error, ErrorKind, NO_ANSWER_YET, Origin, Stage};
+use crate::client::{ClientEvent, LeaderHint, Loss, NodeId, Outcome};
+use crate::error::{BrokerTrouble, Certainty, Error};
 use crate::observation::Observer;
-use crate::producer::batch::{Ordinal, SealedBatch};
-use crate::producer::batch_sizes::BatchSizes;
+use crate::producer::backlog::{Backlog, BacklogSettings, Moment};
+use crate::producer::batch::SealedBatch;
 use crate::producer::drain::Drain;
-use crate::producer::identity::ProducerIds;
 use crate::producer::inbox::Notices;
 use crate::producer::losses::{self, Losses};
 use crate::producer::outcome::{self, Action, AttemptOutcome, RetryPolicy};
-use crate::producer::partition::{self, Partition, PartitionState, SendRules, View};
-use crate::producer::partitions::Partitions;
-use crate::producer::queue::{Front, PartitionQueue};
+use crate::producer::over::{Client, Over, Produce};
+use crate::producer::partition::SendRules;
+use crate::producer::queue::PartitionQueue;
 use crate::producer::request_sizes::RequestSizes;
 use crate::producer::requests::{Draft, InFlightRequest, RequestEntry};
 use crate::producer::result::BatchResult;
-use crate::protocol::{
-    ErrorCode, InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse,
-};
+use crate::protocol::{ErrorCode, ProduceRequest, ProduceResponse};
 use crate::time::{Backoff, Deadline, Instant};
 use crate::topic_partition::TopicPartition;
 
@@ -50,62 +47,17 @@ pub(crate) struct SenderSettings {
     pub(crate) batches_in_flight: usize,
 }
 
-/// The outcome of a request.
-pub(crate) enum Over {
-    /// With the sender's number of the request.
-    Produce(u64, Outcome<ProduceResponse>),
-    InitProducerId(Outcome<InitProducerIdResponse>),
-}
-
-struct Produce(u64);
-
-impl Tag<Over> for Produce {
-    type Request = ProduceRequest;
-
-    const STAGE: Stage = Stage::Produce;
-
-    fn over(self, outcome: Outcome<ProduceResponse>) -> Over {
-        Over::Produce(self.0, outcome)
-    }
-}
-
-struct InitProducerId;
-
-impl Tag<Over> for InitProducerId {
-    type Request = InitProducerIdRequest;
-
-    const STAGE: Stage = Stage::InitProducerId;
-
-    fn over(self, outcome: Outcome<InitProducerIdResponse>) -> Over {
-        Over::InitProducerId(outcome)
-    }
-}
-
-/// Two times: the current time, and the time up to which all answers were read. The second one decides what is late: an
-/// answer that is in a socket has come in time, whatever has delayed this thread.
-#[derive(Clone, Copy, Debug)]
-struct Moment {
-    now: Instant,
-    heard: Instant,
-}
-
 /// Makes the error for the records of a partition that fail at the end. The flag says whether bytes of them were sent.
 pub(crate) type Failure<'a> = dyn Fn(&TopicPartition, bool) -> Error + 'a;
 
 pub(crate) struct Sender {
     settings: SenderSettings,
-    drain: Drain,
-    client: KafkaClient<Over>,
-    partitions: Partitions,
-    /// `None` without idempotence.
-    producer_ids: Option<ProducerIds>,
-    batch_sizes: BatchSizes,
+    backlog: Backlog,
+    client: Client,
     request_sizes: RequestSizes,
     in_flight: BTreeMap<u64, InFlightRequest>,
     next_request: u64,
     losses: Losses,
-    /// Batches with smaller numbers that are still in a queue were purged. 0 if there are none.
-    purged_below: u64,
     observer: Arc<Observer>,
     random: fastrand::Rng,
 }
@@ -114,23 +66,25 @@ impl Sender {
     pub(crate) fn new(
         settings: SenderSettings,
         drain: Drain,
-        client: KafkaClient<Over>,
+        client: Client,
         observer: Arc<Observer>,
         random: fastrand::Rng,
     ) -> Self {
-        let SenderSettings { idempotence, batches_in_flight: window, retry, .. } = settings;
+        let SenderSettings { idempotence, batches_in_flight: window, linger, retry, .. } = settings;
+        let backlog = BacklogSettings {
+            linger,
+            retry_policy: settings.retry_policy.clone(),
+            retry,
+            send_rules: SendRules { window, idempotence },
+        };
         Self {
-            partitions: Partitions::new(SendRules { window, idempotence }),
-            producer_ids: idempotence.then(|| ProducerIds::new(retry)),
             settings,
-            drain,
+            backlog: Backlog::new(backlog, drain),
             client,
-            batch_sizes: BatchSizes::default(),
             request_sizes: RequestSizes::default(),
             in_flight: BTreeMap::new(),
             next_request: 0,
             losses: Losses::default(),
-            purged_below: 0,
             observer,
             random,
         }
@@ -150,20 +104,18 @@ impl Sender {
         let at = Moment { now, heard };
         self.client.step(now, heard);
         self.hear_brokers(at);
-        for queue_id in self.partitions.take_due(now) {
-            self.consider(queue_id, at);
-        }
-        for node in self.partitions.nodes() {
+        self.backlog.step(&mut self.client, at);
+        for node in self.backlog.partitions().nodes() {
             self.send_to(node, at);
         }
         // The steps before may have found a reason for a request.
         self.client.ask_if_due(now);
-        self.ask_for_producer_id(now);
+        self.backlog.ask_for_producer_id(&mut self.client, now);
         if let Some(troubles) = self.client.changed_troubles() {
             self.observer.publish(troubles);
         }
         // If the producer is being closed, `close` reports them.
-        if self.drain.is_open() {
+        if self.backlog.drain().is_open() {
             self.losses.log_unchecked(&self.observer, now);
         }
         !self.is_over(now)
@@ -171,41 +123,41 @@ impl Sender {
 
     /// The producer is closed, and nothing is left or the time is over.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
-        let closing = self.drain.closing();
-        closing.is_some_and(|closing| !self.drain.has_unfinished() || closing.deadline.has_passed(now))
+        let closing = self.backlog.drain().closing();
+        closing
+            .is_some_and(|closing| !self.backlog.drain().has_unfinished() || closing.deadline.has_passed(now))
     }
 
     pub(crate) fn has_unfinished(&self) -> bool {
-        self.drain.has_unfinished()
+        self.backlog.drain().has_unfinished()
     }
 
     /// Until when nothing happens by itself. [`Deadline::NEVER`] if only other threads can make something happen. Zero if a
     /// user thread has left a notice meanwhile; if not, the next notice wakes the sender.
     pub(crate) fn sleep_until(&mut self, now: Instant) -> Deadline {
-        if self.client.has_events() || !self.drain.inbox().fall_asleep() {
+        if self.client.has_events() || !self.backlog.drain().inbox().fall_asleep() {
             return Deadline::at(now);
         }
-        let closing = self.drain.closing().map_or(Deadline::NEVER, |closing| closing.deadline);
-        let ids = self.producer_ids.as_ref().map_or(Deadline::NEVER, ProducerIds::next_request_at);
-        let warnings = if self.drain.is_open() { Some(&self.losses) } else { None };
+        let closing = self.backlog.drain().closing().map_or(Deadline::NEVER, |closing| closing.deadline);
+        let warnings = if self.backlog.drain().is_open() { Some(&self.losses) } else { None };
         let warning = warnings.map_or(Deadline::NEVER, |losses| losses.next_warning(&self.observer));
-        self.partitions.next_deadline().min(self.client.next_deadline(now)).min(ids).min(warning).min(closing)
+        self.backlog.next_deadline().min(self.client.next_deadline(now)).min(warning).min(closing)
     }
 
-    pub(crate) fn client_mut(&mut self) -> &mut KafkaClient<Over> {
+    pub(crate) fn client_mut(&mut self) -> &mut Client {
         &mut self.client
     }
 
     /// The end has come before everything had a result. `close` reports what had none. Returns what stops it at each
     /// broker.
     pub(crate) fn give_up_rest(&mut self, queues: &[Arc<PartitionQueue>]) -> Vec<BrokerTrouble> {
-        self.drain.give_up(queues)
+        self.backlog.drain().give_up(queues)
     }
 
     /// The end: fails the batches of a queue for good.
     pub(crate) fn fail_queued(&mut self, failure: &Failure<'_>, queue: &PartitionQueue) {
-        self.drain.close_pool();
-        for batch in self.drain.empty(queue) {
+        self.backlog.drain().close_pool();
+        for batch in self.backlog.drain().empty(queue) {
             batch.complete(BatchResult::Failed(failure(queue.topic_partition(), false)));
         }
     }
@@ -217,12 +169,14 @@ impl Sender {
         while let Some(event) = self.client.next_event() {
             let ClientEvent::Over(Over::Produce(request, Outcome::Lost(loss))) = event else { continue };
             for entry in self.in_flight.remove(&request).into_iter().flat_map(InFlightRequest::rest) {
-                let Some(partition) = self.partitions.get_mut(entry.queue_id) else { continue };
+                let Some(partition) = self.backlog.partitions_mut().get_mut(entry.queue_id) else { continue };
                 let Some(batch) = partition.take(entry.ordinal) else { continue };
                 batch.complete(BatchResult::Failed(failure(partition.topic_partition(), loss.sent > 0)));
             }
         }
-        for partition in self.partitions.iter_mut() {
+        self.in_flight.clear();
+        self.observer.recorder().produce_over(0);
+        for partition in self.backlog.partitions_mut().iter_mut() {
             let name = Arc::clone(partition.topic_partition());
             for (batch, in_flight) in partition.take_all() {
                 batch.complete(BatchResult::Failed(failure(&name, in_flight)));
@@ -231,10 +185,9 @@ impl Sender {
     }
 
     fn hear_users(&mut self, at: Moment) {
-        let Notices { partitions, topics, kept_topics, hurry, purge_below, close } = self.drain.notices();
+        let Notices { partitions, topics, kept_topics, hurry, purge, close } = self.backlog.drain().notices();
         if !topics.is_empty() {
-            // The next records will need a producer id. A request now costs no round trip of its own.
-            self.producer_ids.iter_mut().for_each(ProducerIds::want);
+            self.backlog.want_producer_id();
         }
         for (topic, until) in topics {
             self.client.metadata_mut().await_topic(&topic, until, at.now);
@@ -244,53 +197,20 @@ impl Sender {
         }
         for queue in partitions {
             self.client.metadata_mut().use_topic(&queue.topic_partition().topic, at.now);
-            let queue_id = self.partitions.meet(&queue);
-            self.consider(queue_id, at);
+            self.backlog.meet(&queue, &mut self.client, at);
         }
         if hurry || close {
-            self.partitions.lingering().into_iter().for_each(|queue_id| self.consider(queue_id, at));
+            self.backlog.hurry(&mut self.client, at);
         }
-        if purge_below > 0 {
-            self.purged_below = purge_below.max(self.purged_below);
-            self.partitions.busy().into_iter().for_each(|queue_id| self.purge(queue_id, purge_below, at));
-        }
-    }
-
-    /// Fails the batches of a partition with numbers `below` that no broker can have.
-    fn purge(&mut self, queue_id: u32, below: u64, at: Moment) {
-        while let Some(partition) = self.partitions.get_mut(queue_id) {
-            let queue = Arc::clone(partition.queue());
-            let Some(batch) = partition.take_unwritten(below) else { break };
-            complete(batch, BatchResult::Failed(Error::new(ErrorKind::Purged).at(queue.topic_partition())));
-        }
-        self.consider(queue_id, at);
-    }
-
-    /// Fails the batches of a queue that were purged. A batch that a user thread compresses, or of which the sender has not
-    /// been notified, gets here after the purge.
-    fn purge_queue(&mut self, queue_id: u32) {
-        let below = self.purged_below;
-        if below == 0 {
-            return;
-        }
-        if !self.drain.has_unfinished_below(below) {
-            self.purged_below = 0;
-            return;
-        }
-        let Some(partition) = self.partitions.get(queue_id) else { return };
-        let queue = Arc::clone(partition.queue());
-        while let Some(batch) = self.drain.give_up_front(&queue, |front| front.ordinal.is_below(below)) {
-            complete(batch, BatchResult::Failed(Error::new(ErrorKind::Purged).at(queue.topic_partition())));
+        if purge {
+            self.backlog.purge(&mut self.client, at);
         }
     }
 
     fn hear_brokers(&mut self, at: Moment) {
         while let Some(event) = self.client.next_event() {
             match event {
-                ClientEvent::MetadataChanged => {
-                    let moved = self.partitions.with_or_without_leader();
-                    moved.into_iter().for_each(|queue_id| self.consider(queue_id, at));
-                }
+                ClientEvent::MetadataChanged => self.backlog.metadata_changed(&mut self.client, at),
                 ClientEvent::Over(Over::Produce(request, outcome)) => {
                     let Some(in_flight) = self.in_flight.remove(&request) else { continue };
                     match outcome {
@@ -303,12 +223,7 @@ impl Sender {
                     }
                 }
                 ClientEvent::Over(Over::InitProducerId(outcome)) => {
-                    let Some(ids) = &mut self.producer_ids else { continue };
-                    ids.answered(outcome, self.client.snapshot(), at.now, &mut self.random);
-                    self.partitions
-                        .without_producer_id()
-                        .into_iter()
-                        .for_each(|queue_id| self.consider(queue_id, at));
+                    self.backlog.producer_id_answered(outcome, &mut self.client, &mut self.random, at);
                 }
             }
         }
@@ -361,7 +276,7 @@ impl Sender {
         if end.wants_metadata() {
             self.client.metadata_mut().want();
         }
-        let Some(partition) = self.partitions.get_mut(queue_id) else { return };
+        let Some(partition) = self.backlog.partitions_mut().get_mut(queue_id) else { return };
         let Some(mut batch) = partition.take(ordinal) else { return };
         if batch.is_given_up() && matches!(end, AttemptOutcome::Answered(_)) {
             crate::sync::is_rare("late answer of an expired batch");
@@ -400,25 +315,17 @@ impl Sender {
                 partition.put_waiting(batch);
             }
             Action::Split => {
-                let size = batch.len();
-                let max_bytes = self.batch_sizes.refused(&name.topic, size, at.now);
                 if batch.sequence().is_some() {
                     crate::sync::is_rare("batch split under sequences");
                 }
                 self.observer.recorder().batch_split(at.now);
-                let parts = batch.split(max_bytes, self.drain.encoding());
-                log::debug!(
-                    "a batch of {size} bytes for {name} was rejected as too large; it is sent again in {} parts",
-                    parts.len()
-                );
-                parts.into_iter().for_each(|part| partition.put_waiting(part));
+                self.backlog.split(batch, queue_id, at.now);
             }
             Action::Complete(result) => match result.error() {
                 None => {
-                    partition.stored(&batch, at.now);
-                    self.batch_sizes.stored(&name.topic, batch.len(), at.now);
+                    self.backlog.stored(&batch, queue_id, at.now);
                     self.observer.recorder().batch_stored(at.now.since(batch.created()), at.now);
-                    complete(batch, result);
+                    losses::complete(batch, result);
                 }
                 // Batches behind it may need it.
                 Some(error) if batch.sequence().is_some() && is_maybe_written(&batch, error) => {
@@ -429,308 +336,24 @@ impl Sender {
                 }
                 Some(_) => {
                     partition.note_missing(&batch);
-                    complete(batch, result);
+                    losses::complete(batch, result);
                 }
             },
         }
-        self.attempt_is_over(queue_id, ordinal, at);
-    }
-
-    /// Looks at the partition again, and at those that waited to see whether a batch of this size is accepted.
-    fn attempt_is_over(&mut self, queue_id: u32, ordinal: Ordinal, at: Moment) {
-        let Some(partition) = self.partitions.get(queue_id) else { return };
-        let name = Arc::clone(partition.topic_partition());
-        if let Some(max_bytes) = self.batch_sizes.max_bytes(&name.topic) {
-            self.drain.set_max_bytes(partition.queue(), max_bytes);
-            for waiting in self.batch_sizes.end(&name.topic, queue_id, ordinal) {
-                self.partitions.set_state(waiting, PartitionState::Idle, Deadline::NEVER);
-                self.consider(waiting, at);
-            }
-        }
-        self.consider(queue_id, at);
-    }
-
-    /// Sets the state of a partition, after the batches that are late have failed.
-    fn consider(&mut self, queue_id: u32, at: Moment) {
-        self.purge_queue(queue_id);
-        self.expire(queue_id, at);
-        self.clean_up(queue_id);
-        let lacks_producer_id = self.lacks_producer_id(queue_id);
-        if lacks_producer_id && self.fail_denied(queue_id, at) {
-            return self.set_state(queue_id, PartitionState::NoProducerId, Deadline::at(at.now), at.now);
-        }
-        let (front, oldest) = self.front(queue_id, at);
-        let Some(partition) = self.partitions.get_mut(queue_id) else { return };
-        let TopicPartition { topic, partition: number } = &**partition.topic_partition();
-        let leadership = self.client.snapshot().leadership(topic, *number);
-        partition.led_from(leadership);
-        let delivery_timeout = self.settings.retry_policy.delivery_timeout;
-        let expiry = oldest.map_or(Deadline::NEVER, |oldest| Deadline::after(oldest, delivery_timeout));
-        let (state, look_again) = match front {
-            _ if !partition.has_room() => (PartitionState::Full, expiry),
-            _ if partition.state() == PartitionState::AwaitingTrial => {
-                (PartitionState::AwaitingTrial, expiry)
-            }
-            // No notice comes for the next batch before it is full. A flush must find it.
-            None if partition.bytes_to_outweigh() > 0 => (PartitionState::Lingering, expiry),
-            None => (PartitionState::Idle, expiry),
-            Some(_) if lacks_producer_id => (PartitionState::NoProducerId, expiry),
-            Some((front, lingers)) => {
-                // Beside other batches it waits for an answer, unless a thread waits for its result.
-                let lingers_until = lingers.then(|| match partition.bytes_to_outweigh() {
-                    1.. if !front.is_urgent => Deadline::NEVER,
-                    _ => Deadline::at(front.created + self.settings.linger),
-                });
-                partition::next_state(partition, View { now: at.now, expiry, lingers_until })
-            }
-        };
-        if state == PartitionState::Leaderless {
-            let name = Arc::clone(partition.topic_partition());
-            self.client.metadata_mut().want_again(&name.topic, at.now);
-        }
-        self.set_state(queue_id, state, look_again, at.now);
-    }
-
-    /// Completes the batches that can't be sent any more.
-    fn clean_up(&mut self, queue_id: u32) {
-        let Some(partition) = self.partitions.get_mut(queue_id) else { return };
-        for batch in partition.clean_up() {
-            // It was sent before, because that is the only way that a batch gets here.
-            let Some(error) = batch.last_error().cloned() else { continue };
-            complete(batch, BatchResult::Failed(error.maybe_written()));
-        }
-    }
-
-    /// Whether nothing can be sent because there is no producer id.
-    fn lacks_producer_id(&mut self, queue_id: u32) -> bool {
-        let Some(ids) = &mut self.producer_ids else { return false };
-        let Some(partition) = self.partitions.get_mut(queue_id) else { return false };
-        let Some(spent) = partition.lacks_identity() else { return false };
-        match ids.identity(spent) {
-            Some(identity) => {
-                partition.begin(identity);
-                false
-            }
-            None => true,
-        }
-    }
-
-    /// Fails the batches that can't be sent because brokers give this producer no id. True if there may be more.
-    fn fail_denied(&mut self, queue_id: u32, at: Moment) -> bool {
-        let denial = self.producer_ids.as_ref().and_then(|ids| ids.denial(at.now)).cloned();
-        let Some(error) = denial else { return false };
-        // Not until the queue is empty: user threads may append as fast.
-        for _ in 0..FAILED_AT_ONCE {
-            let Some(partition) = self.partitions.get_mut(queue_id) else { return false };
-            let queue = Arc::clone(partition.queue());
-            let batch = partition.take_waiting().or_else(|| self.drain.give_up_front(&queue, |_| true));
-            match batch {
-                Some(batch) => complete(batch, BatchResult::Failed(error.clone())),
-                None => return false,
-            }
-        }
-        true
-    }
-
-    fn ask_for_producer_id(&mut self, now: Instant) {
-        let Some(ids) = self.producer_ids.as_mut().filter(|ids| ids.next_request_at().has_passed(now)) else {
-            return;
-        };
-        let request = ids.ask();
-        self.client.ask(Target::Any, request, InitProducerId, now);
-    }
-
-    /// The next batch and whether it lingers, and when the oldest batch with a waiting future was created. The next batch
-    /// is one that waits to be sent again, or else the front of the queue. If no more batches may be in flight, or a batch
-    /// that was given up goes first, only batches that expire are looked for in the queue. None expires before those that
-    /// have left it.
-    fn front(&mut self, queue_id: u32, at: Moment) -> (Option<(Front, bool)>, Option<Instant>) {
-        loop {
-            let Some(partition) = self.partitions.get(queue_id) else { return (None, None) };
-            let waiting = partition.waiting().map(|front| (front, false));
-            if let Some(oldest) = partition.oldest()
-                && (waiting.is_some() || !partition.has_room())
-            {
-                return (waiting, Some(oldest));
-            }
-            let queue = Arc::clone(partition.queue());
-            let hurry = !self.drain.is_open()
-                || self.drain.is_memory_wanted()
-                || self.goes_after_backoff(partition, at);
-            let linger = self.settings.linger;
-            let (bytes_to_outweigh, oldest) = (partition.bytes_to_outweigh(), partition.oldest());
-            // Not `created + linger > now`: with a linger of zero, a batch that was made after the beginning of this step
-            // would linger.
-            let queued = self.drain.look(&queue, bytes_to_outweigh, |front| {
-                let waits_for_answers = bytes_to_outweigh > 0 && !front.is_urgent;
-                !hurry && (waits_for_answers || at.now.since(front.created) < linger)
-            });
-            let Some((front, _)) = queued else { return (waiting, oldest) };
-            if !self.settings.retry_policy.is_over(front.created, at.heard) {
-                return (waiting.or(queued), oldest.or(Some(front.created)));
-            }
-            self.expire_front(queue_id, &queue, at);
-        }
-    }
-
-    /// Whether records do not linger any more, because they wait for the end of a backoff anyway.
-    fn goes_after_backoff(&self, partition: &Partition, at: Moment) -> bool {
-        partition.is_backing_off(at.now) && !self.drain.waits_for_flush()
-    }
-
-    /// As long as the partition has something to send, its topic is not forgotten.
-    fn set_state(&mut self, queue_id: u32, state: PartitionState, look_again: Deadline, now: Instant) {
-        self.partitions.set_state(queue_id, state, look_again);
-        let Some((partition, busy)) = self.partitions.changed(queue_id) else { return };
-        let topic = Arc::clone(&partition.topic_partition().topic);
-        if busy {
-            self.client.metadata_mut().hold_topic(&topic, now);
-        } else {
-            self.client.metadata_mut().release_topic(&topic, now);
-        }
-    }
-
-    /// Fails the batches that have left the queue and are late, in flight or waiting to be sent again.
-    fn expire(&mut self, queue_id: u32, at: Moment) {
-        let retry_policy = self.settings.retry_policy.clone();
-        let late = |created| retry_policy.is_over(created, at.heard);
-        let Some(partition) = self.partitions.get_mut(queue_id) else { return };
-        if !partition.oldest().is_some_and(late) {
-            return;
-        }
-        let name = Arc::clone(partition.topic_partition());
-        let brokers = self.client.troubles_with(self.client.snapshot().leader(&name.topic, name.partition));
-        for batch in partition.late_to_stay(late) {
-            crate::sync::is_rare("expired in the middle of a window");
-            let waited_for = format!("while waiting for the response to the records for {name}");
-            let last = batch.last_error().cloned();
-            let error =
-                retry_policy.final_error(batch, last.as_ref(), &name, waited_for, brokers.clone(), at.heard);
-            let records = batch.records();
-            batch.give_up(error.clone());
-            losses::lost(records, &error);
-        }
-        while let Some(batch) =
-            self.partitions.get_mut(queue_id).and_then(|partition| partition.take_late(late))
-        {
-            self.fail_late(batch, queue_id, at);
-        }
-    }
-
-    fn expire_front(&mut self, queue_id: u32, queue: &PartitionQueue, at: Moment) {
-        let retry_policy = &self.settings.retry_policy;
-        let batch = self.drain.give_up_front(queue, |front| retry_policy.is_over(front.created, at.heard));
-        batch.into_iter().for_each(|batch| self.fail_late(batch, queue_id, at));
-    }
-
-    /// The time of a batch that is not in flight is over.
-    fn fail_late(&mut self, batch: SealedBatch, queue_id: u32, at: Moment) {
-        let Some(partition) = self.partitions.get(queue_id) else { return };
-        let name = Arc::clone(partition.topic_partition());
-        let leader = self.client.snapshot().leader(&name.topic, name.partition);
-        let brokers = self.client.troubles_with(leader);
-        let ids = self.producer_ids.as_ref().filter(|_| partition.lacks_identity().is_some());
-        let why_not = match (leader, ids.map(ProducerIds::last_error)) {
-            (None, _) => ": the partition has no leader".to_owned(),
-            (_, Some(None)) => ": no broker has assigned a producer id".to_owned(),
-            (_, Some(Some(error))) => {
-                format!(": no broker has assigned a producer id; the last error: {error}")
-            }
-            _ if self.drain.waits_for_flush() => ": no flush was called".to_owned(),
-            _ if brokers.is_empty() => ": the leader was busy with other partitions".to_owned(),
-            _ => String::new(),
-        };
-        let waited_for = format!("before the records for {name} could be sent{why_not}");
-        let last = batch.last_error().cloned();
-        let error = self.settings.retry_policy.final_error(
-            &batch,
-            last.as_ref(),
-            &name,
-            waited_for,
-            brokers,
-            at.heard,
-        );
-        complete(batch, BatchResult::Failed(error));
+        self.backlog.attempt_is_over(queue_id, ordinal, &mut self.client, at);
     }
 
     fn send_to(&mut self, node: NodeId, at: Moment) {
-        while self.partitions.first_ready(node, u64::MAX).is_some() && self.client.poll_ready(node, at.now) {
-            let draft = self.collect(node, at);
+        while self.backlog.partitions().first_ready(node, u64::MAX).is_some()
+            && self.client.poll_ready(node, at.now)
+        {
+            let max_bytes = self.request_sizes.max_bytes(node, at.now).unwrap_or(usize::MAX);
+            let max_bytes = max_bytes.min(self.settings.request_max_bytes);
+            let draft = self.backlog.collect(node, max_bytes, &mut self.client, at);
             if draft.is_empty() {
                 return;
             }
             self.send(node, draft, at);
-        }
-    }
-
-    /// Takes a batch of each partition that is ready for `node`, as many as fit into one request.
-    fn collect(&mut self, node: NodeId, at: Moment) -> Draft {
-        let max_bytes = self.request_sizes.max_bytes(node, at.now).unwrap_or(usize::MAX);
-        let mut draft = Draft::new(max_bytes.min(self.settings.request_max_bytes));
-        let broker = self.broker(node);
-        let end = self.partitions.next_turn();
-        while let Some(queue_id) = self.partitions.first_ready(node, end) {
-            match self.take(queue_id, &draft, at) {
-                Next::Batch(mut batch) => {
-                    batch.begin_attempt(&broker);
-                    let Some(partition) = self.partitions.get_mut(queue_id) else { continue };
-                    let name = Arc::clone(partition.topic_partition());
-                    let batch = partition.put_in_flight(batch, node, at.now);
-                    let entry = RequestEntry { queue_id, ordinal: batch.ordinal(), turn: draft.len() };
-                    draft.add(&name, entry, batch.segments(), batch.len());
-                    self.partitions.set_state(queue_id, PartitionState::Idle, Deadline::NEVER);
-                    self.consider(queue_id, at);
-                }
-                Next::NoRoom => break,
-                Next::AwaitingTrial => {
-                    self.partitions.set_state(queue_id, PartitionState::AwaitingTrial, Deadline::NEVER);
-                    self.consider(queue_id, at);
-                }
-                // The batch has expired, is being compressed, or was taken.
-                Next::Nothing => {
-                    self.partitions.set_state(queue_id, PartitionState::Idle, Deadline::NEVER);
-                    self.consider(queue_id, at);
-                }
-            }
-        }
-        draft
-    }
-
-    /// The next batch of a partition, if it can go with `draft`.
-    fn take(&mut self, queue_id: u32, draft: &Draft, at: Moment) -> Next {
-        let Some(partition) = self.partitions.get_mut(queue_id) else { return Next::Nothing };
-        let (queue, name) = (Arc::clone(partition.queue()), Arc::clone(partition.topic_partition()));
-        let Self { drain, batch_sizes, settings, .. } = self;
-        let max_bytes = batch_sizes.max_bytes(&name.topic);
-        let mut refusal = Next::Nothing;
-        let mut admit = |front: Front| {
-            refusal = if front.is_awaited && settings.retry_policy.is_over(front.created, at.heard) {
-                Next::Nothing
-            } else if !draft.has_room(front.bytes) {
-                Next::NoRoom
-            } else if max_bytes.is_some_and(|max_bytes| {
-                !batch_sizes.begin(&name.topic, queue_id, front.ordinal, front.bytes.min(max_bytes))
-            }) {
-                Next::AwaitingTrial
-            } else {
-                return true;
-            };
-            false
-        };
-        let batch = match partition.waiting() {
-            Some(front) if admit(front) => partition.take_waiting(),
-            Some(_) => None,
-            None => drain.pop_if(&queue, admit),
-        };
-        match (batch, max_bytes) {
-            (None, _) => refusal,
-            // A batch that may have been written is sent unchanged, because the broker may recognize it.
-            (Some(batch), Some(max_bytes)) if batch.len() > max_bytes && !batch.is_maybe_written() => {
-                let parts = batch.split(max_bytes, drain.encoding());
-                parts.into_iter().for_each(|part| partition.put_waiting(part));
-                partition.take_waiting().map_or(Next::Nothing, Next::Batch)
-            }
-            (Some(batch), _) => Next::Batch(batch),
         }
     }
 
@@ -752,7 +375,9 @@ impl Sender {
                 self.in_flight.insert(number, in_flight);
             }
             // A later attempt would find the same versions.
-            Err(error) => in_flight.rest().for_each(|entry| self.fail(entry, &error, at)),
+            Err(error) => {
+                in_flight.rest().for_each(|entry| self.backlog.fail(entry, &error, &mut self.client, at));
+            }
         }
     }
 
@@ -763,7 +388,7 @@ impl Sender {
             return;
         }
         let batches = request.entries().filter_map(|(topic, entry)| {
-            Some(self.partitions.get(entry.queue_id)?.batch(entry.ordinal)?.sent(topic, now))
+            Some(self.backlog.partitions().get(entry.queue_id)?.batch(entry.ordinal)?.sent(topic, now))
         });
         recorder.produce_sent(batches, self.in_flight.len() + 1, now);
     }
@@ -774,40 +399,6 @@ impl Sender {
         let (node, latency) = (request.node().number(), now.since(request.sent()));
         self.observer.recorder().produce_answered(node, latency, throttle, self.in_flight.len(), now);
     }
-
-    fn fail(&mut self, RequestEntry { queue_id, ordinal, .. }: RequestEntry, error: &Error, at: Moment) {
-        let Some(partition) = self.partitions.get_mut(queue_id) else { return };
-        if let Some(batch) = partition.take(ordinal) {
-            partition.note_missing(&batch);
-            complete(batch, BatchResult::Failed(error.clone()));
-        }
-        self.attempt_is_over(queue_id, ordinal, at);
-    }
-
-    /// The text about a broker that has a batch and has not answered.
-    fn broker(&self, node: NodeId) -> Arc<BrokerTrouble> {
-        let (origin, known) = match node {
-            NodeId::Broker(broker) => {
-                (Origin::Metadata { broker }, self.client.snapshot().brokers.get(&broker))
-            }
-            NodeId::Bootstrap(_) => (Origin::Bootstrap, None),
-        };
-        Arc::new(BrokerTrouble {
-            address: known.map(|broker| address(&broker.host, broker.port)).unwrap_or_default(),
-            origin,
-            stage: Stage::Produce,
-            cause: NO_ANSWER_YET.to_owned(),
-        })
-    }
-}
-
-fn complete(batch: SealedBatch, result: BatchResult) {
-    let (records, loss) = (batch.records(), result.error().cloned());
-    // Before the logger runs: it is user code that may take long, and if it panics the futures must have their error.
-    batch.complete(result);
-    if let Some(error) = loss {
-        losses::lost(records, &error);
-    }
 }
 
 /// The batch was refused because batches before it are not stored yet. Their failure is logged instead.
@@ -817,17 +408,4 @@ fn is_of_numbers(error: &Error) -> bool {
 
 fn is_maybe_written(batch: &SealedBatch, error: &Error) -> bool {
     batch.is_maybe_written() || error.certainty() == Certainty::MaybeWritten
-}
-
-/// The most batches of a partition that fail in one step.
-const FAILED_AT_ONCE: usize = 64;
-
-/// The next batch of a ready partition, or why there is none.
-enum Next {
-    Batch(SealedBatch),
-    /// There is none now.
-    Nothing,
-    NoRoom,
-    /// Another batch of the topic is on trial.
-    AwaitingTrial,
 }

@@ -22,10 +22,12 @@ use crate::sync::Wake;
 use crate::time::Clock;
 
 mod attempts;
+mod backlog;
 mod closing;
 mod ends;
 mod growth;
 mod order;
+mod purges;
 
 struct Nobody;
 

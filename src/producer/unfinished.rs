@@ -21,6 +21,8 @@ pub(crate) struct Unfinished {
     /// flush waits for, so that a flush never waits for a batch of the new epoch. Threads that append read it without the
     /// lock.
     epoch: AtomicU64,
+    /// Batches with smaller ids are purged. It is raised before the epoch.
+    purged_below: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -117,14 +119,25 @@ impl Unfinished {
         Cut { until: state.next, failures_from }
     }
 
-    /// Open batches accept no more records. Returns the number of the next batch.
-    pub(crate) fn cut_off(&self) -> u64 {
-        let state = self.state.lock();
-        self.epoch.fetch_add(1, Ordering::Relaxed);
-        state.next
+    /// Sender: as [`epoch`](Self::epoch). If a purge has raised the epoch, [`purged_below`](Self::purged_below) then returns
+    /// the batches of this purge. Without that, the sender would take the end of their growth for a flush, and send them.
+    pub(crate) fn epoch_with_purges(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
     }
 
-    /// Whether a batch with a smaller number than this has not left.
+    /// Purges the batches that there are. Open batches accept no more records.
+    pub(crate) fn purge(&self) {
+        let state = self.state.lock();
+        self.purged_below.store(state.next, Ordering::Relaxed);
+        self.epoch.fetch_add(1, Ordering::Release);
+    }
+
+    /// Batches with smaller ids that no broker has should fail.
+    pub(crate) fn purged_below(&self) -> u64 {
+        self.purged_below.load(Ordering::Relaxed)
+    }
+
+    /// Whether a batch with a smaller id than this has not left.
     pub(crate) fn has_below(&self, batch_id: u64) -> bool {
         self.state.lock().batches.first_key_value().is_some_and(|(first, _)| *first < batch_id)
     }

@@ -57,8 +57,13 @@ fn batches_that_brokers_refuse() {
     assert_eq!(code(&damaged), 2, "checksum");
     // Records that are not compressed are nothing that a codec can have made; zstd may be missing from a build.
     assert_eq!(batch[22] & 7, 0);
-    for (codec, name) in (1..).zip(["gzip", "snappy", "lz4", "zstd"]) {
-        let is_built = name.parse::<crate::record::Compression>().is_ok();
+    let codecs = [
+        ("gzip", cfg!(feature = "gzip")),
+        ("snappy", cfg!(feature = "snappy")),
+        ("lz4", cfg!(feature = "lz4")),
+        ("zstd", cfg!(feature = "zstd")),
+    ];
+    for (codec, (name, is_built)) in (1..).zip(codecs) {
         assert_eq!(code(&changed(22, codec)), if is_built { 87 } else { 0 }, "{name}");
     }
     assert_eq!(code(&changed(22, 5)), 87, "there is no codec 5");

@@ -240,7 +240,7 @@ pub(super) fn nothing_arrives_later(evidence: &Evidence) -> Result<(), Wrong> {
 pub(super) fn failures_have_a_reason(evidence: &Evidence) -> Result<(), Wrong> {
     for told in &evidence.records {
         if let Answer::Failed(error) = &told.result
-            && !has_a_reason(error, evidence)
+            && !has_a_reason(error, told.at, evidence)
         {
             return wrong(told, format_args!("failed for no good reason: {error:?}"));
         }
@@ -248,7 +248,7 @@ pub(super) fn failures_have_a_reason(evidence: &Evidence) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn has_a_reason(error: &Error, evidence: &Evidence) -> bool {
+fn has_a_reason(error: &Error, at: Instant, evidence: &Evidence) -> bool {
     let plan = &evidence.plan;
     let is_unknown = error.certainty() == Certainty::MaybeWritten;
     match error.kind() {
@@ -260,6 +260,7 @@ fn has_a_reason(error: &Error, evidence: &Evidence) -> bool {
         }
         ErrorKind::RefusedAsTooLarge { .. } | ErrorKind::NoProducerId { .. } => plan.trouble > 0,
         ErrorKind::LeftOut { .. } | ErrorKind::Network { .. } => plan.trouble > 0 && is_unknown,
+        ErrorKind::Purged => !is_unknown && evidence.was_purged_after(at),
         _ => false,
     }
 }
@@ -303,6 +304,9 @@ pub(super) fn no_result_comes_late(evidence: &Evidence) -> Result<(), Wrong> {
 /// either side); a broker that asks for 2 s of peace. Then everything goes out, request by request.
 pub(super) fn results_come_soon_once_all_is_healed(evidence: &Evidence) -> Result<(), Wrong> {
     let (plan, Some(healed)) = (&evidence.plan, evidence.harm.healed_at) else { return Ok(()) };
+    if plan.manual_flush {
+        return Ok(());
+    }
     let records = u32::try_from(evidence.records.len()).unwrap_or(u32::MAX);
     let most = secs(10) + plan.linger + 2 * plan.request_timeout + records * plan.weather.delay;
     let ends = evidence.ends_of_sends();

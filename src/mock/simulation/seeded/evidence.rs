@@ -111,6 +111,11 @@ impl Evidence {
         sends.map(|call| ((call.who, call.began), call.began + call.took)).collect()
     }
 
+    /// Whether a purge has ended at this time or later.
+    pub(super) fn was_purged_after(&self, at: Instant) -> bool {
+        self.calls.iter().any(|call| call.what == "purge" && call.began + call.took >= at)
+    }
+
     /// How much of a time nobody but brokers went on.
     pub(super) fn frozen(&self, from: Instant, to: Instant) -> Duration {
         let part = |(began, lasted): &(Instant, Duration)| to.min(*began + *lasted).since(from.max(*began));

@@ -46,6 +46,11 @@ pub(super) struct Plan {
     pub(super) closes: Option<usize>,
     /// Brokers refuse the batches of a producer that they have forgotten.
     pub(super) old_brokers: bool,
+    /// Records wait for a flush of a user.
+    pub(super) manual_flush: bool,
+    pub(super) batch_records: Option<usize>,
+    /// Users purge what was not sent yet.
+    pub(super) purges: bool,
     /// Of each producer id: near the end a partition that begins anew soon needs another id.
     pub(super) first_epoch: i16,
 }
@@ -122,6 +127,9 @@ impl Plan {
             closes: (random.u8(..6) == 0).then(|| random.usize(..users)),
             old_brokers: random.u8(..3) == 0,
             first_epoch: pick(random, &[0, 0, i16::MAX - 1, i16::MAX, i16::MAX]),
+            manual_flush: random.u8(..8) == 0,
+            batch_records: pick(random, &[None, None, None, None, Some(1), Some(5), Some(40)]),
+            purges: random.u8(..4) == 0,
         }
     }
 
@@ -152,6 +160,8 @@ impl Plan {
             .acks(self.acks)
             .compression(self.compression)
             .batch_size(self.batch_size)
+            .batch_num_records(self.batch_records)
+            .manual_flush(self.manual_flush)
             .linger(self.linger)
             .buffer_memory(self.memory)
             .max_block(self.max_block)
@@ -213,7 +223,7 @@ impl Plan {
 
     /// Nothing is lost but what the plan loses on purpose.
     pub(super) fn is_calm(&self) -> bool {
-        self.trouble == 0 && self.delivery_timeout.is_none()
+        self.trouble == 0 && self.delivery_timeout.is_none() && !self.purges
     }
 }
 

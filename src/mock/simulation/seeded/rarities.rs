@@ -39,6 +39,8 @@ const RARE: &[&str] = &[
     "client frozen",
     "truncated by an unclean election",
     "lost with a log",
+    "purged",
+    "purged under sequences",
 ];
 
 /// Those of one run: what it has counted itself, and what its evidence shows.
@@ -68,6 +70,7 @@ pub(super) fn count(mut counts: Counts, site: &Site, evidence: &Evidence) -> Cou
             match error.kind() {
                 ErrorKind::RetriesUsedUp { .. } => add("retries used up", 1),
                 ErrorKind::Timeout { .. } => add("delivery timed out", 1),
+                ErrorKind::Purged => add("purged", 1),
                 _ => {}
             }
         }

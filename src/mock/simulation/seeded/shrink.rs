@@ -27,6 +27,9 @@ const FLAGS: &[Flag] = &[
     ("trusted", |plan| plan.chooser = plan::Chooser::Default),
     ("small", |plan| plan.most = 20),
     ("lone", |plan| plan.in_flight = Some(1)),
+    ("sent_at_once", |plan| plan.manual_flush = false),
+    ("uncounted", |plan| plan.batch_records = None),
+    ("kept", |plan| plan.purges = false),
     ("one_partition", |plan| plan.partitions = 1),
     ("one_broker", |plan| plan.brokers = 1),
 ];

@@ -97,6 +97,7 @@ impl User {
                 let keeps = self.random.usize(..=self.futures.len());
                 self.futures.truncate(keeps);
             }
+            30 if self.plan.purges => self.purge(),
             _ => self.pause(),
         }
     }
@@ -123,7 +124,8 @@ impl User {
                 let limit = match self.random.u8(..10) {
                     0 | 1 => Some(Duration::ZERO),
                     2 => Some(Duration::from_nanos(1)),
-                    3 => None,
+                    // If records wait for a flush, nobody else may call it.
+                    3 if !self.plan.manual_flush => None,
                     _ => Some(millis(self.random.u64(..300))),
                 };
                 let result = self.timed("get", limit, || future.get(limit));
@@ -142,6 +144,12 @@ impl User {
         let flushed = self.timed("flush", Some(limit), || producer.flush(limit));
         note(flushed.is_ok());
         self.has_awaited_all("flush", &flushed);
+    }
+
+    fn purge(&mut self) {
+        let Some(producer) = self.producer.clone() else { return };
+        let purged = self.timed("purge", Some(Duration::ZERO), || producer.purge());
+        note(purged.is_ok());
     }
 
     /// Unless its time was over: then it says what is pending.

@@ -19,6 +19,8 @@ fn honest() -> Evidence {
     plan.request_timeout = secs(1);
     plan.metadata_max_age = secs(300);
     plan.asks = false;
+    plan.manual_flush = false;
+    plan.purges = false;
     plan.weather = Weather::default();
     let (mut records, mut logs) = (Vec::new(), vec![Vec::new(), Vec::new()]);
     for number in 0..8_usize {
@@ -253,6 +255,15 @@ fn a_failure_without_a_reason_is_found() {
         fails(timed_out(Limit::DeliveryTimeout))(it);
     });
     allows(check, fails(refused(ErrorCode::INVALID_RECORD)));
+    finds(check, fails(Error::new(ErrorKind::Purged)));
+    for (began, is_fine) in [(Instant::ZERO, false), (AT, true)] {
+        let purge = Call { who: 0, what: "purge", limit: None, began, took: Duration::ZERO, ok: true };
+        let doctor = |it: &mut Evidence| {
+            it.calls.push(purge);
+            fails(Error::new(ErrorKind::Purged))(it);
+        };
+        if is_fine { allows(check, doctor) } else { finds(check, doctor) }
+    }
 }
 
 /// By time the first may fail 0.2 s early here.
