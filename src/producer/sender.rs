@@ -222,6 +222,7 @@ impl Sender {
                 batch.complete(BatchResult::Failed(failure(partition.topic_partition(), loss.sent > 0)));
             }
         }
+        self.observer.recorder().produce_over(self.in_flight.len());
         for partition in self.partitions.iter_mut() {
             let name = Arc::clone(partition.topic_partition());
             for (batch, in_flight) in partition.take_all() {
@@ -384,7 +385,6 @@ impl Sender {
                     self.losses.refused(batch.attempts(), &name, &error, at.now);
                 }
                 batch.attempt_failed(error, maybe_written);
-                self.observer.recorder().records_retried(&name.topic, batch.records(), at.now);
                 partition.back_off(node, at.now + delay);
                 partition.put_waiting(batch);
             }
@@ -394,7 +394,6 @@ impl Sender {
                     self.losses.refused(batch.attempts(), &name, &error, at.now);
                 }
                 batch.attempt_failed(error, false);
-                self.observer.recorder().records_retried(&name.topic, batch.records(), at.now);
                 let delay = self.settings.retry.delay(batch.attempts(), &mut self.random);
                 partition.back_off(node, at.now + delay);
                 partition.put_waiting(batch);
