@@ -133,6 +133,15 @@ pub(super) fn next_reference(text: &str) -> Option<Split<'_>> {
     }
 }
 
+/// The providers that a value refers to, declared or not.
+pub(super) fn providers_in(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let Split { provider, after, .. } = next_reference(text)?;
+        text = after;
+        Some(provider)
+    })
+}
+
 fn is_only_a_reference(text: &str) -> bool {
     next_reference(text).is_some_and(|split| split.before.is_empty() && split.after.is_empty())
 }
