@@ -5,8 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::producer_config::ProducerConfig;
-use super::providers::of;
-use super::references::{Class, Providers};
+use super::references::{Class, Providers, of};
 use crate::security::Secret;
 
 /// Looks up what a reference to a declared provider names.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::key::{Given, Key, aliased_keys};
 use super::look_up::LookUp;
 use super::producer_config::ProducerConfig;
-use super::references::{Class, PACKAGE, Providers, Reference, Split, Text, next_reference};
+use super::references::{Class, PACKAGE, Providers, Reference, Split, Text, next_reference, of};
 use super::values::{Kind, NAMES, Refusal};
 use crate::error::{ConfigProblem, ConfigProblemKind};
 use crate::security::Secret;
@@ -205,10 +205,6 @@ impl Providers {
 fn put<T>(all: &mut Vec<(String, T)>, provider: String, value: T) {
     all.retain(|(known, _)| *known != provider);
     all.push((provider, value));
-}
-
-pub(super) fn of<T: Clone>(all: &[(String, T)], provider: &str) -> Option<T> {
-    all.iter().find(|(known, _)| known == provider).map(|(_, value)| value.clone())
 }
 
 /// Java accepts any regular expression. This is the part of it that lists of names need.

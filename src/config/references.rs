@@ -74,6 +74,11 @@ impl Class {
     }
 }
 
+/// What is set for a provider.
+pub(super) fn of<T: Clone>(all: &[(String, T)], provider: &str) -> Option<T> {
+    all.iter().find(|(known, _)| known == provider).map(|(_, value)| value.clone())
+}
+
 /// A value with references.
 #[derive(Clone)]
 pub(super) struct Reference {

@@ -109,12 +109,12 @@ fn a_client_id_that_is_not_set_is_generated() {
 #[test]
 fn what_only_setters_can_set_is_explained_too() {
     struct Nothing;
-    impl crate::ProducerInterceptor for Nothing {}
+    impl crate::producer::ProducerInterceptor for Nothing {}
 
     let config = ProducerConfig::new()
         .interceptor(Nothing)
         .report_metrics(Duration::from_secs(1), |_| {})
-        .sasl_oauth_token_provider(|| Ok(crate::OauthToken::new("t", None)));
+        .sasl_oauth_token_provider(|| Ok(crate::security::OauthToken::new("t", None)));
     let names = ["interceptor", "metric_reporter", "sasl_oauth_token_provider"];
     for name in names {
         is(&config, name, "set", "none", "setter");
