@@ -19,6 +19,7 @@ mod key;
 mod keys;
 mod later;
 mod librdkafka;
+mod look_up;
 mod named_partitioner;
 mod partitioning;
 mod providers;

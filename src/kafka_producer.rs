@@ -339,6 +339,21 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         self.producer.in_flight()
     }
 
+    /// Returns the name of this client in the logs and quotas of the brokers:
+    /// [`client_id`](crate::ProducerConfig::client_id), or `kafka-producer-N` if it was not set.
+    ///
+    /// ```
+    /// # use kafka_producer::KafkaProducer;
+    /// let producer = KafkaProducer::builder().client_id("orders").build()?;
+    /// assert_eq!(producer.client_id(), "orders");
+    /// # Ok::<(), kafka_producer::Error>(())
+    /// ```
+    ///
+    /// In kafka-python it is `producer.config["client_id"]`.
+    pub fn client_id(&self) -> &str {
+        &self.producer.client_id
+    }
+
     /// Returns all metrics. Java and kafka-python have the same name.
     ///
     /// ```no_run

@@ -477,3 +477,21 @@ fn partition_for_says_where_a_record_would_go_and_counts_nothing() {
         .unwrap();
     assert_eq!(producer.partition_for(&ProducerRecord::to("t").key(&12).value("v")).unwrap(), 1);
 }
+
+#[test]
+fn a_producer_tells_the_name_that_brokers_see() {
+    let cluster = cluster();
+    let producers = [
+        config(&cluster).client_id("orders").build().unwrap(),
+        config(&cluster).build().unwrap(),
+        config(&cluster).metrics_enabled(false).build().unwrap(),
+    ];
+    for producer in &producers {
+        producer.send(record()).unwrap().get(PATIENCE).unwrap();
+        let requests = cluster.requests();
+        assert_eq!(requests.last().unwrap().client_id.as_deref(), Some(producer.client_id()));
+    }
+    let [given, first, second] = producers.each_ref().map(KafkaProducer::client_id);
+    assert_eq!(given, "orders");
+    assert!(first.starts_with("kafka-producer-") && first != second, "{first} {second}");
+}

@@ -73,6 +73,7 @@ fn changes_are_logged_once_and_payloads_never() {
     a_broker_that_closes_each_connection();
     a_broker_that_refuses();
     a_broker_that_wants_no_requests_for_weeks();
+    each_response_is_a_line_for_debugging();
     nothing_shows_a_payload();
 }
 
@@ -192,6 +193,43 @@ fn a_broker_that_refuses() {
     // 99 more fail after the warning: it must not look like a total.
     let once = "1 record failed so far, and the program has not checked the result; the last error: ";
     assert_eq!(logged(Level::Warn), [format!("{once}{said}")]);
+}
+
+/// With the request, the broker, the correlation id, the size and the time.
+fn each_response_is_a_line_for_debugging() {
+    let cluster = MockCluster::start(1);
+    cluster.create_topic("t", 1);
+    let producer = config(&cluster.bootstrap_servers()).build().unwrap();
+    producer.send(record()).unwrap().get(PATIENCE).unwrap();
+    logged(Level::Trace);
+    producer.send(record()).unwrap().get(PATIENCE).unwrap();
+    let before = producer.metrics().get("producer-metrics", "response-total").unwrap();
+    let other = config(&cluster.bootstrap_servers()).build().unwrap();
+    other.send(record()).unwrap().get(PATIENCE).unwrap();
+    other.close(PATIENCE).unwrap();
+    producer.close(PATIENCE).unwrap();
+    let total =
+        |producer: &KafkaProducer| producer.metrics().get("producer-metrics", "response-total").unwrap();
+    assert_eq!(total(&producer), before, "it has received nothing more");
+    let lines = logged(Level::Debug);
+    let lines: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("response to ")).collect();
+    assert_eq!(lines.len() as f64, total(&other) + 1.0, "{lines:#?}");
+    let address = cluster.bootstrap_servers();
+    for api in ["ApiVersions", "Metadata", "InitProducerId", "Produce"] {
+        let line =
+            lines.iter().find(|line| line.starts_with(api)).unwrap_or_else(|| panic!("{api}: {lines:#?}"));
+        let from = format!("{api} from {address} (from ");
+        let Some((_, numbers)) =
+            line.strip_prefix(&from).and_then(|rest| rest.split_once("): correlation id "))
+        else {
+            panic!("{line}")
+        };
+        let numbers: Vec<&str> = numbers.split(", ").collect();
+        let [correlation, size, after] = numbers[..] else { panic!("{line}") };
+        assert!(correlation.parse::<i32>().is_ok_and(|id| id >= 0), "{line}");
+        assert!(size.strip_suffix(" bytes").is_some_and(|size| size.parse::<u32>().unwrap() > 4), "{line}");
+        assert!(after.starts_with("after ") && after.ends_with('s') && after != "after 0ns", "{line}");
+    }
 }
 
 fn nothing_shows_a_payload() {

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use crate::client::failure::Failure;
 use crate::client::request::{Answer, ConnectionEnd, Pending, Tag, Tagged};
+use crate::client::responder::Responder;
 use crate::client::session::Session;
 use crate::client::transport::ConnectionId;
 use crate::client::versions::{Versions, common_version, offered, ours};
 use crate::error::{Error, ErrorKind, Stage};
-use crate::protocol::{self, Frame, FrameReader, Request};
+use crate::protocol::{self, Frame, FrameReader, LENGTH_SIZE, Request};
 use crate::time::{Deadline, Instant};
 
 /// What the set-up leaves for the connection.
@@ -233,11 +234,11 @@ impl<E> Connection<E> {
     }
 
     /// Takes received bytes and returns the answers that they complete.
-    pub(super) fn received(&mut self, mut bytes: &[u8], now: Instant) -> Received<E> {
+    pub(super) fn received(&mut self, mut bytes: &[u8], from: Responder<'_>, now: Instant) -> Received<E> {
         self.note_use(now);
         let mut answers = Vec::new();
         let broken = loop {
-            match self.next_answer(&mut bytes) {
+            match self.next_answer(&mut bytes, from, now) {
                 Ok(Some(answer)) => {
                     self.last_answer = now;
                     answers.push(answer);
@@ -249,16 +250,23 @@ impl<E> Connection<E> {
         Received { answers, broken }
     }
 
-    fn next_answer(&mut self, bytes: &mut &[u8]) -> Result<Option<Answer<E>>, String> {
+    fn next_answer(
+        &mut self,
+        bytes: &mut &[u8],
+        from: Responder<'_>,
+        now: Instant,
+    ) -> Result<Option<Answer<E>>, String> {
         let frame = match self.foundation.reader.next(bytes) {
             Ok(Some(frame)) => frame,
             Ok(None) => return Ok(None),
             Err(error) => return Err(error.to_string()),
         };
         let correlation = protocol::correlation_id(frame).map_err(|error| error.to_string())?;
-        let is_expected = |oldest: &&InFlight<E>| matches!(oldest.progress, Progress::Written(_));
-        let Some(expected) = self.requests.front().filter(is_expected).map(|oldest| oldest.correlation)
-        else {
+        let expected = self.requests.front().and_then(|oldest| match oldest.progress {
+            Progress::Written(at) => Some((oldest.correlation, oldest.request.stage(), at)),
+            Progress::Leaving(..) => None,
+        });
+        let Some((expected, stage, written)) = expected else {
             return Err(format!(
                 "a response with correlation id {correlation} arrived, but no response was expected"
             ));
@@ -266,6 +274,7 @@ impl<E> Connection<E> {
         if correlation != expected {
             return Err(format!("the response has correlation id {correlation} instead of {expected}"));
         }
+        from.log(stage, Some(correlation), LENGTH_SIZE + frame.len(), now.since(written));
         let Some(InFlight { request, version, is_answered, size, progress, .. }) = self.requests.pop_front()
         else {
             return Ok(None);

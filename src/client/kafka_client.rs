@@ -838,9 +838,9 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
 
     fn received(&mut self, connection: ConnectionId, mut bytes: &[u8], now: Instant) {
         let Some(id) = self.node_of(connection) else { return };
-        if let Some(State::SettingUp { setup, .. }) = self.nodes.get_mut(&id).map(|node| &mut node.state) {
+        if let Some((from, State::SettingUp { setup, .. })) = self.nodes.get_mut(&id).map(Node::responder) {
             let (stage, before, count) = (setup.stage(), setup.answers(), bytes.len());
-            let outcome = setup.received(&mut bytes);
+            let outcome = setup.received(&mut bytes, from, now);
             let answers = setup.answers() - before;
             self.recorder.received(id.number(), count - bytes.len(), answers, now);
             match outcome {
@@ -852,8 +852,8 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
         if bytes.is_empty() {
             return;
         }
-        let Some(ready) = self.nodes.get_mut(&id).and_then(Node::connection_mut) else { return };
-        let Received { answers, broken } = ready.received(bytes, now);
+        let Some((from, State::Ready(ready))) = self.nodes.get_mut(&id).map(Node::responder) else { return };
+        let Received { answers, broken } = ready.received(bytes, from, now);
         self.recorder.received(id.number(), bytes.len(), answers.len(), now);
         for Answer { event, throttle_ms } in answers {
             if let Some(ready) = self.nodes.get_mut(&id).and_then(Node::connection_mut) {
@@ -900,7 +900,7 @@ impl<E: 'static> Endpoint for KafkaClient<E> {
         let max_frame = self.settings.receive_message_max_bytes;
         self.recorder.connected(now);
         let login = self.mechanisms.login(node.mechanism, &node.host);
-        let setup = Setup::new(connection, Arc::clone(&self.client_id), max_frame, login);
+        let setup = Setup::new(connection, Arc::clone(&self.client_id), max_frame, login, now);
         node.state = State::SettingUp { setup, deadline };
         self.writable.push_back(connection);
         self.troubles_changed = true;

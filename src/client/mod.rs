@@ -16,6 +16,7 @@ mod options;
 mod outbox;
 mod partition_info;
 mod request;
+mod responder;
 mod session;
 mod setup;
 mod tags;

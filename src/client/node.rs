@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use crate::client::cluster::address;
 use crate::client::connection::Connection;
+use crate::client::responder::Responder;
 use crate::client::session::Session;
 use crate::client::setup::Setup;
 use crate::client::transport::ConnectionId;
@@ -241,6 +242,11 @@ impl<E> Node<E> {
         let is_quiet = self.connection().is_some_and(|connection| connection.load() == 0);
         let session = self.session().map_or(Deadline::NEVER, |session| session.due_from(is_quiet));
         self.throttled.map_or(Deadline::NEVER, Deadline::at).min(state).min(session)
+    }
+
+    /// Its state when a response comes, and the name of the node for the log.
+    pub(super) fn responder(&mut self) -> (Responder<'_>, &mut State<E>) {
+        (Responder { host: &self.host, port: self.port, origin: self.origin }, &mut self.state)
     }
 
     pub(super) fn address(&self) -> String {

@@ -16,10 +16,14 @@ use crate::client::authentication::{Authentication, Grant, Login, Progress};
 use crate::client::connection::Foundation;
 use crate::client::failure::Failure;
 use crate::client::outbox::Outbox;
+use crate::client::responder::Responder;
 use crate::client::transport::ConnectionId;
 use crate::client::versions::Versions;
 use crate::error::Stage;
-use crate::protocol::{self, ApiKey, ApiVersionsRequest, ErrorCode, FrameError, FrameReader, Request};
+use crate::protocol::{
+    self, ApiKey, ApiVersionsRequest, ErrorCode, FrameError, FrameReader, LENGTH_SIZE, Request,
+};
+use crate::time::Instant;
 
 pub(super) struct Setup {
     id: ConnectionId,
@@ -31,6 +35,8 @@ pub(super) struct Setup {
     out: Outbox,
     reader: FrameReader,
     answers: usize,
+    /// When the latest request was made.
+    asked: Instant,
 }
 
 /// The answer that is expected next.
@@ -53,11 +59,17 @@ pub(super) struct Ready {
 const FIRST_VERSION: i16 = 4;
 
 impl Setup {
-    pub(super) fn new(id: ConnectionId, client_id: Arc<str>, max_frame: usize, login: Option<Login>) -> Self {
+    pub(super) fn new(
+        id: ConnectionId,
+        client_id: Arc<str>,
+        max_frame: usize,
+        login: Option<Login>,
+        now: Instant,
+    ) -> Self {
         let mut out = Outbox::new(client_id);
         let expected = Some(ask_for_versions(FIRST_VERSION, &mut out));
         let step = Step::Versions { version: FIRST_VERSION };
-        Self { id, login, step, expected, out, reader: FrameReader::new(max_frame), answers: 0 }
+        Self { id, login, step, expected, out, reader: FrameReader::new(max_frame), answers: 0, asked: now }
     }
 
     pub(super) fn id(&self) -> ConnectionId {
@@ -87,7 +99,12 @@ impl Setup {
     }
 
     /// Takes bytes from `bytes` until it is done (true) or needs more (false).
-    pub(super) fn received(&mut self, bytes: &mut &[u8]) -> Result<bool, Failure> {
+    pub(super) fn received(
+        &mut self,
+        bytes: &mut &[u8],
+        from: Responder<'_>,
+        now: Instant,
+    ) -> Result<bool, Failure> {
         while !matches!(self.step, Step::Done { .. }) {
             let frame = match self.reader.next(bytes) {
                 // The rest of a request that is not written yet would be taken for the beginning of the next one.
@@ -103,6 +120,8 @@ impl Setup {
                 }
             };
             self.answers += 1;
+            from.log(self.stage(), self.expected, LENGTH_SIZE + frame.len(), now.since(self.asked));
+            self.asked = now;
             self.frame(&frame)?;
         }
         Ok(true)
@@ -217,10 +236,16 @@ fn versions(version: i16, frame: &[u8]) -> Result<Answer, Failure> {
 #[cfg(not(any(loom, shuttle)))]
 mod tests {
     use super::*;
+    use crate::error::Origin;
     use crate::protocol::{ApiVersion, ApiVersionsResponse, encode_response};
 
     fn setup() -> Setup {
-        Setup::new(ConnectionId(1), "me".into(), 1000, None)
+        Setup::new(ConnectionId(1), "me".into(), 1000, None, Instant::ZERO)
+    }
+
+    fn receive(setup: &mut Setup, bytes: &mut &[u8]) -> Result<bool, Failure> {
+        let from = Responder { host: "b", port: 9092, origin: Origin::Bootstrap };
+        setup.received(bytes, from, Instant::ZERO)
     }
 
     fn written(setup: &mut Setup) -> Vec<u8> {
@@ -244,14 +269,14 @@ mod tests {
         let mut setup = setup();
         assert_eq!(written(&mut setup)[6..12], [0, 4, 0, 0, 0, 0]);
         let refusal = answer(0, 0, ErrorCode::UNSUPPORTED_VERSION);
-        assert_eq!(setup.received(&mut &refusal[..]), Ok(false));
+        assert_eq!(receive(&mut setup, &mut &refusal[..]), Ok(false));
         assert_eq!(written(&mut setup)[6..12], [0, 3, 0, 0, 0, 1]);
         // In two parts, with the beginning of another frame after it.
         let mut bytes = answer(1, 3, ErrorCode::NONE);
         bytes.push(7);
-        assert_eq!(setup.received(&mut &bytes[..5]), Ok(false));
+        assert_eq!(receive(&mut setup, &mut &bytes[..5]), Ok(false));
         let mut rest = &bytes[5..];
-        assert_eq!((setup.received(&mut rest), rest), (Ok(true), &[7][..]));
+        assert_eq!((receive(&mut setup, &mut rest), rest), (Ok(true), &[7][..]));
         let ready = setup.finish().unwrap();
         assert_eq!(ready.foundation.next_correlation, 2);
         assert_eq!(ready.foundation.versions, [(ApiKey::API_VERSIONS, 0, 3)]);
@@ -262,7 +287,7 @@ mod tests {
         let fatal = |bytes: &[u8]| {
             let mut setup = setup();
             written(&mut setup);
-            match setup.received(&mut &bytes[..]).unwrap_err() {
+            match receive(&mut setup, &mut &bytes[..]).unwrap_err() {
                 Failure::Attempt { is_fatal, .. } => is_fatal,
                 other => panic!("{other:?}"),
             }
@@ -277,7 +302,7 @@ mod tests {
     #[test]
     fn an_answer_to_what_was_not_written_yet_is_a_lie() {
         let mut setup = setup();
-        let early = setup.received(&mut &answer(0, 4, ErrorCode::NONE)[..]);
+        let early = receive(&mut setup, &mut &answer(0, 4, ErrorCode::NONE)[..]);
         assert_eq!(early, Err(Failure::passing("a response arrived before its request was written")));
     }
 }

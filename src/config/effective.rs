@@ -162,6 +162,15 @@ impl Effective<'_> {
             .unwrap_or(SETUP_TIMEOUT_MAX.max(self.0.socket_connection_setup_timeout))
     }
 
+    /// The level for any codec. kafka-python compresses with gzip at level 9.
+    pub(super) fn compression_level(&self) -> Option<i32> {
+        let of_preset = match (self.0.defaults, self.0.compression) {
+            (Defaults::KafkaPython2, Compression::Gzip) => Some(9),
+            _ => None,
+        };
+        self.0.compression_level.or(of_preset)
+    }
+
     /// The level of the chosen codec: the one for this codec, or else the one for any codec.
     pub(super) fn level(&self) -> Option<i32> {
         let own = match self.0.compression {
@@ -169,7 +178,7 @@ impl Effective<'_> {
             Compression::Zstd => self.0.codec_levels.zstd,
             _ => None,
         };
-        own.or(self.0.compression_level)
+        own.or(self.compression_level())
     }
 
     /// The warnings about a configuration without problems.

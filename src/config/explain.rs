@@ -24,10 +24,35 @@ impl ProducerConfig {
     /// # Ok::<(), kafka_producer::Error>(())
     /// ```
     ///
-    /// The values are those of [`entries`](Self::entries). No secret is shown.
+    /// The values are those of [`entries`](Self::entries), with two additions:
+    ///
+    /// - The value of a [`client_id`](Self::client_id) that is not set is `generated`.
+    /// - The settings without a string form, such as [`interceptor`](Self::interceptor) and `ssl_context`, are at the end of
+    ///   the list with the value `set`, if a setter has set them.
+    ///
+    /// No secret is shown.
     pub fn explain(&self) -> Explanation {
-        let settings = keys::all().filter(|key| key.name == key.of).map(|key| self.explained(key)).collect();
-        Explanation { settings }
+        let named = keys::all().filter(|key| key.name == key.of).map(|key| self.explained(key));
+        let of_code = self.set_by_code().into_iter().filter(|(_, is_set)| *is_set);
+        let of_code = of_code.map(|(name, _)| ExplainedSetting {
+            name,
+            value: "set".to_owned(),
+            default: "none".to_owned(),
+            origin: SettingOrigin::Setter,
+        });
+        Explanation { settings: named.chain(of_code).collect() }
+    }
+
+    /// The settings that no string can set, and whether they are set.
+    fn set_by_code(&self) -> Vec<(&'static str, bool)> {
+        vec![
+            #[cfg(feature = "tls")]
+            ("ssl_context", self.has_connector()),
+            ("interceptor", !self.interceptors.is_empty()),
+            ("metric_reporter", !self.metrics.reporters.is_empty()),
+            ("sasl_oauth_token_provider", self.sasl.token_provider.is_some()),
+            ("register_sasl_mechanism", !self.sasl.registered.is_empty()),
+        ]
     }
 
     fn explained(&self, key: &'static Key) -> ExplainedSetting {
@@ -44,7 +69,12 @@ impl ProducerConfig {
             None if (key.show)(&preset) != (key.show)(&Self::default()) => SettingOrigin::Preset,
             None => SettingOrigin::Default,
         };
-        ExplainedSetting { name: key.name, value: key.shown(self), default, origin }
+        // `build` chooses the name. As a string, `none` is what can be read again.
+        let shown = |value: String| match (key.name, value.as_str()) {
+            ("client_id", "none") => "generated".to_owned(),
+            _ => value,
+        };
+        ExplainedSetting { name: key.name, value: shown(key.shown(self)), default: shown(default), origin }
     }
 }
 
@@ -68,7 +98,8 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// Returns the settings, in the order of [`ProducerConfig::entries`].
+    /// Returns the settings, in the order of [`ProducerConfig::entries`], and then the settings without a string form that
+    /// are set.
     pub fn iter(&self) -> slice::Iter<'_, ExplainedSetting> {
         self.settings.iter()
     }
@@ -119,7 +150,8 @@ impl ExplainedSetting {
         self.name
     }
 
-    /// Returns the value, as [`ProducerConfig::get`] returns it.
+    /// Returns the value, as [`ProducerConfig::get`] returns it. It is `generated` for a `client_id` that is not set, and
+    /// `set` for a setting without a string form.
     pub fn value(&self) -> &str {
         &self.value
     }

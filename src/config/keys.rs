@@ -7,7 +7,7 @@ use super::librdkafka;
 use super::partitioning;
 use super::producer_config::ProducerConfig;
 use super::providers;
-use super::references::{Reference, Text};
+use super::references::{self, Reference, Text};
 use super::values::{
     ACKS, ADDRESS_FAMILY, COMPRESSION, FLAG, GZIP_LEVEL, IDLE_MILLIS, LEVEL, LIMIT_MILLIS, LIST, LZ4_LEVEL,
     MILLIS, NUMBER, OPTIONAL_MILLIS, OPTIONAL_NUMBER, RECOVERY, RETRIES, Refusal, SECURITY_PROTOCOL,
@@ -36,14 +36,14 @@ pub(super) fn set(
     let mut secret = is_secret(&name) || value.contains('@');
     let found = find(dialect, &name);
     let resolved = match &found {
-        Found::Key(_) | Found::Later(_) => config.providers.resolve(value),
+        Found::Key(_) | Found::Later(_) => config.providers.resolve(value, secret),
         Found::Provider | Found::Owner(_) | Found::Nothing => Ok(None),
     };
     let (reference, unresolved) = match resolved {
         Ok(reference) => (reference, None),
-        Err(why) => (None, Some(why)),
+        Err(why) => (None, Some(why).filter(|_| found.is_used(&name))),
     };
-    let (refusal, may_be_left_out) = match found {
+    let (refusal, may_be_left_out) = match &found {
         Found::Provider => return Ok(()),
         _ if unresolved.is_some() => (unresolved.unwrap_or_default().into(), false),
         Found::Key(known) => match known.set(config, given, text, reference.clone()) {
@@ -55,7 +55,7 @@ pub(super) fn set(
         },
         Found::Later(later) => match later.refuse(reference.as_ref().map_or(value, Reference::value)) {
             None => return Ok(()),
-            Some(refusal) => (refusal, later.may_be_left_out() && !is_of_tls(&name)),
+            Some(refusal) => (refusal, !found.is_used(&name)),
         },
         // The value may be a secret of another program, whatever the name is.
         Found::Owner(owner) => {
@@ -97,6 +97,27 @@ enum Found {
     /// A setting of another program; says which.
     Owner(&'static str),
     Nothing,
+}
+
+impl Found {
+    /// Whether `from_shared` must not ignore the setting with this name.
+    fn is_used(&self, name: &str) -> bool {
+        match self {
+            Self::Key(_) => true,
+            Self::Later(later) => !later.may_be_left_out() || is_of_tls(name),
+            Self::Provider | Self::Owner(_) | Self::Nothing => false,
+        }
+    }
+}
+
+/// The config providers that the value of a setting needs.
+pub(super) fn providers_for<'a>(
+    dialect: Dialect,
+    text: &Text<'a>,
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let name = text.name.trim().replace('.', "_");
+    let value = if find(dialect, &name).is_used(&name) { text.value } else { "" };
+    references::providers_in(value)
 }
 
 fn find(dialect: Dialect, name: &str) -> Found {
@@ -220,7 +241,7 @@ keys! {
     acks: ACKS(acks) = "How many replicas must store a record before the record counts as stored.",
     enable_idempotence: FLAG(enable_idempotence, idempotence) = "Whether each record is stored exactly once and in order. By default it is enabled, unless `acks` or `retries` disables it.",
     compression_type: COMPRESSION(compression) = "The codec that batches are compressed with. Each codec requires the feature with its name.",
-    compression_level: LEVEL(compression_level) = "The compression level. By default it is the default level of the codec.",
+    compression_level: LEVEL(compression_level, compression_level) = "The compression level. By default it is the default level of the codec.",
     compression_gzip_level: GZIP_LEVEL(codec_levels.gzip) = "The compression level of gzip. It overrides `compression_level`.",
     compression_lz4_level: LZ4_LEVEL(codec_levels.lz4) = "Java's level for lz4. If `compression_type` is `lz4`, the value must be 9, because lz4 has no levels in this crate. With another codec the value has no effect.",
     compression_zstd_level: ZSTD_LEVEL(codec_levels.zstd) = "The compression level of zstd. It overrides `compression_level`.",

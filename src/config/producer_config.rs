@@ -71,6 +71,12 @@ use crate::security::Secret;
 ///
 /// `config.providers.NAME.param.allowlist.pattern` restricts variables, and `config.providers.NAME.param.allowed.paths`
 /// restricts files (KIP-993). A value is read once, when the setting is set. A reference that has no value is an error.
+///
+/// As in Java, `${x:y}` stays as it is if `config.providers` does not have `x`, and there is no escape. The names `env`,
+/// `file`, `dir` and `directory` are an exception: if `config.providers` does not have them, the reference is an error. To
+/// set a value that contains `${x:y}` itself, call the setter. A setter takes each value as it is.
+///
+/// If the setting may be a secret, the error of a reference does not contain the path and the key.
 #[derive(Clone)]
 pub struct ProducerConfig {
     // `None` means "not set", here and below. `effective.rs` has the defaults.
@@ -216,8 +222,8 @@ impl ProducerConfig {
     }
 
     /// Creates a configuration with the defaults of kafka-python 2: `acks=1`, no idempotence, no retries and no delivery
-    /// timeout. Batches are not larger than `batch_size`, and requests are not larger than `max_request_size`. The wait
-    /// before a retry does not grow. If a default depends on another setting, it also follows a later change of that
+    /// timeout. Batches are not larger than `batch_size`, and requests are not larger than `max_request_size`. The level of
+    /// gzip is 9. The wait before a retry does not grow. If a default depends on another setting, it also follows a later change of that
     /// setting.
     ///
     /// Up to five batches of a partition are in flight. If `retries` is raised, records can change their order, as in

@@ -74,6 +74,11 @@ impl Class {
     }
 }
 
+/// What is set for a provider.
+pub(super) fn of<T: Clone>(all: &[(String, T)], provider: &str) -> Option<T> {
+    all.iter().find(|(known, _)| known == provider).map(|(_, value)| value.clone())
+}
+
 /// A value with references.
 #[derive(Clone)]
 pub(super) struct Reference {
@@ -131,6 +136,15 @@ pub(super) fn next_reference(text: &str) -> Option<Split<'_>> {
             _ => from = start + 2,
         }
     }
+}
+
+/// The providers that a value refers to, declared or not.
+pub(super) fn providers_in(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let Split { provider, after, .. } = next_reference(text)?;
+        text = after;
+        Some(provider)
+    })
 }
 
 fn is_only_a_reference(text: &str) -> bool {

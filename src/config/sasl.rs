@@ -8,6 +8,7 @@ use super::key::{Key, aliased_keys};
 use super::producer_config::ProducerConfig;
 use super::types::SecurityProtocol;
 use super::values::{FACTOR, JITTER, MILLIS, NAMES, SECONDS, SECRET, TEXT};
+use crate::error::{ConfigProblem, ConfigProblemKind};
 use crate::security::{JaasLogin, OauthBearer, OauthTokenProvider, SaslError, SaslMechanism, with_password};
 use crate::time::Clock;
 
@@ -238,6 +239,19 @@ impl ProducerConfig {
         }
         let login = self.sasl_login()?;
         names.iter().map(|name| self.sasl_mechanism_named(name, &login)).collect()
+    }
+
+    /// Java's clients write their default mechanism into every listing, and ignore it without SASL. What Java ignores is
+    /// returned, and is not set any more.
+    pub(super) fn leave_out_default_mechanism_of_java(&mut self) -> Option<ConfigProblem> {
+        let protocol = self.effective().security_protocol();
+        if protocol.has_sasl() || self.sasl.mechanisms != ["GSSAPI"] {
+            return None;
+        }
+        let key = self.written_as("sasl_mechanism").to_owned();
+        let why = format!("{} is {protocol}, which has no SASL", self.written_as("security_protocol"));
+        let value = std::mem::take(&mut self.sasl.mechanisms).pop();
+        Some(ConfigProblem { kind: ConfigProblemKind::Inapplicable, key, line: None, value, why })
     }
 
     fn sasl_login(&self) -> Result<Option<JaasLogin>, (&'static str, String)> {

@@ -90,7 +90,8 @@ impl ProducerConfig {
     }
 
     /// The compression level: 1 to 9 for gzip, -131072 to 22 for zstd. The other codecs have no levels. A level that the
-    /// codec does not have is an error. `None` means the default level of the codec.
+    /// codec does not have is an error. `None` means the default level of the codec. In
+    /// [`kafka_python_2`](Self::kafka_python_2), this default is 9 for gzip.
     ///
     /// Java has one setting for each codec: `compression.gzip.level` and `compression.zstd.level`. These names are accepted
     /// too. Java also has `compression.lz4.level`. If this name is used with lz4, its value must be 9. The setting of the

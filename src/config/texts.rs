@@ -9,11 +9,9 @@ use super::key::Given;
 use super::keys::{self, Unset};
 use super::named_partitioner::NamedPartitioner;
 use super::producer_config::ProducerConfig;
-use super::providers;
+use super::providers::{self, Provider};
 use super::references::{Place, Text};
-#[cfg(doc)]
-use crate::error::ConfigProblemKind;
-use crate::error::{ConfigProblem, Error, ErrorKind};
+use crate::error::{ConfigProblem, ConfigProblemKind, Error, ErrorKind};
 
 impl ProducerConfig {
     /// Reads settings from pairs of a name and a value. A name is kafka-python's name (`linger_ms`) or the Java
@@ -89,6 +87,8 @@ impl ProducerConfig {
     ///
     /// - settings of consumers, serializers and other programs ([`ConfigProblemKind::Inapplicable`])
     /// - unknown and misspelled names ([`Unknown`](ConfigProblemKind::Unknown))
+    /// - settings of a config provider that no used value refers to
+    ///   ([`Inapplicable`](ConfigProblemKind::Inapplicable))
     /// - names of code, such as `value.serializer=...AvroSerializer` ([`NeedsCode`](ConfigProblemKind::NeedsCode))
     /// - settings that are not supported yet, if records are delivered in the same way without them
     ///   ([`NotSupportedYet`](ConfigProblemKind::NotSupportedYet))
@@ -131,10 +131,13 @@ impl ProducerConfig {
         if dialect == Dialect::Librdkafka {
             config.default_partitioner = NamedPartitioner::of_librdkafka();
         }
-        let unset = config.set_all(dialect, as_they_are(&pairs));
+        let unset = config.set_all(dialect, Reading::Shared, as_they_are(&pairs));
         let (unused, refused): (Vec<_>, Vec<_>) = unset.into_iter().partition(|unset| unset.may_be_left_out);
+        let default_of_java =
+            if dialect == Dialect::Java { config.leave_out_default_mechanism_of_java() } else { None };
         let config = config.unless_refused(refused.into_iter().map(|unset| unset.problem).collect())?;
-        let mut unused: Vec<_> = unused.into_iter().map(|unset| unset.problem).collect();
+        let mut unused: Vec<_> =
+            unused.into_iter().map(|unset| unset.problem).chain(default_of_java).collect();
         // Other clients need the setting and its value.
         for ConfigProblem { why, .. } in &mut unused {
             let remedy = ["; remove it", "; only "].iter().filter_map(|remedy| why.find(remedy)).min();
@@ -254,14 +257,28 @@ impl ProducerConfig {
         keys::all().filter(|key| key.name == key.of).map(|key| (key.name, key.shown(self)))
     }
 
-    fn set_all<'a>(&mut self, dialect: Dialect, texts: impl IntoIterator<Item = Text<'a>>) -> Vec<Unset> {
+    fn set_all<'a>(
+        &mut self,
+        dialect: Dialect,
+        reading: Reading,
+        texts: impl IntoIterator<Item = Text<'a>>,
+    ) -> Vec<Unset> {
         let mut given = Given::new();
         let is_of_providers =
             |text: &Text<'_>| providers::is_of_providers(&text.name.trim().replace('.', "_"));
         let (of_providers, texts): (Vec<_>, Vec<_>) = texts.into_iter().partition(is_of_providers);
+        let needed = || texts.iter().flat_map(|text| keys::providers_for(dialect, text)).map(str::to_owned);
+        let needed = if reading == Reading::Shared { Some(needed().collect()) } else { None };
         let problems = self.set_providers(&mut given, &of_providers);
-        let mut unset: Vec<_> =
-            problems.into_iter().map(|problem| Unset { problem, may_be_left_out: false }).collect();
+        let problem = |(mut problem, provider): (ConfigProblem, Provider)| {
+            let may_be_left_out = needed.as_ref().is_some_and(|needed| !provider.is_needed(needed));
+            if may_be_left_out {
+                problem.kind = ConfigProblemKind::Inapplicable;
+                problem.why = "no setting that this crate uses refers to the provider".to_owned();
+            }
+            Unset { problem, may_be_left_out }
+        };
+        let mut unset: Vec<_> = problems.into_iter().map(problem).collect();
         unset.extend(texts.into_iter().filter_map(|text| keys::set(self, &mut given, dialect, text).err()));
         unset
     }
@@ -271,7 +288,7 @@ impl ProducerConfig {
         &mut self,
         texts: impl IntoIterator<Item = Text<'a>>,
     ) -> Vec<ConfigProblem> {
-        let unset = self.set_all(Dialect::KafkaPython, texts);
+        let unset = self.set_all(Dialect::KafkaPython, Reading::Strict, texts);
         unset.into_iter().map(|unset| unset.problem).collect()
     }
 
@@ -309,6 +326,15 @@ impl fmt::Debug for ProducerConfig {
         }
         debug.finish()
     }
+}
+
+/// Which settings are errors.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// Each that is not used.
+    Strict,
+    /// Those that are needed. Other programs use the configuration too.
+    Shared,
 }
 
 fn as_they_are<K: AsRef<str>, V: AsRef<str>>(pairs: &[(K, V)]) -> impl Iterator<Item = Text<'_>> {

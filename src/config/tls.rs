@@ -242,7 +242,7 @@ impl ProducerConfig {
     }
 
     #[cfg(feature = "tls")]
-    fn has_connector(&self) -> bool {
+    pub(super) fn has_connector(&self) -> bool {
         self.tls.connector.is_some()
     }
 

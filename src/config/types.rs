@@ -179,10 +179,9 @@ pub(super) struct SaslConfig {
 }
 
 impl SaslConfig {
-    /// Java's default mechanism (GSSAPI) counts as not set.
     pub(super) fn first_that_is_set(&self) -> Option<&'static str> {
         let set = [
-            (!self.mechanisms.is_empty() && self.mechanisms != ["GSSAPI"], "sasl_mechanism"),
+            (!self.mechanisms.is_empty(), "sasl_mechanism"),
             (self.username.is_some(), "sasl_plain_username"),
             (self.password.is_some(), "sasl_plain_password"),
             (self.jaas.is_some(), "sasl_jaas_config"),

@@ -33,7 +33,8 @@ impl ProducerConfig {
     /// setting begins with the same word.
     ///
     /// `brokers` is another name for `bootstrap_servers`. A broker is a string, or a mapping with `host` (or `ip`), `port`,
-    /// and optionally `name`, which has no effect:
+    /// and optionally `name`, which has no effect. Another name in the mapping is an error, and
+    /// [`from_shared`](Self::from_shared) lists it as not used:
     ///
     /// ```
     /// use kafka_producer::ProducerConfig;
@@ -143,7 +144,7 @@ impl Document {
                     self.settings_of(groups, entries);
                     None
                 }
-                Node::List(items) => match joined(items) {
+                Node::List(items) => match self.joined(&written_as, items) {
                     Ok(_) if keys::takes_one_value(&name) => {
                         self.problems.push(refuse("it takes one value, and here it has a list"));
                         None
@@ -158,6 +159,47 @@ impl Document {
             self.settings.extend(value.map(|value| Setting { name, written_as, value, line }));
             groups.pop();
         }
+    }
+
+    fn joined(&mut self, list: &str, items: Vec<Node>) -> Result<String, String> {
+        let mut texts = Vec::new();
+        for item in items {
+            match item {
+                Node::Scalar(text) => texts.push(text),
+                Node::Mapping(fields) => texts.push(self.address(list, fields)?),
+                Node::List(_) => return Err("it has a list in a list".to_owned()),
+                Node::Refused => {}
+            }
+        }
+        Ok(texts.join(","))
+    }
+
+    /// The address of a broker that is written as a mapping. What else the mapping has is a setting below `list`, the first
+    /// time. There is no such setting.
+    fn address(&mut self, list: &str, fields: Vec<Entry>) -> Result<String, String> {
+        let (mut host, mut port) = (None, None);
+        for (name, line, value) in fields {
+            let field = match name.as_str() {
+                "host" | "ip" => &mut host,
+                "port" => &mut port,
+                "name" => continue,
+                _ => {
+                    let name = format!("{list}.{name}");
+                    if self.settings.iter().all(|setting| setting.name != name) {
+                        let (written_as, value) = (name.clone(), String::new());
+                        self.settings.push(Setting { name, written_as, value, line });
+                    }
+                    continue;
+                }
+            };
+            match value {
+                Node::Scalar(value) if field.is_none() => *field = Some(value),
+                _ => return Err(format!("a broker has one {name}, as a string")),
+            }
+        }
+        let host = host.ok_or("a broker has no host; write host (or ip) and port")?;
+        let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
+        Ok(port.map_or(host.clone(), |port| format!("{host}:{port}")))
     }
 }
 
@@ -185,37 +227,4 @@ fn name_of(path: &[String]) -> String {
 
 fn first_word(name: &str) -> &str {
     name.split(['_', '.', '-']).next().unwrap_or_default()
-}
-
-fn joined(items: Vec<Node>) -> Result<String, String> {
-    let mut texts = Vec::new();
-    for item in items {
-        match item {
-            Node::Scalar(text) => texts.push(text),
-            Node::Mapping(fields) => texts.push(address(fields)?),
-            Node::List(_) => return Err("it has a list in a list".to_owned()),
-            Node::Refused => {}
-        }
-    }
-    Ok(texts.join(","))
-}
-
-/// The address of a broker that is written as a mapping.
-fn address(fields: Vec<Entry>) -> Result<String, String> {
-    let (mut host, mut port) = (None, None);
-    for (name, _, value) in fields {
-        let field = match name.as_str() {
-            "host" | "ip" => &mut host,
-            "port" => &mut port,
-            "name" => continue,
-            _ => return Err(format!("a broker has host (or ip), port and name, but not '{name}'")),
-        };
-        match value {
-            Node::Scalar(value) if field.is_none() => *field = Some(value),
-            _ => return Err(format!("a broker has one {name}, as a string")),
-        }
-    }
-    let host = host.ok_or("a broker has no host; write host (or ip) and port")?;
-    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
-    Ok(port.map_or(host.clone(), |port| format!("{host}:{port}")))
 }

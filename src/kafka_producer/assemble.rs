@@ -72,12 +72,13 @@ where
 {
     let Environment { clock, random, io, waker, spawn, .. } = environment;
     let name = settings.client.client_id.clone();
+    let client_id: Arc<str> = name.as_str().into();
     let lifecycle = Arc::<Lifecycle>::default();
     let inbox = Arc::new(Inbox::new(waker));
     let pool = SimpleBufferPool::new(settings.buffer_memory, settings.buffer_size, Arc::clone(&lifecycle));
     let metadata = SharedMetadata::new();
     let recorder = match settings.metrics {
-        Some(windows) => Recorder::new(name.as_str().into(), windows, clock.now()),
+        Some(windows) => Recorder::new(Arc::clone(&client_id), windows, clock.now()),
         None => Recorder::default(),
     };
     let observer = Observer::recording(clock.clone(), recorder.clone());
@@ -122,6 +123,7 @@ where
         thread: Mutex::new(Some(join)),
     };
     Ok(BytesProducer {
+        client_id,
         accumulator,
         topics: Topics {
             table,

@@ -20,6 +20,7 @@ use crate::time::Deadline;
 use crate::topic_partition::TopicPartition;
 
 pub(super) struct BytesProducer {
+    pub(super) client_id: Arc<str>,
     pub(super) accumulator: RecordAccumulator,
     pub(super) topics: Topics,
     /// The topic of records without a topic.

@@ -93,8 +93,8 @@ definitions! {
     PRODUCER:
     "record-send-rate" = rate(Sum::Records), "Records that were sent, per second. A record that is sent again counts again.";
     "record-send-total" = total(Sum::Records), "Records that were sent. A record that is sent again counts again.";
-    "record-retry-rate" = rate(Sum::Retries), "Records that have to be sent again, per second.";
-    "record-retry-total" = total(Sum::Retries), "Records that have to be sent again.";
+    "record-retry-rate" = rate(Sum::Retries), "Records that were sent again, per second.";
+    "record-retry-total" = total(Sum::Retries), "Records that were sent again.";
     "record-error-rate" = rate(Sum::Errors), "Records that failed after send had accepted them, per second.";
     "record-error-total" = total(Sum::Errors), "Records that failed after send had accepted them.";
     "record-size-avg" = mean(Sum::RecordBytes, Sum::Records, ONE), "The average size of a record in bytes, before compression.";
@@ -169,8 +169,8 @@ definitions! {
     "byte-rate" = Rate(TopicSum::BatchBytes as usize), "Bytes of the topic's batches that were sent, after compression, per second.";
     "byte-total" = Total(TopicSum::BatchBytes as usize), "Bytes of the topic's batches that were sent, after compression.";
     "compression-rate" = topic_mean(TopicSum::Ratio, TopicSum::Batches, MILLION), "The average of the compressed size of a batch of the topic, divided by its size before compression.";
-    "record-retry-rate" = Rate(TopicSum::Retries as usize), "Records of the topic that have to be sent again, per second.";
-    "record-retry-total" = Total(TopicSum::Retries as usize), "Records of the topic that have to be sent again.";
+    "record-retry-rate" = Rate(TopicSum::Retries as usize), "Records of the topic that were sent again, per second.";
+    "record-retry-total" = Total(TopicSum::Retries as usize), "Records of the topic that were sent again.";
     "record-error-rate" = Rate(TopicSum::Errors as usize), "Records of the topic that failed after send had accepted them, per second.";
     "record-error-total" = Total(TopicSum::Errors as usize), "Records of the topic that failed after send had accepted them.";
 }

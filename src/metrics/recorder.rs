@@ -38,7 +38,7 @@ pub(crate) struct SentBatch<'a> {
     pub(crate) record_bytes: usize,
     pub(crate) header_bytes: usize,
     pub(crate) largest_record: usize,
-    /// How long it has waited, if it is sent for the first time.
+    /// How long it has waited. `None` if its records were sent before, so that this is a retry.
     pub(crate) queued: Option<Duration>,
 }
 
@@ -115,13 +115,6 @@ impl Recorder {
 
     pub(crate) fn batch_split(&self, now: Instant) {
         self.count(Sum::Splits, 1, now);
-    }
-
-    pub(crate) fn records_retried(&self, topic: &Arc<str>, records: u32, now: Instant) {
-        self.record(|registry| {
-            registry.producer(now).sum(Sum::Retries, records.into());
-            registry.topic(topic, now).sum(TopicSum::Retries, records.into());
-        });
     }
 
     pub(crate) fn records_failed(&self, topic: &Arc<str>, records: u32, now: Instant) {
@@ -226,10 +219,11 @@ impl Recorder {
             return Metrics::default();
         }
         let mut gauges = gauges();
-        let registry = shared.registry.lock();
-        gauges.requests_in_flight = registry.requests_in_flight;
-        gauges.metadata_age = registry.last_metadata.map(|last| now.since(last));
-        Metrics::of(Arc::clone(&shared.client_id), &registry, &gauges, now)
+        // The lock is held only while numbers are copied. The sender waits for it.
+        let readings = shared.registry.lock().read(now);
+        gauges.requests_in_flight = readings.requests_in_flight;
+        gauges.metadata_age = readings.metadata_age;
+        Metrics::of(Arc::clone(&shared.client_id), readings, &gauges)
     }
 
     fn count(&self, sum: Sum, value: u64, now: Instant) {
@@ -257,13 +251,18 @@ impl SentBatch<'_> {
         producer.sum(Sum::Records, records).sum(Sum::RecordBytes, record_bytes as u64);
         producer.sum(Sum::Batches, 1).sum(Sum::BatchBytes, bytes).sum(Sum::Ratio, ratio);
         producer.top(Peak::Batch, bytes).top(Peak::Record, largest_record as u64);
-        if let Some(queued) = queued {
-            let waited = nanos(queued);
-            producer.sum(Sum::QueuedBatches, 1).sum(Sum::QueueTime, waited).top(Peak::QueueTime, waited);
-            registry.time(Timing::Linger, queued, now);
-        }
+        let retries = match queued {
+            None => records,
+            Some(queued) => {
+                let waited = nanos(queued);
+                producer.sum(Sum::QueuedBatches, 1).sum(Sum::QueueTime, waited).top(Peak::QueueTime, waited);
+                registry.time(Timing::Linger, queued, now);
+                0
+            }
+        };
+        registry.producer.sum(Sum::Retries, retries);
         let topic = registry.topic(topic, now).sum(TopicSum::Records, records).sum(TopicSum::Batches, 1);
-        topic.sum(TopicSum::BatchBytes, bytes).sum(TopicSum::Ratio, ratio);
+        topic.sum(TopicSum::BatchBytes, bytes).sum(TopicSum::Ratio, ratio).sum(TopicSum::Retries, retries);
     }
 }
 

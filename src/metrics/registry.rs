@@ -16,10 +16,10 @@ pub(super) type NodeSeries = Series<{ NodeSum::COUNT }, { NodePeak::COUNT }>;
 
 #[derive(Debug)]
 pub(super) struct Registry {
-    pub(super) windows: Windows,
+    windows: Windows,
     pub(super) producer: ProducerSeries,
-    pub(super) topics: Family<Arc<str>, { TopicSum::COUNT }, 0>,
-    pub(super) nodes: Family<i32, { NodeSum::COUNT }, { NodePeak::COUNT }>,
+    topics: Family<Arc<str>, { TopicSum::COUNT }, 0>,
+    nodes: Family<i32, { NodeSum::COUNT }, { NodePeak::COUNT }>,
     durations: Vec<Durations>,
     /// Produce requests without a response.
     pub(super) requests_in_flight: usize,
@@ -59,10 +59,29 @@ impl Registry {
         }
     }
 
-    pub(super) fn timings(&self, now: Instant) -> Vec<(Timing, Histogram)> {
-        let views = self.durations.iter().map(|durations| durations.view(now, self.windows));
-        Timing::ALL.into_iter().zip(views).collect()
+    /// A copy of all numbers that metrics at `now` are made of.
+    pub(super) fn read(&self, now: Instant) -> Readings {
+        let timings = self.durations.iter().map(|durations| durations.view(now, self.windows));
+        Readings {
+            producer: self.producer.view(now, self.windows),
+            topics: self.topics.views(now, self.windows).collect(),
+            nodes: self.nodes.views(now, self.windows).collect(),
+            timings: Timing::ALL.into_iter().zip(timings).collect(),
+            requests_in_flight: self.requests_in_flight,
+            metadata_age: self.last_metadata.map(|last| now.since(last)),
+        }
     }
+}
+
+/// The numbers of a [`Registry`] at one time.
+#[derive(Debug)]
+pub(super) struct Readings {
+    pub(super) producer: View<{ Sum::COUNT }, { Peak::COUNT }>,
+    pub(super) topics: Vec<(Arc<str>, View<{ TopicSum::COUNT }, 0>)>,
+    pub(super) nodes: Vec<(i32, View<{ NodeSum::COUNT }, { NodePeak::COUNT }>)>,
+    pub(super) timings: Vec<(Timing, Histogram)>,
+    pub(super) requests_in_flight: usize,
+    pub(super) metadata_age: Option<Duration>,
 }
 
 /// Series by topic or node. One that gets no event for an hour is forgotten, as in the Java client. So the memory is
@@ -102,14 +121,10 @@ impl<K: Ord + Clone, const SUMS: usize, const PEAKS: usize> Family<K, SUMS, PEAK
         self.members.retain(|_, member| now.since(member.last_event) < FORGOTTEN_AFTER);
     }
 
-    pub(super) fn views(
-        &self,
-        now: Instant,
-        windows: Windows,
-    ) -> impl Iterator<Item = (&K, View<SUMS, PEAKS>)> {
+    fn views(&self, now: Instant, windows: Windows) -> impl Iterator<Item = (K, View<SUMS, PEAKS>)> {
         let is_kept = move |member: &Member<SUMS, PEAKS>| now.since(member.last_event) < FORGOTTEN_AFTER;
         let kept = self.members.iter().filter(move |(_, member)| is_kept(member));
-        kept.map(move |(key, member)| (key, member.series.view(now, windows)))
+        kept.map(move |(key, member)| (key.clone(), member.series.view(now, windows)))
     }
 }
 
@@ -128,7 +143,7 @@ mod tests {
     }
 
     fn known(registry: &Registry, now: u64) -> Vec<i32> {
-        registry.nodes.views(at(now), WINDOWS).map(|(node, _)| *node).collect()
+        registry.nodes.views(at(now), WINDOWS).map(|(node, _)| node).collect()
     }
 
     #[test]

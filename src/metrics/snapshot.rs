@@ -6,9 +6,8 @@ use crate::metrics::catalogue::{NODE, PARTITION, PRODUCER, TOPIC};
 use crate::metrics::gauges::Gauges;
 use crate::metrics::histogram::Histogram;
 use crate::metrics::reading::Definition;
-use crate::metrics::registry::Registry;
+use crate::metrics::registry::Readings;
 use crate::metrics::timing::Timing;
-use crate::time::Instant;
 use crate::topic_partition::TopicPartition;
 
 /// The metrics of a producer at one time. [`KafkaProducer::metrics`](crate::KafkaProducer::metrics) returns it, and
@@ -54,26 +53,25 @@ pub enum MetricKind {
 }
 
 impl Metrics {
-    pub(super) fn of(client_id: Arc<str>, registry: &Registry, gauges: &Gauges, now: Instant) -> Self {
-        let windows = registry.windows;
+    pub(super) fn of(client_id: Arc<str>, readings: Readings, gauges: &Gauges) -> Self {
+        let Readings { producer, topics, nodes, timings, .. } = readings;
         let mut metrics = Vec::new();
-        let view = registry.producer.view(now, windows);
         metrics.extend(PRODUCER.iter().map(|definition| Metric {
             definition,
             scope: Scope::Producer,
-            value: definition.reading.value(&view, gauges),
+            value: definition.reading.value(&producer, gauges),
         }));
-        for (topic, view) in registry.topics.views(now, windows) {
+        for (topic, view) in topics {
             metrics.extend(TOPIC.iter().map(|definition| Metric {
                 definition,
-                scope: Scope::Topic(Arc::clone(topic)),
+                scope: Scope::Topic(Arc::clone(&topic)),
                 value: definition.reading.value(&view, gauges),
             }));
         }
-        for (node, view) in registry.nodes.views(now, windows) {
+        for (node, view) in nodes {
             metrics.extend(NODE.iter().map(|definition| Metric {
                 definition,
-                scope: Scope::Node(*node),
+                scope: Scope::Node(node),
                 value: definition.reading.value(&view, gauges),
             }));
         }
@@ -84,7 +82,7 @@ impl Metrics {
                 value: Some(read(partition)),
             }));
         }
-        Self { client_id, metrics, timings: registry.timings(now) }
+        Self { client_id, metrics, timings }
     }
 
     /// Returns the [`client_id`](crate::ProducerConfig::client_id) of the producer.

@@ -214,6 +214,7 @@ impl OpenBatch {
             ordinal: Ordinal::of(self.completion.batch_id()),
             created: self.created,
             attempts: 0,
+            excused: 0,
             sequence: None,
             maybe_written: false,
             last_error: None,
@@ -293,7 +294,10 @@ pub(crate) struct SealedBatch {
     crc: u32,
     head: BatchHead,
     created: Instant,
+    /// For a part, those of the whole batch too.
     attempts: u32,
+    /// The attempts that do not count.
+    excused: u32,
     /// With idempotence, from the first attempt on. It is the same for each attempt.
     sequence: Option<Sequence>,
     maybe_written: bool,
@@ -336,8 +340,9 @@ impl SealedBatch {
         self.created
     }
 
+    /// The attempts that count.
     pub(crate) fn attempts(&self) -> u32 {
-        self.attempts
+        self.attempts - self.excused
     }
 
     /// The timestamp of the newest record.
@@ -369,7 +374,7 @@ impl SealedBatch {
 
     /// The attempt that has just ended does not count, because the batch was refused because of others.
     pub(crate) fn excuse_attempt(&mut self) {
-        self.attempts = self.attempts.saturating_sub(1);
+        self.excused = self.attempts.min(self.excused + 1);
     }
 
     pub(crate) fn note_maybe_written(&mut self, maybe_written: bool) {
@@ -404,8 +409,8 @@ impl SealedBatch {
     /// again.
     pub(crate) fn split(self, max_bytes: usize, encoding: &Encoding) -> Vec<Self> {
         let Some(parts) = self.parts(max_bytes) else { return vec![self] };
-        let Self { ordinal, payload, created, sequence, maybe_written, last_error, completion, .. } = self;
-        let largest_record = self.largest_record;
+        let Self { ordinal, payload, created, attempts, sequence, maybe_written, last_error, .. } = self;
+        let (largest_record, completion) = (self.largest_record, self.completion);
         let Some(completion) = completion else { return Vec::new() };
         let sizes: Vec<u32> = parts.iter().map(|part| part.records).collect();
         let (heads, bytes): (Vec<_>, Vec<_>) = parts
@@ -445,7 +450,9 @@ impl SealedBatch {
                 crc,
                 head,
                 created,
-                attempts: 0,
+                attempts,
+                // A part has all its retries.
+                excused: attempts,
                 sequence,
                 maybe_written,
                 last_error,

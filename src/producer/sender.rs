@@ -299,7 +299,6 @@ impl Sender {
                     self.losses.refused(batch.attempts(), &name, &error, at.now);
                 }
                 batch.attempt_failed(error, maybe_written);
-                self.observer.recorder().records_retried(&name.topic, batch.records(), at.now);
                 partition.back_off(node, at.now + delay);
                 partition.put_waiting(batch);
             }
@@ -309,7 +308,6 @@ impl Sender {
                     self.losses.refused(batch.attempts(), &name, &error, at.now);
                 }
                 batch.attempt_failed(error, false);
-                self.observer.recorder().records_retried(&name.topic, batch.records(), at.now);
                 let delay = self.settings.retry.delay(batch.attempts(), &mut self.random);
                 partition.back_off(node, at.now + delay);
                 partition.put_waiting(batch);

@@ -54,5 +54,5 @@ pub(crate) use self::{
     segments::{Chunks, Frame, Segments},
     wipe::wipe,
     wire::{DecodeError, DecodeErrorKind, Reader, Uuid},
-    writer::Writer,
+    writer::{LENGTH_SIZE, Writer},
 };

@@ -150,7 +150,7 @@ fn clamp_i32(length: usize) -> i32 {
     i32::try_from(length).unwrap_or(i32::MAX)
 }
 
-pub(super) const LENGTH_SIZE: usize = 4;
+pub(crate) const LENGTH_SIZE: usize = 4;
 
 #[cfg(test)]
 mod tests {

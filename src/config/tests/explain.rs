@@ -94,3 +94,53 @@ fn a_value_of_yaml_has_its_line() {
         SettingOrigin::Yaml { line: 1, .. }
     ));
 }
+
+#[test]
+fn a_client_id_that_is_not_set_is_generated() {
+    let config = ProducerConfig::new();
+    is(&config, "client_id", "generated", "generated", "default");
+    is(&config.client_id("orders"), "client_id", "orders", "generated", "setter");
+    let config = ProducerConfig::from_pairs([("client.id", "")]).unwrap();
+    is(&config, "client_id", "generated", "generated", "client.id");
+    assert_eq!(config.get("client_id").as_deref(), Some("none"), "a string that can be read again");
+}
+
+/// They have no string form, and other settings may have no effect because of them.
+#[test]
+fn what_only_setters_can_set_is_explained_too() {
+    struct Nothing;
+    impl crate::producer::ProducerInterceptor for Nothing {}
+
+    let config = ProducerConfig::new()
+        .interceptor(Nothing)
+        .report_metrics(Duration::from_secs(1), |_| {})
+        .sasl_oauth_token_provider(|| Ok(crate::security::OauthToken::new("t", None)));
+    let names = ["interceptor", "metric_reporter", "sasl_oauth_token_provider"];
+    for name in names {
+        is(&config, name, "set", "none", "setter");
+    }
+    let explanation = config.explain();
+    let last: Vec<_> =
+        explanation.iter().map(|setting| setting.name()).skip(config.entries().count()).collect();
+    assert_eq!(last, names);
+    #[cfg(feature = "tls")]
+    {
+        let connector = native_tls::TlsConnector::new().unwrap();
+        is(&ProducerConfig::new().ssl_context(connector), "ssl_context", "set", "none", "setter");
+    }
+}
+
+/// kafka-python has level 9.
+#[test]
+fn gzip_has_the_level_of_kafka_python_in_its_preset() {
+    let level = |config: ProducerConfig| config.effective().level();
+    let preset = || ProducerConfig::kafka_python_2().compression(Compression::Gzip);
+    assert_eq!(level(preset()), Some(9));
+    assert_eq!(level(preset().compression_level(3)), Some(3));
+    let pairs = preset().with_pairs([("compression.gzip.level", "4")]).unwrap();
+    assert_eq!(level(pairs), Some(4));
+    is(&preset(), "compression_level", "9", "9", "default");
+    assert_eq!(level(preset().compression(Compression::Zstd)), None);
+    assert_eq!(level(ProducerConfig::kafka_python_2()), None);
+    assert_eq!(level(ProducerConfig::new().compression(Compression::Gzip)), None);
+}

@@ -91,7 +91,104 @@ fn a_secret_around_a_reference_is_not_shown() {
     let shown = format!("{} {:?} {:?}", config.explain(), config, config.settings().map(|_| ()).unwrap_err());
     assert!(!shown.contains("hunter2"), "{shown}");
     let text = refused("env", &[("sasl.plain.password", "hunter2${env:KP_UNSET}")]);
-    assert_eq!(text, "sasl.plain.password: the environment variable KP_UNSET is not set");
+    assert_eq!(text, "sasl.plain.password: the environment variable of the reference to env is not set");
+}
+
+/// A password may look like a reference: then its name, its path and its key are parts of the password.
+#[test]
+fn an_error_of_a_secret_does_not_quote_what_may_be_the_secret() {
+    let files = Files::new("unquoted", &[("hunter2", "id = orders"), ("bad", "id = \\u12")]);
+    let file = |rest: &str| files.reference("file", rest);
+    let nothing = "No such file or directory (os error 2)";
+    for (value, why) in [
+        ("${env:hunter2}".to_owned(), "the environment variable of the reference to env is not set".to_owned()),
+        (
+            file("/none-hunter2:id"),
+            format!("the file of the reference to file can't be read: {nothing}"),
+        ),
+        (file("/bad:id"), "the file of the reference to file is not a properties file".to_owned()),
+        (file("/hunter2:name-hunter2"), "the file of the reference to file does not have its key".to_owned()),
+        (
+            files.reference("dir", ":../hunter2"),
+            "the key of the reference to dir is not the name of a file; write ${dir:directory:file}".to_owned(),
+        ),
+        (
+            "${directory:hunter2}".to_owned(),
+            "it refers to a provider that config.providers does not have; add the provider, or call the setter, \
+             which takes each value as it is"
+                .to_owned(),
+        ),
+    ] {
+        let text = refused("env,file,dir", &[("sasl.plain.password", &value)]);
+        assert_eq!(text, format!("sasl.plain.password: {why}"), "{value}");
+    }
+    let allowlist = ("config.providers.env.param.allowlist.pattern", "A");
+    let paths = ("config.providers.file.param.allowed.paths", "/nowhere");
+    assert_eq!(
+        refused("env", &[allowlist, ("sasl.plain.password", "${env:hunter2}")]),
+        "sasl.plain.password: config.providers.env.param.allowlist.pattern does not allow the environment variable of the \
+         reference to env"
+    );
+    assert_eq!(
+        refused("file", &[paths, ("sasl.plain.password", &file("/hunter2:id"))]),
+        "sasl.plain.password: config.providers.file.param.allowed.paths does not allow the file of the reference to file"
+    );
+}
+
+/// As in Java. There is no escape.
+#[test]
+fn a_reference_to_a_provider_that_is_not_declared_stays_as_it_is() {
+    let value = "${vault:secret:key}-${env:CARGO_PKG_NAME}-${x:y}";
+    let config = with("env", &[("client.id", value), ("sasl.plain.password", "${hunter2:x}")]).unwrap();
+    assert_eq!(config.client_id.as_deref(), Some("${vault:secret:key}-kafka-producer-${x:y}"));
+    assert_eq!(config.sasl.password.as_ref().and_then(|secret| secret.text()), Some("${hunter2:x}"));
+    // A setter takes each value as it is.
+    assert_eq!(config.client_id("${env:x}").get("client_id").as_deref(), Some("${env:x}"));
+}
+
+/// Other programs that use the file have values for it.
+#[test]
+fn a_provider_that_no_used_value_refers_to_is_left_out_of_a_shared_configuration() {
+    let vault = [
+        ("config.providers", "env,vault"),
+        ("config.providers.env.class", "org.apache.kafka.common.config.provider.EnvVarConfigProvider"),
+        ("config.providers.vault.class", "io.lenses.connect.secrets.providers.VaultSecretProvider"),
+        ("config.providers.vault.param.token", "hvs.hunter2"),
+        ("config.providers.aws.class", "com.example.Aws"),
+        ("client.id", "${env:CARGO_PKG_NAME}"),
+        // Of a consumer.
+        ("group.id", "${vault:secret:group}"),
+        // Code.
+        ("value.serializer", "${vault:secret:serializer}"),
+    ];
+    let (config, unused) = ProducerConfig::from_shared(Dialect::Java, vault).unwrap();
+    assert_eq!(config.client_id.as_deref(), Some("kafka-producer"));
+    let unused: Vec<String> = unused.iter().map(ToString::to_string).collect();
+    let why = "no setting that this crate uses refers to the provider";
+    assert_eq!(
+        unused[..3],
+        [
+            format!(
+                "config.providers.vault.class = 'io.lenses.connect.secrets.providers.VaultSecretProvider': {why}"
+            ),
+            format!("config.providers.vault.param.token: {why}"),
+            format!("config.providers.aws.class = 'com.example.Aws': {why}"),
+        ]
+    );
+    assert_eq!(unused.len(), 5, "{unused:?}");
+    // A used value needs it, and strict reading checks it anyway.
+    let used = [&vault[..], &[("linger.ms", "${vault:secret:linger}")]].concat();
+    let error = ProducerConfig::from_shared(Dialect::Java, used).unwrap_err().to_string();
+    assert!(
+        error.contains("config.providers.vault.class = ") && error.contains("only Java can load"),
+        "{error}"
+    );
+    assert!(error.contains("config.providers.vault.class is not set") && !error.contains("aws"), "{error}");
+    let error = ProducerConfig::from_pairs(vault[..6].iter().copied()).unwrap_err().to_string();
+    assert!(error.contains("vault.class") && error.contains("aws.class"), "{error}");
+    // Without a class.
+    let (_, unused) = ProducerConfig::from_shared(Dialect::Java, [("config.providers", "vault")]).unwrap();
+    assert_eq!(unused[0].to_string(), format!("config.providers = 'vault': {why}"));
 }
 
 #[test]
@@ -118,11 +215,13 @@ fn a_reference_without_a_value_is_refused() {
         ),
         (
             files.reference("dir", ":../x"),
-            "'../x' is not the name of a file; write ${dir:directory:file}".to_owned(),
+            "the key '../x' is not the name of a file; write ${dir:directory:file}".to_owned(),
         ),
         (
-            "${vault:secret:key}".to_owned(),
-            "'vault' is not a provider; config.providers has env, file, dir".to_owned(),
+            "${directory:/run:key}".to_owned(),
+            "config.providers does not have the provider 'directory'; add it, and set \
+             config.providers.directory.class"
+                .to_owned(),
         ),
     ] {
         assert_eq!(
@@ -157,7 +256,8 @@ fn a_provider_that_can_not_work_is_refused() {
         ProducerConfig::from_pairs([("sasl.plain.password", "${env:PASSWORD}")]).unwrap_err().to_string();
     assert!(
         error.ends_with(
-            "config.providers is not set; set config.providers=env and config.providers.env.class"
+            "it refers to a provider that config.providers does not have; add the provider, or call the setter, which \
+             takes each value as it is"
         ),
         "{error}"
     );

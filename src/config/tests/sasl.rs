@@ -109,10 +109,9 @@ fn what_can_not_be_a_login_says_what_to_change() {
     }
 }
 
-/// A user must not believe that the client authenticates if it does not. Java writes its default mechanism into every listing.
+/// A user must not believe that the client authenticates if it does not.
 #[test]
-fn a_login_without_sasl_is_refused_and_javas_default_is_none() {
-    assert_eq!(of_pairs(&[("security.protocol", "PLAINTEXT"), ("sasl.mechanism", "GSSAPI")]), "[]");
+fn a_login_without_sasl_is_refused() {
     let refused = |key: &str| {
         format!(
             "{key}: security_protocol is PLAINTEXT, which has no SASL; this setting would have no effect; set security_protocol to \
@@ -126,6 +125,30 @@ fn a_login_without_sasl_is_refused_and_javas_default_is_none() {
     }
     let typed = ProducerConfig::new().sasl_oauth_token_provider(|| Ok(OauthToken::new("t", None)));
     assert_eq!(mechanisms(typed), refused("sasl_oauth_token_provider"));
+    for mechanism in ["PLAIN", "GSSAPI"] {
+        assert_eq!(
+            of_pairs(&[("sasl.mechanism", mechanism)]),
+            refused(&format!("sasl.mechanism = '{mechanism}'"))
+        );
+        let typed = ProducerConfig::new().sasl_mechanism(mechanism);
+        assert_eq!(mechanisms(typed), refused(&format!("sasl_mechanism = '{mechanism}'")));
+    }
+}
+
+/// Java writes its default mechanism into every listing of its settings.
+#[test]
+fn the_default_mechanism_of_java_is_listed_as_unused() {
+    let read = |dialect, protocol| {
+        ProducerConfig::from_shared(dialect, [("sasl.mechanism", "GSSAPI"), ("security.protocol", protocol)])
+    };
+    let (config, unused) = read(Dialect::Java, "PLAINTEXT").unwrap();
+    let unused: Vec<String> = unused.iter().map(ToString::to_string).collect();
+    assert_eq!(unused, ["sasl.mechanism = 'GSSAPI': security.protocol is PLAINTEXT, which has no SASL"]);
+    assert_eq!(mechanisms(config), "[]");
+    for (dialect, protocol) in [(Dialect::Java, "SASL_PLAINTEXT"), (Dialect::KafkaPython, "PLAINTEXT")] {
+        let text = mechanisms(read(dialect, protocol).unwrap().0);
+        assert!(text.contains("sasl.mechanism = 'GSSAPI'"), "{text}");
+    }
 }
 
 struct Own(&'static str);

@@ -117,8 +117,10 @@ fn what_is_wrong_is_told_with_its_line() {
         ("socket_options: [[6, 1, 1]]", "line 1: socket_options: it has a list in a list".to_owned()),
         ("brokers: [{name: a, port: 1}]",
             "line 1: brokers: a broker has no host; write host (or ip) and port".to_owned()),
-        ("brokers: [{host: a, prot: 1}]",
-            "line 1: brokers: a broker has host (or ip), port and name, but not 'prot'".to_owned()),
+        ("brokers:\n- {host: a,\n   prot: 1}\n- {host: b, prot: 2}",
+            "line 3: brokers.prot: no Kafka producer has this setting; remove it".to_owned()),
+        ("kafka: {brokers: [{host: a, linger_ms: 1}]}",
+            "line 1: kafka.brokers.linger_ms: no Kafka producer has this setting; remove it".to_owned()),
         ("brokers: [{host: a, ip: b}]", "line 1: brokers: a broker has one ip, as a string".to_owned()),
         ("- linger_ms: 5", "line 1: settings are written as name: value".to_owned()),
         ("linger_ms=5", "line 1: settings are written as name: value".to_owned()),
@@ -188,4 +190,16 @@ fn yaml_is_one_more_layer() {
     let (config, unused) = ProducerConfig::from_shared(Dialect::Librdkafka, pairs).unwrap();
     assert_eq!((config.linger, unused[0].key.as_str()), (Duration::from_micros(500), "group.id"));
     assert!(ProducerConfig::parse_yaml("a: *b").is_err());
+}
+
+/// Other programs that read the file use it.
+#[test]
+fn what_else_a_broker_has_is_listed_as_unused() {
+    let yaml = "brokers:\n- {name: broker1, ip: 10.0.0.1, port: 9093, rack: a}\n- {ip: 10.0.0.2, rack: b, disks: [1, 2]}";
+    let pairs = ProducerConfig::parse_yaml(yaml).unwrap();
+    let (config, unused) = ProducerConfig::from_shared(Dialect::KafkaPython, pairs).unwrap();
+    assert_eq!(config.get("bootstrap_servers").as_deref(), Some("10.0.0.1:9093,10.0.0.2"));
+    let unused: Vec<String> = unused.iter().map(ToString::to_string).collect();
+    let why = "no Kafka producer has this setting";
+    assert_eq!(unused, [format!("brokers.rack: {why}"), format!("brokers.disks: {why}")]);
 }

@@ -5,6 +5,7 @@
 use super::*;
 use crate::config::{Acks, SecurityProtocol};
 use crate::mock::MockRule;
+#[cfg(feature = "gzip")]
 use crate::record::Compression;
 
 /// What every call is given.

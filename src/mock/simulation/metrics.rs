@@ -1,5 +1,6 @@
 //! Metrics in simulated time: to the record, and to the millisecond.
 
+use super::idempotence::{await_all, send_all, single};
 use super::*;
 use crate::mock::MockRule;
 use crate::{ErrorCode, ErrorKind, Metrics, Timing};
@@ -87,6 +88,61 @@ fn a_record_that_is_sent_again_counts_as_sent_twice_and_as_a_retry() {
     assert_eq!(queued, 2, "a batch that is sent again has not waited in its queue again");
 }
 
+fn assert_sent_once(world: &World, records: f64) {
+    for get in [get, of_topic] {
+        assert_eq!(get(world, "record-send-total") - get(world, "record-retry-total"), records);
+    }
+}
+
+/// Of four batches the second expires while those behind it may have been written, and is sent again for them.
+#[test]
+fn a_batch_that_is_sent_again_for_those_behind_it_is_a_retry() {
+    let mut world = World::with_topic(1, 1, single().request_timeout(secs(15)).delivery_timeout(secs(20)));
+    let first = send_all(&mut world, 0, 0..1);
+    await_all(&mut world, &first);
+    world.core.faults.held[0] = true;
+    let mut futures = send_all(&mut world, 0, 1..2);
+    world.run_for(secs(13));
+    futures.extend(send_all(&mut world, 0, 2..4));
+    world.run_until(MINUTE, |_| futures[0].is_done());
+    world.core.faults.held[0] = false;
+    await_all(&mut world, &futures);
+    assert!(futures[0].failed() && futures[1].succeeded() && futures[2].succeeded());
+    assert!(get(&world, "record-retry-total") >= 3.0);
+    assert_sent_once(&world, 5.0);
+    assert_eq!(metrics(&world).timing(Timing::Linger).unwrap().count(), 5);
+}
+
+#[test]
+fn a_batch_that_is_sent_again_because_of_the_one_before_it_is_a_retry() {
+    let mut world = World::with_topic(1, 1, single());
+    let first = send_all(&mut world, 0, 0..1);
+    await_all(&mut world, &first);
+    world.core.faults.held[0] = true;
+    act(&mut world, MockRule::fail(ErrorCode::NOT_ENOUGH_REPLICAS).times(1));
+    let futures = send_all(&mut world, 0, 1..3);
+    world.run_for(millis(10));
+    world.core.faults.held[0] = false;
+    await_all(&mut world, &futures);
+    assert_eq!((world.core.counts.refused, get(&world, "record-retry-total")), (2, 2.0));
+    assert_sent_once(&world, 4.0);
+    assert_eq!(metrics(&world).timing(Timing::Linger).unwrap().count(), 4);
+}
+
+/// No response comes any more.
+#[test]
+fn after_close_no_request_is_in_flight() {
+    let mut world = World::with_topic(1, 1, config());
+    world.core.faults.held[0] = true;
+    let future = world.send(0, b"v");
+    world.run_for(millis(10));
+    assert_eq!(get(&world, "requests-in-flight"), 1.0);
+    let closes = world.spawn("closes", |producer| drop(producer.close(Duration::ZERO)));
+    closes(&mut world);
+    assert!(future.failed());
+    assert_eq!((get(&world, "requests-in-flight"), get(&world, "pending-records")), (0.0, 0.0));
+}
+
 #[test]
 fn records_that_fail_count_as_errors_however_they_fail() {
     let mut world = World::with_topic(1, 1, config().delivery_timeout(secs(40)));
@@ -117,6 +173,8 @@ fn a_batch_that_is_split_is_counted() {
     world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
     assert!(futures.iter().all(FutureRecordMetadata::succeeded));
     assert!(get(&world, "batch-split-total") >= 1.0);
+    assert_sent_once(&world, 16.0);
+    assert_eq!(metrics(&world).timing(Timing::Linger).unwrap().count(), 2, "its parts were not queued");
     assert!(get(&world, "record-send-total") > 16.0);
     assert!((100.0..120.0).contains(&get(&world, "record-size-max")), "{}", get(&world, "record-size-max"));
 }

@@ -12,7 +12,9 @@ use crate::sync::Mutex;
 /// For a record with a key, the murmur2 hash of the key chooses the partition, as in the Java client.
 ///
 /// The records without a key go to one partition for some time, so that batches become large. Then another partition is
-/// chosen. The time ends when the partition has got 128 KiB of records, or `batch_size` bytes if that is more. It also
+/// chosen. The time ends when the partition has got 128 KiB of records, or
+/// [`batch_size`](crate::ProducerConfig::batch_size) bytes if that is more, but not more than
+/// [`batch_max_bytes`](crate::ProducerConfig::batch_max_bytes). With a `batch_size` of 0, it ends after each record. It also
 /// ends after the time for which a batch accepts records: one second, or `linger` if that is longer. At a high rate several
 /// partitions are in use at the same time, at most one for each processor.
 ///

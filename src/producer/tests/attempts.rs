@@ -72,3 +72,33 @@ fn a_refusal_of_what_may_have_been_written_before_says_so() {
         assert_eq!(futures[0].exception().unwrap().certainty(), expected);
     }
 }
+
+/// How long the batch has waited counts once, whatever becomes of its attempts.
+#[test]
+fn only_the_first_transmission_of_a_batch_has_a_time_in_the_queue() {
+    let source = Source::new();
+    let broker = Arc::new(trouble());
+    let is_first = |batch: &SealedBatch| batch.sent(&Arc::from("t"), batch.created()).queued.is_some();
+    let (mut batch, futures) = source.batch(4);
+    batch.begin_attempt(&broker);
+    assert!(is_first(&batch));
+    batch.excuse_attempt();
+    batch.begin_attempt(&broker);
+    assert_eq!(
+        (batch.attempts(), is_first(&batch)),
+        (1, false),
+        "the first attempt does not count, but it was made"
+    );
+    for mut part in batch.split(70, &ENCODING) {
+        assert_eq!(part.attempts(), 0, "a part has all its retries");
+        part.begin_attempt(&broker);
+        assert!(!is_first(&part), "its records were sent as part of the whole");
+    }
+    drop(futures);
+    // What is split before it is sent.
+    let (batch, _futures) = source.batch(4);
+    for mut part in batch.split(70, &ENCODING) {
+        part.begin_attempt(&broker);
+        assert!(is_first(&part));
+    }
+}
