@@ -360,6 +360,21 @@ fn a_producer_dropped_in_its_own_callback_delivers_the_rest() {
     }
 }
 
+/// The thread has the client id as its name, from `build` to `close`.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_producer_has_one_background_thread() {
+    const NAME: &str = "one-thread";
+    let cluster = cluster();
+    let producer = config(&cluster.bootstrap_servers()).client_id(NAME).build().unwrap();
+    producer.wait_connected(PATIENCE).unwrap();
+    assert_eq!(threads_called(NAME), 1);
+    producer.send(ProducerRecord::to("t").value("v")).unwrap().get(PATIENCE).unwrap();
+    assert_eq!(threads_called(NAME), 1);
+    producer.close(PATIENCE).unwrap();
+    assert!((0..1_000_000).any(|_| threads_called(NAME) == 0));
+}
+
 #[cfg(target_os = "linux")]
 fn threads_called(name: &str) -> usize {
     std::thread::yield_now();
