@@ -206,11 +206,11 @@ fn the_safest_settings_store_each_record_before_the_next_is_sent() {
     let config = config(&cluster).acks(Acks::All).max_in_flight_requests_per_connection(1);
     let producer = config.build().unwrap();
     let mut partitions = std::collections::BTreeSet::new();
-    for number in 0..20 {
+    for number in 0..20_u64 {
         let value = number.to_string();
         let stored =
             producer.send(ProducerRecord::to("t").key("k").value(&value)).unwrap().get(PATIENCE).unwrap();
-        assert_eq!((stored.offset(), cluster.record_count("t")), (Some(number), number as usize + 1));
+        assert_eq!((stored.offset(), cluster.record_count("t")), (Some(number as i64), number + 1));
         partitions.insert(stored.partition());
     }
     assert_eq!(partitions.len(), 1, "one key, one partition");

@@ -133,7 +133,7 @@ fn a_serializer_that_panics_loses_nothing() {
 /// kafka-python calls `close` of its serializers. Here a serializer is dropped, after the last record is stored.
 #[test]
 fn serializers_are_dropped_with_their_producer_after_its_records_are_stored() {
-    struct Closes(&'static str, Arc<MockCluster>, Arc<Mutex<Vec<(&'static str, usize)>>>);
+    struct Closes(&'static str, Arc<MockCluster>, Arc<Mutex<Vec<(&'static str, u64)>>>);
 
     impl Serializer<str> for Closes {
         fn serialize(
