@@ -68,7 +68,7 @@ fn a_full_buffer_blocks_until_max_block_and_goes_on_when_there_is_room() {
     let cluster = cluster();
     let producer = config(&cluster.bootstrap_servers())
         .buffer_memory(64 << 10)
-        .max_block(Duration::from_millis(300))
+        .max_block(Duration::from_secs(1))
         .build()
         .unwrap();
     producer.partitions_for("t").unwrap();
