@@ -292,6 +292,20 @@ mod tests {
         assert!(sent != 80_000 && received != 100_000, "the sizes of the system: {sent} {received}");
     }
 
+    /// Linux drops the packets of further connections if the backlog of a listener is full.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn connecting_does_not_block() {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let (mut network, _waker) = network();
+        let connect = |id| network.connect(ConnectionId(id), address, "localhost", 1).unwrap();
+        let mut streams: Vec<_> = (0..4).map(connect).collect();
+        assert!(!streams[3].finish_connect().unwrap());
+    }
+
     #[test]
     fn a_port_where_nobody_listens_refuses() {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
