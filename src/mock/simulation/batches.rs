@@ -1,9 +1,8 @@
 //! What becomes of batches: they grow, take turns, are compressed, are cut up, and give their memory back.
 
 use super::*;
-use crate::Compression;
 use crate::mock::MockRule;
-use crate::record::Codec;
+use crate::record::{Codec, Compression};
 
 /// What comes while a batch is under way waits for its answer, and goes together.
 #[test]

@@ -1,7 +1,7 @@
 //! Each setting has its effect in a whole producer. Every test would fail if the setting were ignored.
 
 use super::*;
-use crate::Acks;
+use crate::config::Acks;
 use crate::mock::MockRequest;
 
 fn produce_requests(world: &World) -> impl Iterator<Item = &MockRequest> {
