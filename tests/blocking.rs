@@ -68,7 +68,7 @@ fn a_full_buffer_blocks_until_max_block_and_goes_on_when_there_is_room() {
     let cluster = cluster();
     let producer = config(&cluster.bootstrap_servers())
         .buffer_memory(64 << 10)
-        .max_block(Duration::from_millis(300))
+        .max_block(Duration::from_secs(1))
         .build()
         .unwrap();
     producer.partitions_for("t").unwrap();
@@ -358,6 +358,21 @@ fn a_producer_dropped_in_its_own_callback_delivers_the_rest() {
         let over = (0..1_000_000).any(|_| threads_called(NAME) == 0);
         assert!(over, "{} threads are left", threads_called(NAME));
     }
+}
+
+/// The thread has the client id as its name, from `build` to `close`.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_producer_has_one_background_thread() {
+    const NAME: &str = "one-thread";
+    let cluster = cluster();
+    let producer = config(&cluster.bootstrap_servers()).client_id(NAME).build().unwrap();
+    producer.wait_connected(PATIENCE).unwrap();
+    assert_eq!(threads_called(NAME), 1);
+    producer.send(ProducerRecord::to("t").value("v")).unwrap().get(PATIENCE).unwrap();
+    assert_eq!(threads_called(NAME), 1);
+    producer.close(PATIENCE).unwrap();
+    assert!((0..1_000_000).any(|_| threads_called(NAME) == 0));
 }
 
 #[cfg(target_os = "linux")]

@@ -199,6 +199,26 @@ fn acks_0_tells_no_offset_and_waits_for_no_answer() {
     assert_eq!(stored(&cluster, 0), (0..100).collect::<Vec<_>>());
 }
 
+/// acks=all, one request in flight, keys, and waiting for each record.
+#[test]
+fn the_safest_settings_store_each_record_before_the_next_is_sent() {
+    let cluster = one_topic(3);
+    let config = config(&cluster).acks(Acks::All).max_in_flight_requests_per_connection(1);
+    let producer = config.build().unwrap();
+    let mut partitions = std::collections::BTreeSet::new();
+    for number in 0..20_u64 {
+        let value = number.to_string();
+        let stored =
+            producer.send(ProducerRecord::to("t").key("k").value(&value)).unwrap().get(PATIENCE).unwrap();
+        assert_eq!((stored.offset(), cluster.record_count("t")), (Some(number as i64), number + 1));
+        partitions.insert(stored.partition());
+    }
+    assert_eq!(partitions.len(), 1, "one key, one partition");
+    let produced = cluster.requests().into_iter().filter(|request| request.api == ApiKey::PRODUCE);
+    let seen: Vec<_> = produced.map(|request| (request.acks, request.batches[0].records)).collect();
+    assert_eq!(seen, [(Some(-1), 1); 20]);
+}
+
 #[test]
 fn every_produce_version_stores_the_same() {
     for version in 3..=13 {

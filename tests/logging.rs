@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 #![allow(clippy::disallowed_types, reason = "no model checker comes here")]
 
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Duration;
 
 use kafka_producer::mock::MockCluster;
@@ -74,6 +74,7 @@ fn changes_are_logged_once_and_payloads_never() {
     a_broker_that_refuses();
     a_broker_that_wants_no_requests_for_weeks();
     each_response_is_a_line_for_debugging();
+    a_close_inside_a_callback();
     nothing_shows_a_payload();
 }
 
@@ -229,6 +230,25 @@ fn each_response_is_a_line_for_debugging() {
         assert!(correlation.parse::<i32>().is_ok_and(|id| id >= 0), "{line}");
         assert!(size.strip_suffix(" bytes").is_some_and(|size| size.parse::<u32>().unwrap() > 4), "{line}");
         assert!(after.starts_with("after ") && after.ends_with('s') && after != "after 0ns", "{line}");
+    }
+}
+
+/// The timeout of such a `close` has no effect, so it gets a warning. A timeout of zero does not.
+fn a_close_inside_a_callback() {
+    for (timeout, expected) in [
+        (PATIENCE, &["close was called inside a callback; it returns at once, and pending records fail"][..]),
+        (Duration::ZERO, &[]),
+    ] {
+        let cluster = MockCluster::start(1);
+        cluster.create_topic("t", 1);
+        let producer = Arc::new(config(&cluster.bootstrap_servers()).build().unwrap());
+        let (tell, told) = mpsc::channel();
+        let inside = Arc::clone(&producer);
+        let stored = producer.send(record()).unwrap();
+        stored.add_callback(move |_| tell.send(inside.close(timeout).is_ok()).unwrap());
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(true));
+        producer.close(PATIENCE).unwrap();
+        assert_eq!(logged(Level::Warn), expected);
     }
 }
 

@@ -53,20 +53,22 @@ const SETTINGS: [&str; 43] = [
     "sasl_kerberos_service_name",
 ];
 
-/// The capabilities that exist and have no test. A new one has to be added here too.
-const WITHOUT_A_TEST: [&str; 3] = [
-    "A batch that does not become smaller is sent uncompressed.",
-    "A recipe for certificates, and for converting Java keystores.",
-    "`close` closes the serializers.",
-];
-
 fn read(file: &str) -> Result<String, String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     std::fs::read_to_string(path).map_err(|error| format!("{file}: {error}"))
 }
 
-/// The first and the last cell of each row of each table, and the heading above the table.
-fn rows(document: &str) -> Vec<(&str, &str, &str)> {
+struct Row<'a> {
+    /// The heading above the table.
+    heading: &'a str,
+    capability: &'a str,
+    /// The name in this crate.
+    here: &'a str,
+    test: &'a str,
+}
+
+/// The rows of all tables.
+fn rows(document: &str) -> Vec<Row<'_>> {
     let (mut heading, mut rows, mut before) = ("", Vec::new(), "");
     for line in document.lines() {
         if let Some(text) = line.strip_prefix("## ") {
@@ -77,8 +79,8 @@ fn rows(document: &str) -> Vec<(&str, &str, &str)> {
             rows.pop();
         } else if line.starts_with("| ") {
             let cells: Vec<&str> = line.trim().trim_matches('|').split('|').map(str::trim).collect();
-            assert_eq!(cells.len(), 3, "{line}");
-            rows.push((heading, cells[0], cells[2]));
+            let &[capability, here, test] = &cells[..] else { panic!("a row has three cells: {line}") };
+            rows.push(Row { heading, capability, here, test });
         } else {
             assert!(!before.starts_with('|') || line.is_empty(), "a table ends here: {line}");
         }
@@ -99,15 +101,12 @@ fn named(cell: &str) -> Vec<(String, &str)> {
         .collect()
 }
 
-/// What is wrong with a row.
+/// What is wrong with the tests of a row.
 fn fault(capability: &str, cell: &str) -> Option<String> {
     let tests = named(cell);
     if tests.is_empty() {
-        let says_why = match cell {
-            "Not supported yet" => true,
-            "No test yet" => WITHOUT_A_TEST.contains(&capability),
-            _ => cell.strip_prefix("Not supported: ").is_some_and(|why| !why.is_empty()),
-        };
+        let says_why = cell == "Not supported yet"
+            || cell.strip_prefix("Not supported: ").is_some_and(|why| !why.is_empty());
         return (!says_why).then(|| format!("{capability}: it has no test: '{cell}'"));
     }
     tests.into_iter().find_map(|(file, name)| match read(&file) {
@@ -129,23 +128,38 @@ fn every_row_has_a_test_that_exists_or_says_what_is_missing() {
         "The minimal producer",
         "The settings of kafka-python",
     ] {
-        assert!(rows.iter().any(|(of, ..)| *of == heading), "{heading} has no rows");
+        assert!(rows.iter().any(|row| row.heading == heading), "{heading} has no rows");
     }
-    let faults: Vec<_> = rows.iter().filter_map(|(_, capability, cell)| fault(capability, cell)).collect();
+    let faults: Vec<_> = rows.iter().filter_map(|row| fault(row.capability, row.test)).collect();
     assert!(faults.is_empty(), "{DOCUMENT}:\n{}", faults.join("\n"));
-    for capability in WITHOUT_A_TEST {
-        let row = rows.iter().find(|(_, of, _)| *of == capability);
-        assert!(row.is_some_and(|(.., cell)| *cell == "No test yet"), "it has a test now: {capability}");
-    }
 }
 
+/// A cell names a document as `docs/file.md`, and a section of this document in quotation marks.
 #[test]
-fn every_setting_of_kafka_python_has_a_row() {
+fn documents_that_are_named_have_the_sections_that_are_named() {
     let document = read(DOCUMENT).unwrap();
-    let rows = rows(&document);
-    let of_settings = rows.iter().filter(|(heading, ..)| *heading == "The settings of kafka-python");
-    let listed: Vec<_> = of_settings.map(|(_, setting, _)| setting.trim_matches('`')).collect();
+    let mut count = 0;
+    for Row { here, .. } in rows(&document) {
+        let Some(file) = here.split('`').find(|quoted| quoted.starts_with("docs/")) else { continue };
+        let text = read(file).unwrap();
+        for section in here.split('"').skip(1).step_by(2) {
+            assert!(text.contains(&format!("# {section}\n")), "{file} has no section '{section}'");
+        }
+        count += 1;
+    }
+    assert_eq!(count, 2, "this test reads nothing");
+}
+
+/// A setting acts, or is refused.
+#[test]
+fn every_setting_of_kafka_python_has_a_row_with_a_test() {
+    let document = read(DOCUMENT).unwrap();
+    let mut rows = rows(&document);
+    rows.retain(|row| row.heading == "The settings of kafka-python");
+    let listed: Vec<_> = rows.iter().map(|row| row.capability.trim_matches('`')).collect();
     assert_eq!(listed, SETTINGS);
+    let without: Vec<_> = rows.iter().filter(|row| named(row.test).is_empty()).collect();
+    assert!(without.is_empty(), "{:?}", without.iter().map(|row| row.capability).collect::<Vec<_>>());
 }
 
 #[test]
@@ -156,7 +170,6 @@ fn what_is_a_fault_and_what_is_none() {
     for cell in [
         "",
         "yes",
-        "No test yet",
         "Not supported: ",
         "`tests/parity.rs`",
         "`tests/parity.rs::what_is_a_fault`",
@@ -165,8 +178,9 @@ fn what_is_a_fault_and_what_is_none() {
     ] {
         assert!(is_fault(cell), "{cell}");
     }
-    assert!(fault(WITHOUT_A_TEST[0], "No test yet").is_none());
     let table =
         "## a\n\n| capability | here | test |\n|---|---|---|\n| one | | x |\n| two | b | y |\n\ntext\n";
-    assert_eq!(rows(table), [("a", "one", "x"), ("a", "two", "y")]);
+    let read = rows(table);
+    let read: Vec<_> = read.iter().map(|row| [row.heading, row.capability, row.here, row.test]).collect();
+    assert_eq!(read, [["a", "one", "", "x"], ["a", "two", "b", "y"]]);
 }

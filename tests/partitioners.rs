@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails should say where")]
 
-use kafka_producer::KeyHash;
+use std::collections::BTreeSet;
+
+use kafka_producer::{DefaultPartitioner, KeyHash, PartitionContext, Partitioner as _};
 
 const COUNTS: &str = "1 3 6 7 64 1000";
 
@@ -87,4 +89,14 @@ mod ring {
             before = after;
         }
     }
+}
+
+#[test]
+fn without_a_key_each_partition_with_a_leader_is_chosen_at_random() {
+    let chosen = |available: &[i32]| -> BTreeSet<i32> {
+        let record = PartitionContext::new("t", 10).with_available_partitions(available);
+        (0..1000).map(|_| DefaultPartitioner.partition(&record)).collect()
+    };
+    assert_eq!(chosen(&[2, 5, 7]), BTreeSet::from([2, 5, 7]));
+    assert_eq!(chosen(&[]), (0..10).collect(), "none has a leader");
 }

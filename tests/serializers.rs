@@ -130,6 +130,62 @@ fn a_serializer_that_panics_loses_nothing() {
     assert_eq!(cluster.record_count("orders"), 1);
 }
 
+/// kafka-python calls `close` of its serializers. Here a serializer is dropped, after the last record is stored.
+#[test]
+fn serializers_are_dropped_with_their_producer_after_its_records_are_stored() {
+    struct Closes(&'static str, Arc<MockCluster>, Arc<Mutex<Vec<(&'static str, u64)>>>);
+
+    impl Serializer<str> for Closes {
+        fn serialize(
+            &self,
+            _: &SerializationContext<'_>,
+            value: &str,
+            out: &mut Vec<u8>,
+        ) -> Result<(), Failure> {
+            out.extend_from_slice(value.as_bytes());
+            Ok(())
+        }
+    }
+
+    impl Drop for Closes {
+        fn drop(&mut self) {
+            self.2.lock().unwrap().push((self.0, self.1.record_count("orders")));
+        }
+    }
+
+    let cluster = Arc::new(cluster(1));
+    let dropped = Arc::new(Mutex::new(Vec::new()));
+    let closes = |name| Closes(name, Arc::clone(&cluster), Arc::clone(&dropped));
+    let config = || config(&cluster).linger(PATIENCE);
+    for is_closed in [true, false] {
+        let producer: KafkaProducer<str, str> = config().build_with(closes("key"), closes("value")).unwrap();
+        let before = cluster.record_count("orders");
+        producer.send(ProducerRecord::to("orders").key("k").value("v")).unwrap();
+        if is_closed {
+            producer.close(PATIENCE).unwrap();
+        }
+        assert!(dropped.lock().unwrap().is_empty(), "they are still there for `partition_for`");
+        drop(producer);
+        let stored = before + 1;
+        assert_eq!(std::mem::take(&mut *dropped.lock().unwrap()), [("key", stored), ("value", stored)]);
+    }
+    let producer: KafkaProducer<[u8], str> =
+        config().build_with_key_maker(closes("key maker"), closes("value")).unwrap();
+    drop(producer);
+    assert_eq!(
+        dropped.lock().unwrap().iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        ["value", "key maker"]
+    );
+    dropped.lock().unwrap().clear();
+    // A producer that is not built leaves none either.
+    config()
+        .linger(Duration::MAX)
+        .max_request_size(0)
+        .build_with(closes("key"), closes("value"))
+        .unwrap_err();
+    assert_eq!(dropped.lock().unwrap().len(), 2);
+}
+
 /// Like a serializer that registers a schema by sending it.
 #[test]
 fn a_serializer_may_send_and_sees_what_its_record_is() {

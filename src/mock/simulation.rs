@@ -60,6 +60,7 @@ mod rudeness;
 mod scarce_memory;
 mod seeded;
 mod sessions;
+mod settings;
 mod tales;
 mod timing;
 mod town;

@@ -258,20 +258,52 @@ mod tests {
         panic!("no connection and no error");
     }
 
-    #[test]
-    fn a_connection_stands_with_the_options_asked_for() {
+    /// `TCP_NODELAY`, `SO_KEEPALIVE`, `SO_SNDBUF` and `SO_RCVBUF` of a connection.
+    fn options(settings: SocketSettings) -> (bool, bool, usize, usize) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (mut network, _waker) = network();
+        let (mut network, _waker) = MioNetwork::new(settings).unwrap();
         let mut stream =
             network.connect(ConnectionId(1), listener.local_addr().unwrap(), "localhost", 1).unwrap();
         until_connected(&mut network, &mut stream).unwrap();
         let Channel::Plain(Line::Direct(stream)) = stream else {
             panic!("neither proxy nor TLS was asked for")
         };
-        assert!(stream.nodelay().unwrap());
         let socket = socket2::SockRef::from(&stream);
-        // Linux doubles the requested size.
-        assert!(socket.send_buffer_size().unwrap() >= 32_768 && socket.recv_buffer_size().unwrap() >= 32_768);
+        let buffers = (socket.send_buffer_size().unwrap(), socket.recv_buffer_size().unwrap());
+        (socket.tcp_nodelay().unwrap(), socket.keepalive().unwrap(), buffers.0, buffers.1)
+    }
+
+    #[test]
+    fn a_connection_has_the_options_of_the_settings() {
+        for (no_delay, keep_alive) in [(true, false), (false, true)] {
+            let (sent, received) = (40_000, 50_000);
+            let seen = options(SocketSettings {
+                no_delay,
+                keep_alive,
+                send_buffer_bytes: Some(sent),
+                receive_buffer_bytes: Some(received),
+                ..SocketSettings::of_tests()
+            });
+            // Linux doubles the requested sizes.
+            let factor = if cfg!(target_os = "linux") { 2 } else { 1 };
+            assert_eq!(seen, (no_delay, keep_alive, factor * sent, factor * received));
+        }
+        let (.., sent, received) = options(SocketSettings::of_tests());
+        assert!(sent != 80_000 && received != 100_000, "the sizes of the system: {sent} {received}");
+    }
+
+    /// Linux drops the packets of further connections if the backlog of a listener is full.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn connecting_does_not_block() {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let (mut network, _waker) = network();
+        let connect = |id| network.connect(ConnectionId(id), address, "localhost", 1).unwrap();
+        let mut streams: Vec<_> = (0..4).map(connect).collect();
+        assert!(!streams[3].finish_connect().unwrap());
     }
 
     #[test]

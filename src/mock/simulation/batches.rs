@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::mock::MockRule;
+use crate::record::{Codec, Compression};
 
 /// What comes while a batch is under way waits for its answer, and goes together.
 #[test]
@@ -167,4 +168,32 @@ fn what_may_have_been_written_is_not_cut_up_for_a_limit_that_was_learnt_meanwhil
     assert!(futures.iter().all(FutureRecordMetadata::succeeded));
     assert_eq!(stored(&mut world), before + 10, "once");
     assert_eq!(world.core.counts.duplicates, 1);
+}
+
+/// The codecs of ten batches, each with a record of 1,000 bytes that `byte` returns.
+fn codecs_of_batches(compression: Compression, mut byte: impl FnMut() -> u8) -> Vec<Codec> {
+    let mut world = World::with_topic(1, 1, config().compression(compression).batch_size(0));
+    let values: Vec<[u8; 1000]> = (0..10).map(|_| std::array::from_fn(|_| byte())).collect();
+    let futures: Vec<_> = values.iter().map(|value| world.send(0, value)).collect();
+    world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
+    let log = &world.core.cluster.partition_mut("t", 0).unwrap().log;
+    let stored = log.records().unwrap().into_iter().skip(1).map(|record| record.value.unwrap());
+    assert!(stored.eq(values), "{compression}");
+    // The first batch is that of `with_topic`.
+    log.headers()[1..].iter().map(|header| header.attributes.codec()).collect()
+}
+
+#[test]
+fn a_batch_that_does_not_get_smaller_is_sent_uncompressed() {
+    for compression in [
+        Compression::Gzip,
+        Compression::Snappy,
+        Compression::Lz4,
+        #[cfg(feature = "zstd")]
+        Compression::Zstd,
+    ] {
+        let mut random = fastrand::Rng::with_seed(7);
+        assert_eq!(codecs_of_batches(compression, || random.u8(..)), [Codec::NONE; 10], "{compression}");
+        assert_eq!(codecs_of_batches(compression, || b'v'), [compression.codec(); 10]);
+    }
 }

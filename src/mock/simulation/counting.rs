@@ -39,6 +39,27 @@ fn with_a_batch_size_of_zero_each_record_is_a_batch() {
     assert_eq!(batches(&world), [1; 5]);
 }
 
+#[test]
+fn with_one_record_in_a_batch_each_record_is_sent_at_once() {
+    let mut world = World::with_topic(1, 1, config().linger(secs(10)).batch_num_records(1));
+    let futures: Vec<_> = (0..5).map(|_| world.send(0, b"v")).collect();
+    world.run_for(millis(1));
+    assert!(all_done(&futures));
+    assert_eq!(batches(&world), [1; 5]);
+}
+
+#[test]
+fn a_record_that_is_larger_than_a_batch_is_sent_in_its_own_batch() {
+    let config = config().linger(secs(10)).batch_size(1000).batch_max_bytes(1000);
+    let mut world = World::with_topic(1, 1, config);
+    let sizes = [100, 100, 5000, 100, 100];
+    let futures = sizes.map(|size| world.send(0, &vec![0; size]));
+    world.run_for(millis(1));
+    assert!(all_done(&futures[..3]) && !futures[3].is_done());
+    world.run_until(MINUTE, |_| all_done(&futures));
+    assert_eq!(batches(&world), [2, 1, 2]);
+}
+
 /// A world whose client knows topic `t`. Nothing was sent, because that takes a flush.
 fn by_hand(config: ProducerConfig) -> World {
     by_hand_at(1, config)

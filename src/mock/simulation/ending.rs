@@ -65,6 +65,19 @@ fn close_is_over_in_time_whatever_keeps_records_back() {
     }
 }
 
+#[test]
+fn close_sends_the_batches_of_all_partitions_without_waiting_for_linger() {
+    let mut world = World::with_topic(3, 100, config().linger(MINUTE));
+    let futures: Vec<_> = (0..100).map(|partition| world.send(partition, b"v")).collect();
+    world.run_for(secs(1));
+    assert!(!futures.iter().any(FutureRecordMetadata::is_done));
+    let start = world.clock.now();
+    let join = world.spawn("closes", |producer| producer.close(secs(5)).unwrap());
+    join(&mut world);
+    assert!(futures.iter().all(FutureRecordMetadata::succeeded));
+    assert_about(world.clock.now().since(start), Duration::ZERO);
+}
+
 /// By what a record fails whose callback calls the producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {

@@ -41,6 +41,34 @@ fn partitions_that_always_have_something_to_send_take_turns() {
     assert_eq!(world.requests(ApiKey::PRODUCE), 100, "one batch in each");
 }
 
+#[test]
+fn one_request_carries_the_batches_of_several_topics_and_partitions() {
+    let mut world = World::with_topic(1, 3, config().linger(millis(5)));
+    for topic in ["u", "v"] {
+        assert!(world.core.cluster.create_topic(topic, 2));
+        world.ask_for(topic);
+        world.run_until(secs(1), |world| knows(world, topic));
+    }
+    let expected = [("t", 0), ("t", 1), ("t", 2), ("u", 0), ("u", 1), ("v", 0), ("v", 1)]
+        .map(|(t, p)| (t.to_owned(), p));
+    let send = |(topic, partition): &(String, i32)| {
+        let record = ProducerRecord::to(topic).partition(*partition).value("v");
+        world.producer().try_send(record).unwrap()
+    };
+    let futures: Vec<_> = expected.iter().map(send).collect();
+    world.run_until(secs(1), |_| futures.iter().all(FutureRecordMetadata::succeeded));
+    let mut requests = world.core.requests.iter().filter(|request| request.api == ApiKey::PRODUCE);
+    let batches = &requests.next().unwrap().batches;
+    let mut carried: Vec<_> = batches.iter().map(|batch| (batch.topic.clone(), batch.partition)).collect();
+    carried.sort();
+    assert_eq!(carried, expected);
+    assert_eq!(requests.next(), None);
+    for (topic, partition) in expected {
+        let records = world.core.cluster.partition_mut(&topic, partition).unwrap().log.records().unwrap();
+        assert_eq!(records.last().unwrap().value.as_deref(), Some(&b"v"[..]), "{topic}-{partition}");
+    }
+}
+
 /// It fits into a request of its own only, and two of the small ones fit beside each other.
 #[test]
 fn a_large_batch_that_does_not_fit_beside_small_ones_keeps_its_turn() {

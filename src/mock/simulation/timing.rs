@@ -50,14 +50,14 @@ fn a_batch_that_gets_full_while_it_lingers_goes_at_once() {
 #[test]
 fn memory_that_is_wanted_is_not_lingered_on() {
     let config = config().linger(Duration::from_secs(60)).buffer_memory(8192).delivery_timeout(None);
-    let mut world = World::with_topic(1, 1, config);
-    let future = world.send(0, &[0; 5000]);
+    let mut world = World::with_topic(2, 4, config);
+    let futures = [0, 1, 2, 3].map(|partition| world.send(partition, &[0; 1500]));
     world.run_for(millis(5));
-    assert!(!future.is_done());
+    assert!(!futures.iter().any(FutureRecordMetadata::is_done));
     let waiter = world.spawn("waits for memory", |producer| {
         producer.send(ProducerRecord::to("t").partition(0).value(&[0; 5000])).unwrap();
     });
-    let took = world.run_until(MINUTE, |_| future.is_done());
+    let took = world.run_until(MINUTE, |_| futures.iter().all(FutureRecordMetadata::is_done));
     assert!(took < Duration::from_secs(1), "{took:?}");
     waiter(&mut world);
 }
