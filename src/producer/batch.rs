@@ -124,7 +124,8 @@ impl OpenBatch {
         self.len() + bytes <= growth.max_bytes
             && self.records < self.max_records
             && self.flush_epoch == growth.flush_epoch
-            && (0..=growth.max_age_millis).contains(&(growth.wall - self.created_wall))
+            // Another thread may have opened the batch after this one has read the clock. That makes a negative age.
+            && growth.wall.abs_diff(self.created_wall) <= growth.max_age_millis as u64
     }
 
     /// The size in bytes as it will be sent, header included.

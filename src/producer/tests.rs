@@ -74,8 +74,12 @@ impl Source {
 
     /// The next batch, with so many records.
     fn batch(&self, records: u32) -> (SealedBatch, Vec<FutureRecordMetadata>) {
+        self.batch_at(records, Clock::System.wall_millis())
+    }
+
+    /// The same, by a thread that read the clock at `wall`.
+    fn batch_at(&self, records: u32, wall: i64) -> (SealedBatch, Vec<FutureRecordMetadata>) {
         let fields = RecordFields { key: None, value: Some(b"value"), headers: &[] };
-        let wall = Clock::System.wall_millis();
         let append =
             || self.accumulator.append(&self.queue, &fields, RecordSize::of(&fields), 0, wall, Wait::Never);
         let futures = (0..records).map(|_| append().unwrap()).collect();
