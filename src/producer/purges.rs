@@ -36,9 +36,6 @@ impl Purges {
     /// Fails the purged batches of `partition` that wait to be sent again.
     pub(crate) fn waiting(partition: &mut Partition, drain: &Drain) {
         while let Some(batch) = partition.take_unwritten(drain.purged_below()) {
-            if batch.sequence().is_some() {
-                crate::sync::is_rare("purged under sequences");
-            }
             fail(batch, partition.topic_partition());
         }
     }

@@ -40,7 +40,6 @@ const RARE: &[&str] = &[
     "truncated by an unclean election",
     "lost with a log",
     "purged",
-    "purged under sequences",
 ];
 
 /// Those of one run: what it has counted itself, and what its evidence shows.

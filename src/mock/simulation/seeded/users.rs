@@ -97,7 +97,7 @@ impl User {
                 let keeps = self.random.usize(..=self.futures.len());
                 self.futures.truncate(keeps);
             }
-            30 if self.plan.purges => self.purge(),
+            30..=32 if self.plan.purges => self.purge(),
             _ => self.pause(),
         }
     }
