@@ -65,14 +65,17 @@ fn a_topic_that_comes_while_send_waits_is_found_however_soon_topics_are_forgotte
 
 #[test]
 fn a_full_buffer_blocks_until_max_block_and_goes_on_when_there_is_room() {
-    let cluster = cluster();
-    let producer = config(&cluster.bootstrap_servers())
+    // The leader holds its first response, and the other broker knows the topic.
+    let cluster = MockCluster::start(2);
+    cluster.create_topic("t", 1);
+    cluster.set_leader("t", 0, 1);
+    cluster.broker(1).hold_responses();
+    let producer = config(&cluster.address(0).to_string())
         .buffer_memory(64 << 10)
-        .max_block(Duration::from_secs(1))
+        .max_block(Duration::from_millis(300))
         .build()
         .unwrap();
     producer.partitions_for("t").unwrap();
-    cluster.hold_responses();
     let value = vec![0; 1000];
     let mut sent = 0;
     let error = loop {
@@ -84,8 +87,8 @@ fn a_full_buffer_blocks_until_max_block_and_goes_on_when_there_is_room() {
     assert!((40..=64).contains(&sent), "{sent} records of 1 KiB were let into 64 KiB");
     assert!(matches!(error.kind(), ErrorKind::BufferExhausted { total: 65536, .. }), "{error}");
     let leader = format!(
-        "{} (from advertised.listeners of broker 0) at ApiVersions: no response yet",
-        cluster.address(0)
+        "{} (from advertised.listeners of broker 1) at ApiVersions: no response yet",
+        cluster.address(1)
     );
     assert!(error.to_string().ends_with(&leader), "{error}");
     cluster.release_responses();
