@@ -128,3 +128,15 @@ fn what_is_appended_while_the_producer_is_closed_is_delivered_or_refused() {
         });
     }
 }
+
+/// Whatever is known.
+#[test]
+fn nothing_is_waited_for_after_the_end() {
+    let cluster = cluster(1);
+    let producer = config(&cluster).build().unwrap();
+    producer.wait_connected(PATIENCE).unwrap();
+    producer.partitions_for("t").unwrap();
+    producer.close(PATIENCE).unwrap();
+    assert!(producer.wait_connected(PATIENCE).unwrap_err().is_closed());
+    assert!(producer.partitions_for("t").unwrap_err().is_closed());
+}

@@ -229,7 +229,7 @@ fn each_response_is_a_line_for_debugging() {
         let [correlation, size, after] = numbers[..] else { panic!("{line}") };
         assert!(correlation.parse::<i32>().is_ok_and(|id| id >= 0), "{line}");
         assert!(size.strip_suffix(" bytes").is_some_and(|size| size.parse::<u32>().unwrap() > 4), "{line}");
-        assert!(after.starts_with("after ") && after.ends_with('s') && after != "after 0ns", "{line}");
+        assert!(after.starts_with("after ") && after.ends_with('s'), "{line}");
     }
 }
 

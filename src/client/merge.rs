@@ -59,7 +59,12 @@ pub(super) fn learn(
     for endpoint in endpoints {
         let NodeEndpoint { node_id, host, port, rack, .. } = endpoint;
         if let Ok(port) = u16::try_from(*port) {
-            let rack = rack.as_deref().filter(|rack| !rack.is_empty()).map(Arc::from);
+            let rack = match rack.as_deref() {
+                Some("") => None,
+                Some(rack) => Some(Arc::from(rack)),
+                // The field is optional. A broker does not lose its rack because another one does not know it.
+                None => known.brokers.get(node_id).and_then(|broker| broker.rack.clone()),
+            };
             next.brokers.insert(*node_id, Broker { host: host.as_str().into(), port, rack });
         }
     }
@@ -287,5 +292,26 @@ mod tests {
         let none = merge(&same, with_rack(""), 12, |_| true).0;
         assert_eq!(none.rack_of_leader(&none.topics["t"].partitions[0]), None);
         assert!(none.topics["t"].version > same.topics["t"].version);
+    }
+
+    #[test]
+    fn a_hint_without_a_rack_keeps_the_rack() {
+        let mut told = answer(1, 7);
+        told.brokers[2].rack = Some("a".to_owned());
+        let known = merge(&ClusterMetadata::default(), told, 13, |_| true).0;
+        let hint = LeaderHint {
+            topic: "t".into(),
+            topic_id: Uuid([7; 16]),
+            partition: 0,
+            leader: 2,
+            leader_epoch: 8,
+        };
+        for (rack, expected) in [(None, Some("a")), (Some("b"), Some("b")), (Some(""), None)] {
+            let rack = rack.map(str::to_owned);
+            let endpoint =
+                NodeEndpoint { node_id: 2, host: "h".to_owned(), port: 9092, rack, ..Default::default() };
+            let next = learn(&known, std::slice::from_ref(&hint), &[endpoint]).unwrap();
+            assert_eq!(next.rack_of_leader(&next.topics["t"].partitions[0]), expected);
+        }
     }
 }

@@ -120,6 +120,9 @@ impl Setup {
                 }
             };
             self.answers += 1;
+            if let Some(expected) = self.expected {
+                check(&frame, expected)?;
+            }
             from.log(self.stage(), self.expected, LENGTH_SIZE + frame.len(), now.since(self.asked));
             self.asked = now;
             self.frame(&frame)?;
@@ -145,9 +148,6 @@ impl Setup {
     }
 
     fn frame(&mut self, frame: &[u8]) -> Result<(), Failure> {
-        if let Some(expected) = self.expected {
-            check(frame, expected)?;
-        }
         match &mut self.step {
             Step::Done { .. } => {}
             Step::Versions { version } => match versions(*version, frame)? {

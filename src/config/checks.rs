@@ -138,7 +138,8 @@ impl Checks<'_> {
     fn rack(&mut self) {
         if self.config.partitioner_rack_aware && self.config.client_rack.as_deref().is_none_or(str::is_empty)
         {
-            let why = "client_rack is not set; set it to the rack of this producer";
+            let rack = self.config.written_as("client_rack");
+            let why = format!("{rack} is not set; set it to the rack of this producer");
             self.contradict("partitioner_rack_aware", true, why);
         }
     }

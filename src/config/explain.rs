@@ -62,19 +62,21 @@ impl ProducerConfig {
         };
         let mut unset = self.clone();
         (key.copy)(&mut unset, &preset);
-        let default = (key.show)(&unset);
+        // `build` chooses the name. As a string, `none` is what can be read again.
+        let shown = |config: &Self, value: String| match key.name {
+            "client_id" if config.client_id.is_none() => "generated".to_owned(),
+            _ => value,
+        };
+        let raw_default = (key.show)(&unset);
+        let is_changed = (key.show)(self) != raw_default;
+        let (value, default) = (shown(self, key.shown(self)), shown(&unset, raw_default));
         let origin = match self.written_for(key.name) {
             Some(written) => written.origin(),
-            None if (key.show)(self) != default => SettingOrigin::Setter,
+            None if is_changed || value != default => SettingOrigin::Setter,
             None if (key.show)(&preset) != (key.show)(&Self::default()) => SettingOrigin::Preset,
             None => SettingOrigin::Default,
         };
-        // `build` chooses the name. As a string, `none` is what can be read again.
-        let shown = |value: String| match (key.name, value.as_str()) {
-            ("client_id", "none") => "generated".to_owned(),
-            _ => value,
-        };
-        ExplainedSetting { name: key.name, value: shown(key.shown(self)), default: shown(default), origin }
+        ExplainedSetting { name: key.name, value, default, origin }
     }
 }
 

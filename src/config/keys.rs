@@ -187,6 +187,14 @@ fn is_of_safety(name: &str) -> bool {
         || ["acks", "enable_idempotence", "transactional_id"].contains(&name)
 }
 
+/// Whether a field of a broker seems to be about TLS or SASL. Such a field has no fixed name.
+#[cfg(feature = "yaml")]
+pub(super) fn is_of_security(field: &str) -> bool {
+    const WORDS: [&str; 8] = ["ssl", "tls", "sasl", "secur", "protocol", "user", "scram", "kerberos"];
+    let field = field.to_ascii_lowercase();
+    is_secret(&field) || WORDS.iter().any(|word| field.contains(word))
+}
+
 fn is_of_tls(name: &str) -> bool {
     name.starts_with("ssl_") || name.starts_with("security_")
 }
@@ -283,8 +291,8 @@ keys! {
     partitioner_ignore_keys: FLAG(partitioner_ignore_keys) = "Whether the default partitioner ignores the keys of records.",
     partitioner_adaptive_partitioning_enable: FLAG(partitioner_adaptive_partitioning_enable) = "Whether partitions whose leader responds slowly get fewer records without a key.",
     partitioner_availability_timeout_ms: MILLIS(partitioner_availability_timeout) = "A partition is not chosen for records without a key while a batch has waited for its leader for longer than this. The value 0 means no timeout.",
-    partitioner_rack_aware: FLAG(partitioner_rack_aware) = "Whether records without a key go only to partitions whose leader is in the rack `client_rack`, if there are any.",
-    client_rack: TEXT(client_rack) = "The rack of this producer, as the brokers have it in `broker.rack`. It has an effect with `partitioner_rack_aware`.",
+    partitioner_rack_aware: FLAG(partitioner_rack_aware) = "Whether `StickyPartitioner` sends records without a key only to partitions whose leader is in the rack `client_rack`, if there are any.",
+    client_rack: TEXT(client_rack) = "The rack of this producer, as the brokers have it in `broker.rack`. It has an effect only with `partitioner_rack_aware`.",
     metrics_enabled: FLAG(metrics.enabled) = "Whether the producer records metrics.",
     metrics_num_samples: NUMBER(metrics.num_samples) = "The number of sample windows that rates, averages and maximums are computed over.",
     metrics_sample_window_ms: MILLIS(metrics.sample_window) = "The length of a sample window.",

@@ -197,5 +197,5 @@ const LATER: &[Later] = later! {
     Code("call ProducerConfig::metric_reporter"): metric_reporters["none", "[]"];
     Code("this crate always uses the best selector of the system; remove it"):
         selector["none", "DefaultSelector", "selectors.DefaultSelector"];
-    Code("the client can't be replaced; remove it"): kafka_client;
+    Code("the client can't be replaced; remove it"): kafka_client["none", "KafkaNetClient"];
 };

@@ -141,7 +141,7 @@ pub(super) const LATER: &[Later] = later! {
     Never("records of a partition are sent in the order of their sends"): queuing_strategy["fifo"];
 
     Other("buffer_memory limits the bytes of the records, not their number"): queue_buffering_max_messages;
-    Other("records without a key go to one partition until it has got 128 KiB of records; set another partitioner for another choice"):
+    Other("records without a key go to one partition until it has got 128 KiB of records, or batch_size bytes if that is more; set another partitioner for another choice"):
         sticky_partitioning_linger_ms;
     Other("statistics go to code of the program; call ProducerConfig::report_metrics"): statistics_interval_ms["0"];
     Code("call ProducerConfig::partitioner"): partitioner_cb;

@@ -22,7 +22,9 @@ impl LookUp<'_> {
     pub(super) fn value_of(&self, key: &str) -> Result<Secret, String> {
         let provider = self.provider;
         match of(&self.providers.classes, provider) {
-            None => Err(format!("config.providers.{provider}.class is not set")),
+            None => {
+                Err(format!("config.providers.{provider}.class does not name a class that this crate has"))
+            }
             Some(Class::Variables) => self.variable(key),
             Some(class) => {
                 // On Windows a path has a colon too.

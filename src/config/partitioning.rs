@@ -111,10 +111,10 @@ impl ProducerConfig {
     }
 
     /// Whether [`StickyPartitioner`] sends the records without a key only to partitions whose leader is in the rack of the
-    /// producer (KIP-1123). If the topic has no such partition, it chooses from all partitions. It also does so if each of
-    /// these partitions is excluded by
-    /// [`partitioner_availability_timeout`](Self::partitioner_availability_timeout). Default: false. Requires
-    /// [`client_rack`](Self::client_rack). Java calls it `partitioner.rack.aware`.
+    /// producer (KIP-1123). It chooses from all partitions if the topic has no such partition, or if
+    /// [`partitioner_availability_timeout`](Self::partitioner_availability_timeout) excludes each partition in the rack.
+    /// Other partitioners ignore this setting. Default: false. Requires [`client_rack`](Self::client_rack). Java calls it
+    /// `partitioner.rack.aware`.
     ///
     /// Traffic between racks costs money in most clouds. But partitions in other racks then get no records without a key
     /// from this producer. So each rack needs its own producers, or some partitions stay empty.
@@ -124,7 +124,7 @@ impl ProducerConfig {
     }
 
     /// The rack of the producer, for example the availability zone of a cloud. The brokers have the same name in
-    /// `broker.rack`. It has an effect with [`partitioner_rack_aware`](Self::partitioner_rack_aware). Default: none. Java
+    /// `broker.rack`. It has an effect only with [`partitioner_rack_aware`](Self::partitioner_rack_aware). Default: none. Java
     /// calls it `client.rack`.
     pub fn client_rack(mut self, rack: impl Into<String>) -> Self {
         self.client_rack = Some(rack.into());

@@ -223,8 +223,8 @@ impl ProducerConfig {
 
     /// Creates a configuration with the defaults of kafka-python 2: `acks=1`, no idempotence, no retries and no delivery
     /// timeout. Batches are not larger than `batch_size`, and requests are not larger than `max_request_size`. The level of
-    /// gzip is 9. The wait before a retry does not grow. If a default depends on another setting, it also follows a later change of that
-    /// setting.
+    /// gzip is 9. The wait before a retry does not grow. If a default depends on another setting, it also follows a later
+    /// change of that setting.
     ///
     /// Up to five batches of a partition are in flight. If `retries` is raised, records can change their order, as in
     /// kafka-python 2.

@@ -87,7 +87,7 @@ impl ProducerConfig {
     ///
     /// - settings of consumers, serializers and other programs ([`ConfigProblemKind::Inapplicable`])
     /// - unknown and misspelled names ([`Unknown`](ConfigProblemKind::Unknown))
-    /// - settings of a config provider that no used value refers to
+    /// - settings of a config provider that this crate can't use, if no used value refers to the provider
     ///   ([`Inapplicable`](ConfigProblemKind::Inapplicable))
     /// - names of code, such as `value.serializer=...AvroSerializer` ([`NeedsCode`](ConfigProblemKind::NeedsCode))
     /// - settings that are not supported yet, if records are delivered in the same way without them

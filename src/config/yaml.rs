@@ -183,11 +183,20 @@ impl Document {
                 "host" | "ip" => &mut host,
                 "port" => &mut port,
                 "name" => continue,
+                // A program that ignores it would send without the protection that is meant here.
+                _ if keys::is_of_security(&name) => {
+                    return Err(format!(
+                        "a broker has only host (or ip), port and name; write '{name}' as a setting of the producer"
+                    ));
+                }
                 _ => {
                     let name = format!("{list}.{name}");
                     if self.settings.iter().all(|setting| setting.name != name) {
-                        let (written_as, value) = (name.clone(), String::new());
-                        self.settings.push(Setting { name, written_as, value, line });
+                        let value = match value {
+                            Node::Scalar(value) => value,
+                            Node::List(_) | Node::Mapping(_) | Node::Refused => String::new(),
+                        };
+                        self.settings.push(Setting { written_as: name.clone(), name, value, line });
                     }
                     continue;
                 }

@@ -160,7 +160,10 @@ impl BytesProducer {
         topic: &str,
         wait: Wait,
     ) -> Result<BTreeMap<i32, PartitionInfo>, Error> {
-        let found = self.topics.find(topic, wait).map_err(|error| error.of_record_for(topic, None))?;
+        let lifecycle = &self.topics.lifecycle;
+        let found =
+            if lifecycle.is_open() { self.topics.find(topic, wait) } else { Err(lifecycle.refusal()) };
+        let found = found.map_err(|error| error.of_record_for(topic, None))?;
         // Several threads may tell the sender. It minds the first.
         if !found.is_kept.load(Ordering::Relaxed) {
             found.is_kept.store(true, Ordering::Relaxed);
@@ -228,6 +231,9 @@ impl BytesProducer {
     pub(super) fn wait_connected(&self, timeout: Option<Duration>) -> Result<(), Error> {
         let Topics { metadata, lifecycle, observer, .. } = &self.topics;
         lifecycle.check_process()?;
+        if !lifecycle.is_open() {
+            return Err(lifecycle.refusal());
+        }
         let clock = observer.clock();
         let deadline = Deadline::after(clock.now(), timeout);
         let answered =

@@ -457,6 +457,7 @@ fn name_leaders(cluster: &Cluster, response: &mut ProduceResponse) {
             node_id: leader,
             host: broker.host.clone(),
             port: broker.port.into(),
+            rack: broker.rack.clone(),
             ..Default::default()
         });
     }

@@ -42,8 +42,17 @@ impl Session {
     /// [`take_outgoing`](Self::take_outgoing) may have a last word about it.
     pub(super) fn receive(&mut self, bytes: &[u8], mut hand_on: impl FnMut(&[u8])) -> io::Result<()> {
         self.state.wire().come.extend(bytes);
-        if !self.state.handshake()? {
-            return Ok(());
+        match self.state.handshake() {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) => {
+                // Java's TLS responds to bytes that are not TLS. OpenSSL only closes the connection.
+                let going = &mut self.state.wire().going;
+                if going.is_empty() {
+                    going.extend(UNEXPECTED_MESSAGE);
+                }
+                return Err(error);
+            }
         }
         let mut plain = vec![0; 16 * 1024];
         loop {
@@ -70,6 +79,9 @@ impl Session {
         std::mem::take(&mut self.state.wire().going)
     }
 }
+
+/// A fatal alert (RFC 8446, section 6): record type, version, length, level, description.
+const UNEXPECTED_MESSAGE: [u8; 7] = [21, 3, 3, 0, 2, 2, 10];
 
 /// Where a socket would be.
 #[derive(Debug, Default)]

@@ -434,7 +434,7 @@ impl Backlog {
                     self.partitions.set_state(queue_id, PartitionState::AwaitingTrial, Deadline::NEVER);
                     self.consider(queue_id, client, at);
                 }
-                // The batch has expired, is being compressed, or was taken.
+                // The batch has expired, was purged or taken, or is being compressed.
                 Next::Nothing => {
                     self.partitions.set_state(queue_id, PartitionState::Idle, Deadline::NEVER);
                     self.consider(queue_id, client, at);

@@ -49,9 +49,9 @@ impl Drain {
         front.map(|front| (front, lingers))
     }
 
-    /// Looks at the front, and takes and seals it if it is `wanted` and not purged. Both happen under one lock. Between two locks, the
-    /// thread that fills the batch could take it away to compress it. It would not notify the sender when the batch is
-    /// back, because the sender seems to know of it.
+    /// Looks at the front, and takes and seals it if it is `wanted` and not purged. Both happen under one lock. Between two
+    /// locks, the thread that fills the batch could take it away to compress it. It would not notify the sender when the
+    /// batch is back, because the sender seems to know of it.
     pub(crate) fn pop_if(
         &self,
         queue: &PartitionQueue,

@@ -16,6 +16,7 @@ use crate::observation::Observer;
 use crate::producer::accumulator::{RecordAccumulator, Wait, record_accumulator};
 use crate::producer::batch::Encoding;
 use crate::producer::buffer::{ReserveError, SimpleBufferPool};
+use crate::producer::drain::Drain;
 use crate::producer::future::{FutureRecordMetadata, Sizes};
 use crate::producer::inbox::Inbox;
 use crate::producer::purges::Purges;
@@ -279,28 +280,35 @@ fn a_get_with_a_deadline_ends_by_the_answer_or_by_the_clock() {
     });
 }
 
+/// A partition with batches of 100 bytes.
+fn partition(
+    lifecycle: &Arc<Lifecycle>,
+    manual_flush: bool,
+) -> (RecordAccumulator, Drain, Arc<PartitionQueue>) {
+    let settings = AccumulatorSettings {
+        batch_size: 100,
+        batch_num_records: u32::MAX,
+        manual_flush,
+        batch_max_bytes: 100,
+        encoding: Encoding { compression: Compression::None, level: None },
+        max_age_millis: i64::MAX,
+        max_block: Duration::ZERO,
+    };
+    let pool = SimpleBufferPool::new(1000, 100, Arc::clone(lifecycle));
+    let inbox = Arc::new(Inbox::new(Box::new(Waker(Socket::new(0)))));
+    let observer = Observer::new(Clock::Manual(ManualClock::default()));
+    let (accumulator, drain) = record_accumulator(Arc::clone(lifecycle), settings, pool, inbox, observer);
+    let topic_partition = TopicPartition { topic: "t".into(), partition: 0 };
+    (accumulator, drain, Arc::new(PartitionQueue::new(0, topic_partition)))
+}
+
 /// Two users append to a partition, and the first one opens the batch, while the producer is closed and its sender thread
 /// empties the queue for good. Each record is among those that were taken out, or was refused. None is left behind.
 #[test]
 fn nothing_is_appended_after_its_queue_was_emptied() {
     check(|| {
         let lifecycle = Arc::<Lifecycle>::default();
-        let settings = AccumulatorSettings {
-            batch_size: 100,
-            batch_num_records: u32::MAX,
-            manual_flush: false,
-            batch_max_bytes: 100,
-            encoding: Encoding { compression: Compression::None, level: None },
-            max_age_millis: i64::MAX,
-            max_block: Duration::ZERO,
-        };
-        let pool = SimpleBufferPool::new(1000, 100, Arc::clone(&lifecycle));
-        let inbox = Arc::new(Inbox::new(Box::new(Waker(Socket::new(0)))));
-        let clock = Clock::Manual(ManualClock::default());
-        let (accumulator, drain) =
-            record_accumulator(Arc::clone(&lifecycle), settings, pool, inbox, Observer::new(clock));
-        let topic_partition = TopicPartition { topic: "t".into(), partition: 0 };
-        let queue = Arc::new(PartitionQueue::new(0, topic_partition));
+        let (accumulator, drain, queue) = partition(&lifecycle, false);
         let users: Vec<_> = (0..2)
             .map(|_| {
                 let (accumulator, queue) = (accumulator.clone(), Arc::clone(&queue));
@@ -329,21 +337,7 @@ fn nothing_is_appended_after_its_queue_was_emptied() {
 #[test]
 fn a_purge_is_not_taken_for_a_flush() {
     check(|| {
-        let lifecycle = Arc::<Lifecycle>::default();
-        let settings = AccumulatorSettings {
-            batch_size: 100,
-            batch_num_records: u32::MAX,
-            manual_flush: true,
-            batch_max_bytes: 100,
-            encoding: Encoding { compression: Compression::None, level: None },
-            max_age_millis: i64::MAX,
-            max_block: Duration::ZERO,
-        };
-        let pool = SimpleBufferPool::new(1000, 100, Arc::clone(&lifecycle));
-        let inbox = Arc::new(Inbox::new(Box::new(Waker(Socket::new(0)))));
-        let clock = Clock::Manual(ManualClock::default());
-        let (accumulator, drain) = record_accumulator(lifecycle, settings, pool, inbox, Observer::new(clock));
-        let queue = Arc::new(PartitionQueue::new(0, TopicPartition { topic: "t".into(), partition: 0 }));
+        let (accumulator, drain, queue) = partition(&Arc::default(), true);
         let append = |accumulator: &RecordAccumulator, queue: &Arc<PartitionQueue>| {
             let fields = RecordFields { key: None, value: Some(b"v"), headers: &[] };
             accumulator.append(queue, &fields, RecordSize::of(&fields), 0, 0, Wait::Never).unwrap()

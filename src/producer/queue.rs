@@ -121,7 +121,7 @@ impl PartitionQueue {
     /// A thread waits for the batch with this id. Returns whether the sender must be notified, and marks it as notified.
     pub(super) fn hasten(&self, batch_id: u64) -> bool {
         let mut state = self.state.lock();
-        // A batch that is not the last one is full.
+        // Only the last batch can still get records.
         match state.batches.back_mut() {
             Some(Batch::Open(batch)) if batch.batch_id() == batch_id => batch.hasten(),
             _ => return false,

@@ -73,6 +73,16 @@ fn a_certificate_of_another_ca_is_not_taken_and_the_one_that_replaces_it_is() {
     assert_eq!(cluster.record_count("t"), 1);
 }
 
+/// As Apache Kafka responds to bytes that are not TLS.
+#[test]
+fn who_does_not_use_it_is_told_at_once() {
+    let cluster = builder(&Authority::new("ca")).build();
+    let config = config(&cluster.bootstrap_servers()).max_block(PATIENCE);
+    let error = carry(&config.build().unwrap(), "v").unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Denied { .. }), "it is told at once: {error}");
+    assert!(error.to_string().contains("security_protocol"), "{error}");
+}
+
 #[test]
 #[should_panic(expected = "TLS of a mock cluster: the certificate can't be used")]
 fn a_certificate_that_is_none_is_refused_at_the_start() {

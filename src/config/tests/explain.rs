@@ -34,6 +34,8 @@ fn each_value_has_its_origin_and_its_default() {
     is(&config, "max_block_ms", "60000", "60000", "default");
     // It depends on other settings, and nobody has set it.
     is(&config, "delivery_timeout_ms", "130000", "130000", "default");
+    is(&ProducerConfig::new(), "client_id", "generated", "generated", "default");
+    is(&ProducerConfig::new().client_id("none"), "client_id", "none", "generated", "setter");
     let names: Vec<_> = config.explain().iter().map(|setting| setting.name()).collect();
     assert_eq!(names, config.entries().map(|(name, _)| name).collect::<Vec<_>>());
     assert_eq!((&config.explain()).into_iter().count(), names.len());

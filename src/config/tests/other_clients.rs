@@ -91,7 +91,7 @@ const KAFKA_PYTHON_3: &[(&str, &str)] = &[
     ("sasl_oauth_token_provider", "None"),
     ("proxy_url", "None"),
     ("socks5_proxy", "None"),
-    ("kafka_client", "None"),
+    ("kafka_client", "KafkaNetClient"),
     ("bootstrap_topics_filter", "set()"),
 ];
 

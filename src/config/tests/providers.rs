@@ -183,7 +183,10 @@ fn a_provider_that_no_used_value_refers_to_is_left_out_of_a_shared_configuration
         error.contains("config.providers.vault.class = ") && error.contains("only Java can load"),
         "{error}"
     );
-    assert!(error.contains("config.providers.vault.class is not set") && !error.contains("aws"), "{error}");
+    assert!(
+        error.contains("config.providers.vault.class does not name") && !error.contains("aws"),
+        "{error}"
+    );
     let error = ProducerConfig::from_pairs(vault[..6].iter().copied()).unwrap_err().to_string();
     assert!(error.contains("vault.class") && error.contains("aws.class"), "{error}");
     // Without a class.

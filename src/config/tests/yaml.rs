@@ -121,6 +121,9 @@ fn what_is_wrong_is_told_with_its_line() {
             "line 3: brokers.prot: no Kafka producer has this setting; remove it".to_owned()),
         ("kafka: {brokers: [{host: a, linger_ms: 1}]}",
             "line 1: kafka.brokers.linger_ms: no Kafka producer has this setting; remove it".to_owned()),
+        ("brokers:\n- {host: a,\n   security_protocol: SSL}",
+            "line 1: brokers: a broker has only host (or ip), port and name; write 'security_protocol' as a setting of the \
+             producer".to_owned()),
         ("brokers: [{host: a, ip: b}]", "line 1: brokers: a broker has one ip, as a string".to_owned()),
         ("- linger_ms: 5", "line 1: settings are written as name: value".to_owned()),
         ("linger_ms=5", "line 1: settings are written as name: value".to_owned()),
@@ -202,4 +205,29 @@ fn what_else_a_broker_has_is_listed_as_unused() {
     let unused: Vec<String> = unused.iter().map(ToString::to_string).collect();
     let why = "no Kafka producer has this setting";
     assert_eq!(unused, [format!("brokers.rack: {why}"), format!("brokers.disks: {why}")]);
+}
+
+/// A program that ignored them would send without the protection that is meant.
+#[test]
+fn what_a_broker_has_about_security_is_refused_in_a_shared_configuration_too() {
+    for field in [
+        "ssl",
+        "tls",
+        "Protocol",
+        "ssl_cafile",
+        "sasl_mechanism",
+        "security.protocol",
+        "username",
+        "password",
+    ] {
+        let pairs = ProducerConfig::parse_yaml(&format!("brokers: [{{host: a, {field}: x}}]"));
+        let error = match pairs {
+            Ok(pairs) => ProducerConfig::from_shared(Dialect::KafkaPython, pairs).map(drop).unwrap_err(),
+            Err(error) => error,
+        };
+        assert!(
+            error.to_string().contains(&format!("write '{field}' as a setting of the producer")),
+            "{error}"
+        );
+    }
 }

@@ -62,20 +62,6 @@ fn rates_are_what_the_broker_counts_per_second() {
     );
 }
 
-/// The last snapshot of a program must not say that something is still in flight.
-#[test]
-fn after_the_end_no_request_is_in_flight() {
-    let mut world = World::with_topic(1, 1, config());
-    world.core.faults.held[0] = true;
-    let future = world.send(0, b"v");
-    world.run_for(millis(10));
-    assert_eq!(get(&world, "requests-in-flight"), 1.0);
-    world.spawn("closes", |producer| drop(producer.close(Duration::ZERO)))(&mut world);
-    world.run_for(millis(1));
-    assert!(future.failed());
-    assert_eq!(get(&world, "requests-in-flight"), 0.0);
-}
-
 #[test]
 fn a_record_that_is_sent_again_counts_as_sent_twice_and_as_a_retry() {
     let mut world = World::with_topic(1, 1, config());

@@ -93,7 +93,13 @@ impl Refusal {
             Why::NotForServers => format!(
                 "{which} of the broker is not a server certificate; issue a certificate with extendedKeyUsage serverAuth"
             ),
-            Why::Other(reason) => format!("{which} of the broker is not accepted: {reason}"),
+            Why::Other(reason) => {
+                let authorities = blame.authorities.as_deref().unwrap_or("the list of CAs of this system");
+                format!(
+                    "{which} of the broker is not accepted: {reason}; check that {authorities} has the certificate of the \
+                     CA that issued it ('{issuer}')"
+                )
+            }
         }
     }
 }
