@@ -456,12 +456,15 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
         self.producer.unchecked_failures()
     }
 
-    /// Returns whether a broker has responded with the cluster's metadata.
+    /// Returns whether a broker has responded with the cluster's metadata. After that, the result stays `true`, even if all
+    /// connections are closed. The metric `connection-count` of [`metrics`](Self::metrics) is the number of open
+    /// connections.
     pub fn bootstrap_connected(&self) -> bool {
         self.producer.bootstrap_connected()
     }
 
-    /// Waits until a broker has responded with the cluster's metadata, for at most `timeout`. `None` means no limit.
+    /// Waits until a broker has responded with the cluster's metadata, for at most `timeout`. `None` means no limit. After a
+    /// broker has responded once, this method succeeds at once, even if all connections are closed.
     ///
     /// # Errors
     /// - [`ErrorKind::Timeout`]: no broker has responded in time. The error contains the last known problem with each

@@ -95,7 +95,9 @@ impl ProducerConfig {
     ///
     /// Log the list, or return an error if the list contains a setting that the program needs. TLS settings are never in
     /// the list: each TLS setting is used or is an error, even if its name is misspelled. Misspelled names of SASL
-    /// settings, of `acks` and of `enable.idempotence` are errors too.
+    /// settings, of `acks` and of `enable.idempotence` are errors too. If `security_protocol` has no TLS
+    /// or no SASL, [`build`](Self::build) returns an error for the settings of TLS or SASL. The exception is Java's default
+    /// `sasl.mechanism=GSSAPI` with [`Dialect::Java`], which is in the list.
     ///
     /// ```
     /// use kafka_producer::{Dialect, ProducerConfig};

@@ -142,7 +142,8 @@ impl Error {
 
     /// Returns whether the record may have been stored, or can still be stored later.
     ///
-    /// The result is [`MaybeWritten`](Certainty::MaybeWritten) in these cases:
+    /// For the error of a record, [`Certainty`] lists the reasons. The result is also
+    /// [`MaybeWritten`](Certainty::MaybeWritten) in these cases:
     ///
     /// - A `get` or a `flush` timed out, or was called inside a callback. The producer continues to send the records.
     /// - A `close` timed out.
@@ -294,12 +295,16 @@ impl StdError for Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
 pub enum Certainty {
-    /// The record is not stored. In each attempt, either nothing was sent or the broker rejected the record. If the program
-    /// sends the record again, it is not stored twice. It is then stored after the records that were sent in the meantime.
+    /// The record is not stored. In each attempt, either nothing was sent, or the broker rejected the record with a code for
+    /// which [`ErrorCode::may_have_been_written`] is false. If the program sends the record again, it is not stored twice.
+    /// It is then stored after the records that were sent in the meantime.
     NotWritten,
     /// The record may have been stored, or can still be stored. There are three possible reasons: bytes of the record were
     /// sent and no response came, the response does not say whether the record is stored, or the record is still being
     /// sent. If the program sends the record again, it can be stored twice.
+    ///
+    /// A response with a code such as `UNKNOWN_TOPIC_OR_PARTITION` or `NOT_LEADER_OR_FOLLOWER` does not say whether the
+    /// record is stored: see [`ErrorCode::may_have_been_written`].
     MaybeWritten,
 }
 
@@ -488,7 +493,8 @@ pub enum ErrorKind {
         /// since Kafka 0.11.
         code: Option<ErrorCode>,
     },
-    /// The client and the broker have no common version of a request.
+    /// The client and the broker have no common version of a request. If it is the request Produce,
+    /// [`wait_connected`](crate::KafkaProducer::wait_connected) and `send` succeed, and the future has this error.
     #[non_exhaustive]
     UnsupportedVersion {
         /// The name of the request.

@@ -56,7 +56,8 @@ impl FutureRecordMetadata {
     /// for the callbacks.
     ///
     /// # Errors
-    /// - The error of the record, if the record has failed. Each call returns this error.
+    /// - The error of the record, if the record has failed. Each call returns this error. If a broker is too old to
+    ///   store records, the error is [`ErrorKind::UnsupportedVersion`] or [`ErrorKind::NoProducerId`].
     /// - [`ErrorKind::Timeout`] with [`Limit::Call`](crate::Limit::Call), if the timeout expired before the record had a
     ///   result. The record is still being sent, so a later call can return the result.
     /// - [`ErrorKind::CalledFromCallback`] inside a callback, if the record has no result yet.

@@ -265,6 +265,11 @@ impl ErrorCode {
     }
 
     /// Returns `true` if the broker may have appended the batch although the broker returned this code.
+    ///
+    /// A leader appends a batch and then waits for its replicas. If the wait fails, the leader can return
+    /// `UNKNOWN_TOPIC_OR_PARTITION`, `NOT_LEADER_OR_FOLLOWER`, `REQUEST_TIMED_OUT`, `NOT_ENOUGH_REPLICAS_AFTER_APPEND` or
+    /// `KAFKA_STORAGE_ERROR`. A broker returns most of these codes also if it has rejected the batch. The result is also
+    /// `true` for a code that this crate does not know.
     #[must_use]
     pub fn may_have_been_written(self) -> bool {
         self.row().is_none() || self.has(traits::WRITTEN)

@@ -17,6 +17,7 @@ use crate::producer::serializer::serialize::Serializer;
 /// |---|---|---|
 /// | after `,` and `:` | nothing | a blank, unless `separators=(",", ":")` is set |
 /// | characters other than ASCII | as UTF-8 | as `\uXXXX`, unless `ensure_ascii=False` is set |
+/// | order of keys | the order of a struct's fields; `serde_json::Value` sorts its keys, unless `serde_json` has the feature `preserve_order` | the order of insertion, unless `sort_keys=True` is set |
 /// | NaN and infinity | `null` | `NaN`, `Infinity` and `-Infinity`, which are not valid JSON |
 ///
 /// `send` fails if the value has no JSON form, for example a map whose keys are lists.

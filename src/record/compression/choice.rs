@@ -8,8 +8,9 @@ use crate::error::turn_on;
 
 /// The codec that compresses batches.
 ///
-/// A codec needs the cargo feature of the same name. If the feature is not enabled, [`build`](crate::ProducerConfig::build)
-/// fails with an error that names the feature.
+/// A codec needs the cargo feature of the same name. If the feature is not enabled, an error names the feature. With the
+/// setter, [`build`](crate::ProducerConfig::build) returns this error. If the setting is
+/// a string, [`from_pairs`](crate::ProducerConfig::from_pairs), `from_shared`, `from_env` and so on already return it.
 ///
 /// The level is a separate setting, [`compression_level`](crate::ProducerConfig::compression_level), as in the Java client
 /// and in librdkafka. Only gzip and zstd have levels: gzip from 1 to 9 (default: 6), zstd from -131072 to 22 (default: 3).
