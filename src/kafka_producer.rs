@@ -464,7 +464,7 @@ impl<K: ?Sized, V: ?Sized> KafkaProducer<K, V> {
     }
 
     /// Waits until a broker has responded with the cluster's metadata, for at most `timeout`. `None` means no limit. After a
-    /// broker has responded once, this method succeeds at once, even if all connections are closed.
+    /// broker has responded once, this method succeeds at once until the producer is closed, even without a connection.
     ///
     /// # Errors
     /// - [`ErrorKind::Timeout`]: no broker has responded in time. The error contains the last known problem with each

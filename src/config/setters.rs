@@ -208,8 +208,8 @@ impl ProducerConfig {
     /// How many requests to one broker can be in flight at the same time. `None` means the default: 5.
     ///
     /// With idempotence, this many batches of one partition can be in flight. Their order is kept even if one of them has
-    /// to be sent again. A value above 5 is an error if idempotence is enabled. The reason is that a broker remembers only
-    /// the last five batches of a producer. It can't say whether it has stored an older batch.
+    /// to be sent again. A value above 5 is an error unless `enable_idempotence` is false, as in Java 4. The reason is that
+    /// a broker remembers only the last five batches of a producer. It can't say whether it has stored an older batch.
     ///
     /// Without idempotence, the value decides whether the order within a partition is kept:
     ///
