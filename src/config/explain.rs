@@ -24,7 +24,7 @@ impl ProducerConfig {
     /// # Ok::<(), kafka_producer::Error>(())
     /// ```
     ///
-    /// The values are those of [`entries`](Self::entries), with two additions:
+    /// The values are those of [`entries`](Self::entries), with two differences:
     ///
     /// - The value of a [`client_id`](Self::client_id) that is not set is `generated`.
     /// - The settings without a string form, such as [`interceptor`](Self::interceptor) and `ssl_context`, are at the end of

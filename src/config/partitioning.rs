@@ -117,14 +117,14 @@ impl ProducerConfig {
     /// `partitioner.rack.aware`.
     ///
     /// Traffic between racks costs money in most clouds. But partitions in other racks then get no records without a key
-    /// from this producer. So each rack needs its own producers, or some partitions stay empty.
+    /// from this producer. So run producers in each rack. Otherwise some partitions get no records without a key.
     pub fn partitioner_rack_aware(mut self, aware: bool) -> Self {
         self.partitioner_rack_aware = aware;
         self
     }
 
-    /// The rack of the producer, for example the availability zone of a cloud. The brokers have the same name in
-    /// `broker.rack`. It has an effect only with [`partitioner_rack_aware`](Self::partitioner_rack_aware). Default: none. Java
+    /// The rack of the producer, for example the availability zone of a cloud. Write the name as the brokers in this
+    /// rack have it in `broker.rack`. The rack has an effect only with [`partitioner_rack_aware`](Self::partitioner_rack_aware). Default: none. Java
     /// calls it `client.rack`.
     pub fn client_rack(mut self, rack: impl Into<String>) -> Self {
         self.client_rack = Some(rack.into());

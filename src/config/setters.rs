@@ -155,7 +155,8 @@ impl ProducerConfig {
     /// - A thread calls `flush` or `close`, waits in `get` for this batch, or waits for memory.
     ///
     /// While a batch can't be sent, it accepts more records. It stops accepting records when the age of its first record is
-    /// `linger`, or a twentieth of `delivery_timeout` (at most 1 s) if that is longer.
+    /// `linger`, or a twentieth of `delivery_timeout` (at most 1 s) if that is longer. With `manual_flush`, the age is a
+    /// twentieth of `delivery_timeout`.
     ///
     /// Setting name: `linger_ms`. Other name: `queue.buffering.max.ms` (librdkafka).
     #[doc(alias = "linger_ms")]
@@ -239,7 +240,8 @@ impl ProducerConfig {
 
     /// How long a record can take from `send` to its result, including all attempts. `None` means no limit. The time is
     /// measured from the first record of the batch, so a record that was added to the batch later can expire earlier. The
-    /// difference is at most `linger` or a twentieth of this timeout (at most 1 s), whichever is longer.
+    /// difference is at most `linger` or a twentieth of this timeout (at most 1 s), whichever is longer. With `manual_flush`, it
+    /// is at most a twentieth of this timeout.
     ///
     /// The minimum is the sum of `linger` and `request_timeout`. Default: 120 s, or this sum if it is larger. If the
     /// default is larger than 120 s, a warning is logged when the producer is built.

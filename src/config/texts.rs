@@ -95,9 +95,9 @@ impl ProducerConfig {
     ///
     /// Log the list, or return an error if the list contains a setting that the program needs. TLS settings are never in
     /// the list: each TLS setting is used or is an error, even if its name is misspelled. Misspelled names of SASL
-    /// settings, of `acks` and of `enable.idempotence` are errors too. If `security_protocol` has no TLS
-    /// or no SASL, [`build`](Self::build) returns an error for the settings of TLS or SASL. The exception is Java's default
-    /// `sasl.mechanism=GSSAPI` with [`Dialect::Java`], which is in the list.
+    /// settings, of `acks` and of `enable.idempotence` are errors too. TLS settings with a
+    /// `security_protocol` without TLS are an error of [`build`](Self::build). SASL settings with one without SASL are too.
+    /// There is one exception: with [`Dialect::Java`], Java's default `sasl.mechanism=GSSAPI` is in the list instead.
     ///
     /// ```
     /// use kafka_producer::{Dialect, ProducerConfig};

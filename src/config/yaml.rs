@@ -33,8 +33,9 @@ impl ProducerConfig {
     /// setting begins with the same word.
     ///
     /// `brokers` is another name for `bootstrap_servers`. A broker is a string, or a mapping with `host` (or `ip`), `port`,
-    /// and optionally `name`, which has no effect. Another name in the mapping is an error, and
-    /// [`from_shared`](Self::from_shared) lists it as not used:
+    /// and optionally `name`, which has no effect. Any other field in the mapping is an error. Only
+    /// [`from_shared`](Self::from_shared) accepts it and lists it as unused, unless the field is about TLS or SASL. For
+    /// example:
     ///
     /// ```
     /// use kafka_producer::ProducerConfig;
@@ -203,7 +204,7 @@ impl Document {
             };
             match value {
                 Node::Scalar(value) if field.is_none() => *field = Some(value),
-                _ => return Err(format!("a broker has one {name}, as a string")),
+                _ => return Err(format!("a broker must have only one {name}, and it must be a string")),
             }
         }
         let host = host.ok_or("a broker has no host; write host (or ip) and port")?;

@@ -124,7 +124,7 @@ fn what_is_wrong_is_told_with_its_line() {
         ("brokers:\n- {host: a,\n   security_protocol: SSL}",
             "line 1: brokers: a broker has only host (or ip), port and name; write 'security_protocol' as a setting of the \
              producer".to_owned()),
-        ("brokers: [{host: a, ip: b}]", "line 1: brokers: a broker has one ip, as a string".to_owned()),
+        ("brokers: [{host: a, ip: b}]", "line 1: brokers: a broker must have only one ip, and it must be a string".to_owned()),
         ("- linger_ms: 5", "line 1: settings are written as name: value".to_owned()),
         ("linger_ms=5", "line 1: settings are written as name: value".to_owned()),
         ("? [a, b]\n: 5", "line 1: the name of a setting is a string".to_owned()),

@@ -24,7 +24,7 @@ use crate::sync::Mutex;
 /// [`partitioner_availability_timeout`](crate::ProducerConfig::partitioner_availability_timeout). If no partition has a
 /// leader, the choice is made from all partitions. With
 /// [`partitioner_rack_aware`](crate::ProducerConfig::partitioner_rack_aware), partitions whose leader is in another rack are
-/// chosen only if there are no others.
+/// chosen only if the rack of the producer has no partition that can be chosen.
 ///
 /// A [`PartitionContext`] that a program has created does not have the state of a producer. For such a context,
 /// `StickyPartitioner` chooses a random partition like [`DefaultPartitioner`].

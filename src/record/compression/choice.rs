@@ -13,7 +13,8 @@ use crate::error::turn_on;
 /// a string, [`from_pairs`](crate::ProducerConfig::from_pairs), `from_shared`, `from_env` and so on already return it.
 ///
 /// The level is a separate setting, [`compression_level`](crate::ProducerConfig::compression_level), as in the Java client
-/// and in librdkafka. Only gzip and zstd have levels: gzip from 1 to 9 (default: 6), zstd from -131072 to 22 (default: 3).
+/// and in librdkafka. Only gzip and zstd have levels: gzip from 1 to 9 (default: 6, or 9 with
+/// [`kafka_python_2`](crate::ProducerConfig::kafka_python_2)), zstd from -131072 to 22 (default: 3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
