@@ -22,7 +22,8 @@ impl ProducerConfig {
     /// false. franz-go calls it `ManualFlushing`.
     ///
     /// If `buffer_memory` is used up, all records are sent, so that `send` does not wait forever. A `get` on a future does
-    /// not send the record. The default of `delivery_timeout` is then no limit, because the time counts from `send`. With
+    /// not send the record. The default of `delivery_timeout` is then no limit, because the time counts from `send`. If
+    /// `delivery_timeout` is set, a batch accepts records for a twentieth of it. Then later records go to another batch. With
     /// compression, the background thread compresses the batches when they are sent.
     #[doc(alias = "ManualFlushing")]
     pub fn manual_flush(mut self, manual: bool) -> Self {

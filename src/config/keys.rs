@@ -263,7 +263,7 @@ keys! {
     buffer_memory: NUMBER(buffer_memory) = "How many bytes of memory records can take while they wait to be sent or acknowledged.",
     max_block_ms: LIMIT_MILLIS(max_block) = "How long `send` can block, for metadata and memory together.",
     max_request_size: NUMBER(max_request_size, max_request_size) = "The largest size in bytes of a record and of a batch.",
-    max_in_flight_requests_per_connection: NUMBER(max_in_flight_requests_per_connection, max_in_flight) = "How many requests to one broker can be in flight at the same time. With idempotence, the maximum is 5.",
+    max_in_flight_requests_per_connection: NUMBER(max_in_flight_requests_per_connection, max_in_flight) = "How many requests to one broker can be in flight at the same time. More than 5 is an error unless `enable_idempotence` is false.",
     request_timeout_ms: MILLIS(request_timeout) = "How long a broker can take to respond to a request.",
     ack_timeout_ms: MILLIS(ack_timeout, ack_timeout) = "How long a broker waits for the replicas that `acks` requires. By default it is `request_timeout_ms`.",
     delivery_timeout_ms: OPTIONAL_MILLIS(delivery_timeout, delivery_timeout) = "How long a record can take from `send` to its result, including all attempts. It must be at least `linger_ms` plus `request_timeout_ms`.",

@@ -113,7 +113,8 @@ impl ProducerConfig {
     /// Whether [`StickyPartitioner`] sends the records without a key only to partitions whose leader is in the rack of the
     /// producer (KIP-1123). It chooses from all partitions if the topic has no such partition, or if
     /// [`partitioner_availability_timeout`](Self::partitioner_availability_timeout) excludes each partition in the rack.
-    /// Other partitioners ignore this setting. Default: false. Requires [`client_rack`](Self::client_rack). Java calls it
+    /// Other partitioners, such as the default of [`kafka_python_2`](Self::kafka_python_2), ignore this setting. Default:
+    /// false. Without [`client_rack`](Self::client_rack), it is an error. The brokers need `broker.rack`. Java calls it
     /// `partitioner.rack.aware`.
     ///
     /// Traffic between racks costs money in most clouds. But partitions in other racks then get no records without a key

@@ -80,7 +80,7 @@ impl ProducerConfig {
     }
 
     /// The codec that batches are compressed with. A batch that does not become smaller is sent uncompressed. Default:
-    /// [`Compression::None`].
+    /// [`Compression::None`]. Each codec requires the cargo feature of the same name: see [`Compression`].
     ///
     /// Setting name: `compression_type`. Other name: `compression.codec` (librdkafka).
     #[doc(alias = "compression_type")]
@@ -244,7 +244,8 @@ impl ProducerConfig {
     /// is at most a twentieth of this timeout.
     ///
     /// The minimum is the sum of `linger` and `request_timeout`. Default: 120 s, or this sum if it is larger. If the
-    /// default is larger than 120 s, a warning is logged when the producer is built.
+    /// default is larger than 120 s, a warning is logged when the producer is built. With `manual_flush` and in
+    /// [`kafka_python_2`](Self::kafka_python_2), the default is no limit.
     ///
     /// Setting name: `delivery_timeout_ms`. Other name: `message.timeout.ms` (librdkafka).
     #[doc(alias = "delivery_timeout_ms")]

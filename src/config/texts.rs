@@ -17,8 +17,8 @@ impl ProducerConfig {
     /// Reads settings from pairs of a name and a value. A name is kafka-python's name (`linger_ms`) or the Java
     /// client's name (`linger.ms`). Durations are in milliseconds and sizes are in bytes, unless the name has another
     /// unit. Spaces around a name or a value
-    /// are ignored. In many optional settings, such as `sasl_mechanism`, the values `none` and `null` and an empty
-    /// value mean "not set". For timeouts, files and PEM, an empty value is an error. For a timeout that can be
+    /// are ignored. In many optional settings, such as `sasl_mechanism`, the values `none` and `null` (in lower or upper
+    /// case) and an empty value mean "not set". For timeouts, files and PEM, an empty value is an error. For a timeout that can be
     /// unlimited, such as `max_block_ms`, `none` means no limit.
     ///
     /// All settings of kafka-python, of the Java client and of librdkafka's producer are known. A setting that is not

@@ -144,7 +144,8 @@ mod listed {
             let values: Vec<_> = later
                 .taken
                 .iter()
-                .filter(|value| **value != "none")
+                // Without others it is in the header.
+                .filter(|value| **value != "none" || later.taken.len() > 1)
                 .map(|value| format!("`{value}`"))
                 .collect();
             let name = format!("`{}`", later.name.replace('_', "."));
@@ -154,7 +155,7 @@ mod listed {
             };
             by_reason.entry(reason).or_default().push(name);
         }
-        let mut text = "\n| settings, and the values that are accepted | reason |\n|---|---|\n".to_owned();
+        let mut text = "\n| settings, and the values that are accepted; without a value, only `none` is accepted | reason |\n|---|---|\n".to_owned();
         for (reason, names) in by_reason {
             writeln!(text, "| {} | {reason} |", names.join("<br>")).unwrap();
         }

@@ -15,7 +15,7 @@ use crate::sync::Mutex;
 /// chosen. The time ends when the partition has got 128 KiB of records, or
 /// [`batch_size`](crate::ProducerConfig::batch_size) bytes if that is more, but not more than
 /// [`batch_max_bytes`](crate::ProducerConfig::batch_max_bytes). With a `batch_size` of 0, it ends after each record. It also
-/// ends after the time for which a batch accepts records: one second, or `linger` if that is longer. At a high rate several
+/// ends after the time for which a batch accepts records: see [`linger`](crate::ProducerConfig::linger). At a high rate several
 /// partitions are in use at the same time, at most one for each processor.
 ///
 /// Of two random partitions that have a leader, the partition whose records hold less of `buffer_memory` is chosen. So a
