@@ -3,9 +3,10 @@
 //! A batch then gets many records. If each record went to a partition of its own choice, a topic with a thousand partitions
 //! would have a thousand batches of a few records each.
 //!
-//! The next partition is the better of two random ones: the one that holds less memory. Memory is held from the first
-//! record of a batch to its response. So a partition whose leader is slow holds much, and gets less. Comparing two costs
-//! the same for any number of partitions, and balances almost as well as comparing all.
+//! The next partition is the best of four random ones: the one that holds the least memory. Memory is held from the first
+//! record of a batch to its response. So a partition whose leader is slow holds much, and gets less. Comparing four costs
+//! the same for any number of partitions, and balances almost as well as comparing all. With two, a broker that leads a
+//! third of the partitions would get a ninth of the records, however slow it is.
 //!
 //! A single current partition would make all threads wait for one lock. So at a high rate several partitions are current,
 //! one for each lane, and each thread has its lane. At a low rate all threads use the first lane, and batches are as large
@@ -156,9 +157,12 @@ impl StickyContext<'_> {
         let queue = |index: usize| &self.queues[number(partitions, index) as usize];
         let mut chosen = fastrand::usize(..count);
         if self.settings.adaptive && count > 1 {
+            // Not at a fixed distance from each other: leaders usually take turns, so all of them could have the same.
             let second = (chosen + fastrand::usize(1..count)) % count;
-            let held = self.pool.held_by([chosen, second].map(|index| queue(index).id()));
-            chosen = if held[1] < held[0] { second } else { chosen };
+            let indexes = [chosen, second, fastrand::usize(..count), fastrand::usize(..count)];
+            let held = self.pool.held_by(indexes.map(|index| queue(index).id()));
+            let least = indexes.into_iter().zip(held).min_by_key(|(_, held)| *held);
+            chosen = least.map_or(chosen, |(index, _)| index);
         }
         let Some(timeout) = self.settings.availability_timeout else {
             return Choice { partition: number(partitions, chosen), is_stuck: false };

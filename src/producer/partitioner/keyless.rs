@@ -18,7 +18,7 @@ use crate::sync::Mutex;
 /// ends after the time for which a batch accepts records: see [`linger`](crate::ProducerConfig::linger). At a high rate several
 /// partitions are in use at the same time, at most one for each processor.
 ///
-/// Of two random partitions that have a leader, the partition whose records hold less of `buffer_memory` is chosen. So a
+/// Of four random partitions that have a leader, the partition whose records hold the least of `buffer_memory` is chosen. So a
 /// partition whose leader responds slowly gets fewer records. See
 /// [`partitioner_adaptive_partitioning_enable`](crate::ProducerConfig::partitioner_adaptive_partitioning_enable) and
 /// [`partitioner_availability_timeout`](crate::ProducerConfig::partitioner_availability_timeout). If no partition has a
