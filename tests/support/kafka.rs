@@ -44,7 +44,7 @@ pub use self::admin::PartitionState;
 pub use self::builder::ClusterBuilder;
 pub use self::fetch::FetchedBatch;
 pub use self::follow::{Complete, Follower, Head};
-pub use self::given_up::{GivenUp, given_up};
+pub use self::given_up::{GivenUp, forgotten, given_up};
 pub use self::install::VERSIONS;
 pub use self::java_producer::JavaProducer;
 pub use self::ports::free_ports;

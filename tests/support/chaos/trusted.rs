@@ -1,7 +1,7 @@
 //! What judges a run is tried before it is trusted.
 
 use super::{Ledger, Verdict, value_length};
-use crate::support::kafka::{GivenUp, Head, given_up};
+use crate::support::kafka::{GivenUp, Head, forgotten, given_up};
 
 /// Sent of key 0-0, and where they were told to be, by number: well, lost, doubled, overtaken, overtaking, misplaced,
 /// nowhere, failed, failed but stored, lost where another is, lost where the first lost one was, lost with nobody
@@ -58,6 +58,14 @@ pub fn what_a_leader_gives_up_is_read_from_its_console() {
     };
     let truncates =
         |to: i64| format!("INFO x - [UnifiedLog partition=chaos-1, dir=/d] Truncating to offset {to}");
+    let refused = |incoming: u32| {
+        let line = "OutOfOrderSequenceException: Out of order sequence number for producer 0 at offset 91072 in partition chaos-0";
+        forgotten(
+            "chaos",
+            &format!("{line}: {incoming} (incoming seq. number), 91071 (current end sequence number)"),
+        )
+    };
+    assert_eq!([90678, 91071, 91073].map(refused), [1, 1, 0], "what comes too early is not forgotten");
     let told = |lines: &[String]| given_up("chaos", &lines.join("\n"));
     let of = |leader_epoch, offsets| GivenUp { partition: 1, leader_epoch, offsets };
 
@@ -87,7 +95,7 @@ fn each_kind_is_found(happens: impl FnOnce(&mut Ledger)) {
     let of = |partition, offsets| GivenUp { partition, leader_epoch: 0, offsets };
     let verdict = ledger.close(13, &[of(0, 1..2), of(0, 59..60), of(0, 61..70), of(1, 0..70)]);
     assert_eq!(counts(&verdict), [13, 1, 2, 1, 4, 1, 1, 1, 4, 1, 1], "{}", verdict.examples());
-    assert!(!verdict.is_exactly_once());
+    assert!(!verdict.is_exactly_once(0));
 }
 
 fn what_is_verified_is_not_held() {
@@ -103,7 +111,7 @@ fn what_is_verified_is_not_held() {
     assert_eq!((ledger.held(), ledger.verified_to()[&0]), (0, 1_010));
 
     let verdict = ledger.close(1_010, &[]);
-    assert!(verdict.is_exactly_once(), "{verdict:?}");
+    assert!(verdict.is_exactly_once(0), "{verdict:?}");
 }
 
 fn faults_are_found_long_after() {

@@ -18,13 +18,36 @@ impl Cluster {
     /// From what the brokers have written to their consoles since the cluster was started.
     #[track_caller]
     pub fn given_up(&self, topic: &str) -> Vec<GivenUp> {
-        let of_node = |node| {
+        self.consoles().flat_map(|console| given_up(topic, &console)).collect()
+    }
+
+    /// See [`forgotten`].
+    #[track_caller]
+    pub fn forgotten(&self, topic: &str) -> usize {
+        self.consoles().map(|console| forgotten(topic, &console)).sum()
+    }
+
+    fn consoles(&self) -> impl Iterator<Item = String> {
+        self.node_ids().map(|node| {
             let console = self.console_log(node);
             let text = std::fs::read(&console).unwrap_or_else(|why| panic!("{}: {why}", console.display()));
-            given_up(topic, &String::from_utf8_lossy(&text))
-        };
-        self.node_ids().flat_map(of_node).collect()
+            String::from_utf8_lossy(&text).into_owned()
+        })
     }
+}
+
+/// How many batches of the topic a broker has refused as out of order although it has stored their sequence numbers. A
+/// broker that starts again knows only the last batch of each producer.
+pub fn forgotten(topic: &str, console: &str) -> usize {
+    let is_forgotten = |line: &str| {
+        let (_, place) =
+            line.split_once("Out of order sequence number for producer ")?.1.split_once(" in partition ")?;
+        let (place, numbers) = place.split_once(": ")?;
+        partition(topic, place)?;
+        let (incoming, end) = numbers.split_once(" (incoming seq. number), ")?;
+        Some(number::<i64>(incoming)? <= number(end)?)
+    };
+    console.lines().filter(|line| is_forgotten(line) == Some(true)).count()
 }
 
 /// Where one broker's log of a partition ends, and what it got in there as the leader.
